@@ -1,0 +1,2 @@
+/** A Java kernel for Jupyter. */
+package io.tunebook.kernel;

@@ -1,0 +1,2 @@
+/** The helper classes that Tunebook's notebooks use. */
+package io.tunebook;
