@@ -1,0 +1,433 @@
+package io.tunebook.model;
+
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.gguf.GgufFile;
+import io.tunebook.gguf.GgufTensor;
+import io.tunebook.gguf.GgufType;
+import io.tunebook.gguf.ModelFormatException;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/**
+ * A model's weights under Hugging Face's names, whether they lie in GGUF or in safetensors (one file, or several with
+ * an index). Opening checks that every tensor is there with the shape that the {@link ModelConfig} asks for; values are
+ * read when asked for. Safe for several threads.
+ */
+public final class Weights implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Pattern LAYER = Pattern.compile("model\\.layers\\.(\\d+)\\.(.+)\\.(weight|bias)");
+    private static final Map<String, String> GGUF_NAMES = Map.ofEntries(
+            Map.entry("input_layernorm", "attn_norm"),
+            Map.entry("self_attn.q_proj", "attn_q"),
+            Map.entry("self_attn.k_proj", "attn_k"),
+            Map.entry("self_attn.v_proj", "attn_v"),
+            Map.entry("self_attn.o_proj", "attn_output"),
+            Map.entry("self_attn.q_norm", "attn_q_norm"),
+            Map.entry("self_attn.k_norm", "attn_k_norm"),
+            Map.entry("post_attention_layernorm", "ffn_norm"),
+            Map.entry("mlp.gate_proj", "ffn_gate"),
+            Map.entry("mlp.up_proj", "ffn_up"),
+            Map.entry("mlp.down_proj", "ffn_down"));
+
+    /** How many values are dequantised at a time. */
+    private static final int CHUNK = 1 << 18;
+
+    private final Path path;
+    private final ModelConfig config;
+    private final Map<String, Tensor> tensors;
+    private final Map<Path, Source> sources;
+    private final Optional<GgufFile> gguf;
+
+    private interface Reader {
+        void read(long position, ByteBuffer into) throws IOException;
+    }
+
+    private record Source(Reader reader, Closeable file) {}
+
+    /**
+     * Where a tensor lies.
+     *
+     * @param name Hugging Face's name, such as {@code model.layers.0.self_attn.q_proj.weight}
+     * @param type how its values are stored
+     * @param shape the lengths of its dimensions, the slowest first
+     * @param file the file that holds it
+     * @param offset the position of its first byte in that file
+     * @param bytes how many bytes it takes
+     * @param permutedHeads 0 where the rows lie as in Hugging Face's files; else the number of heads whose rows llama.cpp
+     *     stored permuted, with the two halves of each head interleaved (architecture {@code llama}, q and k)
+     */
+    public record Tensor(
+            String name, GgufType type, long[] shape, Path file, long offset, long bytes, int permutedHeads) {
+        /** How many rows {@link Weights#readRows} counts: all dimensions but the last; 1 for a vector. */
+        public long rows() {
+            return shape.length == 1 && permutedHeads == 0 ? 1 : values() / columns();
+        }
+
+        /** The length of a row, in values. */
+        public long columns() {
+            return shape.length == 1 && permutedHeads > 0 ? 1 : shape[shape.length - 1];
+        }
+
+        /** The number of values. */
+        public long values() {
+            return Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+        }
+
+        /** The stored row that holds a row of Hugging Face's order. */
+        long storedRow(long row) {
+            if (permutedHeads == 0) {
+                return row;
+            }
+            long headRows = rows() / permutedHeads;
+            long half = headRows / 2;
+            long inHead = row % headRows;
+            return row - inHead + inHead % half * 2 + inHead / half;
+        }
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Tensor t
+                    && name.equals(t.name)
+                    && file.equals(t.file)
+                    && type == t.type
+                    && offset == t.offset
+                    && Arrays.equals(shape, t.shape);
+        }
+
+        @Override
+        public int hashCode() {
+            return name.hashCode();
+        }
+
+        @Override
+        public String toString() {
+            return name + " " + type + " " + Arrays.toString(shape) + " in " + file + " at byte " + offset;
+        }
+    }
+
+    private Weights(
+            Path path,
+            ModelConfig config,
+            Map<String, Tensor> found,
+            Map<Path, Source> sources,
+            Optional<GgufFile> gguf)
+            throws ModelFormatException {
+        this.path = path;
+        this.config = config;
+        this.sources = sources;
+        this.gguf = gguf;
+        Map<String, Tensor> needed = new LinkedHashMap<>();
+        for (var parameter : config.parameters().entrySet()) {
+            Tensor tensor = found.get(parameter.getKey());
+            if (tensor == null) {
+                throw new ModelFormatException(
+                        path,
+                        "tensor " + described(parameter.getKey()) + ": expected "
+                                + Arrays.toString(parameter.getValue()) + ", found nothing of that name");
+            }
+            if (!Arrays.equals(tensor.shape(), parameter.getValue())) {
+                throw new ModelFormatException(
+                        tensor.file(),
+                        "tensor " + described(parameter.getKey())
+                                + ": expected the shape " + Arrays.toString(parameter.getValue()) + ", found "
+                                + Arrays.toString(tensor.shape()));
+            }
+            if (tensor.shape().length == 1 && tensor.type().quantized()) {
+                throw new ModelFormatException(
+                        tensor.file(),
+                        "tensor " + described(parameter.getKey()) + ": expected a vector of plain floats, found "
+                                + tensor.type());
+            }
+            needed.put(tensor.name(), tensor);
+        }
+        this.tensors = Collections.unmodifiableMap(needed);
+    }
+
+    private String described(String name) {
+        return gguf.isPresent() ? name + " (" + ggufName(name) + ")" : name;
+    }
+
+    /**
+     * Opens a GGUF file (or a blob of Ollama's store), a {@code .safetensors} file beside its {@code config.json}, or a
+     * folder that holds {@code config.json} and {@code model.safetensors} or its shards and index.
+     *
+     * @throws ModelFormatException if a file is not what its format promises, a tensor is missing or misshaped, the
+     *     architecture is unknown, or only PyTorch pickles are there, which are not opened because unpickling runs
+     *     whatever code the file holds
+     */
+    public static Weights open(Path path) throws IOException {
+        if (Files.isDirectory(path)) {
+            return openFolder(path);
+        }
+        if (!Files.exists(path)) {
+            throw new NoSuchFileException(path.toString());
+        }
+        if (path.getFileName().toString().endsWith(".safetensors")) {
+            return openSafetensors(path.toAbsolutePath().getParent(), List.of(path), Map.of());
+        }
+        refusePickle(path);
+        return openGguf(path);
+    }
+
+    /** What the model's dimensions are. */
+    public ModelConfig config() {
+        return config;
+    }
+
+    /** The model's tensors, no more and no fewer than {@link ModelConfig#parameters}. */
+    public Map<String, Tensor> tensors() {
+        return tensors;
+    }
+
+    /**
+     * The tensor of a name.
+     *
+     * @throws IllegalArgumentException if the model has none
+     */
+    public Tensor tensor(String name) {
+        Tensor tensor = tensors.get(name);
+        if (tensor == null) {
+            throw new IllegalArgumentException("no tensor " + name + " in " + path);
+        }
+        return tensor;
+    }
+
+    /** The GGUF file that the weights lie in, if they do. */
+    public Optional<GgufFile> gguf() {
+        return gguf;
+    }
+
+    /**
+     * Reads a tensor as floats into a buffer's remaining space, rows in Hugging Face's order, several cores at once.
+     *
+     * @param out a buffer with as many floats remaining as the tensor has values; its position does not move
+     */
+    public void read(Tensor tensor, FloatBuffer out) throws IOException {
+        if (out.remaining() != tensor.values()) {
+            throw new IllegalArgumentException(
+                    tensor.name() + ": expected room for " + tensor.values() + " floats, found " + out.remaining());
+        }
+        int columns = Math.toIntExact(tensor.columns());
+        int rowsAtOnce = Math.max(1, CHUNK / columns);
+        int rows = Math.toIntExact(tensor.rows());
+        int start = out.position();
+        try {
+            IntStream.range(0, (rows + rowsAtOnce - 1) / rowsAtOnce).parallel().forEach(chunk -> {
+                int first = chunk * rowsAtOnce;
+                int n = Math.min(rowsAtOnce, rows - first);
+                float[] values = new float[n * columns];
+                try {
+                    readRows(tensor, first, n, values, 0);
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+                out.put(start + first * columns, values, 0, values.length);
+            });
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+    }
+
+    /**
+     * Reads rows of a tensor as floats, in Hugging Face's order.
+     *
+     * @param first the first row
+     * @param rows how many
+     * @param out where the values go, {@link Tensor#columns} a row
+     * @param at the index of the first one in {@code out}
+     */
+    public void readRows(Tensor tensor, long first, int rows, float[] out, int at) throws IOException {
+        int count = Math.toIntExact(rows * tensor.columns());
+        ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(tensor.type().bytes(count)));
+        readStored(tensor, first, rows, bytes);
+        tensor.type().dequantize(bytes.flip(), out, at, count);
+    }
+
+    /**
+     * Reads a tensor's bytes as they are stored, blocks and all, but with its rows in Hugging Face's order.
+     *
+     * @param out a buffer with at least {@link Tensor#bytes} remaining; its position moves past them
+     */
+    public void readBytes(Tensor tensor, ByteBuffer out) throws IOException {
+        readStored(tensor, 0, Math.toIntExact(tensor.rows()), out);
+    }
+
+    private void readStored(Tensor tensor, long first, int rows, ByteBuffer out) throws IOException {
+        if (first < 0 || rows < 0 || first + rows > tensor.rows()) {
+            throw new IndexOutOfBoundsException(
+                    tensor.name() + " has " + tensor.rows() + " rows, asked for " + rows + " from " + first);
+        }
+        Reader reader = sources.get(tensor.file()).reader();
+        long rowBytes = tensor.type().bytes(tensor.columns());
+        if (tensor.permutedHeads() == 0) {
+            ByteBuffer slice = out.slice().limit(Math.toIntExact(rows * rowBytes));
+            reader.read(tensor.offset() + first * rowBytes, slice);
+        } else {
+            for (int i = 0; i < rows; i++) {
+                ByteBuffer slice = out.slice(out.position() + (int) (i * rowBytes), (int) rowBytes);
+                reader.read(tensor.offset() + tensor.storedRow(first + i) * rowBytes, slice);
+            }
+        }
+        out.position(out.position() + Math.toIntExact(rows * rowBytes));
+    }
+
+    @Override
+    public void close() throws IOException {
+        for (Source source : sources.values()) {
+            source.file().close();
+        }
+    }
+
+    /**
+     * llama.cpp's name for a tensor, such as {@code blk.0.attn_q.weight}.
+     *
+     * @throws IllegalArgumentException if the name is none of {@link ModelConfig#parameters}
+     */
+    public static String ggufName(String name) {
+        switch (name) {
+            case "model.embed_tokens.weight":
+                return "token_embd.weight";
+            case "model.norm.weight":
+                return "output_norm.weight";
+            case "lm_head.weight":
+                return "output.weight";
+            default:
+                Matcher layer = LAYER.matcher(name);
+                if (layer.matches() && GGUF_NAMES.containsKey(layer.group(2))) {
+                    return "blk." + layer.group(1) + "." + GGUF_NAMES.get(layer.group(2)) + "." + layer.group(3);
+                }
+                throw new IllegalArgumentException("no GGUF name is known for the tensor " + name);
+        }
+    }
+
+    /**
+     * In how many heads llama.cpp interleaves the rows of a tensor's two halves: q and k of the architecture
+     * {@code llama}, which Mistral shares; 0 for all others.
+     */
+    public static int permutedHeads(ModelConfig config, String name) {
+        if (!config.architecture().equals("llama") && !config.architecture().equals("mistral")) {
+            return 0;
+        }
+        return name.contains(".q_proj.") ? config.heads() : name.contains(".k_proj.") ? config.kvHeads() : 0;
+    }
+
+    private static Weights openGguf(Path path) throws IOException {
+        GgufFile file = GgufFile.open(path);
+        try {
+            ModelConfig config = ModelConfig.read(file);
+            Map<String, Tensor> found = new LinkedHashMap<>();
+            for (String name : config.parameters().keySet()) {
+                file.tensor(ggufName(name)).ifPresent(t -> found.put(name, tensor(name, path, t, config, true)));
+            }
+            return new Weights(
+                    path, config, found, Map.of(path, new Source(file::read, file::close)), Optional.of(file));
+        } catch (Throwable failure) {
+            file.close();
+            throw failure;
+        }
+    }
+
+    private static Tensor tensor(String name, Path file, GgufTensor t, ModelConfig config, boolean gguf) {
+        int permuted = gguf ? permutedHeads(config, name) : 0;
+        return new Tensor(name, t.type(), t.shape(), file, t.offset(), t.bytes(), permuted);
+    }
+
+    private static Weights openFolder(Path folder) throws IOException {
+        Path index = folder.resolve("model.safetensors.index.json");
+        if (Files.exists(index)) {
+            Map<String, Path> places = readIndex(index);
+            return openSafetensors(folder, List.copyOf(new TreeSet<>(places.values())), places);
+        }
+        Path single = folder.resolve("model.safetensors");
+        if (Files.exists(single)) {
+            return openSafetensors(folder, List.of(single), Map.of());
+        }
+        try (Stream<Path> files = Files.list(folder)) {
+            for (Path file : files.sorted().toList()) {
+                refusePickle(file);
+            }
+        }
+        throw new ModelFormatException(
+                folder, "expected model.safetensors or model.safetensors.index.json, found neither");
+    }
+
+    private static void refusePickle(Path file) throws ModelFormatException {
+        if (file.getFileName().toString().matches("(?i).*\\.(bin|pt|pth|ckpt|pkl|pickle)")) {
+            throw new ModelFormatException(
+                    file,
+                    "expected GGUF or safetensors, found a PyTorch pickle: reading one runs whatever code it holds, so it"
+                            + " is not opened. Take the model's .safetensors files, or convert it where you trust it");
+        }
+    }
+
+    private static Map<String, Path> readIndex(Path index) throws IOException {
+        JsonNode map;
+        try {
+            map = JSON.readTree(Files.readAllBytes(index)).path("weight_map");
+        } catch (JacksonException broken) {
+            throw new ModelFormatException(index, "expected JSON: " + broken.getMessage(), broken);
+        }
+        Map<String, Path> places = new LinkedHashMap<>();
+        for (var entry : map.properties()) {
+            String name = entry.getValue().asText();
+            if (!name.matches("[\\w.-]+\\.safetensors")) {
+                throw new ModelFormatException(
+                        index,
+                        "tensor " + entry.getKey() + ": expected a file name ending in .safetensors, found " + name);
+            }
+            places.put(entry.getKey(), index.resolveSibling(name));
+        }
+        if (places.isEmpty()) {
+            throw new ModelFormatException(index, "expected a weight_map with tensors, found none");
+        }
+        return places;
+    }
+
+    private static Weights openSafetensors(Path folder, List<Path> files, Map<String, Path> index) throws IOException {
+        ModelConfig config = ModelConfig.read(folder.resolve("config.json"));
+        Map<Path, Source> sources = new LinkedHashMap<>();
+        try {
+            Map<String, Tensor> found = new LinkedHashMap<>();
+            for (Path path : files) {
+                Safetensors file = Safetensors.open(path);
+                sources.put(path, new Source(file::read, file::close));
+                for (GgufTensor t : file.tensors().values()) {
+                    found.put(t.name(), tensor(t.name(), path, t, config, false));
+                }
+            }
+            List<String> missing = new ArrayList<>(index.keySet());
+            missing.removeAll(found.keySet());
+            if (!missing.isEmpty()) {
+                throw new ModelFormatException(
+                        index.get(missing.get(0)),
+                        "tensor " + missing.get(0) + ": the index places it here, found nothing");
+            }
+            return new Weights(folder, config, found, sources, Optional.empty());
+        } catch (Throwable failure) {
+            for (Source source : sources.values()) {
+                source.file().close();
+            }
+            throw failure;
+        }
+    }
+}
