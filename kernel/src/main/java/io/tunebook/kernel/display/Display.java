@@ -1,0 +1,146 @@
+package io.tunebook.kernel.display;
+
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.URL;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.UUID;
+
+/**
+ * What a cell shows besides its result. Every cell has these methods by static import. Outside a kernel they print plain text.
+ */
+public final class Display {
+    private static volatile DisplaySink sink = new PlainSink();
+
+    private Display() {}
+
+    /** For kernels: from now on displays go there. */
+    public static void connect(DisplaySink to) {
+        sink = Objects.requireNonNull(to);
+    }
+
+    static DisplaySink sink() {
+        return sink;
+    }
+
+    /** Shows a value now, by the renderer of its type. */
+    public static DisplayHandle display(Object value) {
+        return display(value, UUID.randomUUID().toString());
+    }
+
+    /** Shows a value under an id of your own, by which {@link #update} finds it, from another cell too. */
+    public static DisplayHandle display(Object value, String id) {
+        sink.show(render(value), Objects.requireNonNull(id, "id"), false);
+        return new DisplayHandle(id);
+    }
+
+    /** Replaces what is shown under this id. */
+    public static void update(String id, Object value) {
+        sink.show(render(value), Objects.requireNonNull(id, "id"), true);
+    }
+
+    /** Clears the cell's output at once. */
+    public static void clear() {
+        clear(false);
+    }
+
+    /** Clears the cell's output, with {@code wait} not before something new comes. */
+    public static void clear(boolean wait) {
+        sink.clear(wait);
+    }
+
+    /** All representations of a value, by the renderer of its type. */
+    public static MimeBundle render(Object value) {
+        return Renderers.render(value);
+    }
+
+    public static MimeBundle html(String html) {
+        return MimeBundle.of(MimeBundle.HTML, html, MimeBundle.TEXT, Html.text(html));
+    }
+
+    public static MimeBundle markdown(String markdown) {
+        return MimeBundle.of(MimeBundle.MARKDOWN, markdown, MimeBundle.TEXT, markdown);
+    }
+
+    /** LaTeX with its delimiters, such as {@code $$E = mc^2$$}. */
+    public static MimeBundle latex(String latex) {
+        return MimeBundle.of(MimeBundle.LATEX, latex, MimeBundle.TEXT, latex);
+    }
+
+    public static MimeBundle svg(String svg) {
+        return MimeBundle.of(MimeBundle.SVG, svg, MimeBundle.TEXT, "<an SVG image>");
+    }
+
+    /** JSON as a tree that can be folded. @param value maps, lists, strings, numbers, booleans, null, or a JSON text */
+    public static MimeBundle json(Object value) {
+        Map<String, Object> data = new LinkedHashMap<>();
+        data.put(MimeBundle.JSON, value);
+        data.put(MimeBundle.TEXT, String.valueOf(value));
+        return new MimeBundle(data, Map.of());
+    }
+
+    /**
+     * An image.
+     *
+     * @param image a {@link BufferedImage}, the bytes of a PNG, JPEG or GIF file, a {@link Path} or {@link URL} of one, or a String holding either
+     * @throws IllegalArgumentException if it is none of these
+     * @throws UncheckedIOException if it cannot be read
+     */
+    public static MimeBundle image(Object image) {
+        if (image instanceof BufferedImage i) {
+            return StandardRenderers.image(i);
+        } else if (image instanceof byte[] bytes) {
+            return StandardRenderers.image(bytes, bytes.length + " bytes");
+        }
+        try {
+            if (image instanceof Path path) {
+                return StandardRenderers.image(Files.readAllBytes(path), path.toString());
+            } else if (image instanceof URL url) {
+                try (InputStream in = url.openStream()) {
+                    return StandardRenderers.image(in.readAllBytes(), url.toString());
+                }
+            } else if (image instanceof String text) {
+                return text.contains("://") ? image(URI.create(text).toURL()) : image(Path.of(text));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read the image " + image, e);
+        }
+        throw new IllegalArgumentException("expected a BufferedImage, bytes, a Path, a URL or a String, found "
+                + (image == null ? "null" : image.getClass().getName()));
+    }
+
+    /** A progress bar. @param total the number of steps; 0 if unknown */
+    public static Progress progress(long total) {
+        return progress(total, "");
+    }
+
+    /** A progress bar with a text before it. */
+    public static Progress progress(long total, String label) {
+        return new Progress(total, label);
+    }
+
+    /** Standard output for programs and tests that no kernel runs. */
+    private static final class PlainSink implements DisplaySink {
+        @Override
+        public void show(MimeBundle bundle, String id, boolean update) {
+            System.out.println(bundle.text());
+        }
+
+        @Override
+        public void clear(boolean wait) {
+            // what is printed stays printed
+        }
+
+        @Override
+        public boolean rich() {
+            return false;
+        }
+    }
+}
