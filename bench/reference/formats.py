@@ -1,12 +1,18 @@
-"""Golden files of the format tests: random blocks of every type with the floats that gguf-py makes of them."""
+"""Golden files of the format tests: gguf-py's floats for random blocks and its blocks for random floats; tiny models with
+PEFT's adapters and the weights that PEFT merges."""
 
 import pathlib
 import zlib
 
 import gguf
 import numpy as np
+import peft
+import torch
+import transformers
+from safetensors.torch import save_file
 
-OUT = pathlib.Path(__file__).resolve().parents[2] / "src/test/resources/io/tunebook/gguf"
+RESOURCES = pathlib.Path(__file__).resolve().parents[2] / "src/test/resources/io/tunebook"
+OUT = RESOURCES / "gguf"
 TYPES = ["F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"]
 # Where a block's float16 scales lie, so that they can be made finite.
 HALVES = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108],
@@ -36,6 +42,98 @@ def blocks() -> None:
     writer.close()
 
 
+def quantised() -> None:
+    """quantised.gguf: random floats (as F32) and the blocks that gguf-py makes of them."""
+    rng = np.random.default_rng(11)
+    values = (rng.standard_t(4, (2, 512)) * 0.02).astype(np.float32)
+    values[0, :32] = 0
+    values[0, 32:64] = 0.5
+    writer = gguf.GGUFWriter(OUT / "quantised.gguf", "test")
+    writer.add_tensor("F32", values)
+    for name in ["F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"]:
+        kind = gguf.GGMLQuantizationType[name]
+        blocks = gguf.quants.quantize(values, kind).view(np.uint8)
+        writer.add_tensor(name, blocks, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+NAMES = {"input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
+         "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm",
+         "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
+
+
+def gguf_name(name: str) -> str:
+    top = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight",
+           "lm_head.weight": "output.weight"}
+    if name in top:
+        return top[name]
+    _, _, layer, rest = name.split(".", 3)
+    module, kind = rest.rsplit(".", 1)
+    return f"blk.{layer}.{NAMES[module]}.{kind}"
+
+
+def permuted(array: np.ndarray, heads: int) -> np.ndarray:
+    """What llama.cpp's convert_hf_to_gguf.py does to q and k of the architecture llama."""
+    return (array.reshape(heads, 2, array.shape[0] // heads // 2, *array.shape[1:]).swapaxes(1, 2)
+            .reshape(array.shape))
+
+
+def merged() -> None:
+    """A tiny Llama (F16) and a tiny Qwen2 (F32) as GGUF, an adapter of each as PEFT saves it, and what PEFT merges."""
+    common = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+                  num_key_value_heads=2, vocab_size=48, max_position_embeddings=64, tie_word_embeddings=True)
+    cases = {
+        "llama": (transformers.LlamaForCausalLM(transformers.LlamaConfig(**common)),
+                  dict(use_dora=True, rank_pattern={"layers.1.self_attn.q_proj": 2}, alpha_pattern={"down_proj": 3.5})),
+        "qwen2": (transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**common)), dict(use_rslora=True)),
+    }
+    for architecture, (model, extra) in cases.items():
+        folder = RESOURCES / "export" / architecture
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(3)
+        with torch.no_grad():
+            for p in model.parameters():
+                p.copy_((torch.randn_like(p) * 0.1).half().float())
+        writer = gguf.GGUFWriter(folder / "base.gguf", architecture)
+        writer.add_block_count(2)
+        writer.add_context_length(64)
+        writer.add_embedding_length(32)
+        writer.add_feed_forward_length(64)
+        writer.add_head_count(4)
+        writer.add_head_count_kv(2)
+        writer.add_layer_norm_rms_eps(1e-6)
+        writer.add_rope_freq_base(10000.0)
+        writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if architecture == "llama" else gguf.LlamaFileType.ALL_F32)
+        for name, p in model.state_dict().items():
+            if name == "lm_head.weight":
+                continue
+            array = p.numpy()
+            if architecture == "llama" and (".q_proj." in name or ".k_proj." in name):
+                array = permuted(array, 4 if ".q_proj." in name else 2)
+            writer.add_tensor(gguf_name(name), array.astype(np.float16 if array.ndim > 1 and architecture == "llama" else np.float32))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        config = peft.LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "k_proj", "down_proj"],
+                                 task_type="CAUSAL_LM", **extra)
+        wrapped = peft.get_peft_model(model, config)
+        with torch.no_grad():
+            for name, p in wrapped.named_parameters():
+                if "lora_" in name:
+                    p.copy_(p * 1.1 if "magnitude" in name else torch.randn_like(p) * 0.1)
+        wrapped.save_pretrained(folder / "adapter")
+        (folder / "adapter" / "README.md").unlink()
+        whole = wrapped.merge_and_unload().state_dict()
+        keep = {n: p.contiguous() for n, p in whole.items() if any(m in n for m in ("q_proj.w", "k_proj.w", "down_proj"))}
+        save_file(keep, folder / "merged.safetensors", metadata={"format": "pt"})
+
+
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     blocks()
+    quantised()
+    merged()

@@ -106,6 +106,24 @@ public enum GgufType {
         blocks.position(in.position());
     }
 
+    /**
+     * Turns floats into stored blocks. F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0 come out bit for bit as from the Python
+     * package {@code gguf}; Q4_K, Q5_K and Q6_K search for the scales with the least squared error.
+     *
+     * @param in the values, finite
+     * @param at the index of the first value in {@code in}
+     * @param count how many values: a multiple of the block size
+     * @param blocks where the blocks go, from the buffer's position, which moves past them
+     * @throws IllegalArgumentException if {@code count} does not fill whole blocks or the buffer has too little room
+     * @throws UnsupportedOperationException for Q2_K and Q3_K, which are only read
+     */
+    public void quantize(float[] in, int at, int count, ByteBuffer blocks) {
+        check(blocks, count);
+        ByteBuffer out = blocks.duplicate().order(ByteOrder.LITTLE_ENDIAN);
+        Quantizer.run(this, in, at, count, out);
+        blocks.position(out.position());
+    }
+
     private void check(ByteBuffer blocks, int count) {
         long bytes = bytes(count);
         if (blocks.remaining() < bytes) {

@@ -331,6 +331,22 @@ public final class Weights implements AutoCloseable {
         return name.contains(".q_proj.") ? config.heads() : name.contains(".k_proj.") ? config.kvHeads() : 0;
     }
 
+    /**
+     * The row, in Hugging Face's order, that llama.cpp stores at a place: within a head, the two halves' rows alternate.
+     *
+     * @param place the row's index in GGUF
+     * @param rows how many rows the tensor has
+     * @param heads {@link #permutedHeads}; 0 for rows that stay where they are
+     */
+    public static int rowStoredAt(int place, int rows, int heads) {
+        if (heads == 0) {
+            return place;
+        }
+        int headRows = rows / heads;
+        int inHead = place % headRows;
+        return place - inHead + inHead % 2 * (headRows / 2) + inHead / 2;
+    }
+
     private static Weights openGguf(Path path) throws IOException {
         GgufFile file = GgufFile.open(path);
         try {

@@ -1,0 +1,216 @@
+package io.tunebook.export;
+
+import io.tunebook.gguf.GgufFile;
+import io.tunebook.gguf.GgufTensor;
+import io.tunebook.gguf.GgufType;
+import io.tunebook.gguf.GgufWriter;
+import io.tunebook.gguf.ModelFormatException;
+import io.tunebook.lora.AdapterFile;
+import io.tunebook.lora.AdapterFile.Factors;
+import io.tunebook.model.ModelConfig;
+import io.tunebook.model.Weights;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.LongConsumer;
+import java.util.stream.IntStream;
+
+/**
+ * A base model with an adapter merged in, as one GGUF file that llama.cpp and Ollama open like any other.
+ *
+ * <p>From a GGUF base only the tensors that the adapter touches are written anew, W + s·B·A and for DoRA
+ * m·(W + s·B·A)/‖W + s·B·A‖ by rows (arXiv:2402.09353); all others, the metadata, the tokenizer and the chat template are
+ * copied byte for byte.
+ */
+public final class MergedGguf {
+    /** How many values are merged and quantised before they are written. */
+    private static final int BATCH = 1 << 22;
+
+    /** How many values one core takes at a time. */
+    private static final int CHUNK = 1 << 16;
+
+    private final Weights weights;
+    private final AdapterFile adapter;
+    private final Quantization quantization;
+
+    private MergedGguf(Weights weights, AdapterFile adapter, Quantization quantization) {
+        this.weights = weights;
+        this.adapter = adapter;
+        this.quantization = quantization;
+    }
+
+    /**
+     * Merges and writes.
+     *
+     * @param base a GGUF file or blob
+     * @param adapter the adapter
+     * @param quantization the types of the tensors that are written anew
+     * @param out the file to write; it is written beside and moved when whole
+     * @throws ModelFormatException if the base is broken
+     * @throws IllegalArgumentException if the adapter does not fit the base, or {@code out} is the base itself
+     */
+    public static void write(Path base, AdapterFile adapter, Quantization quantization, Path out) throws IOException {
+        write(base, adapter, quantization, out, done -> {});
+    }
+
+    /**
+     * Merges and writes, and tells how far it is.
+     *
+     * @param progress told after each tensor how many bytes of tensors are written
+     */
+    public static void write(Path base, AdapterFile adapter, Quantization quantization, Path out, LongConsumer progress)
+            throws IOException {
+        if (Files.exists(out) && Files.isSameFile(base, out)) {
+            throw new IllegalArgumentException(out + " is the base itself: name another file");
+        }
+        try (Weights weights = Weights.open(base)) {
+            new MergedGguf(weights, adapter, quantization).writer().write(out, progress);
+        }
+    }
+
+    private GgufWriter writer() throws IOException {
+        checkFit();
+        GgufFile base = weights.gguf()
+                .orElseThrow(() -> new IllegalArgumentException("expected a GGUF base, found safetensors"));
+        GgufWriter writer = new GgufWriter();
+        for (String key : base.metadata().keySet()) {
+            writer.copy(base, key);
+        }
+        Map<String, String> names = new HashMap<>();
+        weights.tensors().keySet().forEach(name -> names.put(Weights.ggufName(name), name));
+        long touched = 0;
+        long matrices = 0;
+        for (GgufTensor tensor : base.tensors()) {
+            String name = names.get(tensor.name());
+            Factors factors = name == null ? null : factors(name);
+            matrices += tensor.shape().length > 1 ? tensor.values() : 0;
+            if (factors == null) {
+                writer.tensor(base, tensor);
+            } else {
+                touched += tensor.values();
+                add(writer, weights.tensor(name));
+            }
+        }
+        if (2 * touched > matrices && quantization.fileType().isPresent()) {
+            writer.uint32("general.file_type", quantization.fileType().getAsInt());
+        }
+        // What llama.cpp writes beside quantised tensors: the version of their blocks' layout.
+        return writer.uint32("general.quantization_version", 2);
+    }
+
+    /** Adds a tensor that is merged, if the adapter touches it, and quantised when it is written. */
+    private void add(GgufWriter writer, Weights.Tensor tensor) {
+        ModelConfig config = weights.config();
+        String name = Weights.ggufName(tensor.name());
+        GgufType type =
+                quantization.typeOf(name, tensor.shape(), tensor.type(), config.layers(), config.tiedEmbeddings());
+        writer.tensor(name, type, tensor.shape(), out -> body(tensor, type, out));
+    }
+
+    private void checkFit() {
+        for (var entry : adapter.factors().entrySet()) {
+            String name = entry.getKey() + ".weight";
+            Weights.Tensor tensor = weights.tensors().get(name);
+            if (tensor == null) {
+                throw new IllegalArgumentException(
+                        "the adapter changes the layer " + entry.getKey() + ", which the base does not have"
+                                + (name.equals("lm_head.weight") ? ": its output layer is the embedding" : ""));
+            }
+            long[] expected = {entry.getValue().outFeatures(), entry.getValue().inFeatures()};
+            if (!Arrays.equals(tensor.shape(), expected)) {
+                throw new IllegalArgumentException("the adapter was made for another model: layer " + entry.getKey()
+                        + " has the shape " + Arrays.toString(expected) + " there, in the base it is "
+                        + Arrays.toString(tensor.shape()));
+            }
+        }
+    }
+
+    private void body(Weights.Tensor tensor, GgufType type, GgufWriter.Output out) throws IOException {
+        int columns = Math.toIntExact(tensor.columns());
+        int rows = Math.toIntExact(tensor.rows());
+        int batch = Math.max(1, BATCH / columns);
+        int chunk = Math.max(1, CHUNK / columns);
+        int rowBytes = Math.toIntExact(type.bytes(columns));
+        ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(Math.min(batch, rows), rowBytes));
+        for (int first = 0; first < rows; first += batch) {
+            int n = Math.min(batch, rows - first);
+            int start = first;
+            try {
+                IntStream.range(0, (n + chunk - 1) / chunk).parallel().forEach(c -> {
+                    int from = c * chunk;
+                    int count = Math.min(chunk, n - from);
+                    ByteBuffer slice = bytes.slice(from * rowBytes, count * rowBytes);
+                    float[] values = rows(tensor, start + from, count);
+                    type.quantize(values, 0, values.length, slice);
+                });
+            } catch (UncheckedIOException e) {
+                throw e.getCause();
+            }
+            out.write(bytes.slice(0, n * rowBytes));
+        }
+    }
+
+    /** Rows as GGUF stores them, merged. */
+    private float[] rows(Weights.Tensor tensor, int first, int count) {
+        int columns = (int) tensor.columns();
+        float[] values = new float[count * columns];
+        int heads = Weights.permutedHeads(weights.config(), tensor.name());
+        Factors factors = factors(tensor.name());
+        try {
+            if (heads == 0) {
+                weights.readRows(tensor, first, count, values, 0);
+            }
+            for (int i = 0; i < count; i++) {
+                int row = Weights.rowStoredAt(first + i, (int) tensor.rows(), heads);
+                if (heads > 0) {
+                    weights.readRows(tensor, row, 1, values, i * columns);
+                }
+                if (factors != null) {
+                    merge(factors, (float) adapter.settings().scale(module(tensor.name())), row, values, i * columns);
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return values;
+    }
+
+    private static void merge(Factors f, float scale, int row, float[] values, int at) {
+        int columns = f.inFeatures();
+        float[] delta = new float[columns];
+        float[] a = f.a();
+        for (int k = 0; k < f.rank(); k++) {
+            float b = f.b()[row * f.rank() + k];
+            int start = k * columns;
+            for (int i = 0; i < columns; i++) {
+                delta[i] += b * a[start + i];
+            }
+        }
+        double squares = 0;
+        for (int i = 0; i < columns; i++) {
+            float merged = values[at + i] + scale * delta[i];
+            values[at + i] = merged;
+            squares += (double) merged * merged;
+        }
+        if (f.magnitude().length > 0) {
+            float factor = (float) (f.magnitude()[row] / Math.sqrt(squares));
+            for (int i = 0; i < columns; i++) {
+                values[at + i] *= factor;
+            }
+        }
+    }
+
+    /** What the adapter does to a tensor; null where it leaves it alone. */
+    private Factors factors(String tensorName) {
+        return tensorName.endsWith(".weight") ? adapter.factors().get(module(tensorName)) : null;
+    }
+
+    private static String module(String tensorName) {
+        return tensorName.substring(0, tensorName.lastIndexOf('.'));
+    }
+}

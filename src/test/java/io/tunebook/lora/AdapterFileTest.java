@@ -1,0 +1,85 @@
+package io.tunebook.lora;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.gguf.ModelFormatException;
+import io.tunebook.model.Safetensors;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Against adapters that PEFT saved ({@code bench/reference/formats.py}). */
+class AdapterFileTest {
+    private static final String DOWN = "model.layers.0.mlp.down_proj";
+
+    @TempDir
+    Path temp;
+
+    private static Path golden(String architecture) throws Exception {
+        return Path.of(AdapterFileTest.class
+                .getResource("/io/tunebook/export/" + architecture + "/adapter")
+                .toURI());
+    }
+
+    @Test
+    void readsWhatPeftSaved() throws Exception {
+        AdapterFile dora = AdapterFile.read(golden("llama"));
+        assertThat(dora.settings().rank("model.layers.1.self_attn.q_proj")).isEqualTo(2);
+        assertThat(dora.settings().rank("model.layers.0.self_attn.q_proj")).isEqualTo(4);
+        assertThat(dora.settings().scale(DOWN)).isEqualTo(3.5 / 4);
+        assertThat(dora.factors().get(DOWN).magnitude()).hasSize(32);
+        assertThat(dora.factors().keySet()).first().isEqualTo(DOWN);
+        AdapterFile rslora = AdapterFile.read(golden("qwen2"));
+        assertThat(rslora.settings().scale(DOWN)).isEqualTo(8 / Math.sqrt(4));
+        assertThat(rslora.settings().targetModules()).containsExactlyInAnyOrder("q_proj", "k_proj", "down_proj");
+    }
+
+    @Test
+    void writesWhatPeftWouldHave() throws Exception {
+        for (String architecture : List.of("llama", "qwen2")) {
+            Path folder = temp.resolve(architecture);
+            AdapterFile adapter = AdapterFile.read(golden(architecture));
+            adapter.write(folder);
+            AdapterFile again = AdapterFile.read(folder);
+            assertThat(again.settings()).isEqualTo(adapter.settings());
+            assertThat(again.factors()).isEqualTo(adapter.factors());
+            try (Safetensors ours = Safetensors.open(folder.resolve("adapter_model.safetensors"));
+                    Safetensors theirs = Safetensors.open(golden(architecture).resolve("adapter_model.safetensors"))) {
+                assertThat(ours.tensors().keySet()).isEqualTo(theirs.tensors().keySet());
+                assertThat(ours.metadata()).isEqualTo(theirs.metadata());
+            }
+            ObjectMapper json = new ObjectMapper();
+            JsonNode ours = json.readTree(folder.resolve("adapter_config.json").toFile());
+            JsonNode theirs = json.readTree(
+                    golden(architecture).resolve("adapter_config.json").toFile());
+            ours.properties()
+                    .forEach(e -> assertThat(e.getValue()).as(e.getKey()).isEqualTo(theirs.get(e.getKey())));
+        }
+    }
+
+    @Test
+    void refusesWhatItDoesNotCompute() throws Exception {
+        Files.copy(golden("llama").resolve("adapter_model.safetensors"), temp.resolve("adapter_model.safetensors"));
+        String config = Files.readString(golden("llama").resolve("adapter_config.json"));
+        Files.writeString(
+                temp.resolve("adapter_config.json"), config.replace("\"bias\": \"none\"", "\"bias\": \"all\""));
+        assertThatThrownBy(() -> AdapterFile.read(temp))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining("bias: expected \"none\", found \"all\"");
+        Files.writeString(temp.resolve("adapter_config.json"), config.replace("\"r\": 4", "\"r\": 8"));
+        assertThatThrownBy(() -> AdapterFile.read(temp))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining("layer " + DOWN + ": expected rank 8 as adapter_config.json says, found 4");
+    }
+
+    @Test
+    void refusesAPickle() throws Exception {
+        Files.createFile(temp.resolve("adapter_model.bin"));
+        assertThatThrownBy(() -> AdapterFile.read(temp)).hasMessageContaining("pickle");
+    }
+}
