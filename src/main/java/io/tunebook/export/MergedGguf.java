@@ -113,20 +113,28 @@ public final class MergedGguf {
     }
 
     private void checkFit() {
-        for (var entry : adapter.factors().entrySet()) {
-            String name = entry.getKey() + ".weight";
-            Weights.Tensor tensor = weights.tensors().get(name);
-            if (tensor == null) {
-                throw new IllegalArgumentException(
-                        "the adapter changes the layer " + entry.getKey() + ", which the base does not have"
-                                + (name.equals("lm_head.weight") ? ": its output layer is the embedding" : ""));
-            }
-            long[] expected = {entry.getValue().outFeatures(), entry.getValue().inFeatures()};
-            if (!Arrays.equals(tensor.shape(), expected)) {
-                throw new IllegalArgumentException("the adapter was made for another model: layer " + entry.getKey()
-                        + " has the shape " + Arrays.toString(expected) + " there, in the base it is "
-                        + Arrays.toString(tensor.shape()));
-            }
+        adapter.factors()
+                .forEach((module, factors) ->
+                        checkFit(module, factors, weights.config().parameters().get(module + ".weight")));
+    }
+
+    /**
+     * Checks that a layer's factors have its widths.
+     *
+     * @param shape the layer's [out, in]; null where the base has no such layer
+     * @throws IllegalArgumentException if they do not fit
+     */
+    static void checkFit(String module, Factors factors, long[] shape) {
+        if (shape == null) {
+            throw new IllegalArgumentException(
+                    "the adapter changes the layer " + module + ", which the base does not have"
+                            + (module.equals("lm_head") ? ": its output layer is the embedding" : ""));
+        }
+        long[] expected = {factors.outFeatures(), factors.inFeatures()};
+        if (!Arrays.equals(shape, expected)) {
+            throw new IllegalArgumentException("the adapter was made for another model: layer " + module
+                    + " has the shape " + Arrays.toString(expected) + " there, in the base it is "
+                    + Arrays.toString(shape));
         }
     }
 

@@ -1,0 +1,87 @@
+package io.tunebook.export;
+
+import io.tunebook.gguf.GgufType;
+import io.tunebook.gguf.GgufWriter;
+import io.tunebook.lora.AdapterFile;
+import io.tunebook.lora.AdapterFile.Factors;
+import io.tunebook.model.ModelConfig;
+import io.tunebook.model.Weights;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.file.Path;
+
+/**
+ * An adapter as GGUF, for llama.cpp's {@code --lora} and for Ollama up to 0.34.0.
+ *
+ * <p>llama.cpp scales every layer by one alpha over the rank of its factors ({@code llama-adapter.h}); where layers differ
+ * from that (rsLoRA, patterns of ranks and alphas) the difference is multiplied into B.
+ */
+public final class AdapterGguf {
+    private AdapterGguf() {}
+
+    /**
+     * Writes the adapter, float32.
+     *
+     * @param config the base model's dimensions
+     * @param adapter the adapter
+     * @param out the file to write; it is written beside and moved when whole
+     * @throws IllegalArgumentException if the adapter does not fit the base, or has DoRA's magnitudes, which llama.cpp does not
+     *     know
+     */
+    public static void write(ModelConfig config, AdapterFile adapter, Path out) throws IOException {
+        // Every Mistral is a Llama to llama.cpp.
+        String architecture = config.architecture().equals("mistral") ? "llama" : config.architecture();
+        String first = adapter.factors().keySet().iterator().next();
+        float alpha =
+                (float) (adapter.settings().scale(first) * adapter.settings().rank(first));
+        GgufWriter writer = new GgufWriter()
+                .string("general.architecture", architecture)
+                .string("general.type", "adapter")
+                .uint32("general.file_type", 0)
+                .string("adapter.type", "lora")
+                .float32("adapter.lora.alpha", alpha);
+        for (var entry : adapter.factors().entrySet()) {
+            String name = entry.getKey() + ".weight";
+            Factors f = entry.getValue();
+            if (f.magnitude().length > 0) {
+                throw new IllegalArgumentException(
+                        "layer " + entry.getKey()
+                                + " has DoRA's magnitudes, which llama.cpp's adapters do not have: merge it into the model instead");
+            }
+            MergedGguf.checkFit(entry.getKey(), f, config.parameters().get(name));
+            float toB = (float) (adapter.settings().scale(entry.getKey()) * f.rank() / alpha);
+            int heads = Weights.permutedHeads(config, name);
+            writer.tensor(
+                    Weights.ggufName(name) + ".lora_a",
+                    GgufType.F32,
+                    new long[] {f.rank(), f.inFeatures()},
+                    o -> o.write(bytes(f.a())));
+            writer.tensor(
+                    Weights.ggufName(name) + ".lora_b",
+                    GgufType.F32,
+                    new long[] {f.outFeatures(), f.rank()},
+                    o -> o.write(bytes(stored(f, heads, toB))));
+        }
+        writer.write(out, done -> {});
+    }
+
+    /** B with its rows where llama.cpp keeps the layer's outputs. */
+    private static float[] stored(Factors f, int heads, float factor) {
+        float[] out = new float[f.b().length];
+        for (int place = 0; place < f.outFeatures(); place++) {
+            int row = Weights.rowStoredAt(place, f.outFeatures(), heads);
+            for (int k = 0; k < f.rank(); k++) {
+                out[place * f.rank() + k] = factor * f.b()[row * f.rank() + k];
+            }
+        }
+        return out;
+    }
+
+    private static ByteBuffer bytes(float[] values) {
+        ByteBuffer bytes = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.asFloatBuffer().put(FloatBuffer.wrap(values));
+        return bytes;
+    }
+}

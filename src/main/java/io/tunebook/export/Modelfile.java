@@ -1,0 +1,70 @@
+package io.tunebook.export;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The text that {@code ollama create NAME -f Modelfile} reads.
+ *
+ * @param from a GGUF file beside the Modelfile, such as {@code ./model.gguf}, or a model's name
+ * @param adapter an adapter's GGUF file, for Ollama up to 0.34.0
+ * @param template the prompt's template in Go's syntax; without it Ollama takes the one in the GGUF file
+ * @param system the system prompt
+ * @param parameters settings by Ollama's names, such as {@code temperature}; a collection gives one line for each element
+ * @param licenses the base's licences
+ * @see <a href="https://docs.ollama.com/modelfile">Ollama's reference</a>
+ */
+public record Modelfile(
+        String from,
+        Optional<String> adapter,
+        Optional<String> template,
+        Optional<String> system,
+        Map<String, Object> parameters,
+        List<String> licenses) {
+
+    /**
+     * The file's text.
+     *
+     * @throws IllegalArgumentException if a value holds three quotation marks in a row, which the format cannot say
+     */
+    public String text() {
+        StringBuilder out = new StringBuilder();
+        line(out, "FROM", from);
+        adapter.ifPresent(a -> line(out, "ADAPTER", a));
+        template.ifPresent(t -> line(out, "TEMPLATE", quoted(t)));
+        system.ifPresent(s -> line(out, "SYSTEM", quoted(s)));
+        parameters.forEach((name, value) -> {
+            for (Object each : value instanceof Collection<?> many ? many : List.of(value)) {
+                line(out, "PARAMETER " + name, each instanceof String s ? quoted(s) : each.toString());
+            }
+        });
+        licenses.forEach(l -> line(out, "LICENSE", quoted(l)));
+        return out.toString();
+    }
+
+    /** Writes the text, UTF-8, beside its place and then moved. */
+    public void write(Path file) throws IOException {
+        Path part = file.resolveSibling(file.getFileName() + ".part");
+        Files.writeString(part, text(), StandardCharsets.UTF_8);
+        Files.move(part, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    private static void line(StringBuilder out, String command, String value) {
+        out.append(command).append(' ').append(value).append('\n');
+    }
+
+    /** Nothing is escaped in a Modelfile: what stands between the marks is taken as it is. */
+    private static String quoted(String value) {
+        if (value.contains("\"\"\"")) {
+            throw new IllegalArgumentException("a Modelfile cannot hold three quotation marks in a row: " + value);
+        }
+        return value.contains("\n") || value.contains("\"") ? "\"\"\"" + value + "\"\"\"" : "\"" + value + "\"";
+    }
+}
