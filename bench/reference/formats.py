@@ -1,6 +1,7 @@
 """Golden files of the format tests: gguf-py's floats for random blocks and its blocks for random floats; tiny models with
 PEFT's adapters and the weights that PEFT merges."""
 
+import json
 import pathlib
 import zlib
 
@@ -118,7 +119,7 @@ def merged() -> None:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
-        config = peft.LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "k_proj", "down_proj"],
+        config = peft.LoraConfig(r=4, lora_alpha=8, target_modules=["down_proj", "k_proj", "q_proj"],
                                  task_type="CAUSAL_LM", **extra)
         wrapped = peft.get_peft_model(model, config)
         with torch.no_grad():
@@ -132,8 +133,67 @@ def merged() -> None:
         save_file(keep, folder / "merged.safetensors", metadata={"format": "pt"})
 
 
+TEXT = ("the house of the old man is by the river and the river runs to the sea 1984 times 'tis, he'll say: "
+        "so it's 2,026 – über alles! 你好，世界\n\n  def main(): return 42\n")
+QWEN2 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+def hub() -> None:
+    """Hugging Face folders with tokenizers of their own, adapters, and what Transformers with PEFT answers greedily."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    for architecture in ("llama", "qwen2"):
+        folder = RESOURCES / "export" / architecture / "hub"
+        folder.mkdir(parents=True, exist_ok=True)
+        tokenizer = Tokenizer(models.BPE())
+        byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=architecture == "llama")
+        first = (pre_tokenizers.Digits(individual_digits=True) if architecture == "llama"
+                 else pre_tokenizers.Split(Regex(QWEN2), "isolated"))
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([first, byte_level])
+        tokenizer.decoder = decoders.ByteLevel()
+        tokenizer.train_from_iterator([TEXT] * 4, trainers.BpeTrainer(
+            vocab_size=330, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
+            special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"]))
+        tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+        (folder / "tokenizer_config.json").write_text(json.dumps(
+            {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "chat_template": "{{ messages[0]['content'] }}"}))
+        torch.manual_seed(5)
+        common = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+                      num_key_value_heads=2, vocab_size=336, max_position_embeddings=128, tie_word_embeddings=False,
+                      initializer_range=0.3, eos_token_id=2)
+        kind = "Llama" if architecture == "llama" else "Qwen2"
+        model = getattr(transformers, kind + "ForCausalLM")(getattr(transformers, kind + "Config")(**common))
+        with torch.no_grad():
+            for name, p in model.named_parameters():
+                if "bias" in name:
+                    p.normal_(0, 0.3)
+            # Only plain ASCII is ever answered, and the end never.
+            for token, i in tokenizer.get_vocab().items():
+                if not token.replace("Ġ", "").isascii() or token.startswith("<|"):
+                    model.lm_head.weight[i] = 0
+            model.lm_head.weight[tokenizer.get_vocab_size():] = 0
+        model.save_pretrained(folder)
+        (folder / "generation_config.json").unlink(missing_ok=True)
+        wrapped = peft.get_peft_model(model, peft.LoraConfig(r=4, lora_alpha=8, use_dora=architecture == "llama",
+                                                             target_modules="all-linear", task_type="CAUSAL_LM"))
+        with torch.no_grad():
+            for name, p in wrapped.named_parameters():
+                if "lora_B" in name:
+                    p.normal_(0, 0.2)
+        wrapped.peft_config["default"].base_model_name_or_path = None
+        wrapped.save_pretrained(folder / "adapter")
+        (folder / "adapter" / "README.md").unlink()
+        prompt = "the house of the old man"
+        ids = tokenizer.encode(prompt).ids
+        with torch.no_grad():
+            answer = wrapped.generate(input_ids=torch.tensor([ids]), max_new_tokens=32, do_sample=False)[0].tolist()
+        (folder / "expected.json").write_text(json.dumps({
+            "text": TEXT, "ids": tokenizer.encode(TEXT).ids, "prompt": prompt,
+            "answer": tokenizer.decode(answer[len(ids):])}, ensure_ascii=False))
+
+
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     blocks()
     quantised()
     merged()
+    hub()

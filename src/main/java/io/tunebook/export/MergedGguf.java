@@ -12,6 +12,8 @@ import io.tunebook.model.Weights;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -25,7 +27,7 @@ import java.util.stream.IntStream;
  *
  * <p>From a GGUF base only the tensors that the adapter touches are written anew, W + s·B·A and for DoRA
  * m·(W + s·B·A)/‖W + s·B·A‖ by rows (arXiv:2402.09353); all others, the metadata, the tokenizer and the chat template are
- * copied byte for byte.
+ * copied byte for byte. From safetensors every tensor is written, and the metadata is made from the folder's files.
  */
 public final class MergedGguf {
     /** How many values are merged and quantised before they are written. */
@@ -47,11 +49,11 @@ public final class MergedGguf {
     /**
      * Merges and writes.
      *
-     * @param base a GGUF file or blob
+     * @param base a GGUF file or blob, or a folder of safetensors with its configuration and tokenizer
      * @param adapter the adapter
      * @param quantization the types of the tensors that are written anew
      * @param out the file to write; it is written beside and moved when whole
-     * @throws ModelFormatException if the base is broken
+     * @throws ModelFormatException if the base is broken, or a folder's tokenizer is of a kind that GGUF has no name for
      * @throws IllegalArgumentException if the adapter does not fit the base, or {@code out} is the base itself
      */
     public static void write(Path base, AdapterFile adapter, Quantization quantization, Path out) throws IOException {
@@ -75,9 +77,17 @@ public final class MergedGguf {
 
     private GgufWriter writer() throws IOException {
         checkFit();
-        GgufFile base = weights.gguf()
-                .orElseThrow(() -> new IllegalArgumentException("expected a GGUF base, found safetensors"));
         GgufWriter writer = new GgufWriter();
+        if (weights.gguf().isPresent()) {
+            fromGguf(weights.gguf().get(), writer);
+        } else {
+            fromSafetensors(writer);
+        }
+        // What llama.cpp writes beside quantised tensors: the version of their blocks' layout.
+        return writer.uint32("general.quantization_version", 2);
+    }
+
+    private void fromGguf(GgufFile base, GgufWriter writer) throws IOException {
         for (String key : base.metadata().keySet()) {
             writer.copy(base, key);
         }
@@ -87,9 +97,8 @@ public final class MergedGguf {
         long matrices = 0;
         for (GgufTensor tensor : base.tensors()) {
             String name = names.get(tensor.name());
-            Factors factors = name == null ? null : factors(name);
             matrices += tensor.shape().length > 1 ? tensor.values() : 0;
-            if (factors == null) {
+            if (name == null || factors(name) == null) {
                 writer.tensor(base, tensor);
             } else {
                 touched += tensor.values();
@@ -99,8 +108,16 @@ public final class MergedGguf {
         if (2 * touched > matrices && quantization.fileType().isPresent()) {
             writer.uint32("general.file_type", quantization.fileType().getAsInt());
         }
-        // What llama.cpp writes beside quantised tensors: the version of their blocks' layout.
-        return writer.uint32("general.quantization_version", 2);
+    }
+
+    private void fromSafetensors(GgufWriter writer) throws IOException {
+        HubMetadata.write(weights.folder(), weights.config(), writer);
+        GgufType stored = weights.tensor("model.embed_tokens.weight").type();
+        int asStored = stored == GgufType.F32 ? 0 : stored == GgufType.F16 ? 1 : 32;
+        writer.uint32("general.file_type", quantization.fileType().orElse(asStored));
+        for (Weights.Tensor tensor : weights.tensors().values()) {
+            add(writer, tensor);
+        }
     }
 
     /** Adds a tensor that is merged, if the adapter touches it, and quantised when it is written. */
@@ -109,7 +126,13 @@ public final class MergedGguf {
         String name = Weights.ggufName(tensor.name());
         GgufType type =
                 quantization.typeOf(name, tensor.shape(), tensor.type(), config.layers(), config.tiedEmbeddings());
-        writer.tensor(name, type, tensor.shape(), out -> body(tensor, type, out));
+        writer.tensor(name, type, tensor.shape(), out -> {
+            if (tensor.shape().length == 1) {
+                out.write(vector(tensor));
+            } else {
+                matrix(tensor, type, out);
+            }
+        });
     }
 
     private void checkFit() {
@@ -138,7 +161,20 @@ public final class MergedGguf {
         }
     }
 
-    private void body(Weights.Tensor tensor, GgufType type, GgufWriter.Output out) throws IOException {
+    /** A norm's or bias's values, float32, where llama.cpp keeps them. */
+    private ByteBuffer vector(Weights.Tensor tensor) throws IOException {
+        int n = Math.toIntExact(tensor.values());
+        FloatBuffer values = FloatBuffer.allocate(n);
+        weights.read(tensor, values);
+        int heads = Weights.permutedHeads(weights.config(), tensor.name());
+        ByteBuffer bytes = ByteBuffer.allocate(4 * n).order(ByteOrder.LITTLE_ENDIAN);
+        for (int place = 0; place < n; place++) {
+            bytes.putFloat(values.get(Weights.rowStoredAt(place, n, heads)));
+        }
+        return bytes.flip();
+    }
+
+    private void matrix(Weights.Tensor tensor, GgufType type, GgufWriter.Output out) throws IOException {
         int columns = Math.toIntExact(tensor.columns());
         int rows = Math.toIntExact(tensor.rows());
         int batch = Math.max(1, BATCH / columns);

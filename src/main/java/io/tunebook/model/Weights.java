@@ -212,6 +212,11 @@ public final class Weights implements AutoCloseable {
         return tensor;
     }
 
+    /** The folder that holds the weights, and beside safetensors {@code config.json} and the tokenizer. */
+    public Path folder() {
+        return Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
+    }
+
     /** The GGUF file that the weights lie in, if they do. */
     public Optional<GgufFile> gguf() {
         return gguf;

@@ -3,6 +3,8 @@ package io.tunebook.export;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import de.kherud.llama.InferenceParameters;
 import de.kherud.llama.LlamaModel;
 import de.kherud.llama.ModelParameters;
@@ -11,6 +13,7 @@ import io.tunebook.lora.AdapterFile;
 import io.tunebook.model.ModelConfig;
 import io.tunebook.model.Weights;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -52,8 +55,39 @@ class LlamaCppTest {
         assertThat(answer(base, lora)).isEqualTo(withMerged);
     }
 
+    /** A folder of safetensors with its own tokenizer; the expected answer is that of Transformers with PEFT. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "qwen2"})
+    void mergedFolderAnswersAsInTransformers(String architecture) throws Exception {
+        Path folder = MergedGgufTest.golden(architecture + "/hub");
+        JsonNode expected =
+                new ObjectMapper().readTree(folder.resolve("expected.json").toFile());
+        Path merged = temp.resolve("merged.gguf");
+        MergedGguf.write(folder, AdapterFile.read(folder.resolve("adapter")), Quantization.AS_BASE, merged);
+        try (LlamaModel llama = open(merged, null)) {
+            int[] ids = new int[expected.get("ids").size()];
+            Arrays.setAll(ids, i -> expected.get("ids").get(i).asInt());
+            assertThat(llama.encode(expected.get("text").asText())).isEqualTo(ids);
+            assertThat(answer(llama, expected.get("prompt").asText()))
+                    .isEqualTo(expected.get("answer").asText());
+        }
+    }
+
+    private static String answer(Path model, Path adapter) {
+        try (LlamaModel llama = open(model, adapter)) {
+            return answer(llama, PROMPT);
+        }
+    }
+
     /** The first 32 tokens that llama.cpp finds most likely. */
-    static String answer(Path model, Path adapter) {
+    private static String answer(LlamaModel llama, String prompt) {
+        return llama.complete(new InferenceParameters(prompt)
+                .setNPredict(32)
+                .setTemperature(0)
+                .setCachePrompt(false));
+    }
+
+    private static LlamaModel open(Path model, Path adapter) {
         ModelParameters parameters = new ModelParameters()
                 .setModel(model.toString())
                 .setCtxSize(256)
@@ -64,11 +98,6 @@ class LlamaCppTest {
         if (adapter != null) {
             parameters.addLoraAdapter(adapter.toString());
         }
-        try (LlamaModel llama = new LlamaModel(parameters)) {
-            return llama.complete(new InferenceParameters(PROMPT)
-                    .setNPredict(32)
-                    .setTemperature(0)
-                    .setCachePrompt(false));
-        }
+        return new LlamaModel(parameters);
     }
 }
