@@ -126,6 +126,28 @@ public final class Display {
         return new Progress(total, label);
     }
 
+    /**
+     * Asks the person in front of the notebook for a line.
+     *
+     * @throws IllegalStateException if nobody can answer, as in a headless run
+     */
+    public static String input(String prompt) {
+        return answer(sink.ask(prompt, false));
+    }
+
+    /** The same for a password: what is typed stays hidden. */
+    public static String password(String prompt) {
+        return answer(sink.ask(prompt, true));
+    }
+
+    private static String answer(String line) {
+        if (line == null) {
+            throw new IllegalStateException(
+                    "nobody is there to answer: this notebook runs without a frontend that takes input");
+        }
+        return line;
+    }
+
     /** Standard output for programs and tests that no kernel runs. */
     private static final class PlainSink implements DisplaySink {
         @Override
@@ -136,6 +158,14 @@ public final class Display {
         @Override
         public void clear(boolean wait) {
             // what is printed stays printed
+        }
+
+        @Override
+        public String ask(String prompt, boolean password) {
+            var console = System.console();
+            return console == null
+                    ? null
+                    : password ? new String(console.readPassword("%s", prompt)) : console.readLine("%s", prompt);
         }
 
         @Override

@@ -17,6 +17,14 @@ public interface DisplaySink {
      */
     void clear(boolean wait);
 
+    /**
+     * Asks the person in front of the notebook for a line.
+     *
+     * @param password whether what is typed stays hidden
+     * @return the line without its end, or null if nobody can answer
+     */
+    String ask(String prompt, boolean password);
+
     /** Whether somebody can see HTML; otherwise the plain text is what counts. */
     boolean rich();
 }

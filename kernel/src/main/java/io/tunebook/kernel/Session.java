@@ -1,0 +1,164 @@
+package io.tunebook.kernel;
+
+import io.tunebook.kernel.display.Display;
+import io.tunebook.kernel.display.DisplaySink;
+import io.tunebook.kernel.display.MimeBundle;
+import io.tunebook.kernel.eval.CellContext;
+import io.tunebook.kernel.eval.CellEvaluator;
+import io.tunebook.kernel.eval.CellException;
+import io.tunebook.kernel.eval.CellOutput;
+import io.tunebook.kernel.magic.Magics;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A person's session of Java: cells run one after another and share their variables. The Jupyter kernel and the headless runner are two frontends of it.
+ */
+public final class Session implements AutoCloseable {
+    private static final String PRELUDE = """
+            import java.io.*;
+            import java.math.*;
+            import java.net.*;
+            import java.nio.file.*;
+            import java.time.*;
+            import java.util.*;
+            import java.util.concurrent.*;
+            import java.util.function.*;
+            import java.util.regex.*;
+            import java.util.stream.*;
+            import static io.tunebook.kernel.display.Display.*;
+            """;
+
+    private final CellEvaluator evaluator;
+    private final Magics magics;
+    private final Runnable release;
+    private final long outputLimit;
+
+    /** What one cell shows, prints and asks. */
+    public interface Frontend extends DisplaySink, CellOutput.Listener {}
+
+    /**
+     * Starts a session; until it is closed, the standard streams of this process are the cells'.
+     *
+     * @param options the user's class path, compiler options and start-up code
+     */
+    public Session(SessionOptions options) {
+        evaluator = new CellEvaluator(options.classPath(), options.compilerOptions());
+        magics = new Magics(evaluator);
+        outputLimit = options.outputLimit();
+        release = CellOutput.capture();
+        Display.connect(new CurrentCell());
+        Frontend silent = new Silent();
+        try {
+            execute(PRELUDE, 0, silent);
+            for (String code : options.startup()) {
+                execute(code, 0, silent);
+            }
+        } catch (CellException e) {
+            close();
+            throw new IllegalArgumentException("the start-up code failed: " + e.name() + ": " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Runs a cell to its end.
+     *
+     * @param number its execution count, for tracebacks
+     * @return the representations of its last expression, if it ends in one without a semicolon
+     * @throws CellException if it does not compile, throws or is interrupted
+     */
+    public Optional<MimeBundle> execute(String code, int number, Frontend frontend) throws CellException {
+        CellContext cell = new CellContext(number, new CellOutput(frontend, outputLimit), frontend);
+        evaluator.begin(cell);
+        try {
+            Optional<CellEvaluator.Result> result = magics.execute(code, number);
+            // Rendering is the user's code too: it belongs on the cell's thread, and can be interrupted.
+            return result.isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(
+                            evaluator.call(() -> Display.render(result.get().value())));
+        } finally {
+            evaluator.end(cell);
+        }
+    }
+
+    /** Asks the running cell to end. May be called from any thread. */
+    public void interrupt() {
+        evaluator.interrupt();
+    }
+
+    public CellEvaluator evaluator() {
+        return evaluator;
+    }
+
+    public Magics magics() {
+        return magics;
+    }
+
+    @Override
+    public void close() {
+        evaluator.close();
+        release.run();
+    }
+
+    /** Displays go to the cell that the thread works for, after what it has printed. */
+    private static final class CurrentCell implements DisplaySink {
+        private static final Frontend NOBODY = new Silent();
+
+        private static DisplaySink cell() {
+            CellContext cell = CellContext.current();
+            if (cell == null) {
+                return NOBODY;
+            }
+            cell.output().flush();
+            return cell.display();
+        }
+
+        @Override
+        public void show(MimeBundle bundle, String id, boolean update) {
+            cell().show(bundle, id, update);
+        }
+
+        @Override
+        public void clear(boolean wait) {
+            cell().clear(wait);
+        }
+
+        @Override
+        public String ask(String prompt, boolean password) {
+            return cell().ask(prompt, password);
+        }
+
+        @Override
+        public boolean rich() {
+            CellContext cell = CellContext.current();
+            return cell != null && cell.display().rich();
+        }
+    }
+
+    /** Nobody looks. */
+    private static final class Silent implements Frontend {
+        @Override
+        public void show(MimeBundle bundle, String id, boolean update) {}
+
+        @Override
+        public void clear(boolean wait) {}
+
+        @Override
+        public String ask(String prompt, boolean password) {
+            return null;
+        }
+
+        @Override
+        public boolean rich() {
+            return false;
+        }
+
+        @Override
+        public void text(boolean error, String text) {}
+    }
+
+    /** The user's settings. */
+    public record SessionOptions(
+            List<String> classPath, List<String> compilerOptions, List<String> startup, long outputLimit) {}
+}

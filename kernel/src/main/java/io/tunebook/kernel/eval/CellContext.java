@@ -1,0 +1,70 @@
+package io.tunebook.kernel.eval;
+
+import io.tunebook.kernel.display.DisplaySink;
+import java.util.Objects;
+import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.ForkJoinWorkerThread;
+
+/**
+ * The cell that a thread works for. Threads inherit it from the thread that started them, so what they print lands under that cell, and an interrupt
+ * reaches them. Workers of the common pool belong to nobody and count for the cell that runs now.
+ */
+public final class CellContext {
+    private static final InheritableThreadLocal<CellContext> OWNER = new InheritableThreadLocal<>();
+    private static volatile CellContext foreground;
+
+    private final int number;
+    private final CellOutput output;
+    private final DisplaySink display;
+    private volatile boolean interrupted;
+
+    /**
+     * @param number the execution count
+     * @param output where the cell's threads print
+     * @param display where they show things, and ask
+     */
+    public CellContext(int number, CellOutput output, DisplaySink display) {
+        this.number = number;
+        this.output = Objects.requireNonNull(output);
+        this.display = Objects.requireNonNull(display);
+    }
+
+    public int number() {
+        return number;
+    }
+
+    public CellOutput output() {
+        return output;
+    }
+
+    public DisplaySink display() {
+        return display;
+    }
+
+    boolean isInterrupted() {
+        return interrupted;
+    }
+
+    void interrupt() {
+        interrupted = true;
+    }
+
+    /** From now on this thread, and the threads it will start, work for this cell. */
+    void adopt() {
+        OWNER.set(this);
+    }
+
+    static void setForeground(CellContext cell) {
+        foreground = cell;
+    }
+
+    /** The cell this thread works for, or null if it is none's. */
+    public static CellContext current() {
+        if (Thread.currentThread() instanceof ForkJoinWorkerThread worker
+                && worker.getPool() == ForkJoinPool.commonPool()) {
+            return foreground;
+        }
+        CellContext owner = OWNER.get();
+        return owner != null ? owner : foreground;
+    }
+}

@@ -1,0 +1,240 @@
+package io.tunebook.kernel.eval;
+
+import java.lang.instrument.ClassDefinition;
+import java.lang.instrument.UnmodifiableClassException;
+import java.lang.reflect.Field;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import jdk.jshell.execution.DirectExecutionControl;
+import jdk.jshell.spi.SPIResolutionException;
+
+/**
+ * JShell's execution engine in this process. Values are kept as objects, classes are redefined where the JVM can, and code runs on a thread of its own
+ * that can be given up.
+ */
+final class CellExecution extends DirectExecutionControl {
+    /** How long an interrupted cell may take to end before its thread is left behind. */
+    private static final long PATIENCE = TimeUnit.MILLISECONDS.toNanos(800);
+
+    private final CellClassLoader loader;
+    private CellThread thread;
+    private volatile CellContext cell;
+    private volatile long interruptedAt;
+    private Object value;
+    private Throwable thrown;
+    private Field field;
+
+    CellExecution(CellClassLoader loader) {
+        super(loader.delegate());
+        this.loader = loader;
+    }
+
+    // ---- what the evaluator asks
+
+    void begin(CellContext context) {
+        cell = Objects.requireNonNull(context);
+        interruptedAt = 0;
+        CellContext.setForeground(context);
+    }
+
+    /** @return whether the cell was interrupted */
+    boolean end() {
+        if (cell.isInterrupted() && thread != null) {
+            Interrupts.clear(cell);
+        }
+        return cell.isInterrupted();
+    }
+
+    /** What the last expression gave. */
+    Object takeValue() {
+        Object v = value;
+        value = null;
+        return v;
+    }
+
+    /** What the last invocation threw, or null. */
+    Throwable takeThrown() {
+        Throwable t = thrown;
+        thrown = null;
+        return t;
+    }
+
+    /** The static field that holds the variable which JShell was last asked the value of. */
+    Field takeField() {
+        Field f = field;
+        field = null;
+        return f;
+    }
+
+    /** Runs something on the thread of cells, where thread-locals and the class loader are those of the user's code. */
+    Object call(Callable action) throws Throwable {
+        CellThread runner = thread == null ? thread = new CellThread(loader) : thread;
+        CompletableFuture<Object> done = new CompletableFuture<>();
+        CellContext context = cell;
+        runner.queue.add(() -> {
+            context.adopt();
+            try {
+                done.complete(action.call());
+            } catch (Throwable t) {
+                done.completeExceptionally(t);
+            }
+        });
+        while (true) {
+            try {
+                return done.get(100, TimeUnit.MILLISECONDS);
+            } catch (ExecutionException e) {
+                throw e.getCause();
+            } catch (TimeoutException e) {
+                long since = interruptedAt;
+                if (since != 0 && System.nanoTime() - since > PATIENCE) {
+                    runner.abandon(context);
+                    thread = null;
+                    throw new Interrupts.CellInterrupted();
+                } else if (since != 0) {
+                    runner.interrupt();
+                }
+            }
+        }
+    }
+
+    /** Asks the running cell to end. Called from another thread. */
+    void interrupt() {
+        CellContext running = cell;
+        if (running != null) {
+            Interrupts.request(running);
+            interruptedAt = System.nanoTime();
+            CellThread runner = thread;
+            if (runner != null) {
+                runner.interrupt();
+            }
+        }
+    }
+
+    // ---- what JShell asks
+
+    @Override
+    protected String invoke(Method method) throws Exception {
+        thrown = null;
+        value = null;
+        try {
+            value = call(() -> {
+                try {
+                    return method.invoke(null);
+                } catch (InvocationTargetException e) {
+                    throw e.getCause();
+                }
+            });
+            return "";
+        } catch (SPIResolutionException e) {
+            throw new InvocationTargetException(e);
+        } catch (Throwable t) {
+            thrown = t;
+            throw new UserException(String.valueOf(t.getMessage()), t.getClass().getName(), frames(t));
+        }
+    }
+
+    /**
+     * The frames of a throwable, its causes and suppressed ones in one array: JShell translates the line numbers of all that it is given, and knows of
+     * causes not in every version. It cuts off what follows the last frame of a cell, so one of these stands at the end.
+     */
+    private static StackTraceElement[] frames(Throwable t) {
+        List<StackTraceElement> all = new ArrayList<>();
+        Traceback.visit(t, one -> all.addAll(List.of(one.getStackTrace())));
+        all.stream()
+                .filter(e -> e.getClassName().startsWith("REPL."))
+                .findFirst()
+                .ifPresent(all::add);
+        return all.toArray(StackTraceElement[]::new);
+    }
+
+    @Override
+    public String varValue(String className, String name)
+            throws RunException, EngineTerminationException, InternalException {
+        try {
+            field = findClass(className).getDeclaredField(name);
+            field.setAccessible(true);
+            return "";
+        } catch (ReflectiveOperationException e) {
+            throw new InternalException(className + "." + name + ": " + e);
+        }
+    }
+
+    @Override
+    public void redefine(ClassBytecodes[] classes)
+            throws ClassInstallException, NotImplementedException, EngineTerminationException {
+        var instrumentation = RedefinitionAgent.instrumentation()
+                .orElseThrow(() -> new NotImplementedException("no instrumentation"));
+        try {
+            ClassDefinition[] definitions = new ClassDefinition[classes.length];
+            for (int i = 0; i < classes.length; i++) {
+                definitions[i] = new ClassDefinition(
+                        findClass(classes[i].name()), CellTransformer.transform(classes[i].bytecodes()));
+            }
+            instrumentation.redefineClasses(definitions);
+            loader.delegate().classesRedefined(classes);
+        } catch (ClassNotFoundException | UnmodifiableClassException | UnsupportedOperationException | LinkageError e) {
+            throw new ClassInstallException(e.toString(), new boolean[classes.length]); // JShell then makes new classes
+        }
+    }
+
+    @Override
+    public void stop() {
+        interrupt();
+    }
+
+    @Override
+    public void close() {
+        CellThread runner = thread;
+        if (runner != null) {
+            runner.abandon(cell);
+        }
+    }
+
+    /** A {@link java.util.concurrent.Callable} that may throw anything. */
+    interface Callable {
+        Object call() throws Throwable;
+    }
+
+    /** One thread for all cells, so that what libraries keep by thread stays; a new one after a cell that did not end. */
+    private static final class CellThread extends Thread {
+        private final LinkedBlockingQueue<Runnable> queue = new LinkedBlockingQueue<>();
+        private volatile boolean abandoned;
+        private volatile CellContext last;
+
+        CellThread(ClassLoader loader) {
+            super("cells");
+            setDaemon(true);
+            setContextClassLoader(loader);
+            start();
+        }
+
+        @Override
+        public void run() {
+            while (!abandoned) {
+                try {
+                    Runnable next = queue.take();
+                    interrupted(); // an interrupt that came too late is not for the next cell
+                    next.run();
+                } catch (InterruptedException e) {
+                    continue; // between two cells there is nothing to interrupt
+                }
+            }
+            Interrupts.clear(last);
+        }
+
+        void abandon(CellContext cell) {
+            last = cell;
+            abandoned = true;
+            setPriority(MIN_PRIORITY);
+            interrupt();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+package io.tunebook.kernel.eval;
+
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.lang.invoke.MutableCallSite;
+import java.util.HashSet;
+import java.util.Set;
+
+/**
+ * What the bytecode of cells calls at method entries and before backward branches. The question "was an interrupt asked for?" is a call site that the JIT
+ * treats as the constant {@code false}, so a hot loop pays nothing; asking for an interrupt changes the site, which deoptimises the loop.
+ */
+public final class Interrupts {
+    private static final MutableCallSite SITE = new MutableCallSite(MethodType.methodType(boolean.class));
+    private static final MethodHandle NO = MethodHandles.constant(boolean.class, false);
+    private static final MethodHandle YES = MethodHandles.constant(boolean.class, true);
+    private static final MethodHandle REQUESTED;
+    private static final Set<CellContext> INTERRUPTED = new HashSet<>();
+
+    static {
+        SITE.setTarget(NO);
+        REQUESTED = SITE.dynamicInvoker();
+    }
+
+    private Interrupts() {}
+
+    /** Throws in threads of an interrupted cell, and does nothing in others. */
+    public static void poll() throws Throwable {
+        if ((boolean) REQUESTED.invokeExact()) {
+            check();
+        }
+    }
+
+    private static void check() {
+        CellContext cell = CellContext.current();
+        if (cell != null && cell.isInterrupted()) {
+            throw new CellInterrupted();
+        }
+    }
+
+    /** What calls of {@code System.exit} in cells became: the cell ends, the kernel lives. */
+    public static void exit(int status) {
+        throw new CellExit(status);
+    }
+
+    static synchronized void request(CellContext cell) {
+        cell.interrupt();
+        if (INTERRUPTED.add(cell) && INTERRUPTED.size() == 1) {
+            set(YES);
+        }
+    }
+
+    /** No thread of this cell runs any more. */
+    static synchronized void clear(CellContext cell) {
+        if (INTERRUPTED.remove(cell) && INTERRUPTED.isEmpty()) {
+            set(NO);
+        }
+    }
+
+    private static void set(MethodHandle answer) {
+        SITE.setTarget(answer);
+        MutableCallSite.syncAll(new MutableCallSite[] {SITE});
+    }
+
+    /** Not an Exception, so that a cell's {@code catch (Exception e)} does not swallow it. */
+    static final class CellInterrupted extends Error {
+        private static final long serialVersionUID = 1;
+
+        CellInterrupted() {
+            super("interrupted");
+        }
+    }
+
+    static final class CellExit extends Error {
+        private static final long serialVersionUID = 1;
+
+        CellExit(int status) {
+            super("System.exit(" + status
+                    + ") was called: the cell ended, the kernel goes on. To end the kernel, shut it down.");
+        }
+    }
+}

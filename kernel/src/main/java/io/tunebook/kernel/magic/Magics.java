@@ -1,0 +1,114 @@
+package io.tunebook.kernel.magic;
+
+import io.tunebook.kernel.eval.CellEvaluator;
+import io.tunebook.kernel.eval.CellException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Cuts a cell into Java and magics, and runs both in order. */
+public final class Magics {
+    private static final Pattern LINE = Pattern.compile("[ \\t]*(%\\w+)(?:[ \\t]+(.*))?[ \\t]*");
+    private static final Pattern CELL = Pattern.compile("\\s*(%%\\w+)(?:[ \\t]+([^\\n]*))?(?:\\n([\\s\\S]*))?");
+    private static final Pattern WORD = Pattern.compile("\"((?:[^\"\\\\]|\\\\.)*)\"|(\\S+)");
+
+    private final CellEvaluator evaluator;
+    private final Map<String, Magic> all = new TreeMap<>();
+
+    /** The magics of a session. */
+    public Magics(CellEvaluator evaluator) {
+        this.evaluator = evaluator;
+        new StandardMagics(evaluator, this).all().forEach(m -> all.put(m.name(), m));
+    }
+
+    /** All names, sorted, with their percent signs. */
+    public List<String> names() {
+        return List.copyOf(all.keySet());
+    }
+
+    /** What {@code name} does, as Markdown. */
+    public Optional<String> help(String name) {
+        return Optional.ofNullable(all.get(name)).map(m -> "`" + m.name() + " " + m.arguments() + "`\n\n" + m.help());
+    }
+
+    /**
+     * Runs a cell.
+     *
+     * @return the value of its last expression, or of its magic
+     * @throws CellException if Java or a magic fails
+     */
+    public Optional<CellEvaluator.Result> execute(String cell, int number) throws CellException {
+        Matcher whole = CELL.matcher(cell);
+        if (whole.matches() && all.containsKey(whole.group(1))) {
+            return run(all.get(whole.group(1)), orEmpty(whole.group(2)), orEmpty(whole.group(3)), number, 1);
+        }
+        Optional<CellEvaluator.Result> result = Optional.empty();
+        int from = 0;
+        int lineStart = 0;
+        int lineNumber = 1;
+        while (lineStart < cell.length()) {
+            int end = cell.indexOf('\n', lineStart);
+            end = end < 0 ? cell.length() : end;
+            Matcher line = LINE.matcher(cell).region(lineStart, end);
+            if (line.matches() && evaluator.isWhole(cell.substring(from, lineStart)) && isMagic(line, number)) {
+                if (!cell.substring(from, lineStart).isBlank()) {
+                    evaluator.evaluate(cell, from, lineStart, number);
+                }
+                result = run(all.get(line.group(1)), orEmpty(line.group(2)).strip(), "", number, lineNumber);
+                from = Math.min(end + 1, cell.length());
+            }
+            lineStart = end + 1;
+            lineNumber++;
+        }
+        return from < cell.length() && !cell.substring(from).isBlank()
+                ? evaluator.evaluate(cell, from, cell.length(), number)
+                : result;
+    }
+
+    private boolean isMagic(Matcher line, int number) throws CellException {
+        if (all.containsKey(line.group(1))) {
+            return true;
+        }
+        throw new CellException(
+                "UnknownMagic",
+                line.group(1),
+                List.of("Cell[" + number + "]: there is no magic " + line.group(1) + ". %lsmagic lists them all."),
+                null);
+    }
+
+    private Optional<CellEvaluator.Result> run(Magic magic, String rest, String body, int number, int line)
+            throws CellException {
+        try {
+            return Optional.ofNullable(magic.action().run(words(rest), rest, body))
+                    .map(v -> v instanceof CellEvaluator.Result r ? r : new CellEvaluator.Result(v));
+        } catch (CellException e) {
+            throw e;
+        } catch (Exception e) {
+            String message = e.getMessage() == null ? e.toString() : e.getMessage();
+            throw new CellException(
+                    e.getClass().getName(),
+                    message,
+                    List.of(
+                            "Cell[" + number + "], line " + line + ": " + magic.name() + ": " + message,
+                            "Usage: " + magic.name() + " " + magic.arguments()),
+                    e);
+        }
+    }
+
+    private static List<String> words(String rest) {
+        List<String> words = new ArrayList<>();
+        Matcher m = WORD.matcher(rest);
+        while (m.find()) {
+            words.add(m.group(1) != null ? m.group(1).replaceAll("\\\\(.)", "$1") : m.group(2));
+        }
+        return words;
+    }
+
+    private static String orEmpty(String s) {
+        return s == null ? "" : s;
+    }
+}

@@ -1,0 +1,223 @@
+package io.tunebook.kernel.protocol;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.zeromq.SocketType;
+import org.zeromq.ZContext;
+import org.zeromq.ZMQ;
+
+/** The five sockets of a kernel. Each is used by one thread, but for stdin, which is guarded by a lock. */
+public final class Channels implements AutoCloseable {
+    private static final System.Logger LOG = System.getLogger(Channels.class.getName());
+    private static final long LARGEST = 512L << 20;
+    /** So many messages may wait before whoever prints has to wait too. */
+    private static final int WAITING = 1000;
+
+    private final ZContext context = new ZContext();
+    private final Wire wire;
+    private final ZMQ.Socket shell;
+    private final ZMQ.Socket control;
+    private final ZMQ.Socket stdin;
+    private final BlockingQueue<Message> iopub = new ArrayBlockingQueue<>(WAITING);
+    private final CountDownLatch drained = new CountDownLatch(1);
+    private volatile boolean closing;
+
+    /**
+     * Opens the sockets and starts heartbeat and iopub.
+     *
+     * @param session of the messages that iopub makes itself
+     */
+    public Channels(ConnectionFile connection, String session) {
+        wire = new Wire(connection.key());
+        shell = bind(SocketType.ROUTER, connection.address(connection.shellPort()));
+        control = bind(SocketType.ROUTER, connection.address(connection.controlPort()));
+        stdin = bind(SocketType.ROUTER, connection.address(connection.stdinPort()));
+        ZMQ.Socket publisher = bind(SocketType.XPUB, connection.address(connection.iopubPort()));
+        publisher.setXpubVerbose(true);
+        ZMQ.Socket heartbeat = bind(SocketType.ROUTER, connection.address(connection.heartbeatPort()));
+        start("iopub", () -> publish(publisher, session));
+        start("heartbeat", () -> echo(heartbeat));
+    }
+
+    private ZMQ.Socket bind(SocketType type, String address) {
+        ZMQ.Socket socket = context.createSocket(type);
+        socket.setLinger(1000);
+        socket.setMaxMsgSize(LARGEST);
+        socket.setHWM(100_000);
+        socket.bind(address);
+        return socket;
+    }
+
+    private static void start(String name, Runnable loop) {
+        Thread thread = new Thread(loop, name);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void echo(ZMQ.Socket heartbeat) {
+        while (!closing) {
+            List<byte[]> frames = receive(heartbeat, 1000);
+            if (!frames.isEmpty()) {
+                send(heartbeat, frames);
+            }
+        }
+    }
+
+    private void publish(ZMQ.Socket socket, String session) {
+        try {
+            while (!closing || !iopub.isEmpty()) {
+                Message next = iopub.poll(20, TimeUnit.MILLISECONDS);
+                if (next != null) {
+                    send(socket, wire.encode(next));
+                }
+                byte[] subscription = socket.recv(ZMQ.DONTWAIT);
+                if (subscription != null && subscription.length > 0 && subscription[0] == 1) {
+                    String topic = new String(subscription, 1, subscription.length - 1, StandardCharsets.UTF_8);
+                    send(
+                            socket,
+                            wire.encode(Message.of(
+                                    List.of(topic.getBytes(StandardCharsets.UTF_8)),
+                                    Message.object(),
+                                    "iopub_welcome",
+                                    session,
+                                    Message.object().put("subscription", topic))));
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            drained.countDown();
+        }
+    }
+
+    /** Broadcasts a message; waits while too many are on their way. */
+    public void publish(Message message) {
+        boolean interrupted = false;
+        while (true) {
+            try {
+                iopub.put(message);
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true; // the message must not be lost; the interrupt comes through afterwards
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Handles the shell's messages until closed. Runs on the calling thread. */
+    public void serveShell(Consumer<Message> handler) {
+        serve("shell", shell, handler);
+    }
+
+    /** Handles control's messages on a thread of their own. */
+    public void serveControl(Consumer<Message> handler) {
+        start("control", () -> serve("control", control, handler));
+    }
+
+    private void serve(String name, ZMQ.Socket socket, Consumer<Message> handler) {
+        while (!closing) {
+            next(name, socket, 1000).ifPresent(handler);
+        }
+    }
+
+    private Optional<Message> next(String name, ZMQ.Socket socket, int milliseconds) {
+        List<byte[]> frames = receive(socket, milliseconds);
+        if (frames.isEmpty()) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(wire.decode(frames));
+        } catch (Wire.MalformedMessage e) {
+            LOG.log(System.Logger.Level.WARNING, "dropped a message on " + name + ": " + e.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    /** The shell's messages that have come already, for those who abort them. Called from the shell's handler only. */
+    public Optional<Message> pending() {
+        return next("shell", shell, 0);
+    }
+
+    /** Answers on the shell. Called from the shell's handler only. */
+    public void replyShell(Message reply) {
+        send(shell, wire.encode(reply));
+    }
+
+    /** Answers on control. Called from control's handler only. */
+    public void replyControl(Message reply) {
+        send(control, wire.encode(reply));
+    }
+
+    /**
+     * Asks the frontend for a line and waits for it.
+     *
+     * @throws InterruptedException if the cell is interrupted meanwhile
+     */
+    public Message ask(Message request) throws InterruptedException {
+        synchronized (stdin) {
+            while (!receive(stdin, 0).isEmpty()) {
+                LOG.log(System.Logger.Level.DEBUG, "an answer came too late");
+            }
+            send(stdin, wire.encode(request));
+            while (true) {
+                Optional<Message> answer = next("stdin", stdin, 50);
+                if (answer.isPresent() && answer.get().type().equals("input_reply")) {
+                    return answer.get();
+                }
+                if (Thread.interrupted()) {
+                    throw new InterruptedException("interrupted while waiting for input");
+                }
+            }
+        }
+    }
+
+    private List<byte[]> receive(ZMQ.Socket socket, int milliseconds) {
+        try {
+            socket.setReceiveTimeOut(milliseconds);
+            List<byte[]> frames = new ArrayList<>();
+            byte[] frame = socket.recv();
+            while (frame != null) {
+                frames.add(frame);
+                frame = socket.hasReceiveMore() ? socket.recv() : null;
+            }
+            return frames;
+        } catch (org.zeromq.ZMQException e) {
+            if (!closing) {
+                throw e;
+            }
+            return List.of();
+        }
+    }
+
+    private static void send(ZMQ.Socket socket, List<byte[]> frames) {
+        for (int i = 0; i < frames.size(); i++) {
+            socket.send(frames.get(i), i + 1 < frames.size() ? ZMQ.SNDMORE : 0);
+        }
+    }
+
+    /** Sends what waits on iopub, then ends. */
+    @Override
+    public void close() {
+        closing = true;
+        try {
+            drained.await(2, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Closes the sockets, letting what was sent go out. The process can end afterwards. */
+    public void destroy() {
+        close();
+        context.close();
+    }
+}
