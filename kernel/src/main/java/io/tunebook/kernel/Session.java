@@ -82,6 +82,17 @@ public final class Session implements AutoCloseable {
         }
     }
 
+    /** Runs something of the user's, such as a comm's handler, as if a cell did. */
+    <T> T call(int number, Frontend frontend, java.util.concurrent.Callable<T> action) throws CellException {
+        CellContext cell = new CellContext(number, new CellOutput(frontend, outputLimit), frontend);
+        evaluator.begin(cell);
+        try {
+            return evaluator.call(action);
+        } finally {
+            evaluator.end(cell);
+        }
+    }
+
     /** Asks the running cell to end. May be called from any thread. */
     public void interrupt() {
         evaluator.interrupt();

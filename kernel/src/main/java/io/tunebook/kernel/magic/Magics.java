@@ -1,7 +1,10 @@
 package io.tunebook.kernel.magic;
 
+import io.tunebook.kernel.display.Display;
+import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.eval.CellEvaluator;
 import io.tunebook.kernel.eval.CellException;
+import io.tunebook.kernel.eval.Completer.Proposal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -33,6 +36,25 @@ public final class Magics {
     /** What {@code name} does, as Markdown. */
     public Optional<String> help(String name) {
         return Optional.ofNullable(all.get(name)).map(m -> "`" + m.name() + " " + m.arguments() + "`\n\n" + m.help());
+    }
+
+    /** Names of magics, where the cursor stands in one. */
+    public List<Proposal> complete(String cell, int cursor) {
+        int start = cell.lastIndexOf('\n', cursor - 1) + 1;
+        String typed = cell.substring(start, cursor);
+        return !typed.matches("%%?\\w*")
+                ? List.of()
+                : all.keySet().stream()
+                        .filter(n -> n.startsWith(typed))
+                        .map(n -> new Proposal(n, start, cursor, "magic"))
+                        .toList();
+    }
+
+    /** The help of the magic that the cursor stands in. */
+    public Optional<MimeBundle> inspect(String cell, int cursor) {
+        int start = cell.lastIndexOf('\n', Math.max(cursor - 1, 0)) + 1;
+        Matcher word = Pattern.compile("%%?\\w+").matcher(cell).region(start, cell.length());
+        return word.lookingAt() && cursor <= word.end() ? help(word.group()).map(Display::markdown) : Optional.empty();
     }
 
     /**
