@@ -1,0 +1,2 @@
+/** What exercises are checked with. */
+package io.tunebook.exercise;

@@ -1,0 +1,494 @@
+package io.tunebook.tokenizer;
+
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import io.tunebook.tokenizer.Encoding.Side;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.stream.IntStream;
+
+/**
+ * A model's own tokenizer: the Hugging Face tokenizers library with the {@code tokenizer.json} of a folder, or with one
+ * made of a GGUF file's metadata. Ids are those of Transformers' {@code PreTrainedTokenizerFast}. Safe for several
+ * threads; close it when no thread uses it any more.
+ *
+ * <p>Text with unpaired surrogates is no Unicode text: each becomes U+FFFD before it is tokenized.
+ */
+public final class Tokenizer implements AutoCloseable {
+    /** Tokens that end a turn or a text in models at large; they count where the vocabulary calls them special. */
+    private static final Set<String> ENDS = Set.of(
+            "<|eot_id|>",
+            "<|eom_id|>",
+            "<|im_end|>",
+            "<|end|>",
+            "<|endoftext|>",
+            "<|END_OF_TURN_TOKEN|>",
+            "<end_of_turn>",
+            "<\uff5cend\u2581of\u2581sentence\uff5c>");
+
+    /** The most rows by which an embedding may be longer than the vocabulary: models round up for speed. */
+    private static final int MOST_PADDING = 1024;
+
+    /** Texts go to the native library in parcels of about so many characters, to bound what it holds at a time. */
+    private static final int PARCEL = 1 << 22;
+
+    static {
+        // Without this the native library's loader tries to download another build where it sees a GPU.
+        if (System.getenv("RUST_FLAVOR") == null && System.getProperty("RUST_FLAVOR") == null) {
+            System.setProperty("RUST_FLAVOR", "cpu");
+        }
+    }
+
+    private final Vocabulary vocabulary;
+    private final Map<String, Integer> ids = new HashMap<>();
+    private final HuggingFaceTokenizer library;
+    private final int[] prefix;
+    private final int[] suffix;
+    private final String checksum;
+
+    private Tokenizer(Vocabulary vocabulary) throws IOException {
+        this.vocabulary = vocabulary;
+        MessageDigest digest = sha256();
+        for (int id = 0; id < vocabulary.tokens().length; id++) {
+            String token = vocabulary.tokens()[id];
+            if (token != null) {
+                ids.put(token, id);
+                byte[] bytes = token.getBytes(StandardCharsets.UTF_8);
+                digest.update(
+                        ByteBuffer.allocate(8).putInt(id).putInt(bytes.length).flip());
+                digest.update(bytes);
+            }
+        }
+        this.checksum = HexFormat.of().formatHex(digest.digest());
+        try {
+            this.library = HuggingFaceTokenizer.newInstance(
+                    new ByteArrayInputStream(vocabulary.json()), Map.of("truncation", "false", "padding", "false"));
+        } catch (RuntimeException e) {
+            throw new IOException(
+                    vocabulary.source() + ": the tokenizers library does not take this tokenizer: " + e.getMessage(),
+                    e);
+        }
+        int[] plain = toInts(library.encode("a", false, false).getIds());
+        int[] full = toInts(library.encode("a", true, false).getIds());
+        int at = Collections.indexOfSubList(boxed(full), boxed(plain));
+        this.prefix = Arrays.copyOf(full, Math.max(at, 0));
+        this.suffix = Arrays.copyOfRange(full, Math.max(at, 0) + plain.length, full.length);
+    }
+
+    /**
+     * Loads the tokenizer of a model.
+     *
+     * @param path a folder with {@code tokenizer.json} (and beside it {@code tokenizer_config.json},
+     *     {@code special_tokens_map.json}, {@code chat_template.jinja}), such a file itself, or a GGUF file
+     * @throws io.tunebook.gguf.ModelFormatException if the file is of another kind or holds what it must not; the
+     *     message names the place
+     * @throws IOException if it cannot be read
+     */
+    public static Tokenizer load(Path path) throws IOException {
+        return new Tokenizer(Vocabulary.read(path));
+    }
+
+    /** A text's ids, tokens and places, with the special tokens that the model's tokenizer adds. */
+    public Encoding encode(String text) {
+        return encode(text, true);
+    }
+
+    /**
+     * A text's ids, tokens and places.
+     *
+     * @param special whether to add the special tokens that the model's tokenizer adds, such as a beginning of
+     *     sequence. Special tokens that the text spells out are found either way.
+     */
+    public Encoding encode(String text, boolean special) {
+        String clean = wellFormed(text);
+        return withSpecial(convert(library.encode(clean, false, false), clean), special);
+    }
+
+    /**
+     * Several texts at once, in parallel.
+     *
+     * @throws IllegalArgumentException if padding is wanted and the model has neither a padding nor an
+     *     end-of-sequence token, or if truncation leaves no room beside the special tokens or the stride
+     */
+    public Encoding.Batch encode(List<String> texts, Encoding.Options options) {
+        List<Encoding> found = new ArrayList<>();
+        List<Integer> sources = new ArrayList<>();
+        String[] clean = texts.stream().map(Tokenizer::wellFormed).toArray(String[]::new);
+        var all = library.batchEncode(clean, false, false);
+        for (int i = 0; i < all.length; i++) {
+            for (Encoding piece : windows(convert(all[i], clean[i]), options)) {
+                found.add(withSpecial(piece, options.special()));
+                sources.add(i);
+            }
+        }
+        if (options.padding() != null) {
+            int pad = padId().orElseGet(() -> eosId().orElseThrow(() -> new IllegalArgumentException(
+                    vocabulary.source() + " names neither a padding nor an end-of-sequence token to pad with")));
+            int longest = found.stream().mapToInt(Encoding::length).max().orElse(0);
+            int length = (longest + options.multipleOf() - 1) / options.multipleOf() * options.multipleOf();
+            found.replaceAll(e -> {
+                int[] added = new int[length - e.length()];
+                Arrays.fill(added, pad);
+                return e.extended(options.padding(), added, Collections.nCopies(added.length, token(pad)), 0);
+            });
+        }
+        return new Encoding.Batch(
+                List.copyOf(found), sources.stream().mapToInt(Integer::intValue).toArray());
+    }
+
+    /** A text's ids alone, faster than {@link #encode(String, boolean)}. */
+    public int[] ids(String text, boolean special) {
+        TokenizersLibrary library = TokenizersLibrary.LIB;
+        return take(library.encode(handle(), wellFormed(text), false), special);
+    }
+
+    /** The ids of several texts, in parallel. */
+    public int[][] ids(List<String> texts, boolean special) {
+        int[][] all = new int[texts.size()][];
+        for (int from = 0; from < all.length; ) {
+            int to = from;
+            for (int size = 0; to < all.length && size < PARCEL; to++) {
+                size += texts.get(to).length();
+            }
+            String[] parcel =
+                    texts.subList(from, to).stream().map(Tokenizer::wellFormed).toArray(String[]::new);
+            for (long encoding : TokenizersLibrary.LIB.batchEncode(handle(), parcel, false)) {
+                all[from++] = take(encoding, special);
+            }
+        }
+        return all;
+    }
+
+    /** The text of ids, special tokens left out; bytes that are no UTF-8 become U+FFFD. */
+    public String decode(int... ids) {
+        return decode(ids, true);
+    }
+
+    /**
+     * The text of ids.
+     *
+     * @throws IllegalArgumentException if an id is negative
+     */
+    public String decode(int[] ids, boolean skipSpecial) {
+        for (int id : ids) {
+            if (id < 0) {
+                throw new IllegalArgumentException("expected ids of at least 0, found " + id);
+            }
+        }
+        return library.decode(Arrays.stream(ids).asLongStream().toArray(), skipSpecial);
+    }
+
+    /** A decoder for tokens that come one by one, special tokens left out. */
+    public StreamingDecoder stream() {
+        return stream(true);
+    }
+
+    /** A decoder for tokens that come one by one. */
+    public StreamingDecoder stream(boolean skipSpecial) {
+        return new StreamingDecoder(this, skipSpecial);
+    }
+
+    /** Whether the model's files hold a chat template. */
+    public boolean hasChatTemplate() {
+        return !vocabulary.templates().isEmpty();
+    }
+
+    /**
+     * The model's chat template.
+     *
+     * @throws IllegalStateException if its files hold none
+     */
+    public ChatTemplate chatTemplate() {
+        if (!hasChatTemplate()) {
+            throw new IllegalStateException(vocabulary.source()
+                    + " holds no chat template: this is a base model. Take its instruction-tuned variant, or make one:"
+                    + " new ChatTemplate(tokenizer, jinja)");
+        }
+        Map<String, String> templates = vocabulary.templates();
+        String chosen =
+                templates.getOrDefault("default", templates.values().iterator().next());
+        return new ChatTemplate(this, chosen, templates.get("tool_use"));
+    }
+
+    /** One more than the largest id. */
+    public int vocabularySize() {
+        return vocabulary.tokens().length;
+    }
+
+    /** The id of a token as the vocabulary writes it. */
+    public OptionalInt id(String token) {
+        Integer id = ids.get(token);
+        return id == null ? OptionalInt.empty() : OptionalInt.of(id);
+    }
+
+    /**
+     * A token as the vocabulary writes it; its text is {@link #decode(int...)}'s to say.
+     *
+     * @throws IllegalArgumentException if no token has the id
+     */
+    public String token(int id) {
+        if (id < 0 || id >= vocabularySize() || vocabulary.tokens()[id] == null) {
+            throw new IllegalArgumentException(
+                    "expected an id of " + vocabulary.source() + ", below " + vocabularySize() + ", found " + id);
+        }
+        return vocabulary.tokens()[id];
+    }
+
+    /** Whether an id is a special token's, one that {@link #decode(int...)} leaves out. */
+    public boolean isSpecial(int id) {
+        return vocabulary.special().get(id);
+    }
+
+    /** The beginning-of-sequence token. */
+    public OptionalInt bosId() {
+        return role("bos_token");
+    }
+
+    /** The end-of-sequence token. */
+    public OptionalInt eosId() {
+        return role("eos_token");
+    }
+
+    /** The padding token. */
+    public OptionalInt padId() {
+        return role("pad_token");
+    }
+
+    /** The token for what the vocabulary does not have. */
+    public OptionalInt unkId() {
+        return role("unk_token");
+    }
+
+    /** The id of a special token by its role in {@code tokenizer_config.json}, such as {@code bos_token}. */
+    OptionalInt role(String name) {
+        Integer id = vocabulary.roles().get(name);
+        return id == null ? OptionalInt.empty() : OptionalInt.of(id);
+    }
+
+    /** Special tokens by their roles, for templates. */
+    Map<String, Integer> roles() {
+        return vocabulary.roles();
+    }
+
+    /** The ids at which generation ends: the end of sequence, and the ends of a turn that the vocabulary has. */
+    public int[] endOfTurnIds() {
+        IntStream named =
+                ENDS.stream().flatMapToInt(token -> id(token).stream()).filter(this::isSpecial);
+        IntStream roles = IntStream.concat(
+                eosId().stream(), IntStream.concat(role("eot_token").stream(), role("eom_token").stream()));
+        return IntStream.concat(roles, named).distinct().sorted().toArray();
+    }
+
+    /** SHA-256 of the vocabulary, every id with its token, in hexadecimal: the same for the same ids in any format. */
+    public String checksum() {
+        return checksum;
+    }
+
+    /** The file this was read from. */
+    public Path source() {
+        return vocabulary.source();
+    }
+
+    /**
+     * Refuses a model whose embedding does not fit this vocabulary: fewer rows than ids, or so many more that it is
+     * another vocabulary's.
+     *
+     * @param model what to call the model in the message
+     * @param rows the rows of the model's embedding
+     * @param bos the model's own beginning-of-sequence id, if its configuration names one
+     * @param eos the model's own end-of-sequence id, if its configuration names one
+     * @throws IllegalArgumentException if they do not fit; the message says what does not and what would
+     */
+    public void requireFits(String model, int rows, OptionalInt bos, OptionalInt eos) {
+        List<String> faults = new ArrayList<>();
+        if (rows < vocabularySize()) {
+            faults.add("its embedding has " + rows + " rows, so the ids from " + rows + " to " + (vocabularySize() - 1)
+                    + " (such as \"" + vocabulary.tokens()[rows] + "\") have none");
+        } else if (rows > vocabularySize() + MOST_PADDING) {
+            faults.add("its embedding has " + rows + " rows, " + (rows - vocabularySize()) + " more than ids");
+        }
+        compare(faults, "beginning-of-sequence", bos, bosId());
+        compare(faults, "end-of-sequence", eos, eosId());
+        if (!faults.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "the tokenizer of " + vocabulary.source() + " (" + vocabularySize()
+                            + " ids, checksum " + checksum.substring(0, 12) + ") does not fit the model " + model + ": "
+                            + String.join("; ", faults)
+                            + ". Load the tokenizer from where the model itself comes from: Tokenizer.load(its folder or GGUF)");
+        }
+    }
+
+    private static void compare(List<String> faults, String what, OptionalInt model, OptionalInt own) {
+        if (model.isPresent() && own.isPresent() && model.getAsInt() != own.getAsInt()) {
+            faults.add("its " + what + " id is " + model.getAsInt() + ", the tokenizer's is " + own.getAsInt());
+        }
+    }
+
+    /**
+     * Refuses what was made with another vocabulary, such as a cached data set.
+     *
+     * @param what what was made, for the message
+     * @param expected the {@link #checksum()} it was made with
+     * @throws IllegalArgumentException if it is not this one's
+     */
+    public void requireChecksum(String what, String expected) {
+        if (!expected.equals(checksum)) {
+            throw new IllegalArgumentException(what + " was made with another vocabulary: expected checksum " + expected
+                    + ", found " + checksum + " at " + vocabulary.source()
+                    + ". Make it again, or load the tokenizer it was made with");
+        }
+    }
+
+    @Override
+    public void close() {
+        library.close();
+    }
+
+    @Override
+    public String toString() {
+        return "Tokenizer[" + vocabularySize() + " ids, " + vocabulary.source() + "]";
+    }
+
+    /** Adds the model's special tokens on both sides. */
+    private Encoding withSpecial(Encoding encoding, boolean special) {
+        if (!special || prefix.length + suffix.length == 0) {
+            return encoding;
+        }
+        return encoding.extended(Side.LEFT, prefix, names(prefix), 1).extended(Side.RIGHT, suffix, names(suffix), 1);
+    }
+
+    private List<String> names(int[] of) {
+        return Arrays.stream(of).mapToObj(this::token).toList();
+    }
+
+    /** The ids of a native encoding, which is freed. */
+    private int[] take(long encoding, boolean special) {
+        try {
+            long[] found = TokenizersLibrary.LIB.getTokenIds(encoding);
+            int before = special ? prefix.length : 0;
+            int after = special ? suffix.length : 0;
+            int[] result = new int[before + found.length + after];
+            System.arraycopy(prefix, 0, result, 0, before);
+            for (int i = 0; i < found.length; i++) {
+                result[before + i] = (int) found[i];
+            }
+            System.arraycopy(suffix, 0, result, result.length - after, after);
+            return result;
+        } finally {
+            TokenizersLibrary.LIB.deleteEncoding(encoding);
+        }
+    }
+
+    private long handle() {
+        return library.getHandle();
+    }
+
+    /** Cuts an encoding without special tokens as the options say, as the tokenizers library does. */
+    private List<Encoding> windows(Encoding whole, Encoding.Options options) {
+        if (options.maxLength() == 0) {
+            return List.of(whole);
+        }
+        int room = options.maxLength() - (options.special() ? prefix.length + suffix.length : 0);
+        int step = room - options.stride();
+        if (room < 1 || step < 1) {
+            throw new IllegalArgumentException("expected a maxLength above the special tokens and the stride, found "
+                    + options.maxLength() + " with " + (options.maxLength() - room) + " special tokens and a stride of "
+                    + options.stride());
+        }
+        int length = whole.length();
+        if (length <= room) {
+            return List.of(whole);
+        }
+        List<Encoding> windows = new ArrayList<>();
+        boolean last = false;
+        for (int from = 0; !last; from += step) {
+            int begin = from;
+            int end = Math.min(from + room, length);
+            if (options.truncation() == Side.LEFT) {
+                end = length - from;
+                begin = Math.max(0, end - room);
+            }
+            windows.add(whole.slice(begin, end));
+            last = !options.overflow() || (options.truncation() == Side.LEFT ? begin == 0 : end == length);
+        }
+        return windows;
+    }
+
+    /** From the library's arrays and code points to ours and UTF-16 units. */
+    private static Encoding convert(ai.djl.huggingface.tokenizers.Encoding found, String text) {
+        int[] ids = toInts(found.getIds());
+        int[] starts = new int[ids.length];
+        int[] ends = new int[ids.length];
+        CharSpan[] spans = found.getCharTokenSpans();
+        int points = text.codePointCount(0, text.length());
+        int[] units = points == text.length() ? null : units(text, points);
+        for (int i = 0; i < ids.length; i++) {
+            if (spans[i] != null) {
+                starts[i] = units == null ? spans[i].getStart() : units[spans[i].getStart()];
+                ends[i] = units == null ? spans[i].getEnd() : units[spans[i].getEnd()];
+            }
+        }
+        int[] mask = new int[ids.length];
+        Arrays.fill(mask, 1);
+        return new Encoding(ids, mask, List.of(found.getTokens()), starts, ends, new boolean[ids.length]);
+    }
+
+    /** For each code point of a text, and its end, where it begins in UTF-16 units. */
+    private static int[] units(String text, int points) {
+        int[] units = new int[points + 1];
+        for (int i = 0, at = 0; i < points; i++) {
+            at += Character.charCount(text.codePointAt(at));
+            units[i + 1] = at;
+        }
+        return units;
+    }
+
+    /** The text with U+FFFD for unpaired surrogates, which UTF-8 cannot write. */
+    private static String wellFormed(String text) {
+        StringBuilder mended = null;
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (!Character.isSurrogate(c)) {
+                continue;
+            }
+            if (Character.isHighSurrogate(c) && i + 1 < text.length() && Character.isLowSurrogate(text.charAt(i + 1))) {
+                i++;
+                continue;
+            }
+            mended = mended == null ? new StringBuilder(text) : mended;
+            mended.setCharAt(i, '\uFFFD');
+        }
+        return mended == null ? text : mended.toString();
+    }
+
+    private static int[] toInts(long[] values) {
+        return Arrays.stream(values).mapToInt(Math::toIntExact).toArray();
+    }
+
+    private static List<Integer> boxed(int[] values) {
+        return Arrays.stream(values).boxed().toList();
+    }
+
+    private static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+}
