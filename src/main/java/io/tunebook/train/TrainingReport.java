@@ -1,0 +1,115 @@
+package io.tunebook.train;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import tech.tablesaw.api.DoubleColumn;
+import tech.tablesaw.api.IntColumn;
+import tech.tablesaw.api.Table;
+
+/**
+ * What happened in a run. While it lasts, the lists grow.
+ *
+ * @param plannedSteps how many steps the arguments ask for
+ * @param steps one for every optimiser step, in order
+ * @param evaluations every measurement of the held-out loss, in order, the first before step 1; empty without held-out data
+ * @param samples the sample answers, in order
+ * @param outcome how it stands
+ */
+public record TrainingReport(
+        int plannedSteps, List<Step> steps, List<Evaluation> evaluations, List<Sample> samples, Outcome outcome) {
+
+    /** How a run stands or ended. */
+    public enum Outcome {
+        RUNNING,
+        /** All steps were done. */
+        COMPLETED,
+        /** The held-out loss found no new best for as long as the patience lasted. */
+        STOPPED_EARLY,
+        /** The thread was interrupted; the adapter is as the last whole step left it. */
+        INTERRUPTED
+    }
+
+    /**
+     * One optimiser step.
+     *
+     * @param step counted from 1
+     * @param epoch passes over the data so far
+     * @param loss mean cross-entropy of the counted tokens, in nats, before the step
+     * @param learningRate the rate of this step
+     * @param gradientNorm Euclidean norm over all factors, before clipping
+     * @param tokensPerSecond positions computed, padding not counted, in a second
+     * @param memory bytes that the process holds (CPU) or that are used on the GPU
+     * @param timeLeft at the mean pace so far
+     */
+    public record Step(
+            int step,
+            double epoch,
+            double loss,
+            double learningRate,
+            double gradientNorm,
+            double tokensPerSecond,
+            long memory,
+            Duration timeLeft) {}
+
+    /**
+     * One measurement.
+     *
+     * @param step after which step, 0 before the first
+     * @param loss mean cross-entropy of the held-out tokens, in nats
+     */
+    public record Evaluation(int step, double loss) {}
+
+    /** What the model answered after a step. */
+    public record Sample(int step, String prompt, String answer) {}
+
+    /** The held-out loss before the first step; NaN without held-out data. */
+    public double firstHeldOutLoss() {
+        return evaluations.isEmpty() ? Double.NaN : evaluations.get(0).loss();
+    }
+
+    /** The last held-out loss; NaN without held-out data. */
+    public double lastHeldOutLoss() {
+        return evaluations.isEmpty()
+                ? Double.NaN
+                : evaluations.get(evaluations.size() - 1).loss();
+    }
+
+    /** The steps as a Tablesaw table; the held-out loss is missing where it was not measured. */
+    public Table table() {
+        IntColumn step = IntColumn.create("step");
+        DoubleColumn epoch = DoubleColumn.create("epoch");
+        DoubleColumn loss = DoubleColumn.create("loss");
+        DoubleColumn heldOut = DoubleColumn.create("held-out loss");
+        DoubleColumn rate = DoubleColumn.create("learning rate");
+        DoubleColumn norm = DoubleColumn.create("gradient norm");
+        DoubleColumn speed = DoubleColumn.create("tokens/s");
+        DoubleColumn memory = DoubleColumn.create("memory, MB");
+        for (Step s : steps) {
+            step.append(s.step);
+            epoch.append(s.epoch);
+            loss.append(s.loss);
+            evaluations.stream()
+                    .filter(e -> e.step == s.step)
+                    .findFirst()
+                    .ifPresentOrElse(e -> heldOut.append(e.loss), heldOut::appendMissing);
+            rate.append(s.learningRate);
+            norm.append(s.gradientNorm);
+            speed.append(s.tokensPerSecond);
+            memory.append(s.memory / 1e6);
+        }
+        return Table.create("Training", step, epoch, loss, heldOut, rate, norm, speed, memory);
+    }
+
+    /** The same run so far with lists that grow no more. */
+    TrainingReport ended(Outcome how) {
+        return new TrainingReport(
+                plannedSteps, List.copyOf(steps), List.copyOf(evaluations), List.copyOf(samples), how);
+    }
+
+    /** A run that begins. */
+    static TrainingReport beginning(int plannedSteps) {
+        return new TrainingReport(
+                plannedSteps, new ArrayList<>(), new ArrayList<>(), new ArrayList<>(), Outcome.RUNNING);
+    }
+}
