@@ -140,6 +140,11 @@ final class ChartsTest {
             public void clear(boolean wait) {}
 
             @Override
+            public String ask(String prompt, boolean password) {
+                throw new AssertionError("nothing to ask");
+            }
+
+            @Override
             public boolean rich() {
                 return true;
             }
