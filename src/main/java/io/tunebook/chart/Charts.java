@@ -64,7 +64,7 @@ public final class Charts {
         return png(chart, title + ": " + (words.isEmpty() ? "no points" : String.join("; ", words)));
     }
 
-    /** How often values of each size occur, in 30 bins of equal width. */
+    /** How often values of each size occur, in up to 30 bins of equal width. */
     public static MimeBundle histogram(String title, String label, double[] values) {
         return histogram(title, label, values, BINS);
     }
@@ -78,18 +78,19 @@ public final class Charts {
      * How often values of each size occur.
      *
      * @param label what is counted, with its unit
-     * @param bins how many ranges of equal width
+     * @param most bins at most; their edges are round numbers
      * @throws IllegalArgumentException if there is no finite value or not at least one bin
      */
-    public static MimeBundle histogram(String title, String label, double[] values, int bins) {
+    public static MimeBundle histogram(String title, String label, double[] values, int most) {
         double[] sorted =
                 Arrays.stream(values).filter(Double::isFinite).sorted().toArray();
-        if (sorted.length == 0 || bins < 1) {
+        if (sorted.length == 0 || most < 1) {
             throw new IllegalArgumentException("expected at least one finite value and one bin, found " + sorted.length
-                    + " values and " + bins + " bins");
+                    + " values and " + most + " bins");
         }
-        double low = sorted[0];
-        double width = Math.max((sorted[sorted.length - 1] - low) / bins, Double.MIN_NORMAL);
+        double width = round((sorted[sorted.length - 1] - sorted[0]) / most);
+        double low = Math.floor(sorted[0] / width) * width;
+        int bins = (int) ((sorted[sorted.length - 1] - low) / width) + 1;
         double[] counts = new double[bins];
         for (double v : sorted) {
             counts[(int) Math.min(bins - 1, (v - low) / width)]++;
@@ -122,7 +123,7 @@ public final class Charts {
                         title,
                         sorted.length,
                         label,
-                        number(low),
+                        number(sorted[0]),
                         number(sorted[sorted.length - 1]),
                         number(sorted[sorted.length / 2])));
     }
@@ -175,6 +176,16 @@ public final class Charts {
 
     private static void theme(Chart<?, ?> chart) {
         chart.getStyler().setTheme(new CjkFonts());
+    }
+
+    /** The next of 1, 2 or 5 times a power of ten. */
+    private static double round(double width) {
+        if (width <= 0) {
+            return 1;
+        }
+        double power = Math.pow(10, Math.floor(Math.log10(width)));
+        double lead = width / power;
+        return power * (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10);
     }
 
     /** @return {x, y} of the points that are finite */

@@ -140,6 +140,11 @@ final class CjkFonts extends AbstractBaseTheme {
     }
 
     @Override
+    public boolean isPlotTicksMarksVisible() {
+        return false;
+    }
+
+    @Override
     public boolean isChartTitleBoxVisible() {
         return false;
     }
