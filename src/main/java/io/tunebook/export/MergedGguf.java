@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 
@@ -37,10 +38,10 @@ public final class MergedGguf {
     private static final int CHUNK = 1 << 16;
 
     private final Weights weights;
-    private final AdapterFile adapter;
+    private final Optional<AdapterFile> adapter;
     private final Quantization quantization;
 
-    private MergedGguf(Weights weights, AdapterFile adapter, Quantization quantization) {
+    private MergedGguf(Weights weights, Optional<AdapterFile> adapter, Quantization quantization) {
         this.weights = weights;
         this.adapter = adapter;
         this.quantization = quantization;
@@ -66,6 +67,22 @@ public final class MergedGguf {
      * @param progress told after each tensor how many bytes of tensors are written
      */
     public static void write(Path base, AdapterFile adapter, Quantization quantization, Path out, LongConsumer progress)
+            throws IOException {
+        write(base, Optional.of(adapter), quantization, out, progress);
+    }
+
+    /**
+     * Writes a base as it is, every matrix in the type asked for, with no adapter.
+     *
+     * @param progress told after each tensor how many bytes of tensors are written
+     */
+    public static void quantize(Path base, Quantization quantization, Path out, LongConsumer progress)
+            throws IOException {
+        write(base, Optional.empty(), quantization, out, progress);
+    }
+
+    private static void write(
+            Path base, Optional<AdapterFile> adapter, Quantization quantization, Path out, LongConsumer progress)
             throws IOException {
         if (Files.exists(out) && Files.isSameFile(base, out)) {
             throw new IllegalArgumentException(out + " is the base itself: name another file");
@@ -98,7 +115,8 @@ public final class MergedGguf {
         for (GgufTensor tensor : base.tensors()) {
             String name = names.get(tensor.name());
             matrices += tensor.shape().length > 1 ? tensor.values() : 0;
-            if (name == null || factors(name) == null) {
+            boolean anew = name != null && (adapter.isPresent() ? factors(name) != null : tensor.shape().length > 1);
+            if (!anew) {
                 writer.tensor(base, tensor);
             } else {
                 touched += tensor.values();
@@ -136,9 +154,8 @@ public final class MergedGguf {
     }
 
     private void checkFit() {
-        adapter.factors()
-                .forEach((module, factors) ->
-                        checkFit(module, factors, weights.config().parameters().get(module + ".weight")));
+        Map<String, long[]> shapes = weights.config().parameters();
+        adapter.ifPresent(a -> a.factors().forEach((module, f) -> checkFit(module, f, shapes.get(module + ".weight"))));
     }
 
     /**
@@ -205,6 +222,8 @@ public final class MergedGguf {
         float[] values = new float[count * columns];
         int heads = Weights.permutedHeads(weights.config(), tensor.name());
         Factors factors = factors(tensor.name());
+        float scale =
+                factors == null ? 0 : (float) adapter.orElseThrow().settings().scale(module(tensor.name()));
         try {
             if (heads == 0) {
                 weights.readRows(tensor, first, count, values, 0);
@@ -215,7 +234,7 @@ public final class MergedGguf {
                     weights.readRows(tensor, row, 1, values, i * columns);
                 }
                 if (factors != null) {
-                    merge(factors, (float) adapter.settings().scale(module(tensor.name())), row, values, i * columns);
+                    merge(factors, scale, row, values, i * columns);
                 }
             }
         } catch (IOException e) {
@@ -251,7 +270,9 @@ public final class MergedGguf {
 
     /** What the adapter does to a tensor; null where it leaves it alone. */
     private Factors factors(String tensorName) {
-        return tensorName.endsWith(".weight") ? adapter.factors().get(module(tensorName)) : null;
+        return adapter.isPresent() && tensorName.endsWith(".weight")
+                ? adapter.get().factors().get(module(tensorName))
+                : null;
     }
 
     private static String module(String tensorName) {
