@@ -1,0 +1,389 @@
+package io.tunebook.data;
+
+import io.tunebook.kernel.display.Display;
+import io.tunebook.kernel.display.Html;
+import io.tunebook.kernel.display.MimeBundle;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.Charset;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Spliterator;
+import java.util.Spliterators;
+import java.util.SplittableRandom;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+import tech.tablesaw.api.IntColumn;
+import tech.tablesaw.api.StringColumn;
+import tech.tablesaw.api.Table;
+
+/**
+ * Documents from a file, a folder or a glob, read while they are asked for and never all in memory. A corpus is
+ * immutable: every method gives another one over the same files, and each pass reads the files again.
+ *
+ * <p>JSON arrays of documents (as WuDao's {@code part-*.json}), JSON lines, CSV, Parquet and plain text are told apart
+ * by content, as are gzip and zstd.
+ *
+ * <pre>{@code
+ * Corpus.open("data/wudao/part-*.json").filter(d -> d.length() > 100).take(1000).show(5);
+ * }</pre>
+ *
+ * A pass that is broken off early, such as a {@code break} in a loop, keeps its file open until the iterator is
+ * collected; {@link #forEach}, {@link #stream()} when closed, and {@link #take} close it at once.
+ */
+public final class Corpus implements Iterable<Document> {
+    /** What to do about a broken document or file. */
+    public enum OnError {
+        /** Throw the {@link CorpusException}. */
+        STOP,
+        /** Go on at the next document, and report at the end of the pass how many were left out and where. */
+        SKIP
+    }
+
+    /**
+     * The two sides of a split.
+     *
+     * @param train most of the documents
+     * @param heldOut the others
+     */
+    public record Split(Corpus train, Corpus heldOut) {}
+
+    private final Node node;
+    private final Pass.Settings settings;
+
+    private Corpus(Node node, Pass.Settings settings) {
+        this.node = node;
+        this.settings = settings;
+    }
+
+    /**
+     * The documents of a file or of all files below a folder, in the order of their names. Names that begin with a dot
+     * or an underscore are left out.
+     *
+     * @throws IOException if nothing is there
+     */
+    public static Corpus open(Path path) throws IOException {
+        return new Corpus(new CorpusFiles(path, null).checked(), Pass.Settings.initial());
+    }
+
+    /**
+     * As {@link #open(Path)}, but {@code *}, <code>**</code>, {@code ?} and <code>{a,b}</code> may stand in the path.
+     *
+     * @throws IOException if nothing matches
+     */
+    public static Corpus open(String pathOrGlob) throws IOException {
+        return new Corpus(CorpusFiles.of(pathOrGlob).checked(), Pass.Settings.initial());
+    }
+
+    /** A corpus of documents that are in memory already. */
+    public static Corpus of(Collection<Document> documents) {
+        List<Document> copy = List.copyOf(documents);
+        return new Corpus(pass -> Cursor.over(copy.iterator()), Pass.Settings.initial());
+    }
+
+    /** What to do about broken documents; {@link OnError#STOP} unless said otherwise. */
+    public Corpus onError(OnError onError) {
+        return new Corpus(node, new Pass.Settings(onError, settings.charset(), settings.progress(), settings.last()));
+    }
+
+    /**
+     * The encoding of the text files, such as {@code GB18030}; without it UTF-8, or what a byte order mark says.
+     *
+     * @throws java.nio.charset.UnsupportedCharsetException if Java does not know it
+     */
+    public Corpus charset(String name) {
+        return new Corpus(
+                node,
+                new Pass.Settings(settings.onError(), Charset.forName(name), settings.progress(), settings.last()));
+    }
+
+    /** Shows a bar during each pass: bytes, rate, time left. */
+    public Corpus progress() {
+        return new Corpus(node, new Pass.Settings(settings.onError(), settings.charset(), true, settings.last()));
+    }
+
+    /** The first documents only. */
+    public Corpus take(long count) {
+        return then(pass -> {
+            Cursor from = node.open(pass);
+            return new Cursor() {
+                private long left = count;
+
+                @Override
+                public Document next() throws IOException {
+                    Document next = left-- > 0 ? from.next() : null;
+                    if (left <= 0) {
+                        from.close();
+                    }
+                    return next;
+                }
+
+                @Override
+                public void close() throws IOException {
+                    from.close();
+                }
+            };
+        });
+    }
+
+    /** All documents but the first ones. */
+    public Corpus skip(long count) {
+        return then(pass -> {
+            Cursor from = node.open(pass);
+            long[] left = {count};
+            return from.with(() -> {
+                for (; left[0] > 0; left[0]--) {
+                    if (from.next() == null) {
+                        return null;
+                    }
+                }
+                return from.next();
+            });
+        });
+    }
+
+    /** The documents that fulfil a condition. It must be safe for several threads if the corpus is {@link #parallel}. */
+    public Corpus filter(Predicate<? super Document> condition) {
+        return each(document -> condition.test(document) ? document : null);
+    }
+
+    /** Each document changed. The function must be safe for several threads if the corpus is {@link #parallel}. */
+    public Corpus map(UnaryOperator<Document> change) {
+        return each(change);
+    }
+
+    /**
+     * About this share of the documents, the same ones in each pass and in every order of reading.
+     *
+     * @param fraction from 0 to 1
+     */
+    public Corpus sample(double fraction, long seed) {
+        return filter(d ->
+                chance(d.id().hashCode() * 0x9E3779B97F4A7C15L + d.content().hashCode(), seed) < fraction);
+    }
+
+    /**
+     * Two corpora without a common text: documents with the same content fall on the same side, so that no duplicate
+     * leaks from one to the other.
+     *
+     * @param heldOut the share of the held-out side, from 0 to 1
+     */
+    public Split split(double heldOut, long seed) {
+        return new Split(
+                filter(d -> chance(d.content().hashCode(), seed) >= heldOut),
+                filter(d -> chance(d.content().hashCode(), seed) < heldOut));
+    }
+
+    /** Even numbers in [0, 1) from a hash. */
+    private static double chance(long hash, long seed) {
+        return new SplittableRandom(hash * 0xBF58476D1CE4E5B9L ^ seed).nextDouble();
+    }
+
+    /**
+     * The files in a random order, and their documents drawn at random from a buffer that is kept full: as random as
+     * the buffer is large. The same seed gives the same order.
+     *
+     * @param buffer how many documents are kept in memory
+     * @throws IllegalArgumentException if the buffer is smaller than 1
+     */
+    public Corpus shuffle(int buffer, long seed) {
+        if (buffer < 1) {
+            throw new IllegalArgumentException("expected a buffer of at least 1 document, found " + buffer);
+        }
+        return then(pass -> {
+            SplittableRandom random = new SplittableRandom(seed);
+            List<Node> parts = new ArrayList<>(node.parts(pass));
+            for (int i = parts.size() - 1; i > 0; i--) {
+                Collections.swap(parts, i, random.nextInt(i + 1));
+            }
+            Cursor from = Cursor.chain(parts, pass);
+            List<Document> held = new ArrayList<>();
+            return from.with(() -> {
+                while (held.size() < buffer) {
+                    Document next = from.next();
+                    if (next == null) {
+                        break;
+                    }
+                    held.add(next);
+                }
+                if (held.isEmpty()) {
+                    return null;
+                }
+                int drawn = random.nextInt(held.size());
+                Document document = held.get(drawn);
+                Document last = held.remove(held.size() - 1);
+                if (drawn < held.size()) {
+                    held.set(drawn, last);
+                }
+                return document;
+            });
+        });
+    }
+
+    /** The documents in lists of this size; the last may be shorter. */
+    public Iterable<List<Document>> batches(int size) {
+        if (size < 1) {
+            throw new IllegalArgumentException("expected batches of at least 1 document, found " + size);
+        }
+        return () -> {
+            Iterator<Document> documents = iterator();
+            return new Iterator<>() {
+                @Override
+                public boolean hasNext() {
+                    return documents.hasNext();
+                }
+
+                @Override
+                public List<Document> next() {
+                    List<Document> batch = new ArrayList<>(size);
+                    do {
+                        batch.add(documents.next());
+                    } while (batch.size() < size && documents.hasNext());
+                    return batch;
+                }
+            };
+        };
+    }
+
+    /**
+     * One pass.
+     *
+     * @throws CorpusException from {@code hasNext} for a broken document, unless {@link OnError#SKIP} was said
+     * @throws UncheckedIOException from {@code hasNext} if a file can no longer be read
+     */
+    @Override
+    public Iterator<Document> iterator() {
+        return new Pass(settings).documents(node);
+    }
+
+    /** One pass as a stream; close it if it may not be read to its end. */
+    public Stream<Document> stream() {
+        Pass.Documents iterator = new Pass(settings).documents(node);
+        return StreamSupport.stream(
+                        Spliterators.spliteratorUnknownSize(iterator, Spliterator.ORDERED | Spliterator.NONNULL), false)
+                .onClose(iterator::close);
+    }
+
+    @Override
+    public void forEach(Consumer<? super Document> action) {
+        try (Stream<Document> documents = stream()) {
+            documents.forEachOrdered(action);
+        }
+    }
+
+    /** How many documents one pass gives. */
+    public long count() {
+        long[] count = {0};
+        forEach(document -> count[0]++);
+        return count[0];
+    }
+
+    /** The broken documents that the last pass over these files left out. */
+    public Problems problems() {
+        return settings.last().get();
+    }
+
+    /** Shows the first documents: title, kind and the beginning of the text. */
+    public void show(int count) {
+        List<Document> first = new ArrayList<>();
+        take(count).forEach(first::add);
+        StringBuilder text = new StringBuilder();
+        StringBuilder html = new StringBuilder();
+        for (int i = 0; i < first.size(); i++) {
+            Document d = first.get(i);
+            String head = (i + 1) + ". " + (d.title().isEmpty() ? d.id() : d.title());
+            String about = (d.dataType().isEmpty() ? "" : d.dataType() + ", ")
+                    + String.format(Locale.ROOT, "%,d characters", d.length());
+            String beginning = beginning(d.content(), 240);
+            text.append(i == 0 ? "" : "\n\n")
+                    .append(head)
+                    .append(" (")
+                    .append(about)
+                    .append(")\n")
+                    .append(beginning);
+            html.append("<p><b>")
+                    .append(Html.escape(head))
+                    .append("</b> <small>")
+                    .append(Html.escape(about))
+                    .append("</small><br>")
+                    .append(Html.escape(beginning).replace("\n", "<br>"))
+                    .append("</p>");
+        }
+        Display.display(
+                first.isEmpty()
+                        ? MimeBundle.of(MimeBundle.TEXT, "no documents")
+                        : MimeBundle.of(MimeBundle.TEXT, text.toString(), MimeBundle.HTML, html.toString()));
+    }
+
+    private static String beginning(String text, int characters) {
+        return text.codePointCount(0, text.length()) <= characters
+                ? text
+                : text.substring(0, text.offsetByCodePoints(0, characters)) + "…";
+    }
+
+    /** The first documents as a table: {@code id, dataType, title, characters, content}. */
+    public Table table(int count) {
+        StringColumn id = StringColumn.create("id");
+        StringColumn dataType = StringColumn.create("dataType");
+        StringColumn title = StringColumn.create("title");
+        IntColumn characters = IntColumn.create("characters");
+        StringColumn content = StringColumn.create("content");
+        take(count).forEach(d -> {
+            id.append(d.id());
+            dataType.append(d.dataType());
+            title.append(d.title());
+            characters.append(d.length());
+            content.append(d.content());
+        });
+        return Table.create("documents", id, dataType, title, characters, content);
+    }
+
+    private Corpus then(Node next) {
+        return new Corpus(next, settings);
+    }
+
+    /** A step that looks at one document at a time and so can run where the file is read. */
+    private Corpus each(UnaryOperator<Document> step) {
+        return new Corpus(new Each(node, step), settings);
+    }
+
+    /** Where documents come from. */
+    @FunctionalInterface
+    interface Node {
+        Cursor open(Pass pass) throws IOException;
+
+        /** Pieces that can be read at the same time. */
+        default List<Node> parts(Pass pass) throws IOException {
+            return List.of(this);
+        }
+    }
+
+    private record Each(Node from, UnaryOperator<Document> step) implements Node {
+        @Override
+        public Cursor open(Pass pass) throws IOException {
+            Cursor cursor = from.open(pass);
+            return cursor.with(() -> {
+                for (Document next = cursor.next(); next != null; next = cursor.next()) {
+                    Document changed = step.apply(next);
+                    if (changed != null) {
+                        return changed;
+                    }
+                }
+                return null;
+            });
+        }
+
+        @Override
+        public List<Node> parts(Pass pass) throws IOException {
+            return from.parts(pass).stream().<Node>map(p -> new Each(p, step)).toList();
+        }
+    }
+}

@@ -1,0 +1,169 @@
+package io.tunebook.data;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.PathMatcher;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The files of a corpus, and the documents in them.
+ *
+ * @param root a file or a folder
+ * @param pattern which files below it, matched against the path relative to the root; null for all
+ */
+record CorpusFiles(Path root, PathMatcher pattern) implements Corpus.Node {
+    private static final Pattern WILD = Pattern.compile("[*?{\\[]");
+
+    /** Takes the folder before the first wildcard as the root. */
+    static CorpusFiles of(String pathOrGlob) {
+        Matcher wild = WILD.matcher(pathOrGlob);
+        if (!wild.find()) {
+            return new CorpusFiles(Path.of(pathOrGlob), null);
+        }
+        String path = pathOrGlob.replace('\\', '/');
+        int slash = path.lastIndexOf('/', wild.start());
+        Path root = Path.of(slash < 0 ? "." : slash == 0 ? "/" : path.substring(0, slash));
+        return new CorpusFiles(root, FileSystems.getDefault().getPathMatcher("glob:" + path.substring(slash + 1)));
+    }
+
+    /** This, if there is anything to read. */
+    CorpusFiles checked() throws IOException {
+        if (!Files.exists(root)) {
+            throw new NoSuchFileException(
+                    root.toString(),
+                    null,
+                    "there is no such file or folder, looked for from "
+                            + Path.of("").toAbsolutePath());
+        }
+        return this;
+    }
+
+    @Override
+    public Cursor open(Pass pass) throws IOException {
+        return Cursor.chain(parts(pass), pass);
+    }
+
+    @Override
+    public List<Corpus.Node> parts(Pass pass) throws IOException {
+        List<Path> files = new ArrayList<>();
+        collect(root, files, pass);
+        if (files.isEmpty()) {
+            pass.report(new CorpusException(
+                    root,
+                    0,
+                    -1,
+                    "expected " + (pattern == null ? "files" : "files that match the pattern") + ", found none",
+                    null));
+        }
+        if (pass.wantsTotal()) {
+            for (Path file : files) {
+                pass.expect(Files.size(file));
+            }
+        }
+        return files.stream()
+                .<Corpus.Node>map(file -> p -> new FileCursor(file, p))
+                .toList();
+    }
+
+    private void collect(Path path, List<Path> files, Pass pass) {
+        if (!Files.isDirectory(path)) {
+            if (pattern == null || pattern.matches(root.relativize(path))) {
+                files.add(path);
+            }
+            return;
+        }
+        List<Path> children = new ArrayList<>();
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(path)) {
+            entries.forEach(children::add);
+        } catch (IOException | DirectoryIteratorException e) {
+            pass.report(unreadable(path, e));
+        }
+        children.sort(null);
+        for (Path child : children) {
+            String name = child.getFileName().toString();
+            if (!name.startsWith(".") && !name.startsWith("_")) {
+                collect(child, files, pass);
+            }
+        }
+    }
+
+    private static CorpusException unreadable(Path path, Exception e) {
+        String kind = Files.isDirectory(path) ? "folder" : "file";
+        String what = e instanceof AccessDeniedException
+                ? "no permission to read this " + kind + ". Change its rights or leave it out"
+                : "this " + kind + " cannot be read: " + (e.getMessage() == null ? e.toString() : e.getMessage());
+        return new CorpusException(path, 0, -1, what, e);
+    }
+
+    /** One file, opened at the first document. */
+    private static final class FileCursor implements Cursor {
+        private final Path file;
+        private final Pass pass;
+        private Records records;
+        private boolean ended;
+
+        FileCursor(Path file, Pass pass) {
+            this.file = file;
+            this.pass = pass;
+        }
+
+        @Override
+        public Document next() throws IOException {
+            while (!ended) {
+                try {
+                    if (records == null) {
+                        records = SourceFile.open(file, pass.charset(), pass::read);
+                    }
+                    JsonParser parser = records.next();
+                    if (parser == null) {
+                        ended = true;
+                    } else {
+                        return document(parser);
+                    }
+                } catch (CorpusException e) {
+                    ended = records == null;
+                    pass.report(e);
+                } catch (IOException e) {
+                    ended = true;
+                    pass.report(unreadable(file, e));
+                }
+            }
+            return null;
+        }
+
+        private Document document(JsonParser parser) throws IOException {
+            try {
+                Document document = DocumentReader.read(parser, () -> file.getFileName() + ":" + records.number());
+                if (document == null) {
+                    throw records.broken(
+                            0, "expected a text in a field content, text or body, found none of them", null);
+                }
+                return document;
+            } catch (JsonProcessingException e) {
+                throw records.broken(
+                        e.getLocation() == null ? 0 : e.getLocation().getByteOffset(),
+                        "expected JSON in UTF-8: " + e.getOriginalMessage(),
+                        e);
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            ended = true;
+            if (records != null) {
+                records.close();
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+package io.tunebook.data;
+
+import com.fasterxml.jackson.core.JsonParser;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Properties;
+import java.util.stream.Collectors;
+
+/**
+ * The rows of a Parquet or CSV file as DuckDB reads them, each as a JSON object with the columns as fields. Rows come
+ * in a stream, so that memory stays flat. CSV rows with too few or too many cells, or with bytes that are not UTF-8,
+ * are reported after the good ones.
+ */
+final class TableRecords implements Records {
+    private final Path file;
+    private final Path copy;
+    private final Connection connection;
+    private final Statement statement;
+    private final ResultSet rows;
+    private Deque<CorpusException> rejected;
+    private long number;
+
+    private TableRecords(Path file, Path copy, String source) throws IOException {
+        this.file = file;
+        this.copy = copy;
+        Properties properties = new Properties();
+        properties.setProperty("jdbc_stream_results", "true");
+        Connection opened = null;
+        try {
+            opened = DriverManager.getConnection("jdbc:duckdb:", properties);
+            statement = opened.createStatement();
+            statement.execute("SET threads = 1");
+            statement.execute("SET memory_limit = '512MB'");
+            rows = statement.executeQuery("SELECT to_json(t) FROM " + source + " t");
+            connection = opened;
+        } catch (SQLException e) {
+            close(opened);
+            if (copy != null) {
+                Files.deleteIfExists(copy);
+            }
+            throw unreadable(e);
+        }
+    }
+
+    static TableRecords parquet(Path file) throws IOException {
+        return new TableRecords(file, null, "read_parquet(" + quoted(file.toString()) + ")");
+    }
+
+    /**
+     * @param columns the header's names
+     * @param compression of the file: {@code none}, {@code gzip} or {@code zstd}
+     */
+    static TableRecords csv(Path file, List<String> columns, char separator, String compression) throws IOException {
+        return new TableRecords(file, null, csvSource(file, columns, separator, compression));
+    }
+
+    /** For text that DuckDB cannot read where it is: it is written down as UTF-8 first. */
+    static TableRecords csv(Path file, List<String> columns, char separator, InputStream utf8) throws IOException {
+        Path copy = Files.createTempFile("tunebook", ".csv");
+        try (utf8) {
+            Files.copy(utf8, copy, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            Files.deleteIfExists(copy);
+            throw e;
+        }
+        return new TableRecords(file, copy, csvSource(copy, columns, separator, "none"));
+    }
+
+    private static String csvSource(Path file, List<String> columns, char separator, String compression) {
+        return "read_csv(" + quoted(file.toString()) + ", auto_detect = false, header = true, columns = {"
+                + columns.stream().map(c -> quoted(c) + ": 'VARCHAR'").collect(Collectors.joining(", "))
+                + "}, delim = " + quoted(String.valueOf(separator))
+                + ", quote = '\"', escape = '\"', compression = " + quoted(compression)
+                + ", max_line_size = 16000000, ignore_errors = true, store_rejects = true)";
+    }
+
+    @Override
+    public JsonParser next() throws IOException {
+        try {
+            if (rejected == null) {
+                if (rows.next()) {
+                    number++;
+                    return JsonRecords.JSON.createParser(rows.getString(1));
+                }
+                rejected = rejectedRows();
+            }
+        } catch (SQLException e) {
+            throw unreadable(e);
+        }
+        if (rejected.isEmpty()) {
+            return null;
+        }
+        throw rejected.remove();
+    }
+
+    private Deque<CorpusException> rejectedRows() throws SQLException, IOException {
+        Deque<CorpusException> found = new ArrayDeque<>();
+        try (Statement query = connection.createStatement();
+                ResultSet tables =
+                        query.executeQuery("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors'")) {
+            if (!tables.next()) {
+                return found;
+            }
+        }
+        try (Statement query = connection.createStatement();
+                ResultSet errors = query.executeQuery(
+                        "SELECT line, line_byte_position, error_message FROM reject_errors ORDER BY line_byte_position")) {
+            while (errors.next()) {
+                found.add(new CorpusException(
+                        file,
+                        errors.getLong(1),
+                        Math.max(0, errors.getLong(2) - 1),
+                        "CSV row: " + errors.getString(3),
+                        null));
+            }
+        }
+        return found;
+    }
+
+    @Override
+    public long number() {
+        return number;
+    }
+
+    @Override
+    public CorpusException broken(long offset, String what, Throwable cause) {
+        return new CorpusException(file, 0, -1, "row " + number + ": " + what, cause);
+    }
+
+    @Override
+    public void close() throws IOException {
+        close(connection);
+        if (copy != null) {
+            Files.deleteIfExists(copy);
+        }
+    }
+
+    private static void close(Connection connection) throws IOException {
+        try {
+            if (connection != null) {
+                connection.close();
+            }
+        } catch (SQLException e) {
+            throw new IOException("DuckDB could not be closed: " + e.getMessage(), e);
+        }
+    }
+
+    private static IOException unreadable(SQLException e) {
+        return new IOException(
+                "DuckDB could not read it: "
+                        + e.getMessage().lines().findFirst().orElse(""),
+                e);
+    }
+
+    private static String quoted(String text) {
+        return "'" + text.replace("'", "''") + "'";
+    }
+}
