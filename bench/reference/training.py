@@ -1,0 +1,195 @@
+"""Golden files of models, adapters and training: tiny random models of each architecture, their logits by Transformers, adapters and
+their logits by PEFT, the losses of 50 steps by PEFT and torch.optim.AdamW, and 64 greedy tokens of SmolLM2 by Transformers.
+
+    python bench/reference/training.py                      # all but SmolLM2
+    python bench/reference/training.py smollm2.gguf         # SmolLM2's greedy tokens, dequantised by Transformers
+    python bench/reference/training.py --check FOLDER       # logits with an adapter that Tunebook saved, as JSON
+"""
+
+import json
+import pathlib
+import random
+import shutil
+import sys
+
+import peft
+import torch
+import transformers
+from safetensors.torch import save_file
+
+OUT = pathlib.Path(__file__).resolve().parents[2] / "src/test/resources/io/tunebook/reference"
+VOCABULARY = 96
+STEPS = 50
+LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32,
+          "rope_theta": 10000.0}
+COMMON = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+              vocab_size=VOCABULARY, max_position_embeddings=256, bos_token_id=1, eos_token_id=2)
+
+
+def configs() -> dict:
+    plain = {"rope_type": "default", "rope_theta": 1000000.0}
+    return {
+        "llama": transformers.LlamaConfig(**COMMON, rope_parameters=LLAMA3, tie_word_embeddings=True, rms_norm_eps=1e-5),
+        "qwen2": transformers.Qwen2Config(**COMMON, rope_parameters=plain, tie_word_embeddings=False, rms_norm_eps=1e-6),
+        "qwen3": transformers.Qwen3Config(**COMMON, rope_parameters=plain, head_dim=16, tie_word_embeddings=True, rms_norm_eps=1e-6),
+        "mistral": transformers.MistralConfig(**COMMON, rope_parameters={"rope_type": "default", "rope_theta": 10000.0}, head_dim=8,
+                                              sliding_window=None, tie_word_embeddings=False, rms_norm_eps=1e-5),
+    }
+
+
+def tiny(config) -> torch.nn.Module:
+    torch.manual_seed(1)
+    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if "norm" in name:
+                p.copy_(1 + 0.2 * torch.randn_like(p))
+            elif p.ndim == 1:
+                p.copy_(0.2 * torch.randn_like(p))
+            elif "embed" in name:
+                p.copy_(0.3 * torch.randn_like(p))
+            else:
+                p.copy_(torch.randn_like(p) * 1.2 / p.shape[1] ** 0.5)
+    return model.eval()
+
+
+def documents() -> list:
+    """Micro-batches of four documents each: [tokens, how many of them are the prompt]. A token mostly follows from the one before."""
+    rng = random.Random(5)
+    batches = []
+    for _ in range(2 * STEPS):
+        batch = []
+        for _ in range(4):
+            ids = [rng.randrange(3, VOCABULARY)]
+            for _ in range(rng.randrange(4, 16)):
+                ids.append((5 * ids[-1] + 7) % (VOCABULARY - 3) + 3 if rng.random() < 0.9 else rng.randrange(3, VOCABULARY))
+            batch.append([ids, rng.randrange(1, 4)])
+        batches.append(batch)
+    return batches
+
+
+def padded(batch: list) -> dict:
+    width = max(len(ids) for ids, _ in batch)
+    rows = [(ids + [0] * (width - len(ids)), [1] * len(ids) + [0] * (width - len(ids)),
+             [-100] * prompt + ids[prompt:] + [-100] * (width - len(ids))) for ids, prompt in batch]
+    ids, mask, labels = (torch.tensor(part) for part in zip(*rows))
+    return dict(input_ids=ids, attention_mask=mask), labels
+
+
+def train(model, batches: list, case: dict) -> list:
+    """The loop of Transformers' Trainer: the loss is the mean over all counted tokens of a step."""
+    factors = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(factors, lr=case["learningRate"], weight_decay=case["weightDecay"], betas=tuple(case["betas"]))
+    scheduler = transformers.get_scheduler(case["schedule"], optimizer, num_warmup_steps=case["warmupSteps"],
+                                           num_training_steps=STEPS)
+    losses = []
+    for step in range(STEPS):
+        micro = batches[step * case["accumulation"]:(step + 1) * case["accumulation"]]
+        prepared = [padded(b) for b in micro]
+        counted = sum(int((labels[:, 1:] != -100).sum()) for _, labels in prepared)
+        total = 0.0
+        for inputs, labels in prepared:
+            logits = model(**inputs).logits.float()
+            loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), reduction="sum") / counted
+            loss.backward()
+            total += loss.item()
+        if case["clip"]:
+            torch.nn.utils.clip_grad_norm_(factors, case["clip"])
+        optimizer.step()
+        scheduler.step()
+        optimizer.zero_grad()
+        losses.append(total)
+    return losses
+
+
+PLAIN = dict(architecture="llama", rank=4, alpha=8, targets=LINEARS, rslora=False, dora=False, accumulation=1, clip=0.0,
+             learningRate=5e-3, schedule="linear", warmupSteps=5, weightDecay=0.0, betas=[0.9, 0.999])
+CASES = {
+    "plain": {},
+    "accumulation": dict(accumulation=2, clip=0.5),
+    "rslora": dict(rslora=True),
+    "dora": dict(dora=True),
+    "decay": dict(weightDecay=0.1, schedule="cosine", betas=[0.8, 0.95], targets=["q_proj", "v_proj"], learningRate=2e-2),
+    "constant": dict(schedule="constant_with_warmup"),
+    "qwen2": dict(architecture="qwen2"),
+    "qwen3": dict(architecture="qwen3", dora=True),
+    "mistral": dict(architecture="mistral", rslora=True, accumulation=2),
+}
+
+
+def save_adapter(model, folder: pathlib.Path) -> None:
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink()
+
+
+def make() -> None:
+    shutil.rmtree(OUT, ignore_errors=True)
+    torch.manual_seed(2)
+    batches = documents()
+    ids = torch.tensor([sum((d[0] for d in batches[0] + batches[1]), [])[:48]])
+    OUT.mkdir(parents=True)
+    (OUT / "documents.json").write_text(json.dumps(batches, separators=(",", ":")))
+    models = configs()
+    for name, config in models.items():
+        model = tiny(config)
+        model.config.save_pretrained(OUT / name)
+        keep = {n: p.contiguous() for n, p in model.state_dict().items() if not (config.tie_word_embeddings and n == "lm_head.weight")}
+        save_file(keep, OUT / name / "model.safetensors", metadata={"format": "pt"})
+        with torch.no_grad():
+            save_file({"ids": ids.float(), "logits": model(ids).logits}, OUT / name / "logits.safetensors")
+    for name, changes in CASES.items():
+        case = PLAIN | changes
+        folder = OUT / "cases" / name
+        model = tiny(models[case["architecture"]])
+        torch.manual_seed(3)
+        config = peft.LoraConfig(r=case["rank"], lora_alpha=case["alpha"], target_modules=case["targets"], use_rslora=case["rslora"],
+                                 use_dora=case["dora"], lora_dropout=0.0, task_type="CAUSAL_LM")
+        wrapped = peft.get_peft_model(model, config)
+        save_adapter(wrapped, folder / "initial")
+        case["losses"] = train(wrapped, batches, case)
+        save_adapter(wrapped, folder / "final")
+        with torch.no_grad():
+            save_file({"logits": wrapped(ids).logits}, folder / "logits.safetensors")
+        if name == "plain":
+            coarse = peft.get_peft_model(tiny(models["llama"]).bfloat16(), config)
+            peft.set_peft_model_state_dict(coarse, peft.load_peft_weights(folder / "initial"))
+            case["bfloat16"] = train(coarse, batches, case)
+        (folder / "case.json").write_text(json.dumps(case, separators=(",", ":")))
+        print(f"{name:14s} loss {case['losses'][0]:.4f} → {case['losses'][-1]:.4f}")
+
+
+def greedy(path: pathlib.Path) -> None:
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    model = transformers.AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
+    prompt = ("<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
+              "<|im_start|>user\nWhy is the sky blue?<|im_end|>\n<|im_start|>assistant\n")
+    ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False).input_ids
+    out = model.generate(ids, max_new_tokens=64, min_new_tokens=64, do_sample=False, repetition_penalty=1.0)[0, ids.shape[1]:]
+    with torch.no_grad():
+        logits = model(ids).logits[0, -1]
+    top = logits.topk(5)
+    (OUT / "smollm2-greedy.json").write_text(json.dumps(
+        dict(prompt=prompt, ids=ids[0].tolist(), greedy=out.tolist(), text=tokenizer.decode(out),
+             topIds=top.indices.tolist(), topLogits=top.values.tolist())))
+    print(tokenizer.decode(out))
+
+
+def check(folder: pathlib.Path) -> None:
+    """Loads an adapter beside which architecture.txt names the tiny model; prints the logits of its last position."""
+    name = (folder / "architecture.txt").read_text().strip()
+    model = transformers.AutoModelForCausalLM.from_pretrained(OUT / name, dtype=torch.float32)
+    wrapped = peft.PeftModel.from_pretrained(model, folder).eval()
+    ids = torch.tensor([sum((d[0] for d in sum(json.loads((OUT / "documents.json").read_text())[:2], [])), [])[:48]])
+    with torch.no_grad():
+        print(json.dumps(wrapped(ids).logits[0, -1].tolist()))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    if sys.argv[1:2] == ["--check"]:
+        check(pathlib.Path(sys.argv[2]))
+    elif len(sys.argv) > 1:
+        greedy(pathlib.Path(sys.argv[1]))
+    else:
+        make()
