@@ -16,8 +16,15 @@ public final class Settings {
 
     private Settings() {}
 
-    /** @throws IllegalArgumentException if a start-up script cannot be read */
-    public static SessionOptions fromEnvironment() {
+    /**
+     * What the environment and the command line say.
+     *
+     * @param classPath the command line's, before the environment's; may be empty
+     * @throws IllegalArgumentException if a start-up script or a folder of jars cannot be read
+     */
+    public static SessionOptions fromEnvironment(String classPath) {
+        List<String> entries = new ArrayList<>(classPath(classPath));
+        entries.addAll(classPath(first("CLASSPATH")));
         List<String> startup = new ArrayList<>();
         for (String path : first("STARTUP_SCRIPTS_PATH").split(File.pathSeparator)) {
             if (!path.isBlank()) {
@@ -30,7 +37,7 @@ public final class Settings {
         String options = first("COMPILER_OPTS");
         String limit = System.getenv("TUNEBOOK_OUTPUT_LIMIT");
         return new SessionOptions(
-                classPath(first("CLASSPATH")),
+                entries,
                 options.isBlank() ? List.of() : List.of(options.strip().split("\\s+")),
                 startup,
                 limit == null ? OUTPUT_LIMIT : Long.parseLong(limit.strip()));

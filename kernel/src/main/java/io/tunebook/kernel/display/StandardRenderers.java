@@ -49,18 +49,9 @@ final class StandardRenderers {
         } else if (value instanceof ResultSet results) {
             return resultSet(results);
         } else if (isJacksonNode(value.getClass())) {
-            return MimeBundle.of(MimeBundle.TEXT, value.toString())
-                    .with(MimeBundle.JSON, new RawJson(value.toString()));
+            return MimeBundle.of(MimeBundle.TEXT, value.toString()).with(MimeBundle.JSON, value.toString());
         }
         return MimeBundle.of(MimeBundle.TEXT, Renderers.text(value));
-    }
-
-    /** JSON text that the kernel puts into its message as it is. */
-    public record RawJson(String json) {
-        @Override
-        public String toString() {
-            return json;
-        }
     }
 
     static MimeBundle image(BufferedImage image) {

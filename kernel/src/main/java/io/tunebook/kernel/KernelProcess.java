@@ -1,0 +1,48 @@
+package io.tunebook.kernel;
+
+import java.io.File;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** How a JVM with this kernel is started: by Jupyter, from the kernelspec, and by the headless runner. */
+public final class KernelProcess {
+    /** UTF-8 whatever the platform's default (JDK 17 asks the locale), and no window system. */
+    private static final List<String> OPTIONS = List.of("-Dfile.encoding=UTF-8", "-Djava.awt.headless=true");
+
+    private KernelProcess() {}
+
+    /** The jar this runs from, or the folder of classes in a test. */
+    public static Path home() {
+        try {
+            return Path.of(KernelProcess.class
+                    .getProtectionDomain()
+                    .getCodeSource()
+                    .getLocation()
+                    .toURI());
+        } catch (URISyntaxException e) {
+            throw new IllegalStateException(e); // the JVM made it from a path
+        }
+    }
+
+    /** The java executable of the running JDK. */
+    public static Path java() {
+        boolean windows = File.separatorChar == '\\';
+        return Path.of(System.getProperty("java.home"), "bin", windows ? "java.exe" : "java");
+    }
+
+    /** The command line up to the main class; what the kernel is told comes after it. */
+    public static List<String> command(List<String> jvmOptions) {
+        List<String> command = new ArrayList<>(List.of(java().toString()));
+        command.addAll(OPTIONS);
+        command.addAll(jvmOptions);
+        if (Files.isRegularFile(home())) {
+            command.addAll(List.of("-jar", home().toString()));
+        } else {
+            command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+        }
+        return command;
+    }
+}

@@ -1,0 +1,155 @@
+package io.tunebook.kernel.notebook;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.kernel.Session;
+import io.tunebook.kernel.display.MimeBundle;
+import io.tunebook.kernel.eval.CellException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/**
+ * Collects what cells show into their outputs, as nbclient does: text of one stream joined, updates folded into the display they name, in whichever
+ * cell it stands, a clearing that waits carried out by the next output.
+ */
+final class CellOutputs implements Session.Frontend {
+    /** In a terminal the text after a carriage return covers what stood before it. */
+    private static final Pattern COVERED = Pattern.compile(".*\\r(?=[^\\n\\r])");
+
+    private final Map<String, List<ObjectNode>> displays = new HashMap<>();
+    private ArrayNode outputs;
+    private boolean clearNext;
+    private long changes;
+
+    /** From now on outputs belong to this cell. */
+    synchronized void begin(Notebook.Cell cell) {
+        cell.reset();
+        outputs = (ArrayNode) cell.node().path("outputs");
+        clearNext = false;
+        changes++;
+    }
+
+    /** Grows with every change, so that a writer knows whether there is something new. */
+    synchronized long changes() {
+        return changes;
+    }
+
+    @Override
+    public synchronized void text(boolean error, String text) {
+        String name = error ? "stderr" : "stdout";
+        clearIfDue();
+        changes++;
+        JsonNode last = outputs.isEmpty() ? null : outputs.get(outputs.size() - 1);
+        boolean joins = last != null
+                && last.path("output_type").asText().equals("stream")
+                && last.path("name").asText().equals(name);
+        ObjectNode stream = joins
+                ? (ObjectNode) last
+                : outputs.addObject().put("output_type", "stream").put("name", name);
+        if (joins && text.indexOf('\r') < 0) {
+            append(stream.withArray("/text"), text);
+        } else {
+            String all = Notebook.joined(stream.path("text")) + text.replace("\r\n", "\n");
+            stream.set("text", Notebook.lines(COVERED.matcher(all).replaceAll("")));
+        }
+    }
+
+    /** Only the last line can be open; the ones before it are not copied again for each message. */
+    private static void append(ArrayNode lines, String text) {
+        int last = lines.size() - 1;
+        boolean open = last >= 0 && !lines.get(last).asText().endsWith("\n");
+        lines.addAll(Notebook.lines(open ? lines.remove(last).asText() + text : text));
+    }
+
+    @Override
+    public synchronized void show(MimeBundle bundle, String id, boolean update) {
+        changes++;
+        if (id != null) {
+            for (ObjectNode shown : displays.getOrDefault(id, List.of())) {
+                fill(shown, bundle);
+            }
+        }
+        if (!update) {
+            clearIfDue();
+            ObjectNode output = outputs.addObject().put("output_type", "display_data");
+            fill(output, bundle);
+            if (id != null) {
+                displays.computeIfAbsent(id, i -> new ArrayList<>()).add(output);
+            }
+        }
+    }
+
+    @Override
+    public synchronized void clear(boolean wait) {
+        clearNext = true;
+        if (!wait) {
+            clearIfDue();
+        }
+    }
+
+    private void clearIfDue() {
+        if (clearNext) {
+            clearNext = false;
+            changes++;
+            outputs.forEach(gone -> displays.values().forEach(shown -> shown.removeIf(o -> o == gone)));
+            outputs.removeAll();
+        }
+    }
+
+    synchronized void result(MimeBundle bundle, int count) {
+        clearIfDue();
+        changes++;
+        ObjectNode output =
+                outputs.addObject().put("output_type", "execute_result").put("execution_count", count);
+        fill(output, bundle);
+    }
+
+    synchronized void error(CellException e) {
+        clearIfDue();
+        changes++;
+        ObjectNode output = outputs.addObject()
+                .put("output_type", "error")
+                .put("ename", e.name())
+                .put("evalue", String.valueOf(e.getMessage()));
+        ArrayNode trace = output.putArray("traceback");
+        e.traceback().forEach(trace::add);
+    }
+
+    /** What a headless run answers: nobody is there. */
+    @Override
+    public String ask(String prompt, boolean password) {
+        return null;
+    }
+
+    @Override
+    public boolean rich() {
+        return true;
+    }
+
+    private static void fill(ObjectNode output, MimeBundle bundle) {
+        ObjectNode data = output.putObject("data");
+        bundle.data().forEach((type, content) -> data.set(type, content(type, content)));
+        output.set("metadata", Notebook.JSON.valueToTree(bundle.metadata()));
+    }
+
+    private static JsonNode content(String type, Object content) {
+        boolean json = type.equals(MimeBundle.JSON) || type.endsWith("+json");
+        if (!(content instanceof String text)) {
+            return Notebook.JSON.valueToTree(content);
+        } else if (json) {
+            try {
+                return Notebook.JSON.readTree(text);
+            } catch (JsonProcessingException e) {
+                return Notebook.JSON.getNodeFactory().textNode(text);
+            }
+        }
+        boolean lines =
+                type.startsWith("text/") || type.equals(MimeBundle.SVG) || type.equals("application/javascript");
+        return lines ? Notebook.lines(text) : Notebook.JSON.getNodeFactory().textNode(text);
+    }
+}

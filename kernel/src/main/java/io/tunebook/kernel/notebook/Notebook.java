@@ -1,0 +1,174 @@
+package io.tunebook.kernel.notebook;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.util.DefaultIndenter;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.core.util.Separators;
+import com.fasterxml.jackson.core.util.Separators.Spacing;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A notebook file of format 4. What is written is what Jupyter itself writes: sorted keys, an indent of one, long texts as lists of lines.
+ *
+ * @see <a href="https://nbformat.readthedocs.io/en/stable/format_description.html">The notebook file format</a>
+ */
+public final class Notebook {
+    private static final Separators SEPARATORS = Separators.createDefaultInstance()
+            .withObjectFieldValueSpacing(Spacing.AFTER)
+            .withArrayEmptySeparator("")
+            .withObjectEmptySeparator("");
+    private static final DefaultIndenter INDENT = new DefaultIndenter(" ", "\n");
+    static final JsonMapper JSON = JsonMapper.builder()
+            .enable(JsonNodeFeature.WRITE_PROPERTIES_SORTED)
+            .defaultPrettyPrinter(new DefaultPrettyPrinter(SEPARATORS)
+                    .withObjectIndenter(INDENT)
+                    .withArrayIndenter(INDENT))
+            .disable(JsonGenerator.Feature.AUTO_CLOSE_TARGET)
+            .build();
+
+    private final ObjectNode root;
+    private final List<Cell> cells;
+
+    private Notebook(ObjectNode root, List<Cell> cells) {
+        this.root = root;
+        this.cells = cells;
+    }
+
+    /**
+     * Reads a notebook.
+     *
+     * @throws IOException if the file cannot be read or is no notebook of format 4; the message says where
+     */
+    public static Notebook read(Path file) throws IOException {
+        JsonNode root;
+        try {
+            root = JSON.readTree(Files.readString(file, StandardCharsets.UTF_8));
+        } catch (JsonProcessingException e) {
+            throw new IOException(
+                    file + ": expected JSON, found in line " + e.getLocation().getLineNr() + ", column "
+                            + e.getLocation().getColumnNr() + ": " + e.getOriginalMessage(),
+                    e);
+        } catch (java.nio.charset.CharacterCodingException e) {
+            throw new IOException(file + ": expected UTF-8: " + e.getMessage(), e);
+        }
+        if (root.path("nbformat").asInt() != 4 || !(root.path("cells") instanceof ArrayNode all)) {
+            throw new IOException(file + ": expected a notebook of format 4 with \"cells\", found "
+                    + (root.has("nbformat") ? "format " + root.path("nbformat") : "no \"nbformat\"")
+                    + ". Open and save it in JupyterLab, which converts older ones.");
+        }
+        List<Cell> cells = new ArrayList<>();
+        for (JsonNode cell : all) {
+            if (!(cell instanceof ObjectNode node)) {
+                throw new IOException(file + ": expected an object as cell " + (cells.size() + 1) + ", found " + cell);
+            }
+            cells.add(new Cell(cells.size() + 1, node));
+        }
+        return new Notebook((ObjectNode) root, cells);
+    }
+
+    /** All cells in order. */
+    public List<Cell> cells() {
+        return cells;
+    }
+
+    /** The language of its kernel in lower case, or the empty string if the notebook does not say. */
+    public String language() {
+        JsonNode metadata = root.path("metadata");
+        String language = metadata.path("kernelspec").path("language").asText("");
+        return (language.isEmpty() ? metadata.path("language_info").path("name").asText("") : language)
+                .toLowerCase(java.util.Locale.ROOT);
+    }
+
+    /** The notebook's own metadata; changes are written. */
+    public ObjectNode metadata() {
+        return root.withObject("/metadata");
+    }
+
+    /** Writes beside the file and moves it into its place, so that nobody ever meets half a notebook. */
+    public void write(Path file) throws IOException {
+        Path target = file.toAbsolutePath();
+        Files.createDirectories(target.getParent());
+        Path part = target.resolveSibling(target.getFileName() + ".part");
+        Files.writeString(
+                part, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n", StandardCharsets.UTF_8);
+        try {
+            Files.move(part, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        } catch (AtomicMoveNotSupportedException e) {
+            Files.move(part, target, StandardCopyOption.REPLACE_EXISTING);
+        }
+    }
+
+    /**
+     * One cell.
+     *
+     * @param number its place among all cells, from 1
+     */
+    public record Cell(int number, ObjectNode node) {
+        /** Its id, or the empty string in files older than format 4.5. */
+        public String id() {
+            return node.path("id").asText("");
+        }
+
+        public boolean isCode() {
+            return node.path("cell_type").asText().equals("code");
+        }
+
+        public String source() {
+            return joined(node.path("source"));
+        }
+
+        public boolean hasTag(String tag) {
+            for (JsonNode t : node.path("metadata").path("tags")) {
+                if (t.asText().equals(tag)) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        JsonNode metadata() {
+            return node.path("metadata");
+        }
+
+        /** Forgets what an earlier run left. */
+        void reset() {
+            node.putNull("execution_count");
+            node.putArray("outputs");
+        }
+    }
+
+    /** A multi-line string, which files hold as one text or as a list of lines. */
+    static String joined(JsonNode text) {
+        if (!text.isArray()) {
+            return text.asText("");
+        }
+        StringBuilder all = new StringBuilder();
+        text.forEach(line -> all.append(line.asText()));
+        return all.toString();
+    }
+
+    /** The same as a list of lines, each with its end. */
+    static ArrayNode lines(String text) {
+        ArrayNode lines = JSON.createArrayNode();
+        for (int from = 0; from < text.length(); ) {
+            int end = text.indexOf('\n', from);
+            int to = end < 0 ? text.length() : end + 1;
+            lines.add(text.substring(from, to));
+            from = to;
+        }
+        return lines;
+    }
+}
