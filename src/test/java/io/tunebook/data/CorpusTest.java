@@ -130,4 +130,13 @@ final class CorpusTest {
         assertThat(corpus.take(0).count()).isZero();
         assertThat(corpus.take(3).table(5).rowCount()).isEqualTo(3);
     }
+
+    @Test
+    void theTutorialsCorpusIsInWuDaosForm() throws IOException {
+        List<Document> documents =
+                Corpus.open(Path.of("../notebooks/data/wudao")).stream().toList();
+        assertThat(documents).hasSize(40).allSatisfy(d -> assertThat(d.fields())
+                .containsOnlyKeys("uniqueKey", "titleUkey"));
+        assertThat(documents).extracting(Document::id).doesNotHaveDuplicates();
+    }
 }
