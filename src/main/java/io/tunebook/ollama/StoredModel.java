@@ -1,0 +1,28 @@
+package io.tunebook.ollama;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A model as it lies in Ollama's folder.
+ *
+ * @param name its name, the tag with it
+ * @param gguf the weights, configuration and tokenizer in one GGUF file
+ * @param template the prompt's template in Go's syntax, where the manifest has one
+ * @param parameters its settings by Ollama's names, such as {@code stop}
+ * @param system its system prompt
+ * @param license its licences' texts
+ * @param adapters LoRA adapters as GGUF files
+ * @param bytes how much all its blobs take, shared ones included
+ */
+public record StoredModel(
+        String name,
+        Path gguf,
+        Optional<String> template,
+        Map<String, Object> parameters,
+        Optional<String> system,
+        List<String> license,
+        List<Path> adapters,
+        long bytes) {}
