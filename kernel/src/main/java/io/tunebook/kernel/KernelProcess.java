@@ -33,16 +33,27 @@ public final class KernelProcess {
         return Path.of(System.getProperty("java.home"), "bin", windows ? "java.exe" : "java");
     }
 
-    /** The command line up to the main class; what the kernel is told comes after it. */
+    /** The command line of this very kernel up to its main class; what it is told comes after it. */
     public static List<String> command(List<String> jvmOptions) {
+        if (Files.isRegularFile(home())) {
+            return command(home(), jvmOptions);
+        }
+        List<String> command = start(jvmOptions);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+        return command;
+    }
+
+    /** The same for a jar elsewhere. */
+    public static List<String> command(Path jar, List<String> jvmOptions) {
+        List<String> command = start(jvmOptions);
+        command.addAll(List.of("-jar", jar.toString()));
+        return command;
+    }
+
+    private static List<String> start(List<String> jvmOptions) {
         List<String> command = new ArrayList<>(List.of(java().toString()));
         command.addAll(OPTIONS);
         command.addAll(jvmOptions);
-        if (Files.isRegularFile(home())) {
-            command.addAll(List.of("-jar", home().toString()));
-        } else {
-            command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
-        }
         return command;
     }
 }

@@ -1,5 +1,6 @@
 package io.tunebook.kernel;
 
+import io.tunebook.kernel.install.KernelSpecInstaller;
 import io.tunebook.kernel.notebook.NotebookRunner;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -13,6 +14,7 @@ public final class Main {
             Usage: java -jar tunebook-kernel.jar COMMAND [OPTION ...]
 
               kernel [--class-path PATH] CONNECTION_FILE   serves a frontend; Jupyter does this
+              install, uninstall                           put the kernel where Jupyter looks, or remove it
               run                                          executes notebooks without a frontend
               --version                                    prints the version
 
@@ -26,6 +28,8 @@ public final class Main {
         int status =
                 switch (args.length == 0 ? "" : args[0]) {
                     case "kernel" -> kernel(rest);
+                    case "install" -> KernelSpecInstaller.install(rest);
+                    case "uninstall" -> KernelSpecInstaller.uninstall(rest);
                     case "run" -> NotebookRunner.run(rest);
                     case "execute" -> NotebookRunner.execute(rest);
                     case "--version" -> print(VERSION + "\n");

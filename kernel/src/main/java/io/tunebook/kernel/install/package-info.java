@@ -1,0 +1,2 @@
+/** Puts the kernel where Jupyter looks, and takes it away again. */
+package io.tunebook.kernel.install;
