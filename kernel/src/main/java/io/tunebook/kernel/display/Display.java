@@ -30,6 +30,11 @@ public final class Display {
         return sink;
     }
 
+    /** Whether somebody sees displays and their updates; outside a kernel only plain text is printed. */
+    public static boolean rich() {
+        return sink.rich();
+    }
+
     /** Shows a value now, by the renderer of its type. */
     public static DisplayHandle display(Object value) {
         return display(value, UUID.randomUUID().toString());

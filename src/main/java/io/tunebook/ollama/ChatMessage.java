@@ -1,0 +1,77 @@
+package io.tunebook.ollama;
+
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * One message of a chat.
+ *
+ * @param role {@code system}, {@code user}, {@code assistant} or {@code tool}
+ * @param content the text
+ * @param thinking what the model thought before its answer; null without
+ * @param images images as base64; null without
+ * @param toolCalls the tools that the model wants called; null without
+ * @param toolName the tool that a message of the role {@code tool} answers for; null otherwise
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+@JsonIgnoreProperties(ignoreUnknown = true)
+public record ChatMessage(
+        String role,
+        String content,
+        String thinking,
+        List<String> images,
+        @JsonProperty("tool_calls") List<ToolCall> toolCalls,
+        @JsonProperty("tool_name") String toolName) {
+
+    /**
+     * A tool that the model wants called.
+     *
+     * @param function its name and arguments
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    public record ToolCall(Function function) {
+        /**
+         * A name with arguments.
+         *
+         * @param name the tool's name
+         * @param arguments its arguments by name
+         */
+        @JsonIgnoreProperties(ignoreUnknown = true)
+        public record Function(String name, Map<String, Object> arguments) {}
+    }
+
+    /** What the user says. */
+    public static ChatMessage user(String content) {
+        return new ChatMessage("user", content, null, null, null, null);
+    }
+
+    /** What the model is told beforehand. */
+    public static ChatMessage system(String content) {
+        return new ChatMessage("system", content, null, null, null, null);
+    }
+
+    /** What the model said. */
+    public static ChatMessage assistant(String content) {
+        return new ChatMessage("assistant", content, null, null, null, null);
+    }
+
+    /** What a tool answered. */
+    public static ChatMessage tool(String name, String content) {
+        return new ChatMessage("tool", content, null, null, null, name);
+    }
+
+    /** The same message with an image beside its text. */
+    public ChatMessage withImage(Path file) throws IOException {
+        List<String> all = new ArrayList<>(images == null ? List.of() : images);
+        all.add(Base64.getEncoder().encodeToString(Files.readAllBytes(file)));
+        return new ChatMessage(role, content, thinking, List.copyOf(all), toolCalls, toolName);
+    }
+}

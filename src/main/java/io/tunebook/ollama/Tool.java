@@ -1,0 +1,62 @@
+package io.tunebook.ollama;
+
+import com.fasterxml.jackson.annotation.JsonValue;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.Map;
+import java.util.function.Function;
+
+/** A Java method that a model may call. */
+public final class Tool {
+    private final String name;
+    private final String description;
+    private final Map<String, Object> parameters;
+    private final Function<Map<String, Object>, Object> call;
+
+    private Tool(
+            String name,
+            String description,
+            Map<String, Object> parameters,
+            Function<Map<String, Object>, Object> call) {
+        this.name = name;
+        this.description = description;
+        this.parameters = parameters;
+        this.call = call;
+    }
+
+    /**
+     * Offers a method: {@code record City(String name) {}} and {@code Tool.of("weather", "The weather in a city", City.class,
+     * c -> …)}.
+     *
+     * @param name what the model calls it by
+     * @param description what it does, for the model
+     * @param parameters a record whose components are the arguments
+     * @param method the method
+     */
+    public static <T extends Record> Tool of(
+            String name, String description, Class<T> parameters, Function<T, ?> method) {
+        return new Tool(
+                name,
+                description,
+                JsonSchema.of(parameters),
+                arguments -> method.apply(new ObjectMapper().convertValue(arguments, parameters)));
+    }
+
+    /** What the model calls it by. */
+    public String name() {
+        return name;
+    }
+
+    /** Calls the method. */
+    Object call(Map<String, Object> arguments) {
+        return call.apply(arguments);
+    }
+
+    @JsonValue
+    Map<String, Object> json() {
+        return Map.of(
+                "type",
+                "function",
+                "function",
+                Map.of("name", name, "description", description, "parameters", parameters));
+    }
+}

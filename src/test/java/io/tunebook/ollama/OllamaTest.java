@@ -1,0 +1,254 @@
+package io.tunebook.ollama;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Against a server that streams as Ollama's documentation says, and one that misbehaves. */
+class OllamaTest {
+    private static final String CHUNK =
+            "{\"model\":\"m\",\"created_at\":\"2026-01-01T00:00:00Z\",\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},\"done\":false}\n";
+    private static final String LAST =
+            "{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\","
+                    + "\"total_duration\":5000000000,\"eval_count\":42,\"eval_duration\":2000000000}\n";
+
+    private HttpServer server;
+    private Ollama ollama;
+    private final List<JsonNode> requests = new ArrayList<>();
+
+    private interface Answer {
+        void to(HttpExchange exchange) throws Exception;
+    }
+
+    @BeforeEach
+    void start() throws IOException {
+        server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.setExecutor(Executors.newCachedThreadPool());
+        server.start();
+        ollama = Ollama.connect("127.0.0.1:" + server.getAddress().getPort())
+                .patience(Duration.ofSeconds(5), Duration.ofMillis(700));
+    }
+
+    @AfterEach
+    void stop() {
+        server.stop(0);
+    }
+
+    private void on(String path, Answer answer) {
+        server.createContext(path, exchange -> {
+            byte[] body = exchange.getRequestBody().readAllBytes();
+            if (body.length > 0 && body[0] == '{') {
+                requests.add(new ObjectMapper().readTree(body));
+            }
+            try (exchange) {
+                answer.to(exchange);
+            } catch (Exception e) {
+                throw new IOException(e);
+            }
+        });
+    }
+
+    private static void send(HttpExchange exchange, int status, String body) throws IOException {
+        byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
+        exchange.sendResponseHeaders(status, bytes.length);
+        exchange.getResponseBody().write(bytes);
+    }
+
+    private static ChatRequest question() {
+        return ChatRequest.of("m", ChatMessage.user("你好?"));
+    }
+
+    @Test
+    void joinsAStreamWhereverItIsCut() throws Exception {
+        byte[] all = (CHUNK.formatted("你好") + CHUNK.formatted(" wörld") + LAST).getBytes(StandardCharsets.UTF_8);
+        on("/api/chat", exchange -> {
+            exchange.sendResponseHeaders(200, 0);
+            OutputStream out = exchange.getResponseBody();
+            for (int i = 0; i < all.length; i += 7) {
+                out.write(all, i, Math.min(7, all.length - i));
+                out.flush();
+            }
+        });
+        List<String> pieces = new ArrayList<>();
+        ChatResponse response = ollama.chat(question().option("temperature", 0), p -> pieces.add(p.text()));
+        assertThat(pieces).containsExactly("你好", " wörld", "");
+        assertThat(response.text()).isEqualTo("你好 wörld");
+        assertThat(response.tokensPerSecond()).isEqualTo(21);
+        assertThat(requests.get(0).toString())
+                .isEqualTo(
+                        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"你好?\"}],\"options\":{\"temperature\":0}}");
+    }
+
+    @Test
+    void thinkingToolsAndStructureAreApart() throws Exception {
+        record City(String name) {}
+        record Weather(String city, double degrees, List<String> words) {}
+        on(
+                "/api/chat",
+                exchange -> send(
+                        exchange,
+                        200,
+                        requests.size() == 1
+                                ? "{\"message\":{\"role\":\"assistant\",\"content\":\"\",\"thinking\":\"hm\",\"tool_calls\":[{\"function\":{\"name\":\"weather\","
+                                        + "\"arguments\":{\"name\":\"Oslo\"}}}]},\"done\":false}\n" + LAST
+                                : CHUNK.formatted(
+                                                "{\\\"city\\\":\\\"Oslo\\\",\\\"degrees\\\":-3.5,\\\"words\\\":[\\\"cold\\\"]}")
+                                        + LAST));
+        Tool tool = Tool.of("weather", "The weather in a city", City.class, c -> c.name() + ": cold");
+        ChatResponse response =
+                ollama.chat(question().tools(tool).format(Weather.class).think(true));
+        assertThat(response.as(Weather.class)).isEqualTo(new Weather("Oslo", -3.5, List.of("cold")));
+        assertThat(requests.get(0)
+                        .at("/tools/0/function/parameters/properties/name/type")
+                        .asText())
+                .isEqualTo("string");
+        assertThat(requests.get(0).at("/format/properties/words/items/type").asText())
+                .isEqualTo("string");
+        JsonNode messages = requests.get(1).get("messages");
+        assertThat(messages.get(1).get("thinking").asText()).isEqualTo("hm");
+        assertThat(messages.get(2).toString())
+                .isEqualTo("{\"role\":\"tool\",\"content\":\"Oslo: cold\",\"tool_name\":\"weather\"}");
+    }
+
+    @Test
+    void closingEarlyEndsTheConnection() throws Exception {
+        CountDownLatch gone = new CountDownLatch(1);
+        on("/api/chat", exchange -> {
+            exchange.sendResponseHeaders(200, 0);
+            try {
+                while (true) {
+                    exchange.getResponseBody().write(CHUNK.formatted("x").getBytes(StandardCharsets.UTF_8));
+                    exchange.getResponseBody().flush();
+                    Thread.sleep(5);
+                }
+            } catch (IOException e) {
+                gone.countDown();
+            }
+        });
+        try (ChatStream stream = ollama.stream(question())) {
+            assertThat(stream.iterator().next().text()).isEqualTo("x");
+        }
+        assertThat(gone.await(10, TimeUnit.SECONDS)).isTrue();
+    }
+
+    @Test
+    void anErrorInTheMiddleOfAStream() {
+        on("/api/chat", e -> send(e, 200, CHUNK.formatted("a") + "{\"error\":\"CUDA error: out of memory\"}\n"));
+        assertThatThrownBy(() -> ollama.chat(question()))
+                .isInstanceOf(OllamaException.OutOfMemory.class)
+                .hasMessageContaining("CUDA error: out of memory")
+                .hasMessageContaining("num_ctx");
+    }
+
+    @Test
+    void aStreamThatEndsTooEarlyOrFallsSilent() {
+        on("/api/chat", e -> send(e, 200, CHUNK.formatted("a")));
+        assertThatThrownBy(() -> ollama.chat(question()))
+                .isInstanceOf(OllamaException.BrokenStream.class)
+                .hasMessageContaining("without a last line");
+        on("/api/generate", e -> {
+            e.sendResponseHeaders(200, 0);
+            e.getResponseBody().write("{\"response\":\"a\",\"done\":false}\n".getBytes(StandardCharsets.UTF_8));
+            e.getResponseBody().flush();
+            Thread.sleep(3000);
+        });
+        assertThatThrownBy(() -> ollama.generate("m", "p"))
+                .isInstanceOf(OllamaException.BrokenStream.class)
+                .hasMessageContaining("nothing came");
+    }
+
+    @Test
+    void answersThatAreNotOllamas() {
+        on("/api/chat", e -> send(e, 200, "{\"message\": {\n"));
+        assertThatThrownBy(() -> ollama.chat(question())).isInstanceOf(OllamaException.NotOllama.class);
+        on("/api/tags", e -> send(e, 502, "<html><body>Bad Gateway</body></html>"));
+        assertThatThrownBy(() -> ollama.list())
+                .isInstanceOf(OllamaException.NotOllama.class)
+                .hasMessageContaining("Bad Gateway")
+                .hasMessageContaining("proxy");
+    }
+
+    @Test
+    void saysWhatToDo() throws Exception {
+        on("/api/show", e -> send(e, 404, "{\"error\":\"model 'm' not found\"}"));
+        assertThatThrownBy(() -> ollama.show("m"))
+                .isInstanceOf(OllamaException.ModelNotFound.class)
+                .hasMessageContaining("model 'm' not found: get it with: ollama pull m");
+        int free;
+        try (ServerSocket socket = new ServerSocket(0)) {
+            free = socket.getLocalPort();
+        }
+        assertThatThrownBy(() -> Ollama.connect("127.0.0.1:" + free).version())
+                .isInstanceOf(OllamaException.NotRunning.class)
+                .hasMessageContaining("ollama serve");
+    }
+
+    @Test
+    void sendsABlobOnlyOnceAndCreates(@TempDir Path folder) throws Exception {
+        Path file = Files.writeString(folder.resolve("m.gguf"), "weights");
+        List<String> methods = new ArrayList<>();
+        on("/api/blobs/", e -> {
+            methods.add(e.getRequestMethod());
+            boolean there = methods.contains("POST");
+            e.sendResponseHeaders(e.getRequestMethod().equals("POST") ? 201 : there ? 200 : 404, -1);
+        });
+        on("/api/create", e -> send(e, 200, "{\"status\":\"parsing GGUF\"}\n{\"status\":\"success\"}\n"));
+        List<Long> sent = new ArrayList<>();
+        String digest = ollama.uploadBlob(file, sent::add);
+        assertThat(ollama.uploadBlob(file, n -> {})).isEqualTo(digest);
+        assertThat(methods).containsExactly("HEAD", "POST", "HEAD");
+        assertThat(sent).last().isEqualTo(7L);
+        List<String> statuses = new ArrayList<>();
+        ollama.create("mine", Map.of("files", Map.of("m.gguf", digest)), s -> statuses.add(s.status()));
+        assertThat(statuses).containsExactly("parsing GGUF", "success");
+        assertThat(requests.get(0).at("/files/m.gguf").asText()).isEqualTo(digest);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            nullValues = "-",
+            value = {
+                "'', http://127.0.0.1:11434",
+                "example.org, http://example.org:11434",
+                "example.org:1234, http://example.org:1234",
+                ":1234, http://127.0.0.1:1234",
+                "http://example.org, http://example.org:80",
+                "https://example.org/ollama/, https://example.org:443/ollama",
+                "0.0.0.0:8080, http://127.0.0.1:8080",
+                "'\"0.0.0.0\"', http://127.0.0.1:11434",
+                "[::1]:77, http://[::1]:77",
+                "::1, http://[::1]:11434",
+                "[::], http://[::1]:11434",
+                "example.org:99999, http://example.org:11434",
+                "' http://example.org:1234/ ', http://example.org:1234"
+            })
+    void readsOllamaHost(String address, URI expected) {
+        assertThat(OllamaHost.parse(address)).isEqualTo(expected);
+    }
+}
