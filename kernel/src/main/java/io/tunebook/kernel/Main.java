@@ -50,15 +50,14 @@ public final class Main {
         return 0;
     }
 
-    private static int kernel(List<String> args) throws InterruptedException {
+    private static int kernel(List<String> args) {
         boolean hasClassPath = args.size() == 3 && args.get(0).equals("--class-path");
         if (args.size() != 1 && !hasClassPath) {
             System.err.print(USAGE);
             return 2;
         }
         try {
-            KernelServer.serve(
-                    Path.of(args.get(args.size() - 1)), Settings.fromEnvironment(hasClassPath ? args.get(1) : ""));
+            Kernel.run(Path.of(args.get(args.size() - 1)), Settings.fromEnvironment(hasClassPath ? args.get(1) : ""));
             return 0;
         } catch (IOException | IllegalArgumentException e) {
             System.err.println(e.getMessage());

@@ -7,6 +7,8 @@ import io.tunebook.kernel.eval.CellContext;
 import io.tunebook.kernel.eval.CellEvaluator;
 import io.tunebook.kernel.eval.CellException;
 import io.tunebook.kernel.eval.CellOutput;
+import io.tunebook.kernel.eval.Completer;
+import io.tunebook.kernel.eval.Inspector;
 import io.tunebook.kernel.magic.Magics;
 import java.util.List;
 import java.util.Optional;
@@ -31,6 +33,8 @@ public final class Session implements AutoCloseable {
 
     private final CellEvaluator evaluator;
     private final Magics magics;
+    private final Completer completer;
+    private final Inspector inspector;
     private final Runnable release;
     private final long outputLimit;
 
@@ -45,6 +49,8 @@ public final class Session implements AutoCloseable {
     public Session(SessionOptions options) {
         evaluator = new CellEvaluator(options.classPath(), options.compilerOptions());
         magics = new Magics(evaluator);
+        completer = new Completer(evaluator);
+        inspector = new Inspector(evaluator, completer);
         outputLimit = options.outputLimit();
         release = CellOutput.capture();
         Display.connect(new CurrentCell());
@@ -100,6 +106,14 @@ public final class Session implements AutoCloseable {
 
     public CellEvaluator evaluator() {
         return evaluator;
+    }
+
+    public Completer completer() {
+        return completer;
+    }
+
+    public Inspector inspector() {
+        return inspector;
     }
 
     public Magics magics() {

@@ -10,8 +10,10 @@ import java.net.URLClassLoader;
 import java.net.URLConnection;
 import java.net.URLStreamHandler;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import jdk.jshell.execution.LoaderDelegate;
 import jdk.jshell.spi.ExecutionControl.ClassBytecodes;
 import jdk.jshell.spi.ExecutionControl.ClassInstallException;
@@ -20,6 +22,8 @@ import jdk.jshell.spi.ExecutionControl.InternalException;
 /** Holds the classes of all cells and the user's class path. The kernel's own libraries are renamed in its jar, so that they cannot be met here. */
 final class CellClassLoader extends URLClassLoader {
     private final Map<String, byte[]> bytecode = new ConcurrentHashMap<>();
+
+    private final List<Path> entries = new CopyOnWriteArrayList<>();
 
     CellClassLoader(ClassLoader parent) {
         super("cells", new URL[0], parent);
@@ -76,10 +80,16 @@ final class CellClassLoader extends URLClassLoader {
         return code == null ? super.findResource(name) : inMemory(name, code);
     }
 
+    List<Path> entries() {
+        return List.copyOf(entries);
+    }
+
     void add(String path) throws InternalException {
         for (String entry : path.split(File.pathSeparator)) {
             try {
-                addURL(Path.of(entry).toUri().toURL());
+                Path file = Path.of(entry);
+                addURL(file.toUri().toURL());
+                entries.add(file);
             } catch (MalformedURLException e) {
                 throw new InternalException(entry + " cannot be on the class path: " + e.getMessage());
             }

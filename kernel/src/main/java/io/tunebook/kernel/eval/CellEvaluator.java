@@ -1,6 +1,7 @@
 package io.tunebook.kernel.eval;
 
 import java.lang.reflect.Field;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -108,7 +109,9 @@ public final class CellEvaluator implements AutoCloseable {
         } catch (CellException e) {
             throw e;
         } catch (Throwable t) {
-            throw Traceback.runtime(t, t.getStackTrace(), id -> null);
+            throw execution.isInterrupted()
+                    ? Traceback.interrupted(new StackTraceElement[0], id -> null)
+                    : Traceback.runtime(t, t.getStackTrace(), id -> null);
         }
     }
 
@@ -282,6 +285,11 @@ public final class CellEvaluator implements AutoCloseable {
                     rejected(u.getSnippet(), origins.get(u.getSnippet().id())).traceback(),
                     null);
         }
+        if (execution.isInterrupted()) {
+            StackTraceElement[] own = e.getStackTrace();
+            int frames = thrown == null ? own.length : Math.min(thrown.getStackTrace().length, own.length);
+            return Traceback.interrupted(java.util.Arrays.copyOf(own, frames), origins::get);
+        }
         Throwable shown = thrown != null ? thrown : e;
         return Traceback.runtime(
                 shown, e instanceof EvalException ? e.getStackTrace() : shown.getStackTrace(), origins::get);
@@ -377,6 +385,11 @@ public final class CellEvaluator implements AutoCloseable {
     public void addToClassPath(String entry) {
         shell.addToClasspath(Objects.requireNonNull(entry));
         io.tunebook.kernel.display.Renderers.reload();
+    }
+
+    /** The jars and folders of the user's class path. */
+    List<Path> classPath() {
+        return loader.entries();
     }
 
     /** The user's class loader. */

@@ -13,6 +13,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import jdk.jshell.execution.DirectExecutionControl;
 import jdk.jshell.spi.SPIResolutionException;
 
@@ -24,8 +25,10 @@ final class CellExecution extends DirectExecutionControl {
     /** How long an interrupted cell may take to end before its thread is left behind. */
     private static final long PATIENCE = TimeUnit.MILLISECONDS.toNanos(800);
 
+    private static final long STRAGGLERS = TimeUnit.MILLISECONDS.toNanos(50);
+
     private final CellClassLoader loader;
-    private CellThread thread;
+    private volatile CellThread thread;
     private volatile CellContext cell;
     private volatile long interruptedAt;
     private Object value;
@@ -45,12 +48,22 @@ final class CellExecution extends DirectExecutionControl {
         CellContext.setForeground(context);
     }
 
-    /** @return whether the cell was interrupted */
-    boolean end() {
-        if (cell.isInterrupted() && thread != null) {
-            Interrupts.clear(cell);
+    /** The cell has ended; an interrupt that comes from now on finds nothing to end. */
+    void end() {
+        CellContext ended = cell;
+        cell = null;
+        interruptedAt = 0;
+        if (ended.isInterrupted() && thread != null) {
+            // Its other threads, workers of a parallel stream among them, need a moment to notice.
+            LockSupport.parkNanos(STRAGGLERS);
+            Interrupts.clear(ended);
         }
-        return cell.isInterrupted();
+    }
+
+    /** Whether somebody asked the cell that runs to end. */
+    boolean isInterrupted() {
+        CellContext running = cell;
+        return running != null && running.isInterrupted();
     }
 
     /** What the last expression gave. */
@@ -76,7 +89,10 @@ final class CellExecution extends DirectExecutionControl {
 
     /** Runs something on the thread of cells, where thread-locals and the class loader are those of the user's code. */
     Object call(Callable action) throws Throwable {
-        CellThread runner = thread == null ? thread = new CellThread(loader) : thread;
+        if (thread == null) {
+            thread = new CellThread(loader);
+        }
+        CellThread runner = thread;
         CompletableFuture<Object> done = new CompletableFuture<>();
         CellContext context = cell;
         runner.queue.add(() -> {
@@ -95,8 +111,8 @@ final class CellExecution extends DirectExecutionControl {
             } catch (TimeoutException e) {
                 long since = interruptedAt;
                 if (since != 0 && System.nanoTime() - since > PATIENCE) {
-                    runner.abandon(context);
                     thread = null;
+                    runner.abandon(context);
                     throw new Interrupts.CellInterrupted();
                 } else if (since != 0) {
                     runner.interrupt();

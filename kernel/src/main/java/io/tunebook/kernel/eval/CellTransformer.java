@@ -5,6 +5,7 @@ import java.util.Set;
 import org.objectweb.asm.ClassReader;
 import org.objectweb.asm.ClassVisitor;
 import org.objectweb.asm.ClassWriter;
+import org.objectweb.asm.Handle;
 import org.objectweb.asm.Label;
 import org.objectweb.asm.MethodVisitor;
 import org.objectweb.asm.Opcodes;
@@ -74,11 +75,26 @@ final class CellTransformer {
 
         @Override
         public void visitMethodInsn(int opcode, String owner, String name, String descriptor, boolean isInterface) {
-            if (opcode == Opcodes.INVOKESTATIC && owner.equals("java/lang/System") && name.equals("exit")) {
+            if (owner.equals("java/lang/System") && name.equals("exit")) {
                 super.visitMethodInsn(opcode, INTERRUPTS, "exit", descriptor, false);
+            } else if (owner.equals("java/lang/Runtime") && (name.equals("exit") || name.equals("halt"))) {
+                super.visitMethodInsn(Opcodes.INVOKESTATIC, INTERRUPTS, "exit", "(Ljava/lang/Runtime;I)V", false);
             } else {
                 super.visitMethodInsn(opcode, owner, name, descriptor, isInterface);
             }
+        }
+
+        @Override
+        public void visitInvokeDynamicInsn(String name, String descriptor, Handle bootstrap, Object... arguments) {
+            Object[] safe = arguments.clone();
+            for (int i = 0; i < safe.length; i++) {
+                if (safe[i] instanceof Handle h
+                        && h.getOwner().equals("java/lang/System")
+                        && h.getName().equals("exit")) {
+                    safe[i] = new Handle(Opcodes.H_INVOKESTATIC, INTERRUPTS, "exit", "(I)V", false); // System::exit
+                }
+            }
+            super.visitInvokeDynamicInsn(name, descriptor, bootstrap, safe);
         }
 
         private void poll() {

@@ -1,161 +1,393 @@
 package io.tunebook.kernel.eval;
 
+import java.io.File;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
+import java.io.UncheckedIOException;
+import java.lang.module.ModuleDescriptor;
+import java.lang.module.ModuleFinder;
+import java.lang.module.ModuleReader;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import jdk.jshell.SourceCodeAnalysis;
-import jdk.jshell.SourceCodeAnalysis.Completeness;
+import java.util.NavigableMap;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.jar.JarFile;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import jdk.jshell.Snippet.Kind;
 import jdk.jshell.SourceCodeAnalysis.CompletionInfo;
-import jdk.jshell.SourceCodeAnalysis.QualifiedNames;
 import jdk.jshell.SourceCodeAnalysis.Suggestion;
 
-/** What could stand at the cursor, and whether a cell is complete. */
+/** What may stand at the cursor of a half-written cell, the most likely first. Types that are not imported are offered by their full name. */
 public final class Completer {
-    private static final int MOST = 500;
+    private static final Pattern MAGIC_LINE = Pattern.compile("(?m)^[ \\t]*(%{1,2}\\w*)(?:[ \\t]+(\\S.*)?)?$");
+    private static final Pattern IMPORT = Pattern.compile("import\\s+((?:\\w+\\.)+(\\w+))\\s*;?");
+    private static final Pattern WORD = Pattern.compile("[\\p{javaJavaIdentifierPart}]*$");
+    private static final Set<String> OBJECT =
+            Set.of("equals(", "getClass()", "hashCode()", "notify()", "notifyAll()", "wait(", "wait()", "toString()");
+    private static final Set<String> KEYWORDS = Set.of(
+            "abstract",
+            "assert",
+            "break",
+            "case",
+            "catch",
+            "class",
+            "continue",
+            "default",
+            "do",
+            "else",
+            "enum",
+            "extends",
+            "final",
+            "finally",
+            "for",
+            "if",
+            "implements",
+            "import",
+            "instanceof",
+            "interface",
+            "native",
+            "new",
+            "package",
+            "private",
+            "protected",
+            "public",
+            "record",
+            "return",
+            "sealed",
+            "static",
+            "strictfp",
+            "super",
+            "switch",
+            "synchronized",
+            "this",
+            "throw",
+            "throws",
+            "transient",
+            "try",
+            "var",
+            "void",
+            "volatile",
+            "while",
+            "yield",
+            "true",
+            "false",
+            "null");
+    private static final Set<String> PRIMITIVES =
+            Set.of("boolean", "byte", "char", "double", "float", "int", "long", "short");
+    private static final int TYPES = 30;
+    /** The types of the JDK that cells can use, by simple name; made once, when somebody first asks. */
+    private static volatile CompletableFuture<NavigableMap<String, Set<String>>> jdkTypes;
 
     private final CellEvaluator evaluator;
+    private final Map<String, List<String>> jarTypes = new LinkedHashMap<>();
+
+    /**
+     * One text that may stand there.
+     *
+     * @param text what replaces the code from start to end, in UTF-16 units
+     * @param type as frontends draw it: class, function, instance, keyword, module, path, magic
+     */
+    public record Proposal(String text, int start, int end, String type) {}
 
     public Completer(CellEvaluator evaluator) {
         this.evaluator = evaluator;
     }
 
-    /**
-     * One proposal.
-     *
-     * @param text what replaces the code from start to end
-     * @param type what it is, in the frontends' words: function, class, instance, keyword, module, path, magic
-     */
-    public record Proposal(String text, int start, int end, String type) {}
-
-    /** Proposals for a cell with the cursor at this character, the most likely first. */
+    /** Completes a cell at the cursor, counted in UTF-16 units. */
     public List<Proposal> complete(String cell, int cursor) {
-        List<Proposal> files = paths(cell, cursor);
-        if (!files.isEmpty()) {
-            return files;
+        int lineStart = cell.lastIndexOf('\n', cursor - 1) + 1;
+        String line = cell.substring(lineStart, cursor);
+        if (MAGIC_LINE.matcher(line).matches() && isBetweenSnippets(cell.substring(0, lineStart))) {
+            return paths(cursor, line.substring(Math.max(line.lastIndexOf(' '), line.lastIndexOf('\t')) + 1));
         }
-        SourceCodeAnalysis analysis = evaluator.analysis();
-        int from = snippetStart(analysis, cell, cursor);
-        String code = cell.substring(from);
-        int at = cursor - from;
-        int[] anchor = {at};
-        List<Suggestion> suggestions = analysis.completionSuggestions(code, at, anchor);
-        int start = from + anchor[0];
-        String typed = cell.substring(start, cursor);
-        Map<String, Proposal> proposals = new LinkedHashMap<>();
-        suggestions.stream()
-                .sorted(Comparator.comparing((Suggestion s) -> !s.matchesType())
-                        .thenComparing(s -> !s.continuation().startsWith(typed))
-                        .thenComparing(s -> isOfObject(s.continuation()))
-                        .thenComparing(Suggestion::continuation))
-                .limit(MOST)
-                .forEach(s -> proposals.putIfAbsent(
-                        s.continuation(), new Proposal(s.continuation(), start, cursor, type(s.continuation()))));
-        if (!typed.isEmpty()
-                && Character.isUpperCase(typed.charAt(0))
-                && (start == 0 || cell.charAt(start - 1) != '.')) {
-            QualifiedNames names = analysis.listQualifiedNames(code, at);
-            names.getNames().stream()
-                    .filter(n -> !names.isResolvable())
-                    .forEach(n -> proposals.putIfAbsent(n, new Proposal(n, start, cursor, "class")));
-        }
-        return List.copyOf(proposals.values());
+        int quote = openString(line);
+        return quote >= 0
+                ? paths(cursor, line.substring(quote + 1))
+                : java(blankMagics(cell.substring(0, cursor)), cursor);
     }
 
-    private static boolean isOfObject(String name) {
-        return switch (name) {
-            case "equals(", "getClass()", "hashCode()", "notify()", "notifyAll()", "toString()", "wait(" -> true;
-            default -> false;
-        };
+    private boolean isBetweenSnippets(String before) {
+        return before.isBlank() || evaluator.isWhole(blankMagics(before));
     }
 
-    private static String type(String text) {
-        return text.endsWith("(") || text.endsWith(")")
-                ? "function"
-                : Character.isUpperCase(text.charAt(0)) ? "class" : "instance";
+    /** The same text with lines of magics blank, so that positions stay. */
+    static String blankMagics(String code) {
+        return MAGIC_LINE.matcher(code).replaceAll(m -> " ".repeat(m.group().length()));
     }
 
-    /** Where the snippet begins that the cursor is in. */
-    static int snippetStart(SourceCodeAnalysis analysis, String cell, int cursor) {
-        int from = 0;
-        while (true) {
-            CompletionInfo info = analysis.analyzeCompletion(cell.substring(from, cursor));
-            String remaining = info.remaining();
-            if (info.completeness() != Completeness.COMPLETE || remaining == null || remaining.isBlank()) {
-                return from;
-            }
-            from = cursor - remaining.length();
-        }
-    }
-
-    /** Files, where the cursor stands in a string that looks like the beginning of a path. */
-    private static List<Proposal> paths(String cell, int cursor) {
-        int quote = -1;
-        for (int i = cell.lastIndexOf('\n', cursor - 1) + 1; i < cursor; i++) {
-            if (cell.charAt(i) == '"' && (i == 0 || cell.charAt(i - 1) != '\\')) {
-                quote = quote < 0 ? i : -1;
+    /** The position of the quote that opens a string which is not closed in this line, or -1. */
+    private static int openString(String line) {
+        int open = -1;
+        for (int i = 0; i < line.length(); i++) {
+            char c = line.charAt(i);
+            if (open >= 0 && c == '\\') {
+                i++;
+            } else if (c == '"') {
+                open = open >= 0 ? -1 : i;
+            } else if (open < 0 && c == '\'' && i + 2 < line.length()) {
+                i += line.charAt(i + 1) == '\\' ? 3 : 2;
+            } else if (open < 0 && line.startsWith("//", i)) {
+                return -1;
             }
         }
-        if (quote < 0) {
-            return List.of();
-        }
-        String typed = cell.substring(quote + 1, cursor);
-        int slash = typed.lastIndexOf('/') + 1;
+        return open;
+    }
+
+    private static List<Proposal> paths(int cursor, String typed) {
+        int slash = Math.max(typed.lastIndexOf('/'), typed.lastIndexOf(File.separatorChar));
+        String folder = typed.substring(0, slash + 1);
+        String prefix = typed.substring(slash + 1);
         List<Proposal> found = new ArrayList<>();
-        try (DirectoryStream<Path> files =
-                Files.newDirectoryStream(Path.of(slash == 0 ? "." : typed.substring(0, slash)))) {
-            for (Path p : files) {
-                String name = p.getFileName().toString();
-                if (name.startsWith(typed.substring(slash))
-                        && (!name.startsWith(".") || typed.startsWith(".", slash))) {
+        try (Stream<Path> files = Files.list(Path.of(folder.isEmpty() ? "." : folder))) {
+            files.sorted().forEach(f -> {
+                String name = f.getFileName().toString();
+                if (name.startsWith(prefix) && (prefix.startsWith(".") || !name.startsWith("."))) {
                     found.add(new Proposal(
-                            typed.substring(0, slash) + name + (Files.isDirectory(p) ? "/" : ""),
-                            quote + 1,
-                            cursor,
-                            "path"));
+                            name + (Files.isDirectory(f) ? "/" : ""), cursor - prefix.length(), cursor, "path"));
                 }
-            }
-        } catch (IOException | InvalidPathException e) {
-            return List.of(); // it was no path
+            });
+        } catch (IOException | UncheckedIOException | java.nio.file.InvalidPathException e) {
+            return List.of(); // no such folder: nothing to offer
         }
-        found.sort(Comparator.comparing(Proposal::text));
         return found;
     }
 
-    /** Whether a cell can be run: {@code complete}, {@code incomplete} or {@code invalid}, and how far the next line is indented. */
-    public record Judgement(String status, String indent) {}
+    private List<Proposal> java(String before, int cursor) {
+        String code = context(before);
+        int[] anchor = {code.length()};
+        Map<String, Suggestion> found = new LinkedHashMap<>();
+        for (Suggestion s : evaluator.analysis().completionSuggestions(code, code.length(), anchor)) {
+            String text = s.continuation();
+            if (!text.contains("$") && !text.equals("REPL") && !text.startsWith("REPL.")) {
+                found.merge(text, s, (a, b) -> a.matchesType() ? a : b);
+            }
+        }
+        int typed = code.length() - Math.min(anchor[0], code.length());
+        int start = cursor - typed;
+        boolean member = start > 0 && before.charAt(start - 1) == '.';
+        List<Suggestion> sorted = new ArrayList<>(found.values());
+        sorted.sort(Comparator.<Suggestion>comparingInt(s -> rank(s, member))
+                .thenComparing(Suggestion::continuation, String.CASE_INSENSITIVE_ORDER));
+        List<Proposal> matches = new ArrayList<>();
+        sorted.forEach(s -> matches.add(new Proposal(s.continuation(), start, cursor, type(s.continuation(), member))));
+        Matcher word = WORD.matcher(before);
+        String prefix = word.find() ? word.group() : "";
+        boolean afterDot =
+                before.length() > prefix.length() && before.charAt(before.length() - prefix.length() - 1) == '.';
+        int at = cursor - prefix.length();
+        if (!afterDot
+                && prefix.length() >= 3
+                && Character.isUpperCase(prefix.charAt(0))
+                && (matches.isEmpty() || start == at)) {
+            types(prefix, found.keySet()).forEach(t -> matches.add(new Proposal(t, at, cursor, "class")));
+        }
+        return matches;
+    }
 
-    /** Judges a cell as consoles do when Enter is pressed. */
-    public Judgement isComplete(String cell) {
-        String rest = cell;
+    private int rank(Suggestion s, boolean member) {
+        String text = s.continuation();
+        if (s.matchesType()) {
+            return member && OBJECT.contains(text) ? 1 : 0;
+        } else if (member) {
+            return OBJECT.contains(text) ? 4 : 2;
+        }
+        String name = text.replaceAll("\\W.*", "");
+        return evaluator.variables().containsKey(name) ? 2 : KEYWORDS.contains(name) ? 5 : 3;
+    }
+
+    private String type(String text, boolean member) {
+        String name = text.replaceAll("\\W.*", "");
+        if (text.contains("(") && !Character.isUpperCase(text.charAt(0))) {
+            return "function";
+        } else if (KEYWORDS.contains(name) || PRIMITIVES.contains(name)) {
+            return "keyword";
+        } else if (!name.isEmpty() && Character.isUpperCase(name.charAt(0))) {
+            return name.length() > 1 && name.equals(name.toUpperCase(java.util.Locale.ROOT)) ? "instance" : "class";
+        } else if (member || evaluator.variables().containsKey(name)) {
+            return "instance";
+        }
+        return text.isEmpty() ? "keyword" : "module";
+    }
+
+    /**
+     * The part of the cell that the cursor's snippet can see: statements stay, since JShell takes several for the body of a method, imports become full
+     * names, and methods go.
+     */
+    String context(String before) {
+        StringBuilder seen = new StringBuilder();
+        Map<String, String> imports = new LinkedHashMap<>();
+        String rest = before;
         while (true) {
             CompletionInfo info = evaluator.analysis().analyzeCompletion(rest);
-            switch (info.completeness()) {
-                case EMPTY:
-                    return new Judgement("complete", "");
-                case DEFINITELY_INCOMPLETE, CONSIDERED_INCOMPLETE:
-                    return new Judgement("incomplete", indent(cell));
-                case UNKNOWN:
-                    return new Judgement("invalid", "");
-                default:
-                    if (info.remaining() == null || info.remaining().isBlank()) {
-                        return new Judgement("complete", "");
-                    }
-                    rest = info.remaining();
+            boolean last = info.source() == null
+                    || info.remaining() == null
+                    || info.remaining().isBlank() && !info.completeness().isComplete()
+                    || info.remaining().isEmpty();
+            if (last) {
+                break;
             }
+            if (info.remaining().isBlank()) {
+                rest = append(seen, imports, info.source()) ? "" : rest;
+                break;
+            }
+            append(seen, imports, info.source());
+            rest = info.remaining();
+        }
+        String code = seen + rest;
+        for (Map.Entry<String, String> e : imports.entrySet()) {
+            // Not the word at the cursor: its position counts.
+            code = code.replaceAll("(?<![\\w.])" + e.getKey() + "(?=\\W)", Matcher.quoteReplacement(e.getValue()));
+        }
+        return code;
+    }
+
+    private boolean append(StringBuilder seen, Map<String, String> imports, String source) {
+        Matcher m = IMPORT.matcher(source.strip());
+        if (m.matches()) {
+            imports.put(m.group(2), m.group(1));
+            return true;
+        }
+        boolean statements = evaluator.analysis().sourceToSnippets(source).stream()
+                .allMatch(s -> s.kind() != Kind.METHOD && s.kind() != Kind.IMPORT);
+        if (statements) {
+            seen.append(source).append('\n');
+        }
+        return true;
+    }
+
+    // ---- types that no cell has imported
+
+    private List<String> types(String prefix, Set<String> known) {
+        Map<Integer, Set<String>> byRank = new TreeMap<>();
+        jdk().join().subMap(prefix, true, prefix + Character.MAX_VALUE, false).forEach((simple, names) -> {
+            if (!known.contains(simple)) {
+                names.forEach(n -> byRank.computeIfAbsent(n.startsWith("java.") ? 1 : 2, r -> new TreeSet<>())
+                        .add(n));
+            }
+        });
+        for (Path jar : evaluator.classPath()) {
+            for (String name : jarTypes.computeIfAbsent(jar.toString(), j -> typesOf(jar))) {
+                String simple = name.substring(name.lastIndexOf('.') + 1);
+                if (simple.startsWith(prefix) && !known.contains(simple)) {
+                    byRank.computeIfAbsent(0, r -> new TreeSet<>()).add(name);
+                }
+            }
+        }
+        return byRank.values().stream().flatMap(Set::stream).limit(TYPES).toList();
+    }
+
+    private static CompletableFuture<NavigableMap<String, Set<String>>> jdk() {
+        CompletableFuture<NavigableMap<String, Set<String>>> index = jdkTypes;
+        if (index == null) {
+            index = CompletableFuture.supplyAsync(Completer::readJdk);
+            jdkTypes = index;
+        }
+        return index;
+    }
+
+    private static NavigableMap<String, Set<String>> readJdk() {
+        NavigableMap<String, Set<String>> index = new TreeMap<>();
+        ModuleFinder.ofSystem().findAll().stream()
+                .filter(m -> m.descriptor().name().startsWith("java."))
+                .forEach(m -> {
+                    Set<String> exported = new HashSet<>();
+                    m.descriptor().exports().stream()
+                            .filter(e -> !e.isQualified())
+                            .map(ModuleDescriptor.Exports::source)
+                            .forEach(exported::add);
+                    try (ModuleReader reader = m.open();
+                            Stream<String> files = reader.list()) {
+                        files.forEach(f -> {
+                            String name = typeName(f);
+                            int dot = name.lastIndexOf('.');
+                            if (dot > 0 && exported.contains(name.substring(0, dot))) {
+                                index.computeIfAbsent(name.substring(dot + 1), s -> new TreeSet<>())
+                                        .add(name);
+                            }
+                        });
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                });
+        return index;
+    }
+
+    private static List<String> typesOf(Path jar) {
+        if (!Files.isRegularFile(jar)) {
+            return List.of();
+        }
+        try (JarFile file = new JarFile(jar.toFile())) {
+            return file.stream()
+                    .map(e -> typeName(e.getName()))
+                    .filter(n -> !n.isEmpty() && !n.startsWith("META-INF"))
+                    .toList();
+        } catch (IOException e) {
+            return List.of(); // no jar: the compiler will say so
         }
     }
 
-    /** The last line's indentation, and four blanks more after an opening bracket. */
-    private static String indent(String cell) {
-        String last = cell.substring(cell.lastIndexOf('\n') + 1);
-        String blank = last.substring(0, last.length() - last.stripLeading().length());
-        return last.stripTrailing().matches(".*[{(\\[]") ? blank + "    " : blank;
+    private static String typeName(String file) {
+        return file.endsWith(".class") && file.indexOf('$') < 0 && file.indexOf('-') < 0
+                ? file.substring(0, file.length() - 6).replace('/', '.')
+                : "";
+    }
+
+    // ---- is it finished?
+
+    /**
+     * Whether Enter should run the cell.
+     *
+     * @param status complete, incomplete or invalid
+     * @param indent for the next line of an incomplete one
+     */
+    public record Completeness(String status, String indent) {}
+
+    /** Says whether a cell is finished, as a console asks at each Enter. */
+    public Completeness isComplete(String cell) {
+        if (cell.stripLeading().startsWith("%%")) {
+            return new Completeness(
+                    cell.endsWith("\n") || cell.indexOf('\n') < 0 && cell.isBlank() ? "complete" : "incomplete", "");
+        }
+        String rest = blankMagics(cell);
+        while (!rest.isBlank()) {
+            CompletionInfo info = evaluator.analysis().analyzeCompletion(rest);
+            String remaining = info.remaining() == null ? "" : info.remaining();
+            switch (info.completeness()) {
+                case EMPTY:
+                    rest = "";
+                    break;
+                case DEFINITELY_INCOMPLETE:
+                    return new Completeness("incomplete", indent(rest));
+                case CONSIDERED_INCOMPLETE:
+                    return new Completeness("complete", "");
+                case UNKNOWN:
+                    return new Completeness("invalid", "");
+                default:
+                    rest = remaining;
+            }
+        }
+        return new Completeness("complete", "");
+    }
+
+    /** The last line's indentation, four more for each bracket that it opens and leaves open. */
+    private static String indent(String code) {
+        String line = code.stripTrailing();
+        line = line.substring(line.lastIndexOf('\n') + 1);
+        int depth = 0;
+        for (char c : line.toCharArray()) {
+            depth += "{([".indexOf(c) >= 0 ? 1 : "})]".indexOf(c) >= 0 && depth > 0 ? -1 : 0;
+        }
+        String own = line.substring(0, line.length() - line.stripLeading().length());
+        return own + "    ".repeat(depth);
     }
 }

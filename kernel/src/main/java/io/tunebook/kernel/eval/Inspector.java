@@ -1,95 +1,229 @@
 package io.tunebook.kernel.eval;
 
+import com.sun.source.tree.ClassTree;
+import com.sun.source.tree.CompilationUnitTree;
+import com.sun.source.tree.MethodTree;
+import com.sun.source.tree.Tree;
+import com.sun.source.tree.VariableTree;
+import com.sun.source.util.DocTrees;
+import com.sun.source.util.JavacTask;
+import com.sun.source.util.TreePath;
+import com.sun.source.util.TreePathScanner;
 import io.tunebook.kernel.display.Html;
 import io.tunebook.kernel.display.MimeBundle;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Collectors;
+import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import javax.tools.JavaCompiler;
+import javax.tools.JavaFileObject;
+import javax.tools.SimpleJavaFileObject;
+import javax.tools.ToolProvider;
 import jdk.jshell.SourceCodeAnalysis.Documentation;
 
-/** What stands at the cursor: signatures and Javadoc, from the JDK's src.zip where it is there. */
+/** Signatures and Javadoc of what stands at the cursor: the JDK's from its {@code src.zip}, a library's from the {@code -sources.jar} beside its jar. */
 public final class Inspector {
-    private final CellEvaluator evaluator;
+    private static final int SHOWN = 12;
+    private static final Pattern MEMBER =
+            Pattern.compile("(?:.*[\\s>\\]])?(?:[\\w.]*?)(\\w+)(?:<.*?>)?\\.(\\w+)\\((.*)\\).*");
+    private static final Pattern TYPE = Pattern.compile("(?:.*\\s)?(?:[\\w.]*\\.)?(\\w+)(?:<.*>)?(?:\\(.*\\))?");
 
-    public Inspector(CellEvaluator evaluator) {
+    private final CellEvaluator evaluator;
+    private final Completer completer;
+
+    public Inspector(CellEvaluator evaluator, Completer completer) {
         this.evaluator = evaluator;
+        this.completer = completer;
     }
 
-    /** @return its documentation, or empty if nothing is known there */
-    public Optional<MimeBundle> inspect(String cell, int cursor, boolean detailed) {
+    /** What is known of the name at the cursor, counted in UTF-16 units, as Markdown, HTML and text. */
+    public Optional<MimeBundle> inspect(String cell, int cursor) {
         int end = cursor;
         while (end < cell.length() && Character.isJavaIdentifierPart(cell.charAt(end))) {
             end++;
         }
-        // A method's documentation is asked for behind its parenthesis, a class's and a variable's at the end of the
-        // name.
-        Optional<MimeBundle> method =
-                end < cell.length() && cell.charAt(end) == '(' ? at(cell, end + 1) : Optional.empty();
-        Optional<MimeBundle> found = method.isPresent() ? method : at(cell, end);
-        String name = cell.substring(wordStart(cell, end), end);
-        return found.isPresent() ? found : evaluator.variable(name).map(v -> variable(name, v.value()));
-    }
-
-    private static int wordStart(String cell, int end) {
-        int start = end;
-        while (start > 0 && Character.isJavaIdentifierPart(cell.charAt(start - 1))) {
-            start--;
-        }
-        return start;
-    }
-
-    private MimeBundle variable(String name, Object value) {
-        String type = evaluator.variables().get(name);
-        String text = String.valueOf(value);
-        return MimeBundle.of(
-                MimeBundle.TEXT,
-                type + " " + name + " = " + (text.length() > 2000 ? text.substring(0, 2000) + "…" : text));
-    }
-
-    private Optional<MimeBundle> at(String cell, int cursor) {
-        int from = Completer.snippetStart(evaluator.analysis(), cell, cursor);
-        List<Documentation> found = evaluator.analysis().documentation(cell.substring(from), cursor - from, true);
+        String before = Completer.blankMagics(cell.substring(0, end));
+        String code = completer.context(before);
+        List<Documentation> found = evaluator.analysis().documentation(code, code.length(), true);
         if (found.isEmpty()) {
+            found = evaluator.analysis().documentation(code + "(", code.length() + 1, true);
+        }
+        if (found.isEmpty()) {
+            return variable(before);
+        }
+        StringBuilder text = new StringBuilder();
+        StringBuilder markdown = new StringBuilder();
+        StringBuilder html = new StringBuilder();
+        found.stream().limit(SHOWN).forEach(d -> {
+            String javadoc = d.javadoc() == null || d.javadoc().isBlank()
+                    ? fromSources(d.signature()).orElse("")
+                    : d.javadoc();
+            String plain = markdown(javadoc);
+            text.append(d.signature()).append("\n\n").append(plain).append("\n\n");
+            markdown.append("```java\n")
+                    .append(d.signature())
+                    .append("\n```\n\n")
+                    .append(plain)
+                    .append("\n\n");
+            html.append("<pre><code>")
+                    .append(Html.escape(d.signature()))
+                    .append("</code></pre><div>")
+                    .append(html(javadoc))
+                    .append("</div>");
+        });
+        if (found.size() > SHOWN) {
+            String more = "… and " + (found.size() - SHOWN) + " more";
+            List.of(text, markdown, html).forEach(b -> b.append(more));
+        }
+        return Optional.of(MimeBundle.of(
+                MimeBundle.TEXT, text.toString().strip(),
+                MimeBundle.MARKDOWN, markdown.toString().strip(),
+                MimeBundle.HTML, html.toString()));
+    }
+
+    private Optional<MimeBundle> variable(String before) {
+        Matcher word = Pattern.compile("\\w+$").matcher(before);
+        return word.find()
+                ? Optional.ofNullable(evaluator.variables().get(word.group())).map(type -> {
+                    String line = type + " " + word.group();
+                    return MimeBundle.of(
+                            MimeBundle.TEXT, line,
+                            MimeBundle.MARKDOWN, "```java\n" + line + "\n```",
+                            MimeBundle.HTML, "<pre><code>" + Html.escape(line) + "</code></pre>");
+                })
+                : Optional.empty();
+    }
+
+    // ---- Javadoc for reading
+
+    private static String markdown(String javadoc) {
+        String text = inline(javadoc, "`", "`")
+                .replaceAll("(?i)<pre>\\s*", "\n```java\n")
+                .replaceAll("(?i)\\s*</pre>", "\n```\n")
+                .replaceAll("(?i)<li>\\s*", "\n- ")
+                .replaceAll("(?i)</?(code|tt|var)>", "`")
+                .replaceAll("(?i)</?(em|i)>", "*")
+                .replaceAll("(?i)</?(strong|b)>", "**")
+                .replaceAll("(?i)<(p|/p|br|ul|/ul|ol|/ol|blockquote|/blockquote|/li|h\\d[^>]*|/h\\d)>", "\n")
+                .replaceAll("</?[a-zA-Z][^>]*>", "")
+                .replace("&lt;", "<")
+                .replace("&gt;", ">")
+                .replace("&nbsp;", " ")
+                .replace("&amp;", "&");
+        return tags(text, "\n- **", "** ").replaceAll("\n{3,}", "\n\n").strip();
+    }
+
+    /** A comment's HTML as it stands, without what could run in the page. */
+    private static String html(String javadoc) {
+        String safe = inline(javadoc, "<code>", "</code>")
+                .replaceAll("(?is)<(script|style|iframe|object)\\b.*?</\\1>", "")
+                .replaceAll("(?i)\\son\\w+\\s*=\\s*(\"[^\"]*\"|'[^']*'|\\S+)", "")
+                .replaceAll("(?i)javascript:", "");
+        return tags(safe, "<br><b>", "</b> ");
+    }
+
+    private static String inline(String javadoc, String open, String close) {
+        return javadoc.replaceAll("\\{@(?:code|literal|value)\\s+((?:[^{}]|\\{[^{}]*\\})*)\\}", open + "$1" + close)
+                .replaceAll("\\{@link(?:plain)?\\s+#?([^\\s}]+)\\}", open + "$1" + close)
+                .replaceAll("\\{@link(?:plain)?\\s+[^\\s}]+\\s+([^}]*)\\}", open + "$1" + close)
+                .replaceAll("\\{@\\w+\\s*([^}]*)\\}", "$1");
+    }
+
+    private static String tags(String text, String open, String close) {
+        return text.replaceAll(
+                "(?m)^\\s*@(param|throws|exception|return|see|since|deprecated)\\b", open + "$1" + close);
+    }
+
+    // ---- a library's sources
+
+    private Optional<String> fromSources(String signature) {
+        Matcher member = MEMBER.matcher(signature);
+        Matcher type = TYPE.matcher(signature);
+        String className = member.matches() ? member.group(1) : type.matches() ? type.group(1) : "";
+        String method = member.matches() ? member.group(2) : signature.contains("(") ? "<init>" : "";
+        String parameters = signature.replaceAll("(?s)^[^(]*\\(?|\\).*$", "").replaceAll("<[^<>]*>", "");
+        int arity = parameters.isBlank() ? 0 : parameters.split(",").length;
+        if (className.isEmpty()) {
             return Optional.empty();
         }
-        String text = found.stream()
-                .map(d -> d.signature() + (d.javadoc() == null ? "" : "\n\n" + plain(d.javadoc())))
-                .distinct()
-                .collect(Collectors.joining("\n\n"));
-        String html = found.stream()
-                .map(d -> "<p><code><b>" + Html.escape(d.signature()) + "</b></code></p>"
-                        + (d.javadoc() == null ? "" : html(d.javadoc())))
-                .distinct()
-                .collect(Collectors.joining("<hr>"));
-        return Optional.of(MimeBundle.of(MimeBundle.TEXT, text, MimeBundle.HTML, html));
-    }
-
-    /** Javadoc's inline tags as HTML; the rest of it is HTML already. */
-    private static String html(String javadoc) {
-        String[] parts = javadoc.split("(?m)^\\s*@", 2);
-        StringBuilder out = new StringBuilder("<div>" + inline(parts[0]) + "</div>");
-        if (parts.length == 2) {
-            out.append("<dl>");
-            for (String tag : ("@" + parts[1]).split("(?m)^\\s*(?=@)")) {
-                String[] words = tag.strip().split("\\s+", 2);
-                out.append("<dt><b>")
-                        .append(Html.escape(words[0]))
-                        .append("</b></dt><dd>")
-                        .append(words.length < 2 ? "" : inline(words[1]))
-                        .append("</dd>");
+        for (Path jar : evaluator.classPath()) {
+            Path sources = Path.of(jar.toString().replaceFirst("\\.jar$", "-sources.jar"));
+            if (!sources.equals(jar) && Files.isRegularFile(sources)) {
+                Optional<String> found = find(sources, className, method, arity);
+                if (found.isPresent()) {
+                    return found;
+                }
             }
-            out.append("</dl>");
         }
-        return out.toString();
+        return Optional.empty();
     }
 
-    private static String inline(String text) {
-        return text.replaceAll("\\{@(?:code|literal|link|linkplain|value)\\s+([^}]*)}", "<code>$1</code>");
+    private static Optional<String> find(Path sources, String className, String method, int arity) {
+        try (JarFile jar = new JarFile(sources.toFile())) {
+            Optional<JarEntry> entry = jar.stream()
+                    .filter(e -> ("/" + e.getName()).endsWith("/" + className + ".java"))
+                    .findFirst();
+            if (entry.isEmpty()) {
+                return Optional.empty();
+            }
+            String source = new String(jar.getInputStream(entry.get()).readAllBytes(), StandardCharsets.UTF_8);
+            return comment(source, className, method, arity);
+        } catch (IOException e) {
+            return Optional.empty(); // help is not worth an error
+        }
     }
 
-    private static String plain(String javadoc) {
-        return javadoc.replaceAll("\\{@\\w+\\s+([^}]*)}", "$1")
-                .replaceAll("<[^>]+>", "")
-                .strip();
+    private static Optional<String> comment(String source, String className, String method, int arity)
+            throws IOException {
+        JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
+        JavaFileObject file =
+                new SimpleJavaFileObject(URI.create("string:///" + className + ".java"), JavaFileObject.Kind.SOURCE) {
+                    @Override
+                    public CharSequence getCharContent(boolean ignoreEncodingErrors) {
+                        return source;
+                    }
+                };
+        JavacTask task = (JavacTask) compiler.getTask(null, null, d -> {}, List.of("-proc:none"), null, List.of(file));
+        DocTrees docs = DocTrees.instance(task);
+        List<String> found = new ArrayList<>();
+        for (CompilationUnitTree unit : task.parse()) {
+            new TreePathScanner<Void, Void>() {
+                @Override
+                public Void visitClass(ClassTree tree, Void nothing) {
+                    return method.isEmpty() && tree.getSimpleName().contentEquals(className)
+                            ? take(getCurrentPath())
+                            : super.visitClass(tree, nothing);
+                }
+
+                @Override
+                public Void visitMethod(MethodTree tree, Void nothing) {
+                    Tree owner = getCurrentPath().getParentPath().getLeaf();
+                    List<? extends VariableTree> parameters = tree.getParameters();
+                    return owner instanceof ClassTree c
+                                    && c.getSimpleName().contentEquals(className)
+                                    && tree.getName().contentEquals(method)
+                                    && parameters.size() == arity
+                            ? take(getCurrentPath())
+                            : null;
+                }
+
+                private Void take(TreePath path) {
+                    String comment = docs.getDocComment(path);
+                    if (comment != null) {
+                        found.add(comment);
+                    }
+                    return null;
+                }
+            }.scan(unit, null);
+        }
+        return found.stream().findFirst();
     }
 }

@@ -4,8 +4,8 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.invoke.MutableCallSite;
-import java.util.HashSet;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * What the bytecode of cells calls at method entries and before backward branches. The question "was an interrupt asked for?" is a call site that the JIT
@@ -16,7 +16,7 @@ public final class Interrupts {
     private static final MethodHandle NO = MethodHandles.constant(boolean.class, false);
     private static final MethodHandle YES = MethodHandles.constant(boolean.class, true);
     private static final MethodHandle REQUESTED;
-    private static final Set<CellContext> INTERRUPTED = new HashSet<>();
+    private static final Set<CellContext> INTERRUPTED = ConcurrentHashMap.newKeySet();
 
     static {
         SITE.setTarget(NO);
@@ -34,13 +34,18 @@ public final class Interrupts {
 
     private static void check() {
         CellContext cell = CellContext.current();
-        if (cell != null && cell.isInterrupted()) {
+        if (cell != null && INTERRUPTED.contains(cell)) {
             throw new CellInterrupted();
         }
     }
 
     /** What calls of {@code System.exit} in cells became: the cell ends, the kernel lives. */
     public static void exit(int status) {
+        throw new CellExit(status);
+    }
+
+    /** The same for {@code Runtime.exit} and {@code halt}. */
+    public static void exit(Runtime runtime, int status) {
         throw new CellExit(status);
     }
 

@@ -73,13 +73,6 @@ final class Traceback {
      * @param origin finds a snippet by that id, or null
      */
     static CellException runtime(Throwable thrown, StackTraceElement[] translated, Function<String, Origin> origin) {
-        if (thrown instanceof Interrupts.CellInterrupted) {
-            return new CellException(
-                    "KeyboardInterrupt",
-                    "the cell was interrupted",
-                    List.of(RED + "Interrupted" + PLAIN + ": the cell was stopped; variables keep their values."),
-                    null);
-        }
         List<String> lines = new ArrayList<>();
         int[] at = {0};
         visit(thrown, t -> {
@@ -98,6 +91,14 @@ final class Traceback {
         });
         String message = thrown.getMessage() == null ? "" : thrown.getMessage();
         return new CellException(thrown.getClass().getName(), message, lines, thrown);
+    }
+
+    /** An interrupt, in whatever form the code noticed it: the place where it was is what counts. */
+    static CellException interrupted(StackTraceElement[] translated, Function<String, Origin> origin) {
+        List<String> lines = new ArrayList<>();
+        lines.add(RED + "KeyboardInterrupt" + PLAIN + ": the cell was stopped; variables keep their values");
+        frames(Arrays.asList(translated), origin, lines);
+        return new CellException("KeyboardInterrupt", "the cell was stopped", lines, null);
     }
 
     private static Throwable[] suppressed(Throwable thrown) {

@@ -14,7 +14,7 @@ import org.zeromq.ZContext;
 import org.zeromq.ZMQ;
 
 /** The five sockets of a kernel. Each is used by one thread, but for stdin, which is guarded by a lock. */
-public final class Channels implements AutoCloseable {
+public final class Channels implements Transport, AutoCloseable {
     private static final System.Logger LOG = System.getLogger(Channels.class.getName());
     private static final long LARGEST = 512L << 20;
     /** So many messages may wait before whoever prints has to wait too. */
@@ -29,12 +29,8 @@ public final class Channels implements AutoCloseable {
     private final CountDownLatch drained = new CountDownLatch(1);
     private volatile boolean closing;
 
-    /**
-     * Opens the sockets and starts heartbeat and iopub.
-     *
-     * @param session of the messages that iopub makes itself
-     */
-    public Channels(ConnectionFile connection, String session) {
+    /** Opens the sockets and starts heartbeat and iopub. */
+    public Channels(ConnectionFile connection) {
         wire = new Wire(connection.key());
         shell = bind(SocketType.ROUTER, connection.address(connection.shellPort()));
         control = bind(SocketType.ROUTER, connection.address(connection.controlPort()));
@@ -42,7 +38,7 @@ public final class Channels implements AutoCloseable {
         ZMQ.Socket publisher = bind(SocketType.XPUB, connection.address(connection.iopubPort()));
         publisher.setXpubVerbose(true);
         ZMQ.Socket heartbeat = bind(SocketType.ROUTER, connection.address(connection.heartbeatPort()));
-        start("iopub", () -> publish(publisher, session));
+        start("iopub", () -> publish(publisher));
         start("heartbeat", () -> echo(heartbeat));
     }
 
@@ -70,7 +66,7 @@ public final class Channels implements AutoCloseable {
         }
     }
 
-    private void publish(ZMQ.Socket socket, String session) {
+    private void publish(ZMQ.Socket socket) {
         try {
             while (!closing || !iopub.isEmpty()) {
                 Message next = iopub.poll(20, TimeUnit.MILLISECONDS);
@@ -86,7 +82,7 @@ public final class Channels implements AutoCloseable {
                                     List.of(topic.getBytes(StandardCharsets.UTF_8)),
                                     Message.object(),
                                     "iopub_welcome",
-                                    session,
+                                    "",
                                     Message.object().put("subscription", topic))));
                 }
             }
@@ -98,6 +94,7 @@ public final class Channels implements AutoCloseable {
     }
 
     /** Broadcasts a message; waits while too many are on their way. */
+    @Override
     public void publish(Message message) {
         boolean interrupted = false;
         while (true) {
@@ -143,16 +140,19 @@ public final class Channels implements AutoCloseable {
     }
 
     /** The shell's messages that have come already, for those who abort them. Called from the shell's handler only. */
+    @Override
     public Optional<Message> pending() {
         return next("shell", shell, 0);
     }
 
     /** Answers on the shell. Called from the shell's handler only. */
+    @Override
     public void replyShell(Message reply) {
         send(shell, wire.encode(reply));
     }
 
     /** Answers on control. Called from control's handler only. */
+    @Override
     public void replyControl(Message reply) {
         send(control, wire.encode(reply));
     }
@@ -162,6 +162,7 @@ public final class Channels implements AutoCloseable {
      *
      * @throws InterruptedException if the cell is interrupted meanwhile
      */
+    @Override
     public Message ask(Message request) throws InterruptedException {
         synchronized (stdin) {
             while (!receive(stdin, 0).isEmpty()) {

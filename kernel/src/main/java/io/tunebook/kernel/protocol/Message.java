@@ -2,8 +2,8 @@ package io.tunebook.kernel.protocol;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.UUID;
@@ -44,6 +44,12 @@ public record Message(
         return of(identities, header, type, session, content);
     }
 
+    /** A message for all frontends. @param parent the header of its cause, or an empty object */
+    public static Message broadcast(ObjectNode parent, String type, String session, ObjectNode content) {
+        byte[] topic = ("kernel." + session + "." + type).getBytes(StandardCharsets.US_ASCII);
+        return of(List.of(topic), parent, type, session, content);
+    }
+
     /** A message that the kernel sends. @param parent the header of its cause, or an empty object */
     public static Message of(
             List<byte[]> identities, ObjectNode parent, String type, String session, ObjectNode content) {
@@ -51,11 +57,7 @@ public record Message(
         header.put("msg_id", UUID.randomUUID().toString());
         header.put("session", session);
         header.put("username", "kernel");
-        header.put(
-                "date",
-                OffsetDateTime.now(ZoneOffset.UTC)
-                        .truncatedTo(ChronoUnit.MICROS)
-                        .toString());
+        header.put("date", Instant.now().truncatedTo(ChronoUnit.MICROS).toString());
         header.put("msg_type", type);
         header.put("version", VERSION);
         return new Message(identities, header, parent, object(), content, List.of());
