@@ -1,0 +1,213 @@
+package io.tunebook.lora;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.tunebook.model.CausalLM;
+import io.tunebook.model.LoraLayout;
+import io.tunebook.model.TokenBatch;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import tech.tablesaw.api.Table;
+
+/**
+ * LoRA's factors for one model, on the model's device. Several may exist; {@link #use} says which one the model computes with. Closing frees the factors, and so
+ * does closing the model.
+ */
+public final class LoraAdapter implements AutoCloseable {
+    private final CausalLM model;
+    private final AdapterFile.Settings settings;
+    private final LoraLayout layout;
+    private final NDManager manager;
+    private final NDArray parameters;
+    private NDArray gradient;
+
+    private LoraAdapter(CausalLM model, AdapterFile.Settings settings, LoraLayout layout, float[] values) {
+        this.model = model;
+        this.settings = settings;
+        this.layout = layout;
+        manager = model.manager().newSubManager();
+        parameters = manager.create(values);
+    }
+
+    /** A fresh adapter, which changes nothing yet: B is zero. @param seed of A's start */
+    public static LoraAdapter create(CausalLM model, LoraConfig config, long seed) {
+        LoraLayout layout = config.layout(model.config());
+        float[] values = new float[layout.parameters()];
+        SplittableRandom random = new SplittableRandom(seed);
+        for (LoraLayout.Slice s : layout.slices().values()) {
+            double bound = 1 / Math.sqrt(s.in());
+            for (int i = 0; i < s.rank() * s.in(); i++) {
+                values[s.a() + i] = (float)
+                        (config.initialization() == LoraConfig.Initialization.GAUSSIAN
+                                ? random.nextGaussian() / s.rank()
+                                : random.nextDouble(-bound, bound));
+            }
+            if (s.magnitude() >= 0) {
+                System.arraycopy(model.rowNorms(s), 0, values, s.magnitude(), s.out());
+            }
+        }
+        return new LoraAdapter(model, settings(config, model), layout, values);
+    }
+
+    private static AdapterFile.Settings settings(LoraConfig c, CausalLM model) {
+        return new AdapterFile.Settings(
+                c.rank(),
+                c.alpha(),
+                c.dropout(),
+                c.targetModules(),
+                c.rslora(),
+                c.dora(),
+                c.initialization() == LoraConfig.Initialization.GAUSSIAN ? "gaussian" : "true",
+                Map.of(),
+                Map.of(),
+                model.path().getFileName().toString());
+    }
+
+    /**
+     * Reads an adapter that Tunebook or PEFT saved.
+     *
+     * @throws IOException if a file is missing or broken
+     * @throws IllegalArgumentException if it does not fit the model; the message names the module
+     */
+    public static LoraAdapter load(Path folder, CausalLM model) throws IOException {
+        AdapterFile file = AdapterFile.read(folder);
+        List<String> known = LoraLayout.modules(model.config());
+        file.factors().keySet().stream()
+                .filter(m -> !known.contains(m))
+                .findFirst()
+                .ifPresent(m -> {
+                    throw new IllegalArgumentException(
+                            folder + ": the module " + m + " is not one that can be adapted in "
+                                    + model.path().getFileName());
+                });
+        LoraLayout layout = LoraLayout.of(
+                model.config(),
+                new LoraLayout.Choice() {
+                    @Override
+                    public int rank(String module) {
+                        AdapterFile.Factors f = file.factors().get(module);
+                        return f == null ? 0 : f.rank();
+                    }
+
+                    @Override
+                    public double scale(String module) {
+                        return file.settings().scale(module);
+                    }
+                },
+                file.settings().dora());
+        float[] values = new float[layout.parameters()];
+        layout.slices().forEach((module, s) -> {
+            AdapterFile.Factors f = file.factors().get(module);
+            if (f.inFeatures() != s.in() || f.outFeatures() != s.out()) {
+                throw new IllegalArgumentException(folder + ": " + module + ": expected [" + s.out() + ", " + s.in()
+                        + "] as in the model, found [" + f.outFeatures() + ", " + f.inFeatures() + "]");
+            }
+            System.arraycopy(f.a(), 0, values, s.a(), f.a().length);
+            System.arraycopy(f.b(), 0, values, s.b(), f.b().length);
+            if (s.magnitude() >= 0) {
+                System.arraycopy(f.magnitude(), 0, values, s.magnitude(), s.out());
+            }
+        });
+        return new LoraAdapter(model, file.settings(), layout, values);
+    }
+
+    public CausalLM model() {
+        return model;
+    }
+
+    public AdapterFile.Settings settings() {
+        return settings;
+    }
+
+    public LoraLayout layout() {
+        return layout;
+    }
+
+    /** All factors, flat, float32; laid out as {@link #layout} says. */
+    public NDArray parameters() {
+        return parameters;
+    }
+
+    /** Where {@link #gradient(TokenBatch, double, long, boolean)} adds up, flat, float32; made when first asked for. */
+    public NDArray gradient() {
+        if (gradient == null) {
+            gradient = manager.zeros(parameters.getShape());
+        }
+        return gradient;
+    }
+
+    /** A copy of all factors. */
+    public float[] floats() {
+        return parameters.toFloatArray();
+    }
+
+    /** Replaces all factors. */
+    public void set(float[] values) {
+        if (values.length != layout.parameters()) {
+            throw new IllegalArgumentException("expected " + layout.parameters() + " factors, found " + values.length);
+        }
+        parameters.set(values);
+    }
+
+    /** From now on the model computes with this adapter as it is now. */
+    public void use() {
+        model.use(parameters, layout);
+    }
+
+    /**
+     * Forward and backward of one micro batch: adds {@code weight} times the gradient of the summed loss.
+     *
+     * @see CausalLM#gradient
+     */
+    public double gradient(TokenBatch batch, double weight, long seed, boolean checkpointing) {
+        return model.gradient(batch, parameters, layout, gradient(), weight, settings.dropout(), seed, checkpointing);
+    }
+
+    /** Adds the adapter to the model's weights, so that nothing is left to compute beside them. {@link #unmerge} takes it out again. */
+    public void merge() {
+        model.merge(parameters, layout, 1);
+    }
+
+    public void unmerge() {
+        model.merge(parameters, layout, -1);
+    }
+
+    /** What is trained, module by module, with counts. */
+    public Table summary() {
+        return LoraConfig.summary(layout);
+    }
+
+    /** A copy of the factors in the form in which they are saved. */
+    public AdapterFile file() {
+        float[] all = floats();
+        Map<String, AdapterFile.Factors> factors = new LinkedHashMap<>();
+        layout.slices()
+                .forEach((module, s) -> factors.put(
+                        module,
+                        new AdapterFile.Factors(
+                                s.in(),
+                                s.out(),
+                                s.rank(),
+                                Arrays.copyOfRange(all, s.a(), s.a() + s.rank() * s.in()),
+                                Arrays.copyOfRange(all, s.b(), s.b() + s.out() * s.rank()),
+                                s.magnitude() < 0
+                                        ? null
+                                        : Arrays.copyOfRange(all, s.magnitude(), s.magnitude() + s.out()))));
+        return new AdapterFile(settings, factors);
+    }
+
+    /** Writes {@code adapter_config.json} and {@code adapter_model.safetensors} as PEFT does. */
+    public void save(Path folder) throws IOException {
+        file().write(folder);
+    }
+
+    @Override
+    public void close() {
+        manager.close();
+    }
+}

@@ -1,0 +1,166 @@
+package io.tunebook.lora;
+
+import io.tunebook.model.LoraLayout;
+import io.tunebook.model.ModelConfig;
+import java.util.List;
+import java.util.regex.Pattern;
+import tech.tablesaw.api.LongColumn;
+import tech.tablesaw.api.StringColumn;
+import tech.tablesaw.api.Table;
+
+/**
+ * What LoRA adds to a model. The names are PEFT's.
+ *
+ * @param rank of the factors A and B
+ * @param alpha scales what is learned: B A counts alpha / rank times, with rsLoRA alpha / sqrt(rank) times
+ * @param dropout the probability with which an input of A is dropped in training
+ * @param targetModules which linear modules are adapted: the last parts of their names, such as {@code q_proj}; or one regular expression for the whole name;
+ *     or {@code all-linear}
+ * @param rslora whether the scale is alpha / sqrt(rank) (Kalajdzievski, 2023)
+ * @param dora whether the magnitude of each output is trained beside its direction (Liu et al., 2024)
+ * @param initialization how A starts; B starts at zero
+ */
+public record LoraConfig(
+        int rank,
+        double alpha,
+        double dropout,
+        List<String> targetModules,
+        boolean rslora,
+        boolean dora,
+        Initialization initialization) {
+    /** All linear modules of the layers; the embedding and the output stay as they are. */
+    public static final String ALL_LINEAR = "all-linear";
+
+    /** How A starts. */
+    public enum Initialization {
+        /** Uniform within 1 / sqrt(inputs), as PEFT's {@code init_lora_weights=True}. */
+        KAIMING_UNIFORM,
+        /** Normal with deviation 1 / rank, as PEFT's {@code init_lora_weights="gaussian"}. */
+        GAUSSIAN
+    }
+
+    public LoraConfig {
+        if (rank < 1 || !(alpha > 0) || !(dropout >= 0 && dropout < 1) || targetModules.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "expected rank >= 1, alpha > 0, 0 <= dropout < 1 and a target module, found rank " + rank
+                            + ", alpha " + alpha + ", dropout " + dropout + ", targets " + targetModules);
+        }
+        targetModules = List.copyOf(targetModules);
+    }
+
+    /** This rank on all linear modules, with alpha twice the rank, as most recipes have it. */
+    public static LoraConfig rank(int rank) {
+        return new LoraConfig(rank, 2.0 * rank, 0, List.of(ALL_LINEAR), false, false, Initialization.KAIMING_UNIFORM);
+    }
+
+    public LoraConfig alpha(double value) {
+        return new LoraConfig(rank, value, dropout, targetModules, rslora, dora, initialization);
+    }
+
+    public LoraConfig dropout(double probability) {
+        return new LoraConfig(rank, alpha, probability, targetModules, rslora, dora, initialization);
+    }
+
+    public LoraConfig targetModules(String... names) {
+        return new LoraConfig(rank, alpha, dropout, List.of(names), rslora, dora, initialization);
+    }
+
+    public LoraConfig rslora(boolean on) {
+        return new LoraConfig(rank, alpha, dropout, targetModules, on, dora, initialization);
+    }
+
+    public LoraConfig dora(boolean on) {
+        return new LoraConfig(rank, alpha, dropout, targetModules, rslora, on, initialization);
+    }
+
+    public LoraConfig initialization(Initialization how) {
+        return new LoraConfig(rank, alpha, dropout, targetModules, rslora, dora, how);
+    }
+
+    /** What B A is multiplied with. */
+    public double scale() {
+        return alpha / (rslora ? Math.sqrt(rank) : rank);
+    }
+
+    /** Whether a module of this full name is adapted. */
+    public boolean targets(String module) {
+        return targetModules.stream()
+                .anyMatch(t -> t.equals(ALL_LINEAR)
+                        || module.equals(t)
+                        || module.endsWith("." + t)
+                        || targetModules.size() == 1 && !t.matches("\\w+(\\.\\w+)*") && Pattern.matches(t, module));
+    }
+
+    /**
+     * The factors' layout for a model.
+     *
+     * @throws IllegalArgumentException if no module is a target; the message lists those there are
+     */
+    public LoraLayout layout(ModelConfig model) {
+        LoraLayout layout = LoraLayout.of(
+                model,
+                new LoraLayout.Choice() {
+                    @Override
+                    public int rank(String module) {
+                        return targets(module) ? rank : 0;
+                    }
+
+                    @Override
+                    public double scale(String module) {
+                        return LoraConfig.this.scale();
+                    }
+                },
+                dora);
+        if (layout.slices().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "the target modules " + targetModules + " match none of the model's, such as "
+                            + LoraLayout.modules(model).subList(0, 7));
+        }
+        return layout;
+    }
+
+    /** What would be trained, module by module, with counts. */
+    public Table summary(ModelConfig model) {
+        return summary(layout(model));
+    }
+
+    static Table summary(LoraLayout layout) {
+        Table table = Table.create(
+                "What LoRA trains",
+                StringColumn.create("module"),
+                LongColumn.create("layers"),
+                LongColumn.create("in"),
+                LongColumn.create("out"),
+                LongColumn.create("rank"),
+                LongColumn.create("parameters"));
+        java.util.Map<String, List<LoraLayout.Slice>> byName = layout.slices().values().stream()
+                .collect(java.util.stream.Collectors.groupingBy(
+                        s -> s.module().replaceFirst("model\\.layers\\.\\d+\\.", ""),
+                        java.util.LinkedHashMap::new,
+                        java.util.stream.Collectors.toList()));
+        byName.forEach((name, slices) -> add(table, name, slices));
+        add(table, "all", List.copyOf(layout.slices().values()));
+        return table;
+    }
+
+    private static void add(Table table, String name, List<LoraLayout.Slice> slices) {
+        LoraLayout.Slice first = slices.get(0);
+        boolean all = name.equals("all");
+        table.stringColumn("module").append(name);
+        table.longColumn("layers")
+                .append(slices.stream()
+                        .mapToInt(LoraLayout.Slice::layer)
+                        .distinct()
+                        .count());
+        if (all) {
+            table.longColumn("in").appendMissing();
+            table.longColumn("out").appendMissing();
+        } else {
+            table.longColumn("in").append(first.in());
+            table.longColumn("out").append(first.out());
+        }
+        table.longColumn("rank").append(first.rank());
+        table.longColumn("parameters")
+                .append(slices.stream().mapToLong(LoraLayout.Slice::parameters).sum());
+    }
+}

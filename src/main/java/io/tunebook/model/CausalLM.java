@@ -1,0 +1,610 @@
+package io.tunebook.model;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.jni.JniUtils;
+import io.tunebook.ollama.StoredModel;
+import io.tunebook.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.OptionalInt;
+
+/**
+ * A frozen decoder and its tokenizer, from the file that a chat server serves or from a folder of safetensors. It computes logits and losses, and the
+ * gradients of LoRA factors laid out by a {@link LoraLayout}. One thread at a time may use it; its native memory is freed by {@link #close}.
+ */
+public final class CausalLM implements AutoCloseable {
+    private static final int FLOAT32 = 6;
+    private static final int BFLOAT16 = 15;
+    /** Logits are made for so many elements at once: 128 MB in float32. */
+    private static final int LOGITS = 1 << 25;
+
+    private static Precision fasterOnCpu;
+
+    private final Path path;
+    private final ModelConfig config;
+    private final Tokenizer tokenizer;
+    private final Precision precision;
+    private final NDManager manager;
+    private final TorchScript script;
+    private final List<NDArray> weights = new ArrayList<>();
+    private final long[] shape;
+    private NDArray table;
+    private ActiveLora active;
+
+    /** The type that weights and activations have; sums of losses and the factors of LoRA are float32 in either. */
+    public enum Precision {
+        FLOAT32(CausalLM.FLOAT32),
+        BFLOAT16(CausalLM.BFLOAT16);
+
+        private final int type;
+
+        Precision(int type) {
+            this.type = type;
+        }
+
+        /** Bytes an element takes. */
+        public int bytes() {
+            return this == FLOAT32 ? 4 : 2;
+        }
+    }
+
+    /** LoRA factors that are added to every product until they are taken off. */
+    private record ActiveLora(NDArray flat, LoraLayout layout, List<NDArray> factors) {}
+
+    static {
+        String cudart = System.getenv("JNA_LIBRARY_PATH");
+        if (cudart != null && System.getProperty("jna.library.path") == null) {
+            System.setProperty("jna.library.path", cudart); // where DJL looks for the runtime that counts the GPUs
+        }
+    }
+
+    private CausalLM(Path path, Weights weights, Tokenizer tokenizer, Device device, Precision precision)
+            throws IOException {
+        this.path = path;
+        this.config = weights.config();
+        this.tokenizer = tokenizer;
+        manager = NDManager.newBaseManager(device);
+        script = TorchScript.load(manager, "Decoder", CausalLM.class, "decoder.ts");
+        this.precision = precision != null ? precision : faster(device);
+        shape = new long[] {config.heads(), config.kvHeads(), config.headDim(), config.layers()};
+        try {
+            read(weights);
+            growTable(Math.min(2048, config.maxPositions()));
+        } catch (IOException | RuntimeException e) {
+            manager.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Loads a model in the type that this machine multiplies faster, on the GPU if there is one.
+     *
+     * @param path a GGUF file, or a folder of safetensors with {@code config.json} and {@code tokenizer.json}
+     * @throws IOException if it cannot be read, or is not what it should be; the message names tensor, expectation and finding
+     */
+    public static CausalLM load(Path path) throws IOException {
+        return load(path, null);
+    }
+
+    /** Loads a model in the given type. */
+    public static CausalLM load(Path path, Precision precision) throws IOException {
+        try (Weights weights = Weights.open(path)) {
+            Tokenizer tokenizer = Tokenizer.load(path);
+            tokenizer.requireFits(
+                    path.getFileName().toString(),
+                    weights.config().vocabularySize(),
+                    OptionalInt.empty(),
+                    OptionalInt.empty());
+            return new CausalLM(path, weights, tokenizer, Engine.getInstance().defaultDevice(), precision);
+        }
+    }
+
+    /** Loads the model that Ollama has stored. */
+    public static CausalLM load(StoredModel stored) throws IOException {
+        return load(stored.gguf());
+    }
+
+    public static CausalLM load(ModelSource source) throws IOException {
+        return load(source.path());
+    }
+
+    // ---- what it is
+
+    public ModelConfig config() {
+        return config;
+    }
+
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    /** The file or folder it was loaded from. */
+    public Path path() {
+        return path;
+    }
+
+    public Precision precision() {
+        return precision;
+    }
+
+    /** Owns the weights; tensors of the same life may be made by it. */
+    public NDManager manager() {
+        return manager;
+    }
+
+    public Device device() {
+        return manager.getDevice();
+    }
+
+    public Generator generator() {
+        return new Generator(this);
+    }
+
+    /** The number of the model's own parameters. */
+    public long parameters() {
+        long n = weights.stream().mapToLong(w -> w.getShape().size()).sum();
+        return config.tiedEmbeddings() ? n - weights.get(2).getShape().size() : n;
+    }
+
+    @Override
+    public String toString() {
+        return String.format(
+                Locale.ROOT,
+                "%s: %s, %,d parameters, %d layers of %d, %d tokens known, %s on %s",
+                path.getFileName(),
+                config.architecture(),
+                parameters(),
+                config.layers(),
+                config.hiddenSize(),
+                config.vocabularySize(),
+                precision == Precision.FLOAT32 ? "float32" : "bfloat16",
+                device());
+    }
+
+    // ---- loading
+
+    private void read(Weights from) throws IOException {
+        weights.add(one(from, "model.embed_tokens.weight"));
+        weights.add(one(from, "model.norm.weight"));
+        weights.add(
+                config.tiedEmbeddings() || !from.tensors().containsKey("lm_head.weight")
+                        ? weights.get(0)
+                        : one(from, "lm_head.weight"));
+        for (int l = 0; l < config.layers(); l++) {
+            String layer = "model.layers." + l + ".";
+            String attention = layer + "self_attn.";
+            weights.add(one(from, layer + "input_layernorm.weight"));
+            weights.add(joined(
+                    from, attention + "q_proj.weight", attention + "k_proj.weight", attention + "v_proj.weight"));
+            weights.add(joined(from, attention + "q_proj.bias", attention + "k_proj.bias", attention + "v_proj.bias"));
+            weights.add(joined(from, attention + "o_proj.weight"));
+            weights.add(joined(from, attention + "o_proj.bias"));
+            weights.add(one(from, layer + "post_attention_layernorm.weight"));
+            weights.add(joined(from, layer + "mlp.gate_proj.weight", layer + "mlp.up_proj.weight"));
+            weights.add(one(from, layer + "mlp.down_proj.weight"));
+            weights.add(joined(from, attention + "q_norm.weight"));
+            weights.add(joined(from, attention + "k_norm.weight"));
+        }
+    }
+
+    private NDArray one(Weights from, String name) throws IOException {
+        from.tensor(name); // says what is missing
+        return joined(from, name);
+    }
+
+    /** Tensors below one another, in the model's type; empty if the architecture has none of this name. */
+    private NDArray joined(Weights from, String... names) throws IOException {
+        if (!from.tensors().containsKey(names[0])) {
+            return manager.create(new Shape(0));
+        }
+        long rows = 0;
+        Weights.Tensor first = from.tensor(names[0]);
+        for (String name : names) {
+            rows += from.tensor(name).shape()[0];
+        }
+        Shape joined = first.shape().length == 1 ? new Shape(rows) : new Shape(rows, first.columns());
+        if (joined.size() > Integer.MAX_VALUE / Float.BYTES) {
+            throw new IOException(names[0] + ": expected at most 2 GB as float32, found " + joined);
+        }
+        ByteBuffer buffer = ByteBuffer.allocateDirect(Math.toIntExact(joined.size() * Float.BYTES))
+                .order(ByteOrder.nativeOrder());
+        FloatBuffer floats = buffer.asFloatBuffer();
+        for (String name : names) {
+            Weights.Tensor t = from.tensor(name);
+            int n = Math.toIntExact(t.values());
+            from.read(t, floats.slice(floats.position(), n));
+            floats.position(floats.position() + n);
+        }
+        NDArray read = manager.create(buffer, joined, DataType.FLOAT32);
+        if (precision == Precision.FLOAT32) {
+            return read;
+        }
+        try (read;
+                TorchScript.Arguments a = new TorchScript.Arguments()) {
+            return script.call(manager, "as_type", a.tensor(read).number(precision.type))
+                    .get(0);
+        }
+    }
+
+    private void growTable(int positions) {
+        float[] inverse = config.inverseFrequencies();
+        int d = config.headDim();
+        float[] values = new float[2 * positions * d];
+        for (int p = 0; p < positions; p++) {
+            for (int i = 0; i < d; i++) {
+                float angle = p * inverse[i % (d / 2)];
+                values[p * d + i] = (float) Math.cos(angle);
+                values[(positions + p) * d + i] = (float) Math.sin(angle);
+            }
+        }
+        if (table != null) {
+            table.close();
+        }
+        table = manager.create(values, new Shape(2, positions, d));
+    }
+
+    private void requirePositions(int positions) {
+        config.requireLength(positions);
+        if (positions > config.maxPositions()) {
+            throw new IllegalArgumentException("this model was trained on at most " + config.maxPositions()
+                    + " tokens in a row, found " + positions);
+        }
+        int known = (int) table.getShape().get(1);
+        if (positions > known) {
+            growTable(Math.min(config.maxPositions(), Math.max(positions, 2 * known)));
+        }
+    }
+
+    /** bfloat16 is many times slower than float32 on some processors and faster on others, so both are tried once. */
+    private Precision faster(Device device) {
+        if (device.isGpu()) {
+            return Precision.BFLOAT16;
+        }
+        synchronized (CausalLM.class) {
+            if (fasterOnCpu == null) {
+                fasterOnCpu = productTime(Precision.BFLOAT16) < 0.8 * productTime(Precision.FLOAT32)
+                        ? Precision.BFLOAT16
+                        : Precision.FLOAT32;
+            }
+            return fasterOnCpu;
+        }
+    }
+
+    private long productTime(Precision type) {
+        try (NDManager scope = manager.newSubManager();
+                TorchScript.Arguments cast = new TorchScript.Arguments();
+                TorchScript.Arguments cast2 = new TorchScript.Arguments()) {
+            NDArray x = script.call(
+                            scope,
+                            "as_type",
+                            cast.tensor(scope.ones(new Shape(256, 1024))).number(type.type))
+                    .get(0);
+            NDArray w = script.call(
+                            scope,
+                            "as_type",
+                            cast2.tensor(scope.ones(new Shape(1024, 1024))).number(type.type))
+                    .get(0);
+            long best = Long.MAX_VALUE;
+            for (int i = 0; i < 5; i++) {
+                long start = System.nanoTime();
+                try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+                    script.call(scope, "product", a.tensor(x).tensor(w)).get(0).toFloatArray();
+                }
+                best = Math.min(best, System.nanoTime() - start);
+            }
+            return best;
+        }
+    }
+
+    // ---- LoRA
+
+    /**
+     * Adds LoRA's products to those of the model from now on. The factors are read anew by each {@link #gradient}, and by others when this is called.
+     *
+     * @param flat float32, laid out as {@code layout} says; it stays the caller's
+     */
+    public void use(NDArray flat, LoraLayout layout) {
+        Objects.requireNonNull(layout);
+        useNone();
+        active = new ActiveLora(flat, layout, cut(manager, flat, layout));
+    }
+
+    /** The model as it was loaded, from now on. */
+    public void useNone() {
+        if (active != null) {
+            active.factors.forEach(NDArray::close);
+            active = null;
+        }
+    }
+
+    private List<NDArray> cut(NDManager owner, NDArray flat, LoraLayout layout) {
+        if (flat.getShape().size() != layout.parameters()) {
+            throw new IllegalArgumentException("expected " + layout.parameters() + " factors, found "
+                    + flat.getShape().size());
+        }
+        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+            return script.call(
+                    owner,
+                    "cut",
+                    a.tensor(flat)
+                            .numbers(layout.sizes())
+                            .numbers(layout.columns())
+                            .tensor(weights.get(0))
+                            .flag(true));
+        }
+    }
+
+    /**
+     * Adds {@code sign · scale · B A} to the weights themselves: 1 merges, -1 takes it out again, up to the rounding of the model's type.
+     *
+     * @throws IllegalArgumentException for DoRA, whose magnitudes are no sum
+     */
+    public void merge(NDArray flat, LoraLayout layout, int sign) {
+        if (layout.slices().values().stream().anyMatch(s -> s.magnitude() >= 0)) {
+            throw new IllegalArgumentException(
+                    "DoRA's magnitudes cannot be merged in place; export a merged GGUF instead");
+        }
+        try (NDManager scope = manager.newSubManager();
+                TorchScript.Arguments a = new TorchScript.Arguments()) {
+            List<NDArray> factors = cut(scope, flat, layout);
+            script.call(
+                    scope,
+                    "merge_",
+                    a.tensors(weights)
+                            .tensors(factors)
+                            .numbers(layout.ranks())
+                            .reals(layout.scales())
+                            .numbers(shape)
+                            .real(sign));
+        }
+    }
+
+    /** The norm of each row of each adapted module's weight: what DoRA's magnitudes start from. */
+    public float[] rowNorms(LoraLayout.Slice slice) {
+        int[] piece = {1, 1, 1, 3, 6, 6, 7};
+        int target = LoraLayout.modules(config).indexOf(slice.module()) % LoraLayout.TARGETS;
+        int from =
+                switch (target) {
+                    case 1 -> config.heads() * config.headDim();
+                    case 2 -> (config.heads() + config.kvHeads()) * config.headDim();
+                    case 5 -> config.intermediateSize();
+                    default -> 0;
+                };
+        try (NDManager scope = manager.newSubManager();
+                TorchScript.Arguments a = new TorchScript.Arguments()) {
+            NDArray w = weights.get(3 + slice.layer() * 10 + piece[target]);
+            float[] all = script.call(scope, "row_norms", a.tensor(w)).get(0).toFloatArray();
+            return java.util.Arrays.copyOfRange(all, from, from + slice.out());
+        }
+    }
+
+    // ---- computing
+
+    /** Loss and number of the labels that count. */
+    public record Loss(double sum, int labels) {
+        /** The mean, in nats a label; NaN if there are none. */
+        public double mean() {
+            return sum / labels;
+        }
+    }
+
+    /** The loss of a batch, with the LoRA in use. */
+    public Loss loss(TokenBatch batch) {
+        try (NDManager scope = manager.newSubManager();
+                TorchScript.Arguments a = new TorchScript.Arguments()) {
+            Targets targets = targets(batch);
+            if (targets.at.length == 0) {
+                return new Loss(0, 0);
+            }
+            batch(a, scope, batch);
+            a.tensor(scope.create(targets.at)).tensor(scope.create(targets.ids));
+            a.tensor(table);
+            model(a).number(chunk());
+            return new Loss(script.call(scope, "loss", a).get(0).toFloatArray()[0], targets.at.length);
+        }
+    }
+
+    /** The loss of one text, each token predicted from those before it. */
+    public Loss loss(int... ids) {
+        return loss(sequence(ids));
+    }
+
+    /** Logits of every position, [tokens][vocabulary], with the LoRA in use. */
+    public float[][] logits(int... ids) {
+        return logits(sequence(ids));
+    }
+
+    /** Logits of every position of a batch, [rows · length][vocabulary]. */
+    public float[][] logits(TokenBatch batch) {
+        try (NDManager scope = manager.newSubManager();
+                TorchScript.Arguments a = new TorchScript.Arguments()) {
+            batch(a, scope, batch);
+            a.tensor(table);
+            float[] all = script.call(scope, "logits", model(a)).get(0).toFloatArray();
+            int v = all.length / batch.ids().length;
+            float[][] rows = new float[batch.ids().length][];
+            for (int i = 0; i < rows.length; i++) {
+                rows[i] = java.util.Arrays.copyOfRange(all, i * v, (i + 1) * v);
+            }
+            return rows;
+        }
+    }
+
+    /**
+     * Forward and backward of one micro batch.
+     *
+     * @param flat the factors, float32
+     * @param gradient of the same shape; {@code weight} times the derivative of the summed loss is added to it
+     * @param dropout the probability with which an input of A is dropped
+     * @param seed of dropout
+     * @param checkpointing whether activations are computed again in the backward instead of kept
+     * @return the summed loss
+     */
+    public double gradient(
+            TokenBatch batch,
+            NDArray flat,
+            LoraLayout layout,
+            NDArray gradient,
+            double weight,
+            double dropout,
+            long seed,
+            boolean checkpointing) {
+        try (NDManager scope = manager.newSubManager();
+                TorchScript.Arguments a = new TorchScript.Arguments()) {
+            Targets targets = targets(batch);
+            if (targets.at.length == 0) {
+                return 0;
+            }
+            if (dropout > 0) {
+                JniUtils.setSeed(seed);
+            }
+            List<NDArray> factors = cut(scope, flat, layout);
+            batch(a, scope, batch);
+            a.tensor(scope.create(targets.at)).tensor(scope.create(targets.ids));
+            a.tensor(table).tensors(weights).tensors(factors);
+            a.numbers(layout.ranks())
+                    .reals(layout.scales())
+                    .numbers(shape)
+                    .real(config.rmsNormEps())
+                    .number(chunk());
+            a.tensor(gradient).numbers(layout.sizes()).numbers(layout.columns());
+            a.real(weight).real(dropout).flag(checkpointing);
+            return script.call(scope, "gradient", a).get(0).toFloatArray()[0];
+        }
+    }
+
+    /** Weights, LoRA in use, shape: the arguments that all methods share. */
+    private TorchScript.Arguments model(TorchScript.Arguments a) {
+        a.tensors(weights);
+        if (active == null) {
+            a.tensors(List.of())
+                    .numbers(new long[config.layers() * LoraLayout.TARGETS])
+                    .reals(new double[config.layers() * LoraLayout.TARGETS]);
+        } else {
+            a.tensors(active.factors).numbers(active.layout.ranks()).reals(active.layout.scales());
+        }
+        return a.numbers(shape).real(config.rmsNormEps());
+    }
+
+    private int chunk() {
+        return Math.max(16, LOGITS / config.vocabularySize());
+    }
+
+    private record Targets(long[] at, long[] ids) {}
+
+    /** The places whose next token counts, and that token: the shift between ids and labels. */
+    private static Targets targets(TokenBatch batch) {
+        long[] at = new long[batch.counted()];
+        long[] ids = new long[at.length];
+        int n = 0;
+        for (int i = 1; i < batch.labels().length; i++) {
+            if (i % batch.length() != 0 && batch.labels()[i] != TokenBatch.IGNORED) {
+                at[n] = i - 1L;
+                ids[n++] = batch.labels()[i];
+            }
+        }
+        return new Targets(at, ids);
+    }
+
+    private void batch(TorchScript.Arguments a, NDManager scope, TokenBatch batch) {
+        Shape s = new Shape(batch.rows(), batch.length());
+        int longest = 0;
+        long[] ids = new long[batch.ids().length];
+        long[] positions = new long[ids.length];
+        long[] documents = new long[ids.length];
+        boolean packed = false;
+        for (int i = 0; i < ids.length; i++) {
+            ids[i] = batch.ids()[i];
+            if (ids[i] < 0 || ids[i] >= config.vocabularySize()) {
+                throw new IllegalArgumentException("token " + i + " of the batch: expected an id below "
+                        + config.vocabularySize() + ", found " + ids[i] + "; is the tokenizer this model's own?");
+            }
+            positions[i] = batch.positions()[i];
+            documents[i] = batch.documents()[i];
+            longest = Math.max(longest, batch.positions()[i] + 1);
+            packed |= documents[i] > 0 || i % batch.length() > 0 && documents[i] >= 0 && documents[i - 1] < 0;
+        }
+        requirePositions(longest);
+        a.tensor(scope.create(ids, s)).tensor(scope.create(positions, s));
+        // Padding behind a row's only document is seen by no token that counts, so attention needs no mask for it.
+        a.tensor(packed ? scope.create(documents, s) : scope.create(new long[0]));
+    }
+
+    private static TokenBatch sequence(int... ids) {
+        int[] positions = new int[ids.length];
+        java.util.Arrays.setAll(positions, i -> i);
+        return new TokenBatch(1, ids.length, ids, ids, positions, new int[ids.length]);
+    }
+
+    // ---- generating
+
+    /** Keys and values of a text that is being continued. */
+    final class Cache implements AutoCloseable {
+        private final NDManager scope = manager.newSubManager();
+        private final List<NDArray> tensors;
+        private final int longest;
+        private int length;
+
+        /** @param longest how many tokens fit */
+        Cache(int longest) {
+            requirePositions(longest);
+            this.longest = longest;
+            try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+                tensors = script.call(
+                        scope,
+                        "new_cache",
+                        a.tensor(weights.get(0)).numbers(shape).number(longest));
+            }
+        }
+
+        int length() {
+            return length;
+        }
+
+        /** The logits behind these tokens, which follow those that came before. */
+        float[] next(int... ids) {
+            if (length + ids.length > longest) {
+                throw new IllegalArgumentException(
+                        "expected at most " + longest + " tokens, found " + (length + ids.length));
+            }
+            try (NDManager step = manager.newSubManager();
+                    TorchScript.Arguments a = new TorchScript.Arguments()) {
+                long[] tokens = java.util.Arrays.stream(ids).asLongStream().toArray();
+                a.tensor(step.create(tokens, new Shape(1, ids.length)))
+                        .number(length)
+                        .tensor(table);
+                float[] logits = script.call(step, "next", model(a).tensors(tensors))
+                        .get(0)
+                        .toFloatArray();
+                length += ids.length;
+                return logits;
+            }
+        }
+
+        @Override
+        public void close() {
+            scope.close();
+        }
+    }
+
+    /** Frees the weights. */
+    @Override
+    public void close() {
+        useNone();
+        script.close();
+        manager.close();
+        tokenizer.close();
+    }
+}

@@ -1,0 +1,67 @@
+package io.tunebook.model;
+
+import io.tunebook.ollama.ModelStore;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * Where a model lies on this machine.
+ *
+ * @param name as the person wrote it
+ * @param path a GGUF file, or a folder of safetensors with {@code config.json}
+ */
+public record ModelSource(String name, Path path) {
+    /**
+     * Finds a model.
+     *
+     * @param name a GGUF file, a folder of safetensors, or the name of a model that Ollama has pulled
+     * @throws FileNotFoundException if it is none of these
+     * @throws IOException if Ollama's folder cannot be read
+     */
+    public static ModelSource of(String name) throws IOException {
+        Path path = Path.of(name);
+        if (Files.exists(path)) {
+            return new ModelSource(name, path.toAbsolutePath());
+        }
+        if (name.endsWith(".gguf") || name.startsWith(".") || path.isAbsolute()) {
+            throw new FileNotFoundException(
+                    "expected a GGUF file or a folder of safetensors, found nothing at " + path.toAbsolutePath());
+        }
+        return new ModelSource(name, ModelStore.open().model(name).gguf());
+    }
+
+    /**
+     * The model that {@code TUNEBOOK_MODEL} names, else the default model of the set-up.
+     *
+     * @throws IllegalStateException if neither is set
+     */
+    public static ModelSource fromEnvironment() throws IOException {
+        Optional<String> chosen =
+                Optional.ofNullable(System.getenv("TUNEBOOK_MODEL")).filter(v -> !v.isBlank());
+        String name = chosen.or(() -> Optional.ofNullable(System.getenv("TUNEBOOK_DEFAULT_MODEL")))
+                .orElseThrow(() -> new IllegalStateException(
+                        "expected the environment variable TUNEBOOK_MODEL (a name of Ollama's, a GGUF file or a folder of safetensors), found"
+                                + " none; `java environment/Lab.java setup` sets a default"));
+        return of(name.strip());
+    }
+
+    /**
+     * The GGUF file.
+     *
+     * @throws IllegalStateException if this is a folder of safetensors
+     */
+    public Path gguf() {
+        if (Files.isDirectory(path)) {
+            throw new IllegalStateException("expected a GGUF file, found the folder " + path);
+        }
+        return path;
+    }
+
+    @Override
+    public String toString() {
+        return name.equals(path.toString()) ? name : name + " (" + path + ")";
+    }
+}
