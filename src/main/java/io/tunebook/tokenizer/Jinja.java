@@ -436,15 +436,17 @@ final class Jinja {
         while (accept(",") && peek().kind != Kind.CLOSE_BLOCK && !peek().is(")")) {
             items.add(expression());
         }
-        return list(items);
+        return tuple(items);
     }
 
-    private static Expression list(List<Expression> items) {
-        return scope -> {
-            List<Object> values = new ArrayList<>(items.size());
-            items.forEach(item -> values.add(item.value(scope)));
-            return values;
-        };
+    private static Expression tuple(List<Expression> items) {
+        return scope -> new JinjaValues.Tuple(values(items, scope));
+    }
+
+    private static List<Object> values(List<Expression> items, Scope scope) {
+        List<Object> values = new ArrayList<>(items.size());
+        items.forEach(item -> values.add(item.value(scope)));
+        return values;
     }
 
     private Expression expression() {
@@ -585,7 +587,7 @@ final class Jinja {
         }
         if (token.is("(")) {
             if (accept(")")) {
-                return list(List.of());
+                return tuple(List.of());
             }
             Expression inner = tuple();
             expect(")");
@@ -599,7 +601,7 @@ final class Jinja {
                     expect(",");
                 }
             }
-            return list(items);
+            return scope -> values(items, scope);
         }
         if (token.is("{")) {
             Map<Expression, Expression> entries = new LinkedHashMap<>();
@@ -669,9 +671,7 @@ final class Jinja {
     /** Arguments in parentheses, positional and named. */
     private record Arguments(List<Expression> positional, Map<String, Expression> named) {
         List<Object> values(Scope scope) {
-            List<Object> values = new ArrayList<>();
-            positional.forEach(argument -> values.add(argument.value(scope)));
-            return values;
+            return Jinja.values(positional, scope);
         }
 
         Map<String, Object> namedValues(Scope scope) {

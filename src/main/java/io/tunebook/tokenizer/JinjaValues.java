@@ -4,6 +4,7 @@ import java.math.BigDecimal;
 import java.math.MathContext;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -32,6 +33,25 @@ final class JinjaValues {
     /** What can be called: macros, functions and methods. */
     interface Callable {
         Object call(List<Object> arguments, Map<String, Object> named);
+    }
+
+    /** A list that prints as Python's tuples do. */
+    static final class Tuple extends AbstractList<Object> {
+        private final List<Object> items;
+
+        Tuple(List<Object> items) {
+            this.items = items;
+        }
+
+        @Override
+        public Object get(int index) {
+            return items.get(index);
+        }
+
+        @Override
+        public int size() {
+            return items.size();
+        }
     }
 
     /** What {@code namespace(...)} makes: fields that inner scopes may set. */
@@ -156,7 +176,7 @@ final class JinjaValues {
         StringBuilder out = new StringBuilder();
         if (value instanceof List<?> list) {
             list.forEach(item -> out.append(out.isEmpty() ? "" : ", ").append(repr(item)));
-            return "[" + out + "]";
+            return value instanceof Tuple ? "(" + out + (list.size() == 1 ? ",)" : ")") : "[" + out + "]";
         }
         if (value instanceof Map<?, ?> map) {
             map.forEach((key, item) -> out.append(out.isEmpty() ? "" : ", ")
@@ -603,7 +623,7 @@ final class JinjaValues {
             List<Object> pair = new ArrayList<>();
             pair.add(key);
             pair.add(value);
-            items.add(pair);
+            items.add(new Tuple(pair));
         });
         return items;
     }
@@ -786,7 +806,16 @@ final class JinjaValues {
         filters.put("safe", (v, a, n) -> text(v));
         filters.put("upper", (v, a, n) -> text(v).toUpperCase(Locale.ROOT));
         filters.put("lower", (v, a, n) -> text(v).toLowerCase(Locale.ROOT));
-        filters.put("title", (v, a, n) -> title(text(v)));
+        filters.put("title", (v, a, n) -> {
+            // Words begin after white space and brackets here, not after any non-letter as in str.title.
+            StringBuilder out = new StringBuilder();
+            boolean start = true;
+            for (int c : text(v).codePoints().toArray()) {
+                out.appendCodePoint(start ? Character.toUpperCase(c) : Character.toLowerCase(c));
+                start = isSpace(c) || "-({[<".indexOf(c) >= 0;
+            }
+            return out.toString();
+        });
         filters.put("capitalize", (v, a, n) -> capitalize(text(v)));
         filters.put("replace", (v, a, n) -> replace(text(v), a));
         filters.put("join", (v, a, n) -> {
@@ -806,7 +835,7 @@ final class JinjaValues {
         });
         filters.put("reverse", (v, a, n) -> slice(v, null, null, -1L));
         filters.put("int", (v, a, n) -> toInteger(v, argument(a, 0, n, "default", 0L)));
-        filters.put("float", (v, a, n) -> number(v) instanceof Number x ? x.doubleValue() : parse(text(v)));
+        filters.put("float", (v, a, n) -> toFloat(v, argument(a, 0, n, "default", 0.0)));
         filters.put("abs", (v, a, n) -> number(v) instanceof Long x ? (Object) Math.abs(x) : Math.abs((Double) v));
         filters.put("round", (v, a, n) -> {
             double scale = Math.pow(10, integer(argument(a, 0, n, "precision", 0L)));
@@ -949,19 +978,18 @@ final class JinjaValues {
     }
 
     private static Object toInteger(Object value, Object otherwise) {
-        Object number = number(value);
-        if (number instanceof Number n) {
-            return n.longValue();
-        }
-        double parsed = parse(text(value));
-        return text(value).isBlank() || Double.isNaN(parsed) ? otherwise : (Object) (long) parsed;
+        Object number = toFloat(value, null);
+        return number == null ? otherwise : (Object) ((Double) number).longValue();
     }
 
-    private static double parse(String s) {
+    private static Object toFloat(Object value, Object otherwise) {
+        if (number(value) instanceof Number n) {
+            return n.doubleValue();
+        }
         try {
-            return Double.parseDouble(s.strip());
+            return Double.valueOf(text(value).strip());
         } catch (NumberFormatException e) {
-            return s.strip().equalsIgnoreCase("nan") ? Double.NaN : 0.0;
+            return otherwise;
         }
     }
 
