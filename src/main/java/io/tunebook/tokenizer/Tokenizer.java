@@ -3,6 +3,7 @@ package io.tunebook.tokenizer;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import io.tunebook.ollama.StoredModel;
 import io.tunebook.tokenizer.Encoding.Side;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -101,6 +102,15 @@ public final class Tokenizer implements AutoCloseable {
      */
     public static Tokenizer load(Path path) throws IOException {
         return new Tokenizer(Vocabulary.read(path));
+    }
+
+    /**
+     * Loads the tokenizer of a model in Ollama's store.
+     *
+     * @throws IOException if its GGUF cannot be read or has no tokenizer that is known here
+     */
+    public static Tokenizer load(StoredModel model) throws IOException {
+        return load(model.gguf());
     }
 
     /** A text's ids, tokens and places, with the special tokens that the model's tokenizer adds. */

@@ -1,14 +1,10 @@
 package io.tunebook.train;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.data.ChatExample;
-import io.tunebook.data.Message;
 import io.tunebook.model.TokenBatch;
 import io.tunebook.tokenizer.ChatTemplate;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -85,25 +81,11 @@ public final class Dataset {
     /**
      * Conversations of a file, written by the model's chat template; what the assistant says is labelled.
      *
-     * @param file one example a line, {@code {"messages": [{"role": …, "content": …}, …]}}
+     * @param file in any form that {@link ChatExample#read} knows
      * @throws IOException if the file cannot be read or a line is no conversation, with its place
      */
     public static Dataset chat(Path file, Tokenizer tokenizer) throws IOException {
-        return chat(read(file), tokenizer);
-    }
-
-    private static List<ChatExample> read(Path file) throws IOException {
-        ObjectMapper json = new ObjectMapper();
-        List<ChatExample> examples = new ArrayList<>();
-        for (String line : Files.readAllLines(file)) {
-            List<Message> messages = new ArrayList<>();
-            for (JsonNode m : json.readTree(line).path("messages")) {
-                messages.add(
-                        new Message(m.path("role").asText(), m.path("content").asText()));
-            }
-            examples.add(new ChatExample(messages));
-        }
-        return examples;
+        return chat(ChatExample.read(file), tokenizer);
     }
 
     /**
