@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.kernel.display.Comms;
 import io.tunebook.kernel.display.MimeBundle;
+import io.tunebook.kernel.eval.CellContext;
 import io.tunebook.kernel.eval.CellException;
 import io.tunebook.kernel.eval.Completer;
 import io.tunebook.kernel.eval.Completer.Proposal;
@@ -72,6 +73,7 @@ public final class Kernel implements AutoCloseable {
      * @throws IllegalArgumentException if it asks for what this kernel refuses
      */
     public static void run(Path connectionFile, Session.SessionOptions options) throws IOException {
+        CellContext.detach(); // what the kernel logs belongs under no cell
         CompletableFuture<Session> starting = new CompletableFuture<>();
         start("session", () -> {
             try {

@@ -11,6 +11,7 @@ import java.util.concurrent.ForkJoinWorkerThread;
  */
 public final class CellContext {
     private static final InheritableThreadLocal<CellContext> OWNER = new InheritableThreadLocal<>();
+    private static final CellContext NONE = new CellContext();
     private static volatile CellContext foreground;
 
     private final int number;
@@ -27,6 +28,12 @@ public final class CellContext {
         this.number = number;
         this.output = Objects.requireNonNull(output);
         this.display = Objects.requireNonNull(display);
+    }
+
+    private CellContext() {
+        number = 0;
+        output = null;
+        display = null;
     }
 
     public int number() {
@@ -54,6 +61,11 @@ public final class CellContext {
         OWNER.set(this);
     }
 
+    /** For the kernel's own threads: neither this thread nor those that it will start work for any cell. */
+    public static void detach() {
+        OWNER.set(NONE);
+    }
+
     static void setForeground(CellContext cell) {
         foreground = cell;
     }
@@ -65,6 +77,6 @@ public final class CellContext {
             return foreground;
         }
         CellContext owner = OWNER.get();
-        return owner != null ? owner : foreground;
+        return owner == NONE ? null : owner != null ? owner : foreground;
     }
 }

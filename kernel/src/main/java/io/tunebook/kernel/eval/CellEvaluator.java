@@ -8,9 +8,11 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import jdk.jshell.DeclarationSnippet;
 import jdk.jshell.Diag;
 import jdk.jshell.EvalException;
@@ -149,7 +151,7 @@ public final class CellEvaluator implements AutoCloseable {
                 }
             }
             if (outcome.rejected() != null) {
-                throw outcome.rejected();
+                throw withErrorsBehind(piece, pieces, outcome.rejected());
             }
             unresolved.addAll(outcome.unresolved());
             result = pieces.isEmpty() && !piece.endsWithSemicolon() ? outcome.result() : Optional.empty();
@@ -161,6 +163,52 @@ public final class CellEvaluator implements AutoCloseable {
             }
         }
         return result;
+    }
+
+    /**
+     * The error of a piece together with those of the pieces behind it, which do not run any more: as the body of a method that nobody calls they are
+     * compiled, and no further.
+     */
+    private CellException withErrorsBehind(Piece first, List<Piece> behind, CellException known) {
+        StringBuilder body = new StringBuilder("void behind$() throws Throwable {\n");
+        NavigableMap<Integer, Piece> starts = new TreeMap<>();
+        List<Piece> all = new ArrayList<>(behind);
+        all.add(0, first);
+        for (Piece p : all) {
+            Kind kind = analysis.sourceToSnippets(p.source()).stream()
+                    .map(Snippet::kind)
+                    .findFirst()
+                    .orElse(Kind.ERRONEOUS);
+            if (kind == Kind.VAR || kind == Kind.STATEMENT || kind == Kind.EXPRESSION) {
+                starts.put(body.length(), p);
+                body.append(p.source()).append(p.source().stripTrailing().endsWith(";") ? "\n" : ";\n");
+            }
+        }
+        if (starts.size() < 2) {
+            return known;
+        }
+        List<String> lines = new ArrayList<>(known.traceback());
+        for (SnippetEvent e : shell.eval(body.append('}').toString())) {
+            if (e.causeSnippet() != null) {
+                continue;
+            }
+            List<Diag> errors = shell.diagnostics(e.snippet())
+                    .filter(d -> d.isError() && !"compiler.err.not.stmt".equals(d.getCode()))
+                    .toList();
+            for (Diag d : errors) {
+                Map.Entry<Integer, Piece> at = starts.floorEntry((int) d.getPosition());
+                if (at != null && at.getValue() != first) {
+                    Traceback.Origin o = at.getValue().origin();
+                    Traceback.Origin shifted = new Traceback.Origin(o.cell(), o.source(), o.offset() - at.getKey());
+                    lines.addAll(Traceback.compilation(List.of(d), shifted, List.of())
+                            .traceback());
+                }
+            }
+            if (shell.status(e.snippet()).isActive()) {
+                shell.drop(e.snippet());
+            }
+        }
+        return new CellException(known.name(), known.getMessage(), lines, null);
     }
 
     /** Runs code that stands in no cell. */
@@ -212,8 +260,11 @@ public final class CellEvaluator implements AutoCloseable {
                     || completeness == Completeness.UNKNOWN;
             String source = whole ? rest : info.source();
             String raw = whole ? rest : rest.substring(0, rest.length() - remaining.length());
-            Piece piece =
-                    new Piece(source, new Traceback.Origin(number, cell, to - rest.length()), endsWithSemicolon(raw));
+            int blank = leadingBlank(source); // JShell counts a snippet's lines from its first character
+            Piece piece = new Piece(
+                    source.substring(blank),
+                    new Traceback.Origin(number, cell, to - rest.length() + blank),
+                    endsWithSemicolon(raw));
             if (whole && analysis.sourceToSnippets(source).stream().anyMatch(s -> s.kind() == Kind.ERRONEOUS)) {
                 // Nothing of a cell runs that cannot be parsed to its end.
                 throw run(piece).rejected();
@@ -226,13 +277,30 @@ public final class CellEvaluator implements AutoCloseable {
         }
     }
 
+    /** The length of the blanks and comments that a text begins with. */
+    private static int leadingBlank(String code) {
+        int i = 0;
+        while (i < code.length()) {
+            if (Character.isWhitespace(code.charAt(i))) {
+                i++;
+            } else if (code.startsWith("//", i) && code.indexOf('\n', i) >= 0) {
+                i = code.indexOf('\n', i) + 1;
+            } else if (code.startsWith("/*", i) && code.indexOf("*/", i + 2) >= 0) {
+                i = code.indexOf("*/", i + 2) + 2;
+            } else {
+                break;
+            }
+        }
+        return i;
+    }
+
     private boolean declares(Piece piece) {
         return analysis.sourceToSnippets(piece.source()).stream()
                 .allMatch(s -> s.kind() == Kind.METHOD || s.kind() == Kind.TYPE_DECL || s.kind() == Kind.IMPORT);
     }
 
     private Outcome run(Piece piece) throws CellException {
-        Map<String, Held> held = declaresSomething(piece) ? hold() : Map.of();
+        Map<String, Held> held = hold();
         List<SnippetEvent> events = shell.eval(piece.source());
         Optional<Result> result = Optional.empty();
         List<Snippet> unresolved = new ArrayList<>();
@@ -263,7 +331,9 @@ public final class CellEvaluator implements AutoCloseable {
                 shell.drop(s); // nobody knows its name, and what it holds would stay
             }
         }
-        restore(held, declared);
+        if (events.size() > 1) { // others than this snippet have changed
+            restore(held, declared);
+        }
         return new Outcome(null, result, unresolved);
     }
 
@@ -287,7 +357,7 @@ public final class CellEvaluator implements AutoCloseable {
         }
         if (execution.isInterrupted()) {
             StackTraceElement[] own = e.getStackTrace();
-            int frames = thrown == null ? own.length : Math.min(thrown.getStackTrace().length, own.length);
+            int frames = thrown == null ? 0 : Math.min(thrown.getStackTrace().length, own.length);
             return Traceback.interrupted(java.util.Arrays.copyOf(own, frames), origins::get);
         }
         Throwable shown = thrown != null ? thrown : e;
@@ -299,12 +369,6 @@ public final class CellEvaluator implements AutoCloseable {
 
     /** A variable before a declaration: the field that held it, its type and its value. */
     private record Held(Field field, String type, Object value) {}
-
-    private boolean declaresSomething(Piece piece) {
-        return shell.variables().findAny().isPresent()
-                && analysis.sourceToSnippets(piece.source()).stream()
-                        .anyMatch(s -> s.kind() != Kind.EXPRESSION && s.kind() != Kind.STATEMENT);
-    }
 
     private Optional<Field> field(VarSnippet v) {
         if (shell.status(v) != Status.VALID) {

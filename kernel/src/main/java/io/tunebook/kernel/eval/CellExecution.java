@@ -112,8 +112,10 @@ final class CellExecution extends DirectExecutionControl {
                 long since = interruptedAt;
                 if (since != 0 && System.nanoTime() - since > PATIENCE) {
                     thread = null;
+                    Interrupts.CellInterrupted where = new Interrupts.CellInterrupted();
+                    where.setStackTrace(runner.getStackTrace());
                     runner.abandon(context);
-                    throw new Interrupts.CellInterrupted();
+                    throw where;
                 } else if (since != 0) {
                     runner.interrupt();
                 }
@@ -243,7 +245,9 @@ final class CellExecution extends DirectExecutionControl {
                     continue; // between two cells there is nothing to interrupt
                 }
             }
-            Interrupts.clear(last);
+            if (last != null) {
+                Interrupts.clear(last);
+            }
         }
 
         void abandon(CellContext cell) {

@@ -177,6 +177,8 @@ public final class Completer {
         boolean member = start > 0 && before.charAt(start - 1) == '.';
         List<Suggestion> sorted = new ArrayList<>(found.values());
         sorted.sort(Comparator.<Suggestion>comparingInt(s -> rank(s, member))
+                .thenComparing(
+                        s -> member ? 0 : s.continuation().length()) // String before StringIndexOutOfBoundsException
                 .thenComparing(Suggestion::continuation, String.CASE_INSENSITIVE_ORDER));
         List<Proposal> matches = new ArrayList<>();
         sorted.forEach(s -> matches.add(new Proposal(s.continuation(), start, cursor, type(s.continuation(), member))));
@@ -366,13 +368,15 @@ public final class Completer {
                 case EMPTY:
                     rest = "";
                     break;
-                case DEFINITELY_INCOMPLETE:
+                case DEFINITELY_INCOMPLETE, CONSIDERED_INCOMPLETE:
                     return new Completeness("incomplete", indent(rest));
-                case CONSIDERED_INCOMPLETE:
-                    return new Completeness("complete", "");
                 case UNKNOWN:
                     return new Completeness("invalid", "");
                 default:
+                    if (evaluator.analysis().sourceToSnippets(info.source()).stream()
+                            .anyMatch(s -> s.kind() == Kind.ERRONEOUS)) {
+                        return new Completeness("invalid", "");
+                    }
                     rest = remaining;
             }
         }

@@ -117,6 +117,8 @@ final class Traceback {
                 .stream()
                         .filter(f -> !f.getClassName().equals(Interrupts.class.getName())
                                 && !f.getClassName().startsWith("io.tunebook.kernel.eval.Cell")
+                                && !f.getClassName().equals("java.lang.invoke.MutableCallSite")
+                                && !f.getClassName().startsWith("java.lang.invoke.LambdaForm")
                                 && !f.getClassName().startsWith("jdk.internal.reflect."))
                         .toList();
         for (int i = 0; i < shown.size(); i++) {
