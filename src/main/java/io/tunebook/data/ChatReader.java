@@ -79,7 +79,7 @@ final class ChatReader {
             throw records.broken(0, name + ", " + e.getMessage(), null);
         } catch (JsonProcessingException e) {
             long offset = e.getLocation() == null ? 0 : e.getLocation().getByteOffset();
-            throw records.broken(offset, name + ": expected JSON in UTF-8: " + e.getOriginalMessage(), e);
+            throw records.broken(offset, name + ": expected JSON: " + e.getOriginalMessage(), e);
         }
     }
 

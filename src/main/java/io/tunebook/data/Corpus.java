@@ -228,6 +228,41 @@ public final class Corpus implements Iterable<Document> {
         });
     }
 
+    /**
+     * Reads several files at once, one thread each; filters and maps that were named before run there too. The order of
+     * documents is then that of their arrival.
+     *
+     * @throws IllegalArgumentException if there is not at least one thread
+     */
+    public Corpus parallel(int threads) {
+        if (threads < 1) {
+            throw new IllegalArgumentException("expected at least 1 thread, found " + threads);
+        }
+        return then(pass -> new ParallelCursor(node.parts(pass), pass, threads));
+    }
+
+    /** As {@link #parallel(int)} with one thread per processor. */
+    public Corpus parallel() {
+        return parallel(Runtime.getRuntime().availableProcessors());
+    }
+
+    /** Removes and repairs what one does not want to train on; the cleaning counts what each of its steps did. */
+    public Corpus clean(Cleaning cleaning) {
+        return then(pass -> {
+            Cursor from = node.open(pass);
+            Cleaning.Pass run = cleaning.begin();
+            return from.with(() -> {
+                for (Document next = from.next(); next != null; next = from.next()) {
+                    Document clean = run.apply(next);
+                    if (clean != null) {
+                        return clean;
+                    }
+                }
+                return null;
+            });
+        });
+    }
+
     /** The documents in lists of this size; the last may be shorter. */
     public Iterable<List<Document>> batches(int size) {
         if (size < 1) {
@@ -344,6 +379,13 @@ public final class Corpus implements Iterable<Document> {
             content.append(d.content());
         });
         return Table.create("documents", id, dataType, title, characters, content);
+    }
+
+    /** One pass of statistics. */
+    public CorpusSummary describe() {
+        CorpusSummary.Collector collector = new CorpusSummary.Collector();
+        forEach(collector::add);
+        return collector.summary();
     }
 
     private Corpus then(Node next) {

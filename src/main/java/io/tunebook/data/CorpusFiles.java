@@ -153,7 +153,7 @@ record CorpusFiles(Path root, PathMatcher pattern) implements Corpus.Node {
             } catch (JsonProcessingException e) {
                 throw records.broken(
                         e.getLocation() == null ? 0 : e.getLocation().getByteOffset(),
-                        "expected JSON in UTF-8: " + e.getOriginalMessage(),
+                        "expected JSON: " + e.getOriginalMessage(),
                         e);
             }
         }

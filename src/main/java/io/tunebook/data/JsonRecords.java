@@ -92,9 +92,12 @@ final class JsonRecords implements Records {
 
     @Override
     public CorpusException broken(long offset, String what, Throwable cause) {
+        int malformed = Utf8.firstMalformed(buffer, objectStart, at);
         lost = true;
         at = objectStart + 1;
-        return error(objectStart + (int) Math.max(0, offset), what, cause);
+        return malformed >= 0
+                ? error(malformed, Utf8.complaint(buffer[malformed]), cause)
+                : error(objectStart + (int) Math.max(0, offset), what, cause);
     }
 
     /** Moves to the next opening brace on the outermost level. */
@@ -140,6 +143,9 @@ final class JsonRecords implements Records {
     /** Moves behind the object that begins at {@code at}. */
     private void scanObject() throws IOException {
         int depth = 0;
+        // One bit for each level, the innermost last: 1 for an array.
+        long arrays = 0;
+        byte last = '[';
         int p = at;
         boolean inString = false;
         while (true) {
@@ -187,16 +193,32 @@ final class JsonRecords implements Records {
                 }
             } else {
                 switch (CLASS[b[p] & 0xff]) {
-                    case PLAIN -> p++;
+                    case PLAIN -> {
+                        last = b[p] > ' ' ? b[p] : last;
+                        p++;
+                    }
                     case QUOTE -> {
                         inString = true;
+                        last = '"';
                         p++;
                     }
                     case OPEN -> {
+                        boolean expected = last == ':' || last == '[' || last == ',' && (arrays & 1) == 1;
+                        if (!expected) {
+                            throw lostAt(
+                                    p,
+                                    "expected the document that begins at line " + line(objectStart)
+                                            + " to go on or to end, found " + describe(p)
+                                            + ": a } is missing before it");
+                        }
                         depth++;
+                        last = b[p];
+                        arrays = arrays << 1 | (last == '[' ? 1 : 0);
                         p++;
                     }
                     case CLOSE -> {
+                        last = b[p];
+                        arrays >>>= 1;
                         p++;
                         if (--depth == 0) {
                             at = p;
@@ -295,7 +317,7 @@ final class JsonRecords implements Records {
             return false;
         }
         if (keep > 0) {
-            linesBefore += lines(0, keep);
+            linesBefore += Utf8.lines(buffer, 0, keep);
             bytesBefore += keep;
             System.arraycopy(buffer, keep, buffer, 0, end - keep);
             end -= keep;
@@ -326,15 +348,7 @@ final class JsonRecords implements Records {
     }
 
     private long line(int where) {
-        return 1 + linesBefore + lines(0, Math.min(where, end));
-    }
-
-    private long lines(int from, int to) {
-        long n = 0;
-        for (int i = from; i < to; i++) {
-            n += buffer[i] == '\n' ? 1 : 0;
-        }
-        return n;
+        return 1 + linesBefore + Utf8.lines(buffer, 0, Math.min(where, end));
     }
 
     private String describe(int where) {

@@ -6,13 +6,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.github.luben.zstd.Zstd;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -138,5 +142,168 @@ final class CorpusTest {
         assertThat(documents).hasSize(40).allSatisfy(d -> assertThat(d.fields())
                 .containsOnlyKeys("uniqueKey", "titleUkey"));
         assertThat(documents).extracting(Document::id).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void splitsAndSamplesTheSameWayAgainWithoutACommonText() throws IOException {
+        Corpus corpus = numbered(3, 400);
+        Corpus.Split split = corpus.split(0.25, 7);
+        List<String> train = ids(split.train());
+        List<String> heldOut = ids(split.heldOut());
+        assertThat(heldOut.size()).isBetween(240, 360);
+        assertThat(Stream.concat(train.stream(), heldOut.stream()).toList())
+                .containsExactlyInAnyOrderElementsOf(ids(corpus));
+        assertThat(ids(corpus.parallel(3).split(0.25, 7).heldOut())).containsExactlyInAnyOrderElementsOf(heldOut);
+        assertThat(ids(corpus.split(0.25, 8).heldOut())).isNotEqualTo(heldOut);
+        List<String> sample = ids(corpus.sample(0.1, 1));
+        assertThat(sample.size()).isBetween(80, 160);
+        assertThat(ids(corpus.sample(0.1, 1))).isEqualTo(sample);
+        Document twin = new Document("a", "", "the same text");
+        Corpus.Split twins =
+                Corpus.of(List.of(twin, new Document("b", "", "the same text"))).split(0.5, 3);
+        assertThat(List.of(twins.train().count(), twins.heldOut().count())).containsExactlyInAnyOrder(0L, 2L);
+    }
+
+    @Test
+    void shufflesFilesAndDocumentsBySeed() throws IOException {
+        Corpus corpus = numbered(3, 100);
+        List<String> shuffled = ids(corpus.shuffle(50, 42));
+        assertThat(shuffled).containsExactlyInAnyOrderElementsOf(ids(corpus)).isNotEqualTo(ids(corpus));
+        assertThat(ids(corpus.shuffle(50, 42))).isEqualTo(shuffled);
+        assertThat(ids(corpus.shuffle(50, 43))).isNotEqualTo(shuffled);
+        assertThat(ids(corpus.shuffle(1, 42))).hasSize(300);
+    }
+
+    @Test
+    void parallelReadingLosesNothing() throws IOException {
+        Corpus corpus = numbered(5, 2000);
+        assertThat(ids(corpus.map(d -> d.withContent("x")).parallel(4)))
+                .containsExactlyInAnyOrderElementsOf(ids(corpus));
+        assertThat(corpus.parallel(4).take(10).count()).isEqualTo(10);
+        file("part-9.jsonl", "{\"id\": 1");
+        assertThatThrownBy(() -> corpus.parallel(3).count())
+                .isInstanceOf(CorpusException.class)
+                .hasMessageContaining("part-9.jsonl, line 1");
+        assertThat(corpus.onError(Corpus.OnError.SKIP).parallel(3).count()).isEqualTo(10_000);
+    }
+
+    @Test
+    void aBrokenDocumentIsNamedAndItsNeighboursAreKept() throws IOException {
+        file("a.json", """
+                [{"id": 1, "content": "one"},
+                 {"id": 2, "content": "a raw
+                line break"},
+                 {"id": 3, "content": "three"},
+                 {"id": 4, "content": "a " stray quotation mark"},
+                 {"id": 5, "content": "five", "more": [{"id": 55, "content": "inner"}]},
+                 {"id": 6, "content": "unclosed"
+                 {"id": 7, "content": "seven"},
+                 {"id": 8, "content": "bad \\x escape"},
+                 {"id": 9, "title": "no text"},
+                 {"id": 10, "content": "ten"}
+                """);
+        Corpus corpus = Corpus.open(folder.resolve("a.json"));
+        assertThatThrownBy(corpus::count)
+                .isInstanceOfSatisfying(CorpusException.class, e -> {
+                    assertThat(e.line()).isEqualTo(2);
+                    assertThat(e.byteOffset()).isEqualTo(58);
+                    assertThat(e.file().getFileName()).hasToString("a.json");
+                })
+                .hasMessageContaining(
+                        "a.json, line 2, byte 58: expected a string to go on or to end, found a line break");
+        Corpus skipping = corpus.onError(Corpus.OnError.SKIP);
+        assertThat(ids(skipping)).containsExactly("1", "3", "5", "7", "10");
+        Problems problems = skipping.problems();
+        assertThat(problems.count()).isEqualTo(6);
+        assertThat(problems.first()).extracting(CorpusException::line).containsExactly(2L, 5L, 8L, 9L, 10L, 12L);
+        assertThat(problems.toString())
+                .startsWith("6 broken documents")
+                .contains("expected a text in a field content")
+                .contains("the file ends inside its array");
+    }
+
+    @Test
+    void brokenFilesOfEveryKind() throws IOException {
+        byte[] good = "{\"id\": 1, \"content\": \"好\"}\n".getBytes(StandardCharsets.UTF_8);
+        byte[] gbk = "{\"id\": 2, \"content\": \"中文\"}\n".getBytes(Charset.forName("GBK"));
+        ByteArrayOutputStream mixed = new ByteArrayOutputStream();
+        mixed.write(good);
+        mixed.write(gbk);
+        mixed.write(good);
+        Files.write(folder.resolve("a.jsonl"), mixed.toByteArray());
+        Files.createFile(folder.resolve("b.json"));
+        ByteArrayOutputStream zipped = new ByteArrayOutputStream();
+        try (GZIPOutputStream gzip = new GZIPOutputStream(zipped)) {
+            for (int i = 0; i < 50_000; i++) {
+                gzip.write(("{\"id\": " + i + ", \"content\": \"" + Integer.toHexString(i * 77_777_777) + "\"}\n")
+                        .getBytes(StandardCharsets.UTF_8));
+            }
+        }
+        Files.write(folder.resolve("c.gz"), java.util.Arrays.copyOf(zipped.toByteArray(), zipped.size() / 2));
+        Files.write(folder.resolve("f.txt"), "eins\nzwei\n\nöde\n\nend".getBytes(StandardCharsets.ISO_8859_1));
+        file("d.csv", "id,content\n1,one\n2\n3,three\n");
+        file("e.json", "[{\"id\": 1, \"content\": \"ends in the mid");
+
+        assertThatThrownBy(() -> Corpus.open(folder.resolve("a.jsonl")).count())
+                .hasMessageContaining("a.jsonl, line 2, byte " + (good.length + 22))
+                .hasMessageContaining("expected UTF-8, found the byte 0xD6")
+                .hasMessageContaining("GB18030");
+        assertThatThrownBy(() -> Corpus.open(folder.resolve("b.json")).count())
+                .hasMessageContaining("the file is empty");
+        assertThatThrownBy(() -> Corpus.open(folder.resolve("c.gz")).count()).hasMessageContaining("c.gz");
+        assertThatThrownBy(() -> Corpus.open(folder.resolve("d.csv")).count())
+                .hasMessageContaining("d.csv, line 3, byte 17");
+        assertThatThrownBy(() -> Corpus.open(folder.resolve("e.json")).count())
+                .hasMessageContaining(
+                        "e.json, line 1, byte 38: the file ends inside the document that begins at line 1, byte 1");
+
+        assertThatThrownBy(() -> Corpus.open(folder.resolve("f.txt")).count())
+                .hasMessageContaining("f.txt, line 4, byte 11: expected UTF-8, found the byte 0xF6");
+        assertThat(contents(Corpus.open(folder.resolve("f.txt")).onError(Corpus.OnError.SKIP)))
+                .containsExactly("eins\nzwei", "end");
+
+        Corpus all = Corpus.open(folder).onError(Corpus.OnError.SKIP);
+        assertThat(all.count()).isGreaterThan(10_000);
+        assertThat(all.problems().first())
+                .extracting(e -> e.file().getFileName().toString())
+                .contains("a.jsonl", "b.json", "c.gz", "d.csv", "e.json");
+        assertThat(contents(Corpus.open(Files.write(folder.resolve("gbk"), gbk)).charset("GBK")))
+                .containsExactly("中文");
+    }
+
+    @Test
+    void aFolderWithoutPermissionIsNamed() throws IOException {
+        Path closed = Files.createDirectory(folder.resolve("closed"));
+        Assumptions.assumeTrue(
+                closed.toFile().setReadable(false, false) && !Files.isReadable(closed),
+                "this user may read everything (root), or the file system has no such rights");
+        file("a.json", ARRAY);
+        assertThatThrownBy(() -> Corpus.open(folder).count()).hasMessageContaining("no permission to read this folder");
+        assertThat(Corpus.open(folder).onError(Corpus.OnError.SKIP).count()).isEqualTo(2);
+    }
+
+    @Test
+    void describesInOnePass() {
+        List<Document> documents = new ArrayList<>();
+        IntStream.range(0, 1000).forEach(i -> documents.add(new Document("d" + i, "", "字".repeat(i + 1))));
+        documents.add(new Document("e", "", " "));
+        documents.add(new Document("f", "", "字字字"));
+        documents.add(new Document("g", "", "The cat and the dog are in the house, and it is not that of a friend."));
+        CorpusSummary summary = Corpus.of(documents).describe();
+        assertThat(summary.documents()).isEqualTo(1003);
+        assertThat(summary.characters()).isEqualTo(500_500 + 1 + 3 + 69);
+        assertThat(summary.empty()).isEqualTo(1);
+        assertThat(summary.duplicates()).isEqualTo(1);
+        assertThat(summary.languages())
+                .containsExactly(java.util.Map.entry("zh", 1001L), java.util.Map.entry("en", 1L));
+        assertThat(summary.quantiles().get(0.5)).isBetween(495L, 505L);
+        assertThat(summary.quantiles().get(1.0)).isEqualTo(1000);
+        assertThat(summary.histogram()[1]).isEqualTo(2);
+        assertThat(new CorpusSummaryRenderer()
+                        .render(summary)
+                        .data()
+                        .get("text/html")
+                        .toString())
+                .contains("<svg", "1,003");
     }
 }

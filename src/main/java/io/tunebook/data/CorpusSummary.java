@@ -1,0 +1,162 @@
+package io.tunebook.data;
+
+import it.unimi.dsi.fastutil.longs.LongOpenHashSet;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * What one pass over a corpus found. In a notebook it is shown with a chart of the lengths.
+ *
+ * @param documents their number
+ * @param characters the code points of all texts
+ * @param empty documents whose text is empty or blank
+ * @param duplicates documents whose text has come before, not counting empty ones
+ * @param duplicatesSampledFrom 1 if {@code duplicates} is exact; n if it was estimated from every n-th different text,
+ *     as it is in a corpus of millions, to keep memory flat
+ * @param quantiles the length in code points below which a share of the documents lies: keys 0, 0.05, 0.25, 0.5, 0.75,
+ *     0.95 and 1; within 1 % above 1,024
+ * @param languages language (ISO 639-1, {@code und} if unknown) to number of documents, the most frequent first
+ * @param histogram how many documents have 0, 1, 2–3, 4–7, 8–15 … code points
+ */
+public record CorpusSummary(
+        long documents,
+        long characters,
+        long empty,
+        long duplicates,
+        int duplicatesSampledFrom,
+        Map<Double, Long> quantiles,
+        Map<String, Long> languages,
+        long[] histogram) {
+
+    @Override
+    public String toString() {
+        String lengths = quantiles.entrySet().stream()
+                .map(e -> String.format(Locale.ROOT, "%.0f%% %,d", e.getKey() * 100, e.getValue()))
+                .collect(Collectors.joining(", "));
+        String found = languages.entrySet().stream()
+                .map(e -> String.format(Locale.ROOT, "%s %,d", e.getKey(), e.getValue()))
+                .collect(Collectors.joining(", "));
+        return String.format(
+                Locale.ROOT,
+                "documents   %,d%ncharacters  %,d%nempty       %,d%nduplicates  %s%,d%nlengths     %s%nlanguages   %s",
+                documents,
+                characters,
+                empty,
+                duplicatesSampledFrom > 1 ? "about " : "",
+                duplicates,
+                lengths,
+                found);
+    }
+
+    /** Gathers the figures in memory that does not grow with the corpus. */
+    static final class Collector {
+        private static final double[] SHARES = {0, 0.05, 0.25, 0.5, 0.75, 0.95, 1};
+        private static final int EXACT = 1024;
+        private static final int STEPS = 128;
+        private static final int MOST_TEXTS = 1 << 20;
+
+        private final long[] lengths = new long[EXACT + 22 * STEPS];
+        private final long[] histogram = new long[33];
+        private final Map<String, Long> languages = new LinkedHashMap<>();
+        private LongOpenHashSet texts = new LongOpenHashSet();
+        private long repeated;
+        private int sampledFrom = 1;
+        private long documents;
+        private long characters;
+        private long empty;
+        private long shortest = Long.MAX_VALUE;
+        private long longest;
+
+        void add(Document document) {
+            int length = document.length();
+            documents++;
+            characters += length;
+            lengths[bucket(length)]++;
+            histogram[32 - Integer.numberOfLeadingZeros(length)]++;
+            shortest = Math.min(shortest, length);
+            longest = Math.max(longest, length);
+            if (document.content().isBlank()) {
+                empty++;
+                return;
+            }
+            languages.merge(Language.of(document.content()), 1L, Long::sum);
+            long hash = MinHash.hash(document.content());
+            if ((hash & sampledFrom - 1) == 0 && !texts.add(hash)) {
+                repeated++;
+            }
+            if (texts.size() > MOST_TEXTS) {
+                halve();
+            }
+        }
+
+        /** From now on only half of the texts are watched, chosen by their hashes; what was counted is halved too. */
+        private void halve() {
+            sampledFrom *= 2;
+            LongOpenHashSet fewer = new LongOpenHashSet();
+            texts.forEach(hash -> {
+                if ((hash & sampledFrom - 1) == 0) {
+                    fewer.add(hash);
+                }
+            });
+            texts = fewer;
+            repeated /= 2;
+        }
+
+        /** Up to 1,024 every length for itself, then 128 steps for each doubling. */
+        private static int bucket(int length) {
+            if (length < EXACT) {
+                return length;
+            }
+            int doubling = 31 - Integer.numberOfLeadingZeros(length) - 10;
+            return EXACT + doubling * STEPS + ((length >>> doubling + 3) - STEPS);
+        }
+
+        private static long lengthOf(int bucket) {
+            if (bucket < EXACT) {
+                return bucket;
+            }
+            int doubling = (bucket - EXACT) / STEPS;
+            return (long) ((bucket - EXACT) % STEPS + STEPS) << doubling + 3;
+        }
+
+        CorpusSummary summary() {
+            Map<Double, Long> quantiles = new LinkedHashMap<>();
+            if (documents > 0) {
+                for (double share : SHARES) {
+                    quantiles.put(share, quantile(share));
+                }
+            }
+            Map<String, Long> sorted = languages.entrySet().stream()
+                    .sorted(Map.Entry.<String, Long>comparingByValue().reversed())
+                    .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue, (a, b) -> a, LinkedHashMap::new));
+            return new CorpusSummary(
+                    documents,
+                    characters,
+                    empty,
+                    repeated * sampledFrom,
+                    sampledFrom,
+                    Collections.unmodifiableMap(quantiles),
+                    Collections.unmodifiableMap(sorted),
+                    histogram.clone());
+        }
+
+        private long quantile(double share) {
+            if (share == 0) {
+                return shortest;
+            }
+            if (share == 1) {
+                return longest;
+            }
+            long rank = (long) Math.ceil(share * documents);
+            long seen = 0;
+            int bucket = -1;
+            while (seen < rank) {
+                seen += lengths[++bucket];
+            }
+            return Math.max(shortest, Math.min(longest, lengthOf(bucket)));
+        }
+    }
+}
