@@ -179,7 +179,7 @@ public final class CellEvaluator implements AutoCloseable {
                     .map(Snippet::kind)
                     .findFirst()
                     .orElse(Kind.ERRONEOUS);
-            if (kind == Kind.VAR || kind == Kind.STATEMENT || kind == Kind.EXPRESSION) {
+            if (kind != Kind.IMPORT && kind != Kind.METHOD && kind != Kind.TYPE_DECL) {
                 starts.put(body.length(), p);
                 body.append(p.source()).append(p.source().stripTrailing().endsWith(";") ? "\n" : ";\n");
             }
@@ -200,7 +200,7 @@ public final class CellEvaluator implements AutoCloseable {
                 if (at != null && at.getValue() != first) {
                     Traceback.Origin o = at.getValue().origin();
                     Traceback.Origin shifted = new Traceback.Origin(o.cell(), o.source(), o.offset() - at.getKey());
-                    lines.addAll(Traceback.compilation(List.of(d), shifted, List.of())
+                    lines.addAll(Traceback.compilation(List.of(d), List.of(), "", shifted)
                             .traceback());
                 }
             }
@@ -339,11 +339,10 @@ public final class CellEvaluator implements AutoCloseable {
 
     private CellException rejected(Snippet s, Traceback.Origin origin) {
         List<Diag> errors = shell.diagnostics(s).filter(Diag::isError).toList();
-        List<String> notes = s instanceof DeclarationSnippet d && shell.status(s) != Status.REJECTED
-                ? List.of("It needs, and works as soon as a cell declares it: "
-                        + String.join(", ", shell.unresolvedDependencies(d).toList()))
+        List<String> missing = s instanceof DeclarationSnippet d && shell.status(s) != Status.REJECTED
+                ? shell.unresolvedDependencies(d).toList()
                 : List.of();
-        return Traceback.compilation(errors, origin, notes);
+        return Traceback.compilation(errors, missing, s.source(), origin);
     }
 
     private CellException failed(Exception e) {

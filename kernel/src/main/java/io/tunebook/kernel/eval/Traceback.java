@@ -9,7 +9,8 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.stream.Collectors;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import javax.tools.Diagnostic;
 import jdk.jshell.Diag;
 
@@ -155,32 +156,41 @@ final class Traceback {
         return file != null && file.startsWith("#") ? origin.apply(file.substring(1)) : null;
     }
 
-    /** Compile errors, all of them, each with its line and a caret. */
-    static CellException compilation(List<Diag> errors, Origin origin, List<String> notes) {
+    /**
+     * Compile errors, all of them, each with its line and a caret.
+     *
+     * @param missing what a declaration needs that no cell has declared, as JShell names it, such as {@code method f(int)}
+     * @param source the snippet's
+     */
+    static CellException compilation(List<Diag> errors, List<String> missing, String source, Origin origin) {
         List<String> lines = new ArrayList<>();
-        String first = "";
         for (Diag d : errors) {
             int position = (int) (d.getPosition() == Diagnostic.NOPOS ? 0 : d.getPosition());
-            int line = origin.line(position);
-            String[] message = d.getMessage(Locale.getDefault()).split("\\R");
-            if (first.isEmpty()) {
-                first = "line " + line + ": " + message[0];
-            }
-            lines.add(RED + "Cell[" + origin.cell() + "], line " + line + PLAIN + ": " + message[0]);
-            String text = origin.text(line);
-            lines.add(String.format(Locale.ROOT, "%s%4d |%s %s", GREEN, line, PLAIN, text));
-            int column = Math.min(origin.column(position), text.length());
             int end = d.getEndPosition() == Diagnostic.NOPOS ? position : (int) d.getEndPosition();
-            int width = Math.max(1, Math.min(end - position, text.length() - column));
-            lines.add(
-                    "     | " + text.substring(0, column).replaceAll("[^\\t]", " ") + RED + "^".repeat(width) + PLAIN);
-            lines.add(Arrays.stream(message)
-                    .skip(1)
-                    .map(m -> "       " + m.strip())
-                    .collect(Collectors.joining("\n")));
+            String[] message = d.getMessage(Locale.getDefault()).split("\\R");
+            point(message[0], position, end, origin, lines);
+            Arrays.stream(message).skip(1).forEach(m -> lines.add("       " + m.strip()));
         }
-        notes.forEach(n -> lines.add(n));
-        lines.removeIf(String::isEmpty);
-        return new CellException("CompilationError", first.isEmpty() ? String.join("; ", notes) : first, lines, null);
+        for (String name : missing) {
+            Matcher word = Pattern.compile(
+                            "\\b" + Pattern.quote(name.replaceAll("\\(.*|.*\\s(?=\\w+(\\(|$))", "")) + "\\b")
+                    .matcher(source);
+            int position = word.find() ? word.start() : 0;
+            point("cannot find " + name, position, position + name.length(), origin, lines);
+        }
+        String first = lines.isEmpty()
+                ? ""
+                : lines.get(0).replaceAll("\u001b\\[[\\d;]*m", "").replaceFirst("^Cell\\[\\d+\\], ", "");
+        return new CellException("CompilationError", first, lines, null);
+    }
+
+    private static void point(String message, int position, int end, Origin origin, List<String> lines) {
+        int line = origin.line(position);
+        String text = origin.text(line);
+        int column = Math.min(origin.column(position), text.length());
+        int width = Math.max(1, Math.min(end - position, text.length() - column));
+        lines.add(RED + "Cell[" + origin.cell() + "], line " + line + PLAIN + ": " + message);
+        lines.add(String.format(Locale.ROOT, "%s%4d |%s %s", GREEN, line, PLAIN, text));
+        lines.add("     | " + text.substring(0, column).replaceAll("[^\\t]", " ") + RED + "^".repeat(width) + PLAIN);
     }
 }

@@ -1,0 +1,235 @@
+package io.tunebook.kernel;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.sun.tools.attach.VirtualMachine;
+import io.tunebook.kernel.eval.RedefinitionAgent;
+import io.tunebook.kernel.protocol.Message;
+import io.tunebook.kernel.protocol.Transport;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Function;
+import java.util.jar.Attributes;
+import java.util.jar.JarOutputStream;
+import java.util.jar.Manifest;
+
+/** A kernel without sockets: requests go in, what it broadcasts and answers is kept. */
+public final class TestKernel implements AutoCloseable {
+    private final Path history;
+    private final Wires wires = new Wires();
+    private final Session session;
+    private final Kernel kernel;
+
+    /** What one request caused. @param published what was broadcast with it as the parent, without status */
+    public record Answer(JsonNode reply, List<Message> published) {
+        public String status() {
+            return reply.path("status").asText();
+        }
+
+        public String stream(String name) {
+            StringBuilder all = new StringBuilder();
+            published.stream()
+                    .filter(m -> m.type().equals("stream")
+                            && m.content().path("name").asText().equals(name))
+                    .forEach(m -> all.append(m.content().path("text").asText()));
+            return all.toString();
+        }
+
+        public String stdout() {
+            return stream("stdout");
+        }
+
+        /** The plain text of the result, or null if there is none. */
+        public String result() {
+            return published.stream()
+                    .filter(m -> m.type().equals("execute_result"))
+                    .map(m -> m.content().path("data").path("text/plain").asText())
+                    .findFirst()
+                    .orElse(null);
+        }
+
+        /** The traceback without its colours. */
+        public String traceback() {
+            StringBuilder all = new StringBuilder();
+            reply.path("traceback").forEach(l -> all.append(l.asText()).append('\n'));
+            return all.toString().replaceAll("\u001b\\[[\\d;]*m", "");
+        }
+
+        public List<Message> of(String type) {
+            return published.stream().filter(m -> m.type().equals(type)).toList();
+        }
+    }
+
+    public TestKernel() {
+        attachAgent();
+        try {
+            history = Files.createTempDirectory("history").resolve("history.jsonl");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        session = new Session(new Session.SessionOptions(List.of(), List.of(), List.of(), 1L << 20));
+        kernel = new Kernel(wires, CompletableFuture.completedFuture(session), history);
+    }
+
+    /** Under {@code java -jar} the manifest brings the agent. */
+    private static synchronized void attachAgent() {
+        if (System.getProperty("tunebook.test.agent") != null) {
+            return;
+        }
+        Manifest manifest = new Manifest();
+        Attributes main = manifest.getMainAttributes();
+        main.put(Attributes.Name.MANIFEST_VERSION, "1.0");
+        main.putValue("Agent-Class", RedefinitionAgent.class.getName());
+        main.putValue("Can-Redefine-Classes", "true");
+        try {
+            Path jar = Files.createTempFile("agent", ".jar");
+            new JarOutputStream(Files.newOutputStream(jar), manifest).close();
+            VirtualMachine vm =
+                    VirtualMachine.attach(Long.toString(ProcessHandle.current().pid()));
+            vm.loadAgent(jar.toString());
+            vm.detach();
+            System.setProperty("tunebook.test.agent", "loaded");
+        } catch (Exception e) {
+            throw new IllegalStateException("the tests need -Djdk.attach.allowAttachSelf=true", e);
+        }
+    }
+
+    public Kernel kernel() {
+        return kernel;
+    }
+
+    public Path history() {
+        return history;
+    }
+
+    /** Answers the next input_request so. */
+    public void onInput(Function<JsonNode, String> answer) {
+        wires.input = answer;
+    }
+
+    /** These come while the next request is handled. */
+    public void enqueue(Message... requests) {
+        wires.pending.addAll(List.of(requests));
+    }
+
+    public static Message request(String type, ObjectNode content) {
+        return Message.of(List.of("client".getBytes()), Message.object(), type, "test", content);
+    }
+
+    public static Message execute(String code) {
+        return request("execute_request", Message.object().put("code", code).put("allow_stdin", true));
+    }
+
+    public Answer run(String code) {
+        return shell(execute(code));
+    }
+
+    public Answer shell(String type, ObjectNode content) {
+        return shell(request(type, content));
+    }
+
+    public Answer shell(Message request) {
+        kernel.shell(request);
+        return answer(request);
+    }
+
+    public Answer control(String type) {
+        Message request = request(type, Message.object());
+        kernel.control(request);
+        return answer(request);
+    }
+
+    /** What a request has caused so far. */
+    public Answer answer(Message request) {
+        return new Answer(
+                wires.replies.stream()
+                        .filter(m -> isAbout(m, request))
+                        .map(m -> (JsonNode) m.content())
+                        .findFirst()
+                        .orElse(Message.object()),
+                wires.published.stream()
+                        .filter(m -> isAbout(m, request) && !m.type().equals("status"))
+                        .toList());
+    }
+
+    /** The states that were broadcast about a request. */
+    public List<String> states(Message request) {
+        return wires.published.stream()
+                .filter(m -> isAbout(m, request) && m.type().equals("status"))
+                .map(m -> m.content().path("execution_state").asText())
+                .toList();
+    }
+
+    public void forget() {
+        wires.published.clear();
+        wires.replies.clear();
+    }
+
+    private static boolean isAbout(Message m, Message request) {
+        return m.parent().path("msg_id").asText().equals(request.id());
+    }
+
+    /** Runs a cell, interrupts it after a while, and says how long it took to end. */
+    public Answer interrupt(String code, long afterMillis) throws InterruptedException {
+        Message request = execute(code);
+        Thread shell = new Thread(() -> kernel.shell(request), "shell");
+        shell.start();
+        Thread.sleep(afterMillis);
+        kernel.control(request("interrupt_request", Message.object()));
+        shell.join(20_000);
+        if (shell.isAlive()) {
+            throw new AssertionError("the cell was interrupted, and still runs after 20 s: " + code);
+        }
+        return answer(request);
+    }
+
+    @Override
+    public void close() {
+        kernel.close();
+    }
+
+    private static final class Wires implements Transport {
+        private final ConcurrentLinkedQueue<Message> published = new ConcurrentLinkedQueue<>();
+        private final ConcurrentLinkedQueue<Message> replies = new ConcurrentLinkedQueue<>();
+        private final Deque<Message> pending = new ArrayDeque<>();
+        private volatile Function<JsonNode, String> input = request -> "";
+
+        @Override
+        public void publish(Message message) {
+            published.add(message);
+        }
+
+        @Override
+        public void replyShell(Message reply) {
+            replies.add(reply);
+        }
+
+        @Override
+        public void replyControl(Message reply) {
+            replies.add(reply);
+        }
+
+        @Override
+        public Optional<Message> pending() {
+            return Optional.ofNullable(pending.poll());
+        }
+
+        @Override
+        public Message ask(Message request) throws InterruptedException {
+            Thread.sleep(1); // as a real one it ends by an interrupt
+            String answer = input.apply(request.content());
+            if (Thread.interrupted()) {
+                throw new InterruptedException();
+            }
+            return TestKernel.request("input_reply", Message.object().put("value", answer));
+        }
+    }
+}
