@@ -83,6 +83,14 @@ public final class Corpus implements Iterable<Document> {
         return new Corpus(CorpusFiles.of(pathOrGlob).checked(), Pass.Settings.initial());
     }
 
+    /**
+     * The documents of these files one after the other. Each path is asked for when its turn comes, in every pass
+     * again; that may take time, as when it must be downloaded first.
+     */
+    public static Corpus files(Iterable<Path> files) {
+        return new Corpus(pass -> Cursor.chain(CorpusFiles.each(files.iterator()), pass), Pass.Settings.initial());
+    }
+
     /** A corpus of documents that are in memory already. */
     public static Corpus of(Collection<Document> documents) {
         List<Document> copy = List.copyOf(documents);
@@ -204,7 +212,7 @@ public final class Corpus implements Iterable<Document> {
             for (int i = parts.size() - 1; i > 0; i--) {
                 Collections.swap(parts, i, random.nextInt(i + 1));
             }
-            Cursor from = Cursor.chain(parts, pass);
+            Cursor from = Cursor.chain(parts.iterator(), pass);
             List<Document> held = new ArrayList<>();
             return from.with(() -> {
                 while (held.size() < buffer) {

@@ -12,6 +12,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -49,9 +50,25 @@ record CorpusFiles(Path root, PathMatcher pattern) implements Corpus.Node {
         return this;
     }
 
+    /** Each path as a part of a corpus. */
+    static Iterator<Corpus.Node> each(Iterator<Path> files) {
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return files.hasNext();
+            }
+
+            @Override
+            public Corpus.Node next() {
+                Path file = files.next();
+                return pass -> new FileCursor(file, pass);
+            }
+        };
+    }
+
     @Override
     public Cursor open(Pass pass) throws IOException {
-        return Cursor.chain(parts(pass), pass);
+        return Cursor.chain(parts(pass).iterator(), pass);
     }
 
     @Override

@@ -3,7 +3,6 @@ package io.tunebook.data;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.Iterator;
-import java.util.List;
 
 /** Documents one after the other. Closing twice does nothing. */
 interface Cursor extends Closeable {
@@ -45,8 +44,7 @@ interface Cursor extends Closeable {
     }
 
     /** One part after the other, each opened when the one before it has ended. */
-    static Cursor chain(List<Corpus.Node> parts, Pass pass) {
-        Iterator<Corpus.Node> rest = parts.iterator();
+    static Cursor chain(Iterator<Corpus.Node> rest, Pass pass) {
         return new Cursor() {
             private Cursor current;
 

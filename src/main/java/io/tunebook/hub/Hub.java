@@ -1,0 +1,415 @@
+package io.tunebook.hub;
+
+import io.tunebook.data.Corpus;
+import io.tunebook.kernel.display.Display;
+import io.tunebook.kernel.display.Progress;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.PathMatcher;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * A model or data set on ModelScope, Hugging Face, a mirror or in a folder. Immutable; nothing is asked before a method
+ * that needs an answer.
+ *
+ * <pre>{@code
+ * Path model = Hub.model("HuggingFaceTB/SmolLM2-135M-Instruct").only("*.json", "*.safetensors").download();
+ * Hub.dataset("owner/name").split("train").stream().take(5).show(5);
+ * }</pre>
+ *
+ * Sources are asked in their order, the next when one has failed or not answered for three seconds. Without
+ * {@link #from} that is Hugging Face ({@code HF_ENDPOINT}) and then ModelScope, or ModelScope first once the other could
+ * not be reached. Files go into the cache of huggingface_hub ({@code HF_HUB_CACHE}, {@code HF_HOME}), so that Python
+ * finds them and what Python fetched is found. {@code HF_HUB_OFFLINE=1} asks nobody. Tokens come from {@code HF_TOKEN}
+ * (or the file that {@code hf auth login} writes) and {@code MODELSCOPE_API_TOKEN}; each is sent to its own hub only.
+ */
+public final class Hub {
+    private static final Duration HEDGE = Duration.ofSeconds(3);
+    private static final Duration LISTING = Duration.ofSeconds(9);
+    private static final Duration SILENCE = Duration.ofSeconds(30);
+    private static final Pattern DATA =
+            Pattern.compile("(?i).*\\.(json|jsonl|ndjson|csv|tsv|parquet|txt)(\\.(gz|zst))?");
+    private static final Map<String, String> SPLITS = Map.of(
+            "train", "train|training",
+            "test", "test|testing|eval|evaluation",
+            "validation", "validation|valid|val|dev");
+    private static final Set<String> UNREACHABLE = ConcurrentHashMap.newKeySet();
+    private static final ExecutorService ASKING = Executors.newCachedThreadPool(run -> {
+        Thread thread = new Thread(run, "hub");
+        thread.setDaemon(true);
+        return thread;
+    });
+
+    /** How to reach hubs: all that a test must be able to set. */
+    record Access(Path cache, Map<String, String> tokens, Duration silence, boolean offline) {
+        Optional<String> token(HubSource source) {
+            return tokens.isEmpty() ? HubSettings.token(source) : Optional.ofNullable(tokens.get(source.toString()));
+        }
+    }
+
+    private final HubRepository repository;
+    private final List<HubSource> sources;
+    private final List<String> patterns;
+    private final Access access;
+
+    private Hub(HubRepository repository, List<HubSource> sources, List<String> patterns, Access access) {
+        this.repository = repository;
+        this.sources = sources;
+        this.patterns = patterns;
+        this.access = access;
+    }
+
+    /**
+     * A model.
+     *
+     * @param id {@code owner/name}
+     * @throws IllegalArgumentException if it is none
+     */
+    public static Hub model(String id) {
+        return of("model", id);
+    }
+
+    /**
+     * A data set.
+     *
+     * @param id {@code owner/name}
+     * @throws IllegalArgumentException if it is none
+     */
+    public static Hub dataset(String id) {
+        return of("dataset", id);
+    }
+
+    private static Hub of(String kind, String id) {
+        Access access = new Access(HubSettings.cache(), Map.of(), SILENCE, HubSettings.offline());
+        return new Hub(new HubRepository(kind, id, "main"), List.of(), List.of(), access);
+    }
+
+    /** Asks these sources, in this order. */
+    public Hub from(HubSource... order) {
+        return new Hub(repository, List.of(order), patterns, access);
+    }
+
+    /**
+     * A branch, a tag or a commit; without it {@code main}, which is {@code master} on ModelScope.
+     *
+     * @throws IllegalArgumentException if it can be none
+     */
+    public Hub revision(String revision) {
+        return new Hub(new HubRepository(repository.kind(), repository.id(), revision), sources, patterns, access);
+    }
+
+    /** Only files whose path or name matches one of these patterns, with {@code *}, {@code ?} and <code>{a,b}</code>. */
+    public Hub only(String... globs) {
+        return new Hub(repository, sources, List.of(globs), access);
+    }
+
+    /** Another cache than huggingface_hub's. */
+    public Hub cache(Path folder) {
+        return with(new Access(folder, access.tokens(), access.silence(), access.offline()));
+    }
+
+    Hub with(Access other) {
+        return new Hub(repository, sources, patterns, other);
+    }
+
+    /**
+     * The files, without fetching them.
+     *
+     * @throws HubException within ten seconds if no source has it; says what each answered
+     */
+    public List<HubFile> files() throws IOException {
+        return wanted(listing().files());
+    }
+
+    /**
+     * The folder with all files (that {@link #only} lets through), fetched four at a time, resumed where an earlier
+     * attempt broke off, and checked.
+     *
+     * @throws HubException if no source has it, within ten seconds, or a file did not come whole
+     */
+    public Path download() throws IOException {
+        HubListing listing = listing();
+        List<HubFile> files = wanted(listing.files());
+        if (files.isEmpty()) {
+            throw new HubException(
+                    listing.source() + " has " + repository.id() + ", but no file that matches " + patterns
+                            + ": it has "
+                            + listing.files().stream()
+                                    .map(HubFile::path)
+                                    .limit(20)
+                                    .toList(),
+                    200,
+                    null);
+        }
+        if (listing.root() != null) {
+            return listing.root();
+        }
+        HubCache cache = new HubCache(access.cache(), repository);
+        long total = files.stream().mapToLong(f -> Math.max(0, f.bytes())).sum();
+        ExecutorService workers = Executors.newFixedThreadPool(4);
+        try (Progress progress = Display.progress(total, repository.id())) {
+            List<Future<Path>> fetched = new ArrayList<>();
+            for (HubFile file : files) {
+                fetched.add(workers.submit(() -> cache.fetch(listing, file, progress::step)));
+            }
+            for (Future<Path> file : fetched) {
+                result(file);
+            }
+        } finally {
+            workers.shutdownNow();
+        }
+        cache.remember(listing.commit());
+        return cache.snapshot(listing.commit());
+    }
+
+    /**
+     * One file.
+     *
+     * @throws HubException if no source has it
+     */
+    public Path file(String path) throws IOException {
+        HubFile.requireInside(path);
+        HubListing listing = listing();
+        HubFile file = listing.files().stream()
+                .filter(f -> f.path().equals(path))
+                .findFirst()
+                .orElseThrow(() -> new HubException(
+                        listing.source() + " has " + repository.id() + ", but no file " + path + " in it", 404, null));
+        return fetch(listing, file);
+    }
+
+    private Path fetch(HubListing listing, HubFile file) throws IOException {
+        if (listing.root() != null) {
+            return listing.root().resolve(file.path());
+        }
+        HubCache cache = new HubCache(access.cache(), repository);
+        try (Progress progress = Display.progress(Math.max(0, file.bytes()), file.path())) {
+            Path path = cache.fetch(listing, file, progress::step);
+            cache.remember(listing.commit());
+            return path;
+        }
+    }
+
+    /** One split of a data set. */
+    public Split split(String name) {
+        return new Split(name);
+    }
+
+    /** The files of a data set that belong together, such as its training set. */
+    public final class Split {
+        private final String name;
+
+        private Split(String name) {
+            this.name = name;
+        }
+
+        /**
+         * The documents. Each file is fetched when its turn comes, so that the first documents need the first file only.
+         *
+         * @throws HubException within ten seconds if no source has the data set; says what each answered and what to do
+         */
+        public Corpus stream() throws IOException {
+            HubListing listing = listing();
+            List<HubFile> files = of(wanted(listing.files()));
+            if (files.isEmpty()) {
+                throw new HubException(
+                        listing.source() + " has " + repository.id() + ", but no data files for the split \"" + name
+                                + "\": it has "
+                                + listing.files().stream()
+                                        .map(HubFile::path)
+                                        .limit(20)
+                                        .toList(),
+                        200,
+                        null);
+            }
+            return Corpus.files(() -> {
+                Iterator<HubFile> rest = files.iterator();
+                return new Iterator<>() {
+                    @Override
+                    public boolean hasNext() {
+                        return rest.hasNext();
+                    }
+
+                    @Override
+                    public Path next() {
+                        try {
+                            return fetch(listing, rest.next());
+                        } catch (IOException e) {
+                            throw new UncheckedIOException(e.getMessage(), e);
+                        }
+                    }
+                };
+            });
+        }
+
+        /** By their names as in Python's datasets; where no name speaks of a split, all belong to train. */
+        private List<HubFile> of(List<HubFile> files) {
+            List<HubFile> data =
+                    files.stream().filter(f -> DATA.matcher(f.path()).matches()).toList();
+            List<HubFile> chosen = data.stream().filter(f -> speaksOf(name, f)).toList();
+            boolean anySplit =
+                    SPLITS.keySet().stream().anyMatch(s -> data.stream().anyMatch(f -> speaksOf(s, f)));
+            return !chosen.isEmpty() || anySplit || !name.equals("train") ? chosen : data;
+        }
+
+        private static boolean speaksOf(String split, HubFile file) {
+            String words = SPLITS.getOrDefault(split, Pattern.quote(split));
+            return Pattern.compile("(^|[/._ -])(" + words + ")([/._ 0-9-]|$)", Pattern.CASE_INSENSITIVE)
+                    .matcher(file.path())
+                    .find();
+        }
+    }
+
+    private List<HubFile> wanted(List<HubFile> files) {
+        if (patterns.isEmpty()) {
+            return files;
+        }
+        List<PathMatcher> matchers = patterns.stream()
+                .map(p -> FileSystems.getDefault().getPathMatcher("glob:" + p))
+                .toList();
+        return files.stream()
+                .filter(f -> {
+                    Path path = Path.of(f.path());
+                    return matchers.stream().anyMatch(m -> m.matches(path) || m.matches(path.getFileName()));
+                })
+                .toList();
+    }
+
+    /** Asks the sources one after the other, without waiting long for any while another may answer. */
+    private HubListing listing() throws IOException {
+        List<HubSource> order = order();
+        Instant deadline = Instant.now().plus(LISTING);
+        Map<HubSource, Future<HubListing>> asked = new LinkedHashMap<>();
+        Map<HubSource, String> answers = new LinkedHashMap<>();
+        if (access.offline()) {
+            answers.put(order.get(0), "not asked, because HF_HUB_OFFLINE is set");
+        } else {
+            for (HubSource source : order) {
+                asked.put(source, ask(source, deadline));
+                for (HubSource earlier : List.copyOf(asked.keySet())) {
+                    Duration wait = earlier.equals(source) ? HEDGE : Duration.ZERO;
+                    Optional<HubListing> found = answer(earlier, asked, answers, wait);
+                    if (found.isPresent()) {
+                        return found.get();
+                    }
+                }
+            }
+            while (!asked.isEmpty() && Instant.now().isBefore(deadline.plusMillis(500))) {
+                for (HubSource source : List.copyOf(asked.keySet())) {
+                    Optional<HubListing> found = answer(source, asked, answers, Duration.ofMillis(50));
+                    if (found.isPresent()) {
+                        return found.get();
+                    }
+                }
+            }
+            asked.forEach((source, pending) -> {
+                pending.cancel(true);
+                answers.put(source, "did not answer in " + LISTING.toSeconds() + " s");
+            });
+        }
+        Optional<Path> cached = new HubCache(access.cache(), repository).snapshot();
+        if (cached.isPresent()) {
+            return cached(cached.get());
+        }
+        throw new HubException(failure(answers), 0, null);
+    }
+
+    private List<HubSource> order() {
+        if (!sources.isEmpty()) {
+            return sources;
+        }
+        HubSource huggingFace = HubSource.huggingFace();
+        HubSource modelScope = HubSource.modelScope();
+        return UNREACHABLE.contains(huggingFace.toString())
+                ? List.of(modelScope, huggingFace)
+                : List.of(huggingFace, modelScope);
+    }
+
+    private Future<HubListing> ask(HubSource source, Instant deadline) {
+        return ASKING.submit(() -> HubListing.of(source, repository, access.token(source), access.silence(), deadline));
+    }
+
+    private static Optional<HubListing> answer(
+            HubSource source, Map<HubSource, Future<HubListing>> asked, Map<HubSource, String> answers, Duration wait)
+            throws IOException {
+        Future<HubListing> pending = asked.get(source);
+        try {
+            HubListing found = pending.get(wait.toMillis(), TimeUnit.MILLISECONDS);
+            UNREACHABLE.remove(source.toString());
+            return Optional.of(found);
+        } catch (TimeoutException e) {
+            return Optional.empty();
+        } catch (ExecutionException e) {
+            asked.remove(source);
+            answers.put(source, String.valueOf(e.getCause().getMessage()));
+            if (e.getCause() instanceof HubException he && he.status() == 0) {
+                UNREACHABLE.add(source.toString());
+            }
+            return Optional.empty();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new HubException("interrupted while asking " + source, 0, e);
+        }
+    }
+
+    /** What an earlier fetch, ours or Python's, has left. */
+    private HubListing cached(Path snapshot) throws IOException {
+        List<HubFile> files = new ArrayList<>();
+        try (Stream<Path> all = Files.walk(snapshot)) {
+            for (Path file : all.filter(Files::isRegularFile).sorted().toList()) {
+                String path = snapshot.relativize(file)
+                        .toString()
+                        .replace(file.getFileSystem().getSeparator(), "/");
+                files.add(new HubFile(path, Files.size(file), ""));
+            }
+        }
+        return new HubListing(Optional.empty(), repository, HubSource.folder(snapshot), "", files, snapshot);
+    }
+
+    private String failure(Map<HubSource, String> answers) {
+        StringBuilder text = new StringBuilder("no source gave the " + repository.kind() + " " + repository.id() + " ("
+                + repository.revision() + ") and the cache " + access.cache() + " does not hold it:");
+        answers.forEach((source, said) ->
+                text.append("\n  ").append(source).append(" → ").append(said));
+        return text.append(
+                        "\nWhat to do: set HF_ENDPOINT to a mirror that you can reach; or name a source, as in .from(HubSource.modelScope());")
+                .append(
+                        " or fetch the files elsewhere and give their folder: .from(HubSource.folder(Path.of(\"data\")))")
+                .append(repository.kind().equals("dataset") ? " or Corpus.open(\"data/part-*.json\")." : ".")
+                .toString();
+    }
+
+    private static Path result(Future<Path> file) throws IOException {
+        try {
+            return file.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof IOException io) {
+                throw io;
+            }
+            throw new IOException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new HubException("interrupted while fetching", 0, e);
+        }
+    }
+}
