@@ -1,7 +1,10 @@
 package io.tunebook.ollama;
 
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
@@ -13,7 +16,25 @@ import java.util.function.Consumer;
 
 /** An answer as it comes, a piece at a time. Closing it before the end makes the server stop. */
 public final class ChatStream implements Iterable<ChatResponse>, AutoCloseable {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectReader READER = new ObjectMapper().readerFor(Line.class);
+
+    /** A line as {@code /api/chat} sends it, or with the text beside as {@code /api/generate} does; figures may be absent. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    private record Line(
+            String model,
+            ChatMessage message,
+            String response,
+            String thinking,
+            boolean done,
+            @JsonProperty("done_reason") String doneReason,
+            @JsonProperty("total_duration") long total,
+            @JsonProperty("load_duration") long load,
+            @JsonProperty("prompt_eval_count") int promptTokens,
+            @JsonProperty("prompt_eval_duration") long promptTime,
+            @JsonProperty("eval_count") int tokens,
+            @JsonProperty("eval_duration") long time,
+            JsonNode error)
+            implements JsonLines.Line {}
 
     private final JsonLines lines;
 
@@ -71,6 +92,7 @@ public final class ChatStream implements Iterable<ChatResponse>, AutoCloseable {
                         thinking.isEmpty() ? null : thinking.toString(),
                         null,
                         calls.isEmpty() ? null : calls,
+                        null,
                         null);
                 return new ChatResponse(
                         piece.model(),
@@ -89,31 +111,24 @@ public final class ChatStream implements Iterable<ChatResponse>, AutoCloseable {
 
     /** The next line; one that says done is the last. */
     private ChatResponse piece() throws IOException {
-        JsonNode json = lines.next();
-        if (json == null) {
+        Line line = lines.next(READER);
+        if (line == null) {
             throw new OllamaException.BrokenStream("the answer ended without a last line that says done", null);
         }
-        // /api/generate has the text beside, /api/chat in a message.
-        ChatMessage message = json.hasNonNull("message")
-                ? JSON.convertValue(json.get("message"), ChatMessage.class)
-                : new ChatMessage(
-                        "assistant",
-                        json.path("response").asText(),
-                        json.path("thinking").asText(),
-                        null,
-                        null,
-                        null);
+        ChatMessage message = line.message() != null
+                ? line.message()
+                : new ChatMessage("assistant", line.response(), line.thinking(), null, null, null, null);
         return new ChatResponse(
-                json.path("model").asText(),
+                line.model() == null ? "" : line.model(),
                 message,
-                json.path("done").asBoolean(),
-                json.path("done_reason").asText(),
-                Duration.ofNanos(json.path("total_duration").asLong()),
-                Duration.ofNanos(json.path("load_duration").asLong()),
-                json.path("prompt_eval_count").asInt(),
-                Duration.ofNanos(json.path("prompt_eval_duration").asLong()),
-                json.path("eval_count").asInt(),
-                Duration.ofNanos(json.path("eval_duration").asLong()));
+                line.done(),
+                line.doneReason() == null ? "" : line.doneReason(),
+                Duration.ofNanos(line.total()),
+                Duration.ofNanos(line.load()),
+                line.promptTokens(),
+                Duration.ofNanos(line.promptTime()),
+                line.tokens(),
+                Duration.ofNanos(line.time()));
     }
 
     @Override

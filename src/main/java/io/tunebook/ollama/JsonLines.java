@@ -2,8 +2,7 @@ package io.tunebook.ollama;
 
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.ByteArrayOutputStream;
+import com.fasterxml.jackson.databind.ObjectReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
@@ -12,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
@@ -23,21 +23,38 @@ import java.util.concurrent.TimeUnit;
 
 /** The lines of an answer of JSON lines, as they come; a silence that lasts too long is an error. */
 final class JsonLines implements HttpResponse.BodySubscriber<Optional<InputStream>>, AutoCloseable {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    /** A line's value; any line may be an error instead. */
+    interface Line {
+        /** The error, a text or an object; null where there is none. */
+        JsonNode error();
+    }
 
     private record Event(List<ByteBuffer> bytes, Throwable failure) {}
 
     private final LinkedBlockingQueue<Event> events = new LinkedBlockingQueue<>();
     private final Queue<byte[]> lines = new ArrayDeque<>();
-    private final ByteArrayOutputStream rest = new ByteArrayOutputStream();
     private final String url;
+    private final String model;
     private final Duration silence;
+    private Duration patience;
+    private byte[] rest = new byte[1024];
+    private int restLength;
     private volatile Flow.Subscription subscription;
     private volatile boolean closed;
     private boolean ended;
 
-    JsonLines(String url, Duration silence) {
+    /**
+     * Lines of an answer.
+     *
+     * @param url where they come from
+     * @param model which model they are about, for error messages
+     * @param first the longest time until the first line
+     * @param silence the longest time between lines
+     */
+    JsonLines(String url, String model, Duration first, Duration silence) {
         this.url = url;
+        this.model = model;
+        this.patience = first;
         this.silence = silence;
     }
 
@@ -77,31 +94,33 @@ final class JsonLines implements HttpResponse.BodySubscriber<Optional<InputStrea
      *
      * @throws OllamaException if a line is an error or no JSON, the connection breaks, or nothing comes for too long
      */
-    JsonNode next() throws IOException {
+    <T extends Line> T next(ObjectReader reader) throws IOException {
         while (lines.isEmpty() && !ended) {
             receive();
         }
-        byte[] line = lines.poll();
-        if (line == null) {
+        byte[] bytes = lines.poll();
+        if (bytes == null) {
             return null;
         }
-        JsonNode json;
+        patience = silence;
+        T line;
         try {
-            json = JSON.readTree(line);
+            line = reader.readValue(bytes);
         } catch (JacksonException broken) {
-            throw new OllamaException.NotOllama(url, 200, new String(line, StandardCharsets.UTF_8), broken);
-        }
-        if (json.hasNonNull("error")) {
             close();
-            throw OllamaException.of(200, json.get("error").asText(), "");
+            throw new OllamaException.NotOllama(url, 200, new String(bytes, StandardCharsets.UTF_8), broken);
         }
-        return json;
+        if (line.error() != null && !line.error().isNull()) {
+            close();
+            throw OllamaException.of(200, OllamaException.words(line.error()), model);
+        }
+        return line;
     }
 
     private void receive() throws IOException {
         Event event;
         try {
-            event = events.poll(silence.toMillis(), TimeUnit.MILLISECONDS);
+            event = events.poll(patience.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException interrupted) {
             close();
             Thread.currentThread().interrupt();
@@ -110,7 +129,7 @@ final class JsonLines implements HttpResponse.BodySubscriber<Optional<InputStrea
         if (event == null) {
             close();
             throw new OllamaException.BrokenStream(
-                    "nothing came from " + url + " for " + silence.toSeconds() + " seconds", null);
+                    "nothing came from " + url + " for " + patience.toSeconds() + " seconds", null);
         }
         if (event.failure() != null) {
             close();
@@ -124,20 +143,37 @@ final class JsonLines implements HttpResponse.BodySubscriber<Optional<InputStrea
         }
         subscription.request(1);
         for (ByteBuffer buffer : event.bytes()) {
-            while (buffer.hasRemaining()) {
-                byte b = buffer.get();
-                if (b == '\n') {
-                    cut();
-                } else {
-                    rest.write(b);
-                }
-            }
+            take(buffer);
         }
     }
 
+    private void take(ByteBuffer buffer) {
+        byte[] bytes = new byte[buffer.remaining()];
+        buffer.get(bytes);
+        int begin = 0;
+        for (int i = 0; i < bytes.length; i++) {
+            if (bytes[i] == '\n') {
+                keep(bytes, begin, i);
+                cut();
+                begin = i + 1;
+            }
+        }
+        keep(bytes, begin, bytes.length);
+    }
+
+    private void keep(byte[] bytes, int from, int to) {
+        int length = restLength + to - from;
+        if (length > rest.length) {
+            rest = Arrays.copyOf(rest, Math.max(length, 2 * rest.length));
+        }
+        System.arraycopy(bytes, from, rest, restLength, to - from);
+        restLength = length;
+    }
+
+    /** What came since the last line's end is a line, unless it is blank. */
     private void cut() {
-        byte[] line = rest.toByteArray();
-        rest.reset();
+        byte[] line = Arrays.copyOf(rest, restLength);
+        restLength = 0;
         for (byte b : line) {
             if (b > ' ' || b < 0) {
                 lines.add(line);

@@ -1,8 +1,10 @@
 package io.tunebook.ollama;
 
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectReader;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.DisplayHandle;
 import io.tunebook.kernel.display.MimeBundle;
@@ -15,6 +17,7 @@ import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
+import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
@@ -26,6 +29,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -44,6 +50,7 @@ import java.util.function.LongConsumer;
  */
 public final class Ollama {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectReader STATUS = JSON.readerFor(StatusLine.class);
     private static final Duration CONNECT = Duration.ofSeconds(5);
     private static final Duration QUICK = Duration.ofSeconds(60);
     private static final Duration FIRST = Duration.ofMinutes(10);
@@ -62,11 +69,23 @@ public final class Ollama {
      * A model in a list.
      *
      * @param name its name
-     * @param bytes how much it takes: on disk, or in memory where it is running
-     * @param digest what identifies it
+     * @param bytes how much it takes on disk
+     * @param digest its manifest's SHA-256, which identifies it
+     * @param modified when it was pulled or made
      * @param details family, parameter size, quantisation and format by Ollama's names
      */
-    public record Model(String name, long bytes, String digest, Map<String, Object> details) {}
+    public record Model(String name, long bytes, String digest, Instant modified, Map<String, Object> details) {}
+
+    /**
+     * A model that is loaded.
+     *
+     * @param name its name
+     * @param bytes how much memory it takes
+     * @param gpuBytes how much of that on GPUs
+     * @param contextLength how many tokens a prompt and its answer may have together
+     * @param expires when it is unloaded unless asked again
+     */
+    public record RunningModel(String name, long bytes, long gpuBytes, int contextLength, Instant expires) {}
 
     /**
      * What {@code show} tells.
@@ -97,6 +116,10 @@ public final class Ollama {
      * @param completed how many of them are done
      */
     public record Status(String status, String digest, long total, long completed) {}
+
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    private record StatusLine(String status, String digest, long total, long completed, JsonNode error)
+            implements JsonLines.Line {}
 
     private Ollama(URI base, Duration first, Duration between) {
         this.base = base;
@@ -158,25 +181,38 @@ public final class Ollama {
      * @return the whole answer
      */
     public ChatResponse chat(String model, String text) throws IOException {
+        return chat(model, List.of(ChatMessage.user(text)));
+    }
+
+    /** As {@link #chat(String, String)}, with more than one message: instructions, an earlier exchange, images. */
+    public ChatResponse chat(String model, List<ChatMessage> messages) throws IOException {
+        ChatRequest request = ChatRequest.of(model, messages.toArray(ChatMessage[]::new));
         if (!Display.rich()) {
-            ChatResponse response = chat(ChatRequest.of(model, ChatMessage.user(text)), piece -> {
-                System.out.print(piece.text());
+            ChatResponse response = chat(request, piece -> {
+                System.out.print(piece.thinking() + piece.text());
                 System.out.flush();
             });
             System.out.println();
             return response;
         }
-        StringBuilder sofar = new StringBuilder();
+        StringBuilder thinking = new StringBuilder();
+        StringBuilder text = new StringBuilder();
         DisplayHandle handle = Display.display(MimeBundle.of(MimeBundle.TEXT, ""));
         long[] shown = {0};
-        ChatResponse response = chat(ChatRequest.of(model, ChatMessage.user(text)), piece -> {
-            sofar.append(piece.text());
+        ChatResponse response = chat(request, piece -> {
+            thinking.append(piece.thinking());
+            text.append(piece.text());
+            // A frontend need not draw more often than an eye can follow.
             if (System.nanoTime() - shown[0] > 50_000_000) {
-                handle.update(MimeBundle.of(MimeBundle.TEXT, sofar.toString()));
+                handle.update(MimeBundle.of(MimeBundle.TEXT, (text.isEmpty() ? thinking : text).toString()));
                 shown[0] = System.nanoTime();
             }
         });
-        handle.update(MimeBundle.of(MimeBundle.TEXT, response.text(), MimeBundle.MARKDOWN, response.text()));
+        String thoughts = response.thinking().isBlank()
+                ? ""
+                : "<details><summary>Thinking</summary>\n\n"
+                        + response.thinking().strip() + "\n\n</details>\n\n";
+        handle.update(MimeBundle.of(MimeBundle.TEXT, response.text(), MimeBundle.MARKDOWN, thoughts + response.text()));
         return response;
     }
 
@@ -207,8 +243,7 @@ public final class Ollama {
                 Object result = tool == null
                         ? "there is no tool " + call.function().name()
                         : tool.call(call.function().arguments());
-                messages.add(ChatMessage.tool(
-                        call.function().name(), result instanceof String s ? s : JSON.writeValueAsString(result)));
+                messages.add(ChatMessage.tool(call, result instanceof String s ? s : JSON.writeValueAsString(result)));
             }
             now = now.messages(messages);
         }
@@ -216,7 +251,7 @@ public final class Ollama {
 
     /** Asks and gives the answer piece by piece; closing it early stops the server. */
     public ChatStream stream(ChatRequest request) throws IOException {
-        return new ChatStream(lines("/api/chat", request, request.model()));
+        return new ChatStream(lines("/api/chat", request, request.model(), between));
     }
 
     /**
@@ -230,7 +265,7 @@ public final class Ollama {
         Map<String, Object> body = new LinkedHashMap<>(settings);
         body.put("model", model);
         body.put("prompt", prompt);
-        try (ChatStream stream = new ChatStream(lines("/api/generate", body, model))) {
+        try (ChatStream stream = new ChatStream(lines("/api/generate", body, model, between))) {
             return stream.join(piece);
         }
     }
@@ -248,24 +283,43 @@ public final class Ollama {
 
     /** The models that the server has. */
     public List<Model> list() throws IOException {
-        return models("/api/tags", "size");
-    }
-
-    /** The models that are loaded now. */
-    public List<Model> ps() throws IOException {
-        return models("/api/ps", "size");
-    }
-
-    private List<Model> models(String path, String size) throws IOException {
         List<Model> out = new ArrayList<>();
-        for (JsonNode m : call("GET", path, null, QUICK, "").path("models")) {
+        for (JsonNode m : call("GET", "/api/tags", null, QUICK, "").path("models")) {
             out.add(new Model(
-                    m.path("name").asText(m.path("model").asText()),
-                    m.path(size).asLong(),
+                    name(m),
+                    m.path("size").asLong(),
                     m.path("digest").asText(),
+                    time(m.path("modified_at")),
                     map(m.path("details"))));
         }
         return out;
+    }
+
+    /** The models that are loaded now. */
+    public List<RunningModel> ps() throws IOException {
+        List<RunningModel> out = new ArrayList<>();
+        for (JsonNode m : call("GET", "/api/ps", null, QUICK, "").path("models")) {
+            out.add(new RunningModel(
+                    name(m),
+                    m.path("size").asLong(),
+                    m.path("size_vram").asLong(),
+                    m.path("context_length").asInt(),
+                    time(m.path("expires_at"))));
+        }
+        return out;
+    }
+
+    private static String name(JsonNode model) {
+        return model.path("name").asText(model.path("model").asText());
+    }
+
+    /** RFC 3339 as Go writes it; the epoch where it is absent or otherwise. */
+    private static Instant time(JsonNode text) {
+        try {
+            return OffsetDateTime.parse(text.asText()).toInstant();
+        } catch (DateTimeParseException other) {
+            return Instant.EPOCH;
+        }
     }
 
     /** All about a model. */
@@ -406,15 +460,13 @@ public final class Ollama {
     /** Reads a stream of status lines to its end. */
     private void work(String path, Map<String, Object> body, String model, Consumer<Status> progress)
             throws IOException {
-        try (JsonLines lines = lines(path, body, model)) {
+        // Between two lines a server may digest or convert a file of many gigabytes.
+        try (JsonLines lines = lines(path, body, model, first)) {
             String last = "";
-            for (JsonNode line = lines.next(); line != null; line = lines.next()) {
-                last = line.path("status").asText();
-                progress.accept(new Status(
-                        last,
-                        line.path("digest").asText(),
-                        line.path("total").asLong(),
-                        line.path("completed").asLong()));
+            for (StatusLine line = lines.next(STATUS); line != null; line = lines.next(STATUS)) {
+                last = line.status() == null ? "" : line.status();
+                progress.accept(
+                        new Status(last, line.digest() == null ? "" : line.digest(), line.total(), line.completed()));
             }
             if (!last.equals("success")) {
                 throw new OllamaException.BrokenStream(path + " ended after \"" + last + "\" without success", null);
@@ -422,8 +474,8 @@ public final class Ollama {
         }
     }
 
-    private JsonLines lines(String path, Object body, String model) throws IOException {
-        JsonLines lines = new JsonLines(base + path, between);
+    private JsonLines lines(String path, Object body, String model, Duration silence) throws IOException {
+        JsonLines lines = new JsonLines(base + path, model, first, silence);
         HttpResponse<Optional<InputStream>> answer = exchange(
                 request("POST", path, BodyPublishers.ofByteArray(JSON.writeValueAsBytes(body)), first),
                 info -> info.statusCode() == 200
@@ -465,7 +517,7 @@ public final class Ollama {
         try {
             JsonNode error = JSON.readTree(text).path("error");
             if (!error.isMissingNode()) {
-                return OllamaException.of(status, error.isTextual() ? error.asText() : error.toString(), model);
+                return OllamaException.of(status, OllamaException.words(error), model);
             }
         } catch (JacksonException notJson) {
             return new OllamaException.NotOllama(base + path, status, text, notJson);
@@ -488,7 +540,7 @@ public final class Ollama {
     private <T> HttpResponse<T> exchange(HttpRequest request, HttpResponse.BodyHandler<T> handler) throws IOException {
         try {
             return http.send(request, handler);
-        } catch (ConnectException e) {
+        } catch (ConnectException | HttpConnectTimeoutException e) {
             throw new OllamaException.NotRunning(url(), e);
         } catch (HttpTimeoutException e) {
             throw new OllamaException.BrokenStream(

@@ -1,5 +1,6 @@
 package io.tunebook.ollama;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.util.Locale;
 
@@ -73,6 +74,11 @@ public class OllamaException extends IOException {
                     status,
                     cause);
         }
+    }
+
+    /** The words of an error, which is a text or an object with a message. */
+    static String words(JsonNode error) {
+        return error.isTextual() ? error.asText() : error.path("message").asText(error.toString());
     }
 
     static OllamaException of(int status, String words, String model) {

@@ -7,6 +7,8 @@ import java.util.function.Function;
 
 /** A Java method that a model may call. */
 public final class Tool {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
     private final String name;
     private final String description;
     private final Map<String, Object> parameters;
@@ -34,11 +36,15 @@ public final class Tool {
      */
     public static <T extends Record> Tool of(
             String name, String description, Class<T> parameters, Function<T, ?> method) {
-        return new Tool(
-                name,
-                description,
-                JsonSchema.of(parameters),
-                arguments -> method.apply(new ObjectMapper().convertValue(arguments, parameters)));
+        return new Tool(name, description, JsonSchema.of(parameters), arguments -> {
+            T value;
+            try {
+                value = JSON.convertValue(arguments, parameters);
+            } catch (IllegalArgumentException unfit) {
+                return "error: expected arguments that fit " + JsonSchema.of(parameters) + ", found " + arguments;
+            }
+            return method.apply(value);
+        });
     }
 
     /** What the model calls it by. */
@@ -46,9 +52,9 @@ public final class Tool {
         return name;
     }
 
-    /** Calls the method. */
+    /** Calls the method; arguments that do not fit are told to the model, what the method itself throws goes to the caller. */
     Object call(Map<String, Object> arguments) {
-        return call.apply(arguments);
+        return call.apply(arguments == null ? Map.of() : arguments);
     }
 
     @JsonValue
