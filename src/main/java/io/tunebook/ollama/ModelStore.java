@@ -149,6 +149,34 @@ public final class ModelStore {
         }
     }
 
+    /** What is on disk and how large, a line for each model. */
+    @Override
+    public String toString() {
+        try {
+            StringBuilder out = new StringBuilder(folder + ": " + size(bytes()) + " in blobs");
+            for (Entry e : list()) {
+                out.append(String.format(
+                        Locale.ROOT,
+                        "%n%10s  %s%s",
+                        size(e.bytes()),
+                        e.name(),
+                        e.problem().map(p -> ": " + p).orElse("")));
+            }
+            return out.toString();
+        } catch (IOException unreadable) {
+            return folder + ": " + unreadable.getMessage();
+        }
+    }
+
+    /** Bytes as Ollama's tools write them, in powers of 1000. */
+    static String size(long bytes) {
+        return bytes < 1_000_000
+                ? String.format(Locale.ROOT, "%.1f kB", bytes / 1e3)
+                : bytes < 1_000_000_000
+                        ? String.format(Locale.ROOT, "%.0f MB", bytes / 1e6)
+                        : String.format(Locale.ROOT, "%.1f GB", bytes / 1e9);
+    }
+
     /** A file's SHA-256, 64 lower-case hexadecimal digits. */
     static String digest(Path file) throws IOException {
         MessageDigest sha;

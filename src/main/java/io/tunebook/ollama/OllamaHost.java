@@ -18,6 +18,9 @@ final class OllamaHost {
      */
     static URI parse(String address) {
         String text = address.strip().replaceAll("^[\"']+|[\"']+$", "").strip();
+        if (text.equals("ollama.com")) {
+            text = "https://ollama.com"; // the one name whose scheme need not be said
+        }
         Matcher m = ADDRESS.matcher(text);
         if (!m.matches()) {
             throw new IllegalArgumentException(

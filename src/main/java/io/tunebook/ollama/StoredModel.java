@@ -25,4 +25,12 @@ public record StoredModel(
         Optional<String> system,
         List<String> license,
         List<Path> adapters,
-        long bytes) {}
+        long bytes) {
+
+    /** Its name, size and file; no licence texts, which are long. */
+    @Override
+    public String toString() {
+        return name + ", " + ModelStore.size(bytes) + ", parameters " + parameters
+                + (adapters.isEmpty() ? "" : ", " + adapters.size() + " adapters") + ", " + gguf;
+    }
+}

@@ -111,6 +111,21 @@ class ModelStoreTest {
     }
 
     @Test
+    void countsASharedBlobOnce() throws Exception {
+        long all = 0;
+        try (var blobs = Files.list(folder.resolve("blobs"))) {
+            for (Path blob : (Iterable<Path>) blobs::iterator) {
+                all += Files.size(blob);
+            }
+        }
+        assertThat(store.bytes()).isEqualTo(all);
+        assertThat(store.model("tiny:shared").bytes()).isEqualTo("GGUF weights".length());
+        assertThat(store.model("tiny:shared").gguf())
+                .isEqualTo(store.model("tiny").gguf());
+        assertThat(store.toString()).contains("tiny:shared", "0.0 kB  someone/hers:latest", "lost:latest: ");
+    }
+
+    @Test
     void findsADamagedBlob() throws Exception {
         store.verify("tiny");
         Path blob = store.model("tiny").gguf();

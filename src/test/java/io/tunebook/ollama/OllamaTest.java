@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -184,14 +185,151 @@ class OllamaTest {
     }
 
     @Test
-    void answersThatAreNotOllamas() {
-        on("/api/chat", e -> send(e, 200, "{\"message\": {\n"));
-        assertThatThrownBy(() -> ollama.chat(question())).isInstanceOf(OllamaException.NotOllama.class);
-        on("/api/tags", e -> send(e, 502, "<html><body>Bad Gateway</body></html>"));
-        assertThatThrownBy(() -> ollama.list())
+    void aConnectionCutInTheMiddleOfALine() {
+        on("/api/chat", e -> {
+            e.sendResponseHeaders(200, 1000);
+            e.getResponseBody().write((CHUNK.formatted("a") + "{\"mess").getBytes(StandardCharsets.UTF_8));
+            e.getResponseBody().flush();
+        });
+        List<String> pieces = new ArrayList<>();
+        assertThatThrownBy(() -> ollama.chat(question(), p -> pieces.add(p.text())))
+                .isInstanceOf(OllamaException.BrokenStream.class)
+                .hasMessageContaining("broke");
+        assertThat(pieces).containsExactly("a");
+    }
+
+    @Test
+    void waitsLongForTheFirstLineAndNotLongBetweenLines() throws Exception {
+        on("/api/chat", e -> {
+            e.sendResponseHeaders(200, 0);
+            e.getResponseBody().flush();
+            Thread.sleep(1500);
+            e.getResponseBody().write((CHUNK.formatted("a") + LAST).getBytes(StandardCharsets.UTF_8));
+        });
+        assertThat(ollama.chat(question()).text()).isEqualTo("a");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "200 | {\"message\": {                              ",
+                "200 | <html><title>Sign in</title></html>        ",
+                "502 | <html><body>Bad Gateway</body></html>      ",
+                "404 | 404 page not found                         ",
+                "200 | [1, 2]                                     "
+            })
+    void answersThatAreNotOllamas(int status, String body) {
+        on("/api/chat", e -> send(e, status, body + "\n"));
+        on("/api/tags", e -> send(e, status, body));
+        assertThatThrownBy(() -> ollama.chat(question()))
                 .isInstanceOf(OllamaException.NotOllama.class)
-                .hasMessageContaining("Bad Gateway")
+                .hasMessageContaining(body.strip())
                 .hasMessageContaining("proxy");
+        if (!body.startsWith("[")) {
+            assertThatThrownBy(() -> ollama.list())
+                    .isInstanceOf(OllamaException.NotOllama.class)
+                    .hasMessageContaining(body.strip());
+        }
+    }
+
+    @Test
+    void errorsBeforeTheStreamKeepTheirStatusAndWords() {
+        on(
+                "/api/chat",
+                e -> send(e, 503, "{\"error\":\"server busy, please try again.  maximum pending requests exceeded\"}"));
+        assertThatThrownBy(() -> ollama.chat(question()))
+                .isInstanceOfSatisfying(
+                        OllamaException.class, e -> assertThat(e.status()).isEqualTo(503))
+                .hasMessageContaining("maximum pending requests exceeded")
+                .hasMessageContaining("try again");
+        on(
+                "/api/generate",
+                e -> send(
+                        e,
+                        500,
+                        "{\"error\":{\"message\":\"model requires more system memory (9 GiB) than is available\"}}"));
+        assertThatThrownBy(() -> ollama.generate("m", "p"))
+                .isInstanceOf(OllamaException.OutOfMemory.class)
+                .hasMessageContaining("(9 GiB)");
+    }
+
+    @Test
+    void pullsGoOnAfterABreakAndReportLayers() throws Exception {
+        String layer = "{\"status\":\"pulling 0a1b\",\"digest\":\"sha256:0a1b\",\"total\":100,\"completed\":%d}\n";
+        on("/api/pull", e -> {
+            if (requests.size() == 1) {
+                e.sendResponseHeaders(200, 1000);
+                e.getResponseBody().write(layer.formatted(40).getBytes(StandardCharsets.UTF_8));
+            } else {
+                send(e, 200, layer.formatted(60) + layer.formatted(100) + "{\"status\":\"success\"}\n");
+            }
+        });
+        List<Long> done = new ArrayList<>();
+        ollama.pull("m", s -> done.add(s.completed()));
+        assertThat(done).containsExactly(40L, 60L, 100L, 0L);
+        assertThat(requests).hasSize(2);
+        assertThat(requests.get(1).toString()).isEqualTo("{\"model\":\"m\"}");
+    }
+
+    @Test
+    void listsWhatIsThereAndWhatRuns() throws Exception {
+        on(
+                "/api/tags",
+                e -> send(
+                        e,
+                        200,
+                        "{\"models\":[{\"name\":\"m:latest\",\"model\":\"m:latest\",\"modified_at\":\"2026-05-04T17:37:44.706015396-07:00\",\"size\":3826793677,"
+                                + "\"digest\":\"aabd4debf0c8\",\"details\":{\"format\":\"gguf\",\"families\":null,\"parameter_size\":\"7B\"}}]}"));
+        on(
+                "/api/ps",
+                e -> send(
+                        e,
+                        200,
+                        "{\"models\":[{\"name\":\"m:latest\",\"size\":6654289920,\"expires_at\":\"2026-06-04T14:38:31.83753Z\",\"size_vram\":5333539264,"
+                                + "\"context_length\":4096}]}"));
+        Ollama.Model model = ollama.list().get(0);
+        assertThat(model.name()).isEqualTo("m:latest");
+        assertThat(model.bytes()).isEqualTo(3826793677L);
+        assertThat(model.modified()).isEqualTo(Instant.parse("2026-05-05T00:37:44.706015396Z"));
+        assertThat(model.details()).containsEntry("parameter_size", "7B");
+        assertThat(ollama.ps())
+                .containsExactly(new Ollama.RunningModel(
+                        "m:latest", 6654289920L, 5333539264L, 4096, Instant.parse("2026-06-04T14:38:31.83753Z")));
+    }
+
+    @Test
+    void sendsImagesAndHowLongToStayLoaded(@TempDir Path folder) throws Exception {
+        on("/api/chat", e -> send(e, 200, LAST));
+        Path image = Files.write(folder.resolve("i.png"), new byte[] {1, 2, 3});
+        ollama.chat(ChatRequest.of("m", ChatMessage.user("what is it?").withImage(image))
+                .keepAlive(Duration.ofMinutes(-1)));
+        assertThat(requests.get(0).at("/messages/0/images/0").asText()).isEqualTo("AQID");
+        assertThat(requests.get(0).get("keep_alive").asInt()).isEqualTo(-1);
+    }
+
+    @Test
+    void aCallThatDoesNotFitTheToolIsToldToTheModel() throws Exception {
+        record Sum(int a, int b) {}
+        on(
+                "/api/chat",
+                exchange -> send(
+                        exchange,
+                        200,
+                        requests.size() == 1
+                                ? "{\"message\":{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":\"call_1\",\"function\":{\"index\":0,\"name\":\"sum\","
+                                        + "\"arguments\":{\"a\":\"three\",\"b\":4}}},{\"id\":\"call_2\",\"function\":{\"index\":1,\"name\":\"sum\","
+                                        + "\"arguments\":{\"a\":3,\"b\":4}}},{\"function\":{\"name\":\"product\",\"arguments\":{}}}]},\"done\":false}\n"
+                                        + LAST
+                                : CHUNK.formatted("7") + LAST));
+        ChatResponse response = ollama.chat(question().tools(Tool.of("sum", "a + b", Sum.class, s -> s.a() + s.b())));
+        assertThat(response.text()).isEqualTo("7");
+        JsonNode messages = requests.get(1).get("messages");
+        assertThat(messages.get(1).at("/tool_calls/1/id").asText()).isEqualTo("call_2");
+        assertThat(messages.get(2).get("content").asText()).startsWith("error: expected arguments");
+        assertThat(messages.get(2).get("tool_call_id").asText()).isEqualTo("call_1");
+        assertThat(messages.get(3).get("content").asText()).isEqualTo("7");
+        assertThat(messages.get(4).get("content").asText()).isEqualTo("there is no tool product");
     }
 
     @Test
@@ -236,6 +374,7 @@ class OllamaTest {
             value = {
                 "'', http://127.0.0.1:11434",
                 "example.org, http://example.org:11434",
+                "ollama.com, https://ollama.com:443",
                 "example.org:1234, http://example.org:1234",
                 ":1234, http://127.0.0.1:1234",
                 "http://example.org, http://example.org:80",
