@@ -1,0 +1,221 @@
+package io.tunebook.ollama;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import de.kherud.llama.InferenceParameters;
+import de.kherud.llama.LlamaIterator;
+import de.kherud.llama.LlamaModel;
+import de.kherud.llama.LlamaOutput;
+import de.kherud.llama.ModelParameters;
+import de.kherud.llama.Pair;
+import de.kherud.llama.args.PoolingType;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+
+/** A model in memory, run by llama.cpp. One request at a time, in the order they come. */
+final class Runner implements AutoCloseable {
+    private final ReentrantLock turn = new ReentrantLock(true);
+    private final LlamaModel llama;
+    private final int context;
+    private boolean closed;
+
+    /** What happens to the text as it comes. */
+    interface Sink {
+        void piece(String text) throws IOException;
+    }
+
+    /**
+     * What a run came to, times in nanoseconds.
+     *
+     * @param promptTokens the prompt's tokens
+     * @param promptTime until the first token
+     * @param tokens the answer's tokens
+     * @param time from the first token to the last
+     * @param full whether the answer ended because it reached its limit
+     */
+    record Figures(int promptTokens, long promptTime, int tokens, long time, boolean full) {}
+
+    Runner(Path gguf, List<Path> adapters, int context, boolean embedding) {
+        this.context = context;
+        int threads = Math.max(1, Runtime.getRuntime().availableProcessors());
+        ModelParameters parameters = new ModelParameters()
+                .setModel(gguf.toString())
+                .setCtxSize(context)
+                .setThreads(threads)
+                .setThreadsBatch(threads)
+                .enableJinja()
+                .disableLog();
+        adapters.forEach(a -> parameters.addLoraAdapter(a.toString()));
+        if (embedding) {
+            parameters.enableEmbedding();
+            // As Ollama does where the file names no pooling.
+            parameters.setPoolingType(PoolingType.LAST);
+        }
+        this.llama = new LlamaModel(parameters);
+    }
+
+    /** How many tokens a prompt and its answer may have. */
+    int context() {
+        return context;
+    }
+
+    /** The prompt for messages, by the model's own chat template, with the beginning of the answer. */
+    String prompt(List<ChatMessage> messages) throws InterruptedException {
+        List<Pair<String, String>> pairs = new ArrayList<>();
+        String system = null;
+        for (ChatMessage m : messages) {
+            if (m.role().equals("system") && pairs.isEmpty() && system == null) {
+                system = m.content();
+            } else {
+                pairs.add(new Pair<>(m.role(), m.content() == null ? "" : m.content()));
+            }
+        }
+        turn.lockInterruptibly();
+        try {
+            requireOpen();
+            return llama.applyTemplate(
+                    new InferenceParameters("").setMessages(system, pairs).setUseChatTemplate(true));
+        } finally {
+            turn.unlock();
+        }
+    }
+
+    /**
+     * Completes a prompt.
+     *
+     * @param options by Ollama's names, with Ollama's defaults where they are absent
+     * @param schema a JSON schema that the answer must fit; null for free text
+     * @param sink gets the text as it comes; an exception from it stops the run
+     */
+    Figures complete(String prompt, JsonNode options, String schema, Sink sink)
+            throws IOException, InterruptedException {
+        turn.lockInterruptibly();
+        try {
+            requireOpen();
+            int promptTokens = llama.encode(prompt).length;
+            int limit = options.path("num_predict").asInt(-1);
+            int room = context - promptTokens;
+            if (room <= 0) {
+                throw new IllegalArgumentException("the prompt of " + promptTokens
+                        + " tokens does not fit into the context of " + context + ": raise the option num_ctx");
+            }
+            limit = limit < 0 ? room : Math.min(limit, room);
+            InferenceParameters parameters = new InferenceParameters(prompt)
+                    .setNPredict(limit)
+                    .setCachePrompt(true)
+                    .setTemperature((float) options.path("temperature").asDouble(0.8))
+                    .setTopK(options.path("top_k").asInt(40))
+                    .setTopP((float) options.path("top_p").asDouble(0.9))
+                    .setMinP((float) options.path("min_p").asDouble(0))
+                    .setRepeatPenalty((float) options.path("repeat_penalty").asDouble(1.1))
+                    .setRepeatLastN(options.path("repeat_last_n").asInt(64))
+                    .setPresencePenalty((float) options.path("presence_penalty").asDouble(0))
+                    .setFrequencyPenalty(
+                            (float) options.path("frequency_penalty").asDouble(0))
+                    .setSeed(options.path("seed").asInt(-1));
+            List<String> stops = new ArrayList<>();
+            options.path("stop").forEach(s -> stops.add(s.asText()));
+            if (options.path("stop").isTextual()) {
+                stops.add(options.path("stop").asText());
+            }
+            if (!stops.isEmpty()) {
+                parameters.setStopStrings(stops.toArray(String[]::new));
+            }
+            if (schema != null) {
+                parameters.setGrammar(LlamaModel.jsonSchemaToGrammar(schema));
+            }
+            return run(parameters, promptTokens, limit, sink);
+        } finally {
+            turn.unlock();
+        }
+    }
+
+    private Figures run(InferenceParameters parameters, int promptTokens, int limit, Sink sink) throws IOException {
+        long start = System.nanoTime();
+        long first = 0;
+        int tokens = 0;
+        LlamaIterator pieces = llama.generate(parameters).iterator();
+        boolean whole = false;
+        try {
+            while (pieces.hasNext()) {
+                LlamaOutput piece = pieces.next();
+                first = first == 0 ? System.nanoTime() : first;
+                tokens++;
+                if (!piece.text.isEmpty()) {
+                    sink.piece(piece.text);
+                }
+                if (Thread.interrupted()) {
+                    throw new IOException("interrupted");
+                }
+            }
+            whole = true;
+        } finally {
+            if (!whole) {
+                pieces.cancel();
+            }
+        }
+        long end = System.nanoTime();
+        // The last piece only says that this is the end.
+        tokens = Math.max(0, tokens - 1);
+        return new Figures(
+                promptTokens,
+                (first == 0 ? end : first) - start,
+                tokens,
+                first == 0 ? 0 : end - first,
+                tokens >= limit);
+    }
+
+    /** How many tokens a text has. */
+    int count(String text) throws InterruptedException {
+        turn.lockInterruptibly();
+        try {
+            requireOpen();
+            return llama.encode(text).length;
+        } finally {
+            turn.unlock();
+        }
+    }
+
+    /** A call into a model that was unloaded would end the process. */
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the model was unloaded");
+        }
+    }
+
+    /** A text's vector, of length 1. */
+    float[] embed(String text) throws InterruptedException {
+        turn.lockInterruptibly();
+        try {
+            requireOpen();
+            float[] vector = llama.embed(text);
+            double squares = 0;
+            for (float v : vector) {
+                squares += (double) v * v;
+            }
+            float length = (float) Math.sqrt(squares);
+            for (int i = 0; i < vector.length && length > 0; i++) {
+                vector[i] /= length;
+            }
+            return vector;
+        } finally {
+            turn.unlock();
+        }
+    }
+
+    /** Unloads the model when the request that has its turn is done. */
+    @Override
+    public void close() {
+        turn.lock();
+        try {
+            if (!closed) {
+                closed = true;
+                llama.close();
+            }
+        } finally {
+            turn.unlock();
+        }
+    }
+}

@@ -1,0 +1,28 @@
+"""The main calls of the package ollama from PyPI, against the server at OLLAMA_HOST."""
+
+import ollama
+
+client = ollama.Client()
+question = [{"role": "user", "content": "What is the capital of France? Answer in one word."}]
+options = {"temperature": 0, "num_predict": 16}
+answer = client.chat("smollm2", messages=question, options=options)
+assert "Paris" in answer.message.content and answer.done and answer.eval_count > 0, answer
+pieces = [p.message.content for p in client.chat("smollm2", messages=question, options=options, stream=True)]
+assert len(pieces) > 1 and "".join(pieces) == answer.message.content, pieces
+text = client.generate("smollm2", "Once upon a time", options=options, raw=True)
+assert text.response and text.done_reason == "length", text
+assert len(client.embed("smollm2", ["a", "b"]).embeddings) == 2
+assert any(m.model == "smollm2:latest" and m.details.format == "gguf" for m in client.list().models)
+assert "llama" == client.show("smollm2").modelinfo["general.architecture"]
+assert any(m.model == "smollm2:latest" for m in client.ps().models)
+client.copy("smollm2", "python-copy")
+assert [s.status for s in client.create("python-made", from_="python-copy", system="Quack.", stream=True)][-1] == "success"
+assert client.pull("python-made").status == "success"
+for name in ("python-copy", "python-made"):
+    assert client.delete(name).status == "success"
+try:
+    client.chat("absent", messages=question)
+    raise AssertionError("a model that is not there answered")
+except ollama.ResponseError as error:
+    assert error.status_code == 404 and error.error == "model 'absent' not found", error
+print("PYTHON CLIENT OK")
