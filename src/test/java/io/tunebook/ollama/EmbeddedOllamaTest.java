@@ -121,9 +121,9 @@ class EmbeddedOllamaTest {
         assertThat(dot(vectors[0], vectors[1])).isGreaterThan(0.999);
         assertThat(dot(vectors[0], vectors[2])).isLessThan(0.999);
         ollama.chat(CAPITAL);
-        assertThat(ollama.ps()).extracting(Ollama.Model::name).contains("smollm2:latest");
+        assertThat(ollama.ps()).extracting(Ollama.RunningModel::name).contains("smollm2:latest");
         ollama.unload("smollm2");
-        assertThat(ollama.ps()).extracting(Ollama.Model::name).doesNotContain("smollm2:latest");
+        assertThat(ollama.ps()).extracting(Ollama.RunningModel::name).doesNotContain("smollm2:latest");
     }
 
     @Test
