@@ -4,17 +4,12 @@ import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.jni.JniUtils;
 import io.tunebook.ollama.StoredModel;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.FloatBuffer;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -38,7 +33,7 @@ public final class CausalLM implements AutoCloseable {
     private final Precision precision;
     private final NDManager manager;
     private final TorchScript script;
-    private final List<NDArray> weights = new ArrayList<>();
+    private final DeviceWeights weights;
     private final long[] shape;
     private NDArray table;
     private ActiveLora active;
@@ -49,6 +44,10 @@ public final class CausalLM implements AutoCloseable {
         BFLOAT16(CausalLM.BFLOAT16);
 
         private final int type;
+
+        int type() {
+            return type;
+        }
 
         Precision(int type) {
             this.type = type;
@@ -70,17 +69,25 @@ public final class CausalLM implements AutoCloseable {
         }
     }
 
-    private CausalLM(Path path, Weights weights, Tokenizer tokenizer, Device device, Precision precision)
+    private CausalLM(
+            Path path, Weights from, Tokenizer tokenizer, Device device, Precision precision, boolean quantized)
             throws IOException {
         this.path = path;
-        this.config = weights.config();
+        this.config = from.config();
         this.tokenizer = tokenizer;
         manager = NDManager.newBaseManager(device);
         script = TorchScript.load(manager, "Decoder", CausalLM.class, "decoder.ts");
         this.precision = precision != null ? precision : faster(device);
-        shape = new long[] {config.heads(), config.kvHeads(), config.headDim(), config.layers()};
+        shape = new long[] {
+            config.heads(),
+            config.kvHeads(),
+            config.headDim(),
+            config.layers(),
+            config.intermediateSize(),
+            config.vocabularySize()
+        };
         try {
-            read(weights);
+            weights = new DeviceWeights(manager, script, this.precision, from, quantized);
             growTable(Math.min(2048, config.maxPositions()));
         } catch (IOException | RuntimeException e) {
             manager.close();
@@ -100,6 +107,25 @@ public final class CausalLM implements AutoCloseable {
 
     /** Loads a model in the given type. */
     public static CausalLM load(Path path, Precision precision) throws IOException {
+        return load(path, precision, false);
+    }
+
+    /**
+     * Loads a quantized model for QLoRA: its matrices stay in GGUF's blocks (Q4_0, Q4_1, Q8_0, Q4_K, Q6_K) on the device, at their size on disk, and are
+     * expanded layer by layer when they are used. Tensors of other types are expanded once, here.
+     *
+     * @param path a GGUF file
+     */
+    public static CausalLM loadQuantized(Path path) throws IOException {
+        return load(path, null, true);
+    }
+
+    /** Loads a quantized model for QLoRA that computes in the given type. */
+    public static CausalLM loadQuantized(Path path, Precision precision) throws IOException {
+        return load(path, precision, true);
+    }
+
+    private static CausalLM load(Path path, Precision precision, boolean quantized) throws IOException {
         try (Weights weights = Weights.open(path)) {
             Tokenizer tokenizer = Tokenizer.load(path);
             tokenizer.requireFits(
@@ -107,7 +133,7 @@ public final class CausalLM implements AutoCloseable {
                     weights.config().vocabularySize(),
                     OptionalInt.empty(),
                     OptionalInt.empty());
-            return new CausalLM(path, weights, tokenizer, Engine.getInstance().defaultDevice(), precision);
+            return new CausalLM(path, weights, tokenizer, Engine.getInstance().defaultDevice(), precision, quantized);
         }
     }
 
@@ -154,8 +180,19 @@ public final class CausalLM implements AutoCloseable {
 
     /** The number of the model's own parameters. */
     public long parameters() {
-        long n = weights.stream().mapToLong(w -> w.getShape().size()).sum();
-        return config.tiedEmbeddings() ? n - weights.get(2).getShape().size() : n;
+        return config.parameters().values().stream()
+                .mapToLong(s -> java.util.Arrays.stream(s).reduce(1, (a, b) -> a * b))
+                .sum();
+    }
+
+    /** Whether the matrices are still in the blocks of their file. */
+    public boolean quantized() {
+        return weights.quantized();
+    }
+
+    /** The bytes that the weights take on the device. */
+    public long weightBytes() {
+        return weights.bytes();
     }
 
     @Override
@@ -169,74 +206,11 @@ public final class CausalLM implements AutoCloseable {
                 config.layers(),
                 config.hiddenSize(),
                 config.vocabularySize(),
-                precision == Precision.FLOAT32 ? "float32" : "bfloat16",
+                (precision == Precision.FLOAT32 ? "float32" : "bfloat16") + (quantized() ? " from GGUF's blocks" : ""),
                 device());
     }
 
     // ---- loading
-
-    private void read(Weights from) throws IOException {
-        weights.add(one(from, "model.embed_tokens.weight"));
-        weights.add(one(from, "model.norm.weight"));
-        weights.add(
-                config.tiedEmbeddings() || !from.tensors().containsKey("lm_head.weight")
-                        ? weights.get(0)
-                        : one(from, "lm_head.weight"));
-        for (int l = 0; l < config.layers(); l++) {
-            String layer = "model.layers." + l + ".";
-            String attention = layer + "self_attn.";
-            weights.add(one(from, layer + "input_layernorm.weight"));
-            weights.add(joined(
-                    from, attention + "q_proj.weight", attention + "k_proj.weight", attention + "v_proj.weight"));
-            weights.add(joined(from, attention + "q_proj.bias", attention + "k_proj.bias", attention + "v_proj.bias"));
-            weights.add(joined(from, attention + "o_proj.weight"));
-            weights.add(joined(from, attention + "o_proj.bias"));
-            weights.add(one(from, layer + "post_attention_layernorm.weight"));
-            weights.add(joined(from, layer + "mlp.gate_proj.weight", layer + "mlp.up_proj.weight"));
-            weights.add(one(from, layer + "mlp.down_proj.weight"));
-            weights.add(joined(from, attention + "q_norm.weight"));
-            weights.add(joined(from, attention + "k_norm.weight"));
-        }
-    }
-
-    private NDArray one(Weights from, String name) throws IOException {
-        from.tensor(name); // says what is missing
-        return joined(from, name);
-    }
-
-    /** Tensors below one another, in the model's type; empty if the architecture has none of this name. */
-    private NDArray joined(Weights from, String... names) throws IOException {
-        if (!from.tensors().containsKey(names[0])) {
-            return manager.create(new Shape(0));
-        }
-        long rows = 0;
-        Weights.Tensor first = from.tensor(names[0]);
-        for (String name : names) {
-            rows += from.tensor(name).shape()[0];
-        }
-        Shape joined = first.shape().length == 1 ? new Shape(rows) : new Shape(rows, first.columns());
-        if (joined.size() > Integer.MAX_VALUE / Float.BYTES) {
-            throw new IOException(names[0] + ": expected at most 2 GB as float32, found " + joined);
-        }
-        ByteBuffer buffer = ByteBuffer.allocateDirect(Math.toIntExact(joined.size() * Float.BYTES))
-                .order(ByteOrder.nativeOrder());
-        FloatBuffer floats = buffer.asFloatBuffer();
-        for (String name : names) {
-            Weights.Tensor t = from.tensor(name);
-            int n = Math.toIntExact(t.values());
-            from.read(t, floats.slice(floats.position(), n));
-            floats.position(floats.position() + n);
-        }
-        NDArray read = manager.create(buffer, joined, DataType.FLOAT32);
-        if (precision == Precision.FLOAT32) {
-            return read;
-        }
-        try (read;
-                TorchScript.Arguments a = new TorchScript.Arguments()) {
-            return script.call(manager, "as_type", a.tensor(read).number(precision.type))
-                    .get(0);
-        }
-    }
 
     private void growTable(int positions) {
         float[] inverse = config.inverseFrequencies();
@@ -289,12 +263,16 @@ public final class CausalLM implements AutoCloseable {
             NDArray x = script.call(
                             scope,
                             "as_type",
-                            cast.tensor(scope.ones(new Shape(256, 1024))).number(type.type))
+                            cast.tensor(scope.ones(new Shape(256, 1024)))
+                                    .number(type.type)
+                                    .tensor(scope.create(new Shape(0))))
                     .get(0);
             NDArray w = script.call(
                             scope,
                             "as_type",
-                            cast2.tensor(scope.ones(new Shape(1024, 1024))).number(type.type))
+                            cast2.tensor(scope.ones(new Shape(1024, 1024)))
+                                    .number(type.type)
+                                    .tensor(scope.create(new Shape(0))))
                     .get(0);
             long best = Long.MAX_VALUE;
             for (int i = 0; i < 5; i++) {
@@ -341,7 +319,7 @@ public final class CausalLM implements AutoCloseable {
                     a.tensor(flat)
                             .numbers(layout.sizes())
                             .numbers(layout.columns())
-                            .tensor(weights.get(0))
+                            .tensor(weights.like())
                             .flag(true));
         }
     }
@@ -356,13 +334,17 @@ public final class CausalLM implements AutoCloseable {
             throw new IllegalArgumentException(
                     "DoRA's magnitudes cannot be merged in place; export a merged GGUF instead");
         }
+        if (weights.quantized()) {
+            throw new IllegalStateException(
+                    "the weights are in GGUF's blocks, which would round the adapter away; export a merged GGUF instead");
+        }
         try (NDManager scope = manager.newSubManager();
                 TorchScript.Arguments a = new TorchScript.Arguments()) {
             List<NDArray> factors = cut(scope, flat, layout);
             script.call(
                     scope,
                     "merge_",
-                    a.tensors(weights)
+                    a.tensors(weights.plain())
                             .tensors(factors)
                             .numbers(layout.ranks())
                             .reals(layout.scales())
@@ -384,7 +366,7 @@ public final class CausalLM implements AutoCloseable {
                 };
         try (NDManager scope = manager.newSubManager();
                 TorchScript.Arguments a = new TorchScript.Arguments()) {
-            NDArray w = weights.get(3 + slice.layer() * 10 + piece[target]);
+            NDArray w = weights.layer(scope, slice.layer(), piece[target], shape);
             float[] all = script.call(scope, "row_norms", a.tensor(w)).get(0).toFloatArray();
             return java.util.Arrays.copyOfRange(all, from, from + slice.out());
         }
@@ -473,7 +455,7 @@ public final class CausalLM implements AutoCloseable {
             List<NDArray> factors = cut(scope, flat, layout);
             batch(a, scope, batch);
             a.tensor(scope.create(targets.at)).tensor(scope.create(targets.ids));
-            a.tensor(table).tensors(weights).tensors(factors);
+            weights.arguments(a.tensor(table)).tensors(factors);
             a.numbers(layout.ranks())
                     .reals(layout.scales())
                     .numbers(shape)
@@ -487,7 +469,7 @@ public final class CausalLM implements AutoCloseable {
 
     /** Weights, LoRA in use, shape: the arguments that all methods share. */
     private TorchScript.Arguments model(TorchScript.Arguments a) {
-        a.tensors(weights);
+        weights.arguments(a);
         if (active == null) {
             a.tensors(List.of())
                     .numbers(new long[config.layers() * LoraLayout.TARGETS])
@@ -565,7 +547,7 @@ public final class CausalLM implements AutoCloseable {
                 tensors = script.call(
                         scope,
                         "new_cache",
-                        a.tensor(weights.get(0)).numbers(shape).number(longest));
+                        a.tensor(weights.like()).numbers(shape).number(longest));
             }
         }
 

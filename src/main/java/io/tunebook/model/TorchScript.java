@@ -135,6 +135,10 @@ public final class TorchScript implements AutoCloseable {
             return add(IValue.listFrom(numbers));
         }
 
+        public Arguments text(String text) {
+            return add(IValue.from(text));
+        }
+
         public Arguments flag(boolean flag) {
             return add(IValue.from(flag));
         }

@@ -7,11 +7,13 @@
 #   w        embedding, final norm, output; then LAYER tensors a layer:
 #            0 attention norm, 1 q|k|v, 2 their bias, 3 o, 4 its bias, 5 MLP norm, 6 gate|up, 7 down, 8 q norm, 9 k norm
 #            (an empty tensor where the architecture has none)
+#   q, types the weights of a quantized model instead, as GGUF has them: scales and codes of the embedding, the output, then of q, k, v, o, gate,
+#            up, down in each layer, and the number of each one's type; w then has an empty tensor in their places. See `expand`.
 #   f        LoRA's factors, cast once a step; FACTORS tensors a layer:
 #            0 A of q|k|v, 1 2 3 B of q, k, v, 4 A of o, 5 B of o, 6 A of gate|up, 7 8 B of gate, up, 9 A of down, 10 B of down,
 #            11 12 13 14 DoRA's magnitudes of q|k|v, o, gate|up, down (empty without DoRA); no factors at all: the base model
 #   r, s     rank and scale of q, k, v, o, gate, up, down in each layer; rank 0: not adapted
-#   shape    heads, key-value heads, head_dim, layers
+#   shape    heads, key-value heads, head_dim, layers, the MLP's inner width, vocabulary
 
 # ---- RMSNorm (Zhang and Sennrich, 2019): y = w * x / sqrt(mean(x^2) + eps)
 
@@ -299,12 +301,100 @@ def document_mask(self: __torch__.Decoder, documents: Tensor, like: Tensor) -> T
 def of_layer(self: __torch__.Decoder, all: List[Tensor], first: int, l: int, n: int) -> List[Tensor]:
   return torch.slice(all, first + l * n, first + (l + 1) * n)
 
+# ---- Quantized weights (QLoRA: Dettmers et al., 2023): they stay in GGUF's blocks and are expanded layer by layer, in the forward and again
+# in the backward. A tensor comes as scales [blocks, 1 or 2] (float16: d, and m or dmin) and codes [blocks, the block's other bytes]; by type:
+#   0 not quantized: codes are the weights    2 Q4_0: d (c - 8)    3 Q4_1: d c + m    8 Q8_0: d c    12 Q4_K: d s c - dmin t    14 Q6_K: d s (c - 32)
+# The arithmetic is float32, as in ggml-quants.c; only what comes out has the model's type.
+
+def expand(self: __torch__.Decoder, scales: Tensor, codes: Tensor, type: int, out: Tensor) -> Tensor:
+  if torch.eq(type, 0):
+    _0 = torch.copy_(out, codes)
+  else:
+    n = torch.size(codes, 0)
+    d = torch.slice(scales, 1, 0, 1).to(6)
+    m = torch.slice(scales, 1, 1, 2).to(6)
+    if torch.eq(type, 8):
+      _1 = torch.mul(codes, d, out=torch.view(out, [n, 32]))
+    elif torch.le(type, 3):
+      c = torch.cat([torch.bitwise_and(codes, 15), torch.bitwise_right_shift(codes, 4)], 1)
+      if torch.eq(type, 2):
+        _2 = torch.mul(torch.sub(c.to(1), 8), d, out=torch.view(out, [n, 32]))
+      else:
+        _3 = torch.add(torch.mul(c, d), m, out=torch.view(out, [n, 32]))
+    elif torch.eq(type, 12):
+      # 12 bytes hold eight scales s and eight minima t of 6 bits: four of each whole, the upper two bits of which are taken by the other four
+      a, b, h, = torch.split_with_sizes(torch.slice(codes, 1, 0, 12), [4, 4, 4], 1)
+      s = torch.cat([torch.bitwise_and(a, 63), torch.bitwise_or(torch.bitwise_and(h, 15), torch.bitwise_left_shift(torch.bitwise_right_shift(a, 6), 4))], 1)
+      t = torch.cat([torch.bitwise_and(b, 63), torch.bitwise_or(torch.bitwise_right_shift(h, 4), torch.bitwise_left_shift(torch.bitwise_right_shift(b, 6), 4))], 1)
+      pairs = torch.unflatten(torch.slice(codes, 1, 12, 140), 1, [4, 32])
+      c = torch.view(torch.stack([torch.bitwise_and(pairs, 15), torch.bitwise_right_shift(pairs, 4)], 2), [n, 8, 32])
+      _4 = torch.sub(torch.mul(c, torch.unsqueeze(d * s, 2)), torch.unsqueeze(m * t, 2), out=torch.view(out, [n, 8, 32]))
+    else:
+      low = torch.unflatten(torch.slice(codes, 1, 0, 128), 1, [2, 64])
+      high = torch.unflatten(torch.slice(codes, 1, 128, 192), 1, [2, 32])
+      s = torch.slice(codes, 1, 192, 208).to(1)
+      four = torch.cat([torch.bitwise_and(low, 15), torch.bitwise_right_shift(low, 4)], 2)
+      two = torch.cat([torch.bitwise_left_shift(high, 4), torch.bitwise_left_shift(high, 2), high, torch.bitwise_right_shift(high, 2)], 2)
+      c = torch.view(torch.bitwise_or(four, torch.bitwise_and(two, 48)).to(1), [n, 16, 16])
+      _5 = torch.mul(torch.sub(c, 32), torch.unsqueeze(d * s, 2), out=torch.view(out, [n, 16, 16]))
+  return out
+
+# Targets first, first + 1, ... below one another, [sum of widths, columns]
+def expand_joined(self: __torch__.Decoder, q: List[Tensor], types: List[int], first: int, widths: List[int], columns: int, like: Tensor) -> Tensor:
+  rows = 0
+  for i in range(torch.len(widths)):
+    rows = rows + widths[i]
+  W = torch.empty([rows, columns], dtype=ops.prim.dtype(like), device=ops.prim.device(like))
+  parts = torch.split_with_sizes(W, widths)
+  for i in range(torch.len(widths)):
+    t = first + i
+    _0 = (self).expand(q[2 * t], q[2 * t + 1], types[t], parts[i], )
+  return W
+
+# The ten tensors of a layer
+def weights(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[int], shape: List[int], l: int) -> List[Tensor]:
+  W = (self).of_layer(w, 3, l, 10, )
+  if torch.gt(torch.len(types), 0):
+    d = shape[0] * shape[2]
+    kv = shape[1] * shape[2]
+    hidden = torch.size(w[1], 0)
+    t = 2 + l * 7
+    qkv = (self).expand_joined(q, types, t, [d, kv, kv], hidden, w[1], )
+    o = (self).expand_joined(q, types, t + 3, [hidden], d, w[1], )
+    gu = (self).expand_joined(q, types, t + 4, [shape[4], shape[4]], hidden, w[1], )
+    down = (self).expand_joined(q, types, t + 6, [hidden], shape[4], w[1], )
+    W = [W[0], qkv, W[2], o, W[4], W[5], gu, down, W[8], W[9]]
+  return W
+
+# Embeddings of tokens [B, T]: [B * T, width]; of a quantized embedding only these rows are expanded
+def embed(self: __torch__.Decoder, ids: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], shape: List[int]) -> Tensor:
+  at = torch.flatten(ids)
+  if torch.eq(torch.len(types), 0):
+    x = torch.embedding(w[0], at)
+  else:
+    x = torch.empty([torch.size(at, 0), torch.size(w[1], 0)], dtype=ops.prim.dtype(w[1]), device=ops.prim.device(w[1]))
+    if torch.eq(types[0], 0):
+      _0 = torch.copy_(x, torch.embedding(q[1], at))
+    else:
+      _1 = (self).expand((self).block_rows(q[0], at, shape[5], ), (self).block_rows(q[1], at, shape[5], ), types[0], x, )
+  return x
+
+def block_rows(self: __torch__.Decoder, blocks: Tensor, at: Tensor, rows: int) -> Tensor:
+  return torch.flatten(torch.index_select(torch.view(blocks, [rows, -1, torch.size(blocks, 1)]), 0, at), 0, 1)
+
+# The weight whose product with the last hidden state is the logits, [vocabulary, width]
+def output(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[int], shape: List[int]) -> Tensor:
+  W = w[2]
+  if torch.gt(torch.len(types), 0):
+    W = (self).expand_joined(q, types, 1, [shape[5]], torch.size(w[1], 0), w[1], )
+  return W
+
 # DoRA's c = magnitude / |W + s B A|, row by row, for the four products of each layer; empty tensors without DoRA
-def dora(self: __torch__.Decoder, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], shape: List[int]) -> List[Tensor]:
+def dora(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int]) -> List[Tensor]:
   cs = annotate(List[Tensor], [])
   if torch.gt(torch.len(f), 0):
     for l in range(shape[3]):
-      W = (self).of_layer(w, 3, l, 10, )
+      W = (self).weights(w, q, types, shape, l, )
       F = (self).of_layer(f, 0, l, 15, )
       r1 = torch.slice(r, l * 7, l * 7 + 7)
       s1 = torch.slice(s, l * 7, l * 7 + 7)
@@ -339,20 +429,67 @@ def dora_scale(self: __torch__.Decoder, W: Tensor, A: Tensor, B: List[Tensor], r
 def row_norms(self: __torch__.Decoder, W: Tensor) -> Tensor:
   return torch.linalg_vector_norm(W.to(6), 2, [1])
 
-# A weight read as float32 [out, in] or [width], in the model's type: 6 or 15
-def as_type(self: __torch__.Decoder, x: Tensor, type: int) -> Tensor:
-  return x.to(type)
+# ---- Weights from files. A tensor in the model's type, 6 or 15, on the device of another
+def as_type(self: __torch__.Decoder, x: Tensor, type: int, like: Tensor) -> Tensor:
+  return x.to(ops.prim.device(like), type)
 
-def hidden(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, table: Tensor, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float) -> Tensor:
+# A whole file as elements of one type: 0 uint8, 1 int8, 5 float16, 6 or 15; mapped, so that only what is used is read, and private, so that nothing
+# is ever written
+def map_file(self: __torch__.Decoder, path: str, elements: int, type: int) -> Tensor:
+  return torch.from_file(path, False, elements, dtype=type)
+
+# Tensors of so many rows that lie at these places of mapped files, below one another; one that has type and device already is not copied.
+# columns 0: vectors. heads > 0: the rows of each head's two halves alternate in the file (llama.cpp's q and k) and are put back.
+def from_files(self: __torch__.Decoder, files: List[Tensor], starts: List[int], rows: List[int], heads: List[int], columns: int, type: int, like: Tensor) -> Tensor:
+  parts = annotate(List[Tensor], [])
+  for i in range(torch.len(files)):
+    x = torch.slice(files[i], 0, starts[i], starts[i] + rows[i] * ops.prim.max(columns, 1))
+    _0 = torch.append(parts, (self).halves(torch.view(x, [rows[i], -1]), heads[i], ).to(ops.prim.device(like), type))
+  if torch.eq(torch.len(parts), 1):
+    y = parts[0]
+  else:
+    y = torch.cat(parts, 0)
+  if torch.eq(columns, 0):
+    y = torch.flatten(y)
+  return y
+
+def halves(self: __torch__.Decoder, x: Tensor, heads: int) -> Tensor:
+  y = x
+  if torch.gt(heads, 0):
+    y = torch.flatten(torch.transpose(torch.view(x, [heads, -1, 2, torch.size(x, 1)]), 1, 2), 0, 2)
+  return y
+
+def joined(self: __torch__.Decoder, parts: List[Tensor]) -> Tensor:
+  return torch.cat(parts, 0)
+
+# A quantized tensor's scales and codes. Blocks have so many bytes, scales scales in front or, as Q6_K, behind; start is in bytes.
+def blocks_from_file(self: __torch__.Decoder, bytes: Tensor, halves: Tensor, start: int, rows: int, length: int, block: int, scales: int, behind: bool, heads: int, like: Tensor) -> List[Tensor]:
+  b = torch.slice(bytes, 0, start, start + rows * length)
+  h = torch.slice(halves, 0, torch.floordiv(start, 2), torch.floordiv(start + rows * length, 2))
+  b1 = torch.view((self).halves(torch.view(b, [rows, length]), heads, ), [-1, block])
+  h1 = torch.view((self).halves(torch.view(h, [rows, -1]), heads, ), [-1, torch.floordiv(block, 2)])
+  if behind:
+    d = torch.slice(h1, 1, -scales)
+    codes = torch.slice(b1, 1, 0, -2 * scales)
+  else:
+    d = torch.slice(h1, 1, 0, scales)
+    codes = torch.slice(b1, 1, 2 * scales)
+  return [torch.clone(d).to(ops.prim.device(like)), codes.to(ops.prim.device(like))]
+
+# Quantized tensors below one another, expanded for good
+def expanded(self: __torch__.Decoder, q: List[Tensor], types: List[int], widths: List[int], columns: int, type: int) -> Tensor:
+  return (self).expand_joined(q, types, 0, widths, columns, torch.empty([0], dtype=type, device=ops.prim.device(q[1])), )
+
+def hidden(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float) -> Tensor:
   batch = torch.size(ids, 0)
-  x = torch.flatten(torch.embedding(w[0], ids), 0, 1)
+  x = (self).embed(ids, w, q, types, shape, )
   cos, sin, = torch.unbind((self).angles(table, positions, x, ))
   mask = torch.empty([0])
   if torch.gt(torch.numel(documents), 0):
     mask = (self).document_mask(documents, x, )
-  cs = (self).dora(w, f, r, s, shape, )
+  cs = (self).dora(w, q, types, f, r, s, shape, )
   for l in range(shape[3]):
-    x, _0, = (self).layer(x, cos, sin, mask, (self).of_layer(w, 3, l, 10, ), (self).of_layer(f, 0, l, 15, ), torch.slice(r, l * 7, l * 7 + 7), torch.slice(s, l * 7, l * 7 + 7), (self).of_layer(cs, 0, l, 4, ), shape, eps, batch, annotate(List[Tensor], []), )
+    x, _0, = (self).layer(x, cos, sin, mask, (self).weights(w, q, types, shape, l, ), (self).of_layer(f, 0, l, 15, ), torch.slice(r, l * 7, l * 7 + 7), torch.slice(s, l * 7, l * 7 + 7), (self).of_layer(cs, 0, l, 4, ), shape, eps, batch, annotate(List[Tensor], []), )
   return (self).rms_norm(x, w[1], eps, )
 
 # LoRA's factors in the model's type, cut from the flat float32 leaf and shaped
@@ -370,33 +507,33 @@ def cut(self: __torch__.Decoder, flat: Tensor, sizes: List[int], columns: List[i
   return shaped
 
 # Logits of every position, float32 [N, vocabulary]
-def logits(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, table: Tensor, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float) -> Tensor:
-  h = (self).hidden(ids, positions, documents, table, w, f, r, s, shape, eps, )
-  return torch.mm(h, torch.t(w[2])).to(6)
+def logits(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float) -> Tensor:
+  h = (self).hidden(ids, positions, documents, table, w, q, types, f, r, s, shape, eps, )
+  return torch.mm(h, torch.t((self).output(w, q, types, shape, ))).to(6)
 
 # The summed loss of the rows that have targets, float32 [1]
-def loss(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, at: Tensor, targets: Tensor, table: Tensor, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, chunk: int) -> Tensor:
-  h = (self).hidden(ids, positions, documents, table, w, f, r, s, shape, eps, )
-  total, _0, = (self).cross_entropy(torch.index_select(h, 0, at), w[2], targets, 1., chunk, False, )
+def loss(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, at: Tensor, targets: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, chunk: int) -> Tensor:
+  h = (self).hidden(ids, positions, documents, table, w, q, types, f, r, s, shape, eps, )
+  total, _0, = (self).cross_entropy(torch.index_select(h, 0, at), (self).output(w, q, types, shape, ), targets, 1., chunk, False, )
   return total
 
 # One micro batch forward and backward: adds weight * d(sum of losses) to gradient, returns the sum. dropout is the probability to drop.
-def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, at: Tensor, targets: Tensor, table: Tensor, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, chunk: int, gradients: Tensor, sizes: List[int], columns: List[int], weight: float, dropout: float, checkpointing: bool) -> Tensor:
+def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, at: Tensor, targets: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, chunk: int, gradients: Tensor, sizes: List[int], columns: List[int], weight: float, dropout: float, checkpointing: bool) -> Tensor:
   batch = torch.size(ids, 0)
   G = (self).cut(gradients, sizes, columns, gradients, False, )
-  x = torch.flatten(torch.embedding(w[0], ids), 0, 1)
+  x = (self).embed(ids, w, q, types, shape, )
   cos, sin, = torch.unbind((self).angles(table, positions, x, ))
   mask = torch.empty([0])
   if torch.gt(torch.numel(documents), 0):
     mask = (self).document_mask(documents, x, )
-  cs = (self).dora(w, f, r, s, shape, )
+  cs = (self).dora(w, q, types, f, r, s, shape, )
   keep = 1. - dropout
   masks = annotate(List[List[Tensor]], [])
   saved = annotate(List[List[Tensor]], [])
   n = torch.size(x, 0)
   for l in range(shape[3]):
     drop = annotate(List[Tensor], [])
-    W = (self).of_layer(w, 3, l, 10, )
+    W = (self).weights(w, q, types, shape, l, )
     if torch.gt(dropout, 0.):
       ins = [torch.size(W[1], 1), torch.size(W[1], 1), torch.size(W[1], 1), torch.size(W[3], 1), torch.size(W[6], 1), torch.size(W[6], 1), torch.size(W[7], 1)]
       for i in range(7):
@@ -408,7 +545,7 @@ def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents:
     _2 = torch.append(saved, t)
     x = x1
   h = torch.index_select((self).rms_norm(x, w[1], eps, ), 0, at)
-  total, d_h, = (self).cross_entropy(h, w[2], targets, weight, chunk, True, )
+  total, d_h, = (self).cross_entropy(h, (self).output(w, q, types, shape, ), targets, weight, chunk, True, )
   d_n = torch.zeros_like(x)
   _3 = torch.index_copy_(d_n, 0, at, d_h)
   d_x = (self).d_rms_norm(d_n, x, w[1], eps, )
@@ -416,7 +553,7 @@ def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents:
     l = shape[3] - 1 - i
     t = torch.pop(saved)
     drop = masks[l]
-    W = (self).of_layer(w, 3, l, 10, )
+    W = (self).weights(w, q, types, shape, l, )
     F = (self).of_layer(f, 0, l, 15, )
     r1 = torch.slice(r, l * 7, l * 7 + 7)
     s1 = torch.slice(s, l * 7, l * 7 + 7)
@@ -429,19 +566,19 @@ def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents:
 # ---- Generation: one pass over new tokens [1, T] at position p, keys and values kept in caches [1, kv heads, longest, head_dim], two a layer.
 # Returns the logits of the last position, float32 [vocabulary].
 
-def next(self: __torch__.Decoder, ids: Tensor, p: int, table: Tensor, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, cache: List[Tensor]) -> Tensor:
+def next(self: __torch__.Decoder, ids: Tensor, p: int, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, cache: List[Tensor]) -> Tensor:
   T = torch.size(ids, 1)
   d = shape[2]
   widths = [shape[0] * d, shape[1] * d, shape[1] * d]
-  x = torch.flatten(torch.embedding(w[0], ids), 0, 1)
+  x = (self).embed(ids, w, q, types, shape, )
   positions = torch.unsqueeze(torch.arange(p, p + T, dtype=4, device=ops.prim.device(ids)), 0)
   cos, sin, = torch.unbind((self).angles(table, positions, x, ))
   none = torch.empty([0], device=ops.prim.device(x))
   no = annotate(List[Tensor], [])
-  cs = (self).dora(w, f, r, s, shape, )
+  cs = (self).dora(w, q, types, f, r, s, shape, )
   lora = torch.gt(torch.len(f), 0)
   for l in range(shape[3]):
-    W = (self).of_layer(w, 3, l, 10, )
+    W = (self).weights(w, q, types, shape, l, )
     F = (self).of_layer(f, 0, l, 15, )
     r1 = torch.slice(r, l * 7, l * 7 + 7)
     s1 = torch.slice(s, l * 7, l * 7 + 7)
@@ -464,12 +601,12 @@ def next(self: __torch__.Decoder, ids: Tensor, p: int, table: Tensor, w: List[Te
     _1 = torch.copy_(torch.slice(cache[2 * l + 1], 2, p, p + T), (self).heads(v0, 1, d, ))
     k = torch.slice(cache[2 * l], 2, 0, p + T)
     v = torch.slice(cache[2 * l + 1], 2, 0, p + T)
-    q = (self).rope(q1, cos, sin, )
+    q2 = (self).rope(q1, cos, sin, )
     if torch.__and__(torch.gt(T, 1), torch.gt(p, 0)):
       past = torch.tril(torch.ones([T, p + T], dtype=11, device=ops.prim.device(x)), p)
-      o = torch.scaled_dot_product_attention(q, k, v, past, 0., False, scale=None, enable_gqa=True)
+      o = torch.scaled_dot_product_attention(q2, k, v, past, 0., False, scale=None, enable_gqa=True)
     else:
-      o = torch.scaled_dot_product_attention(q, k, v, None, 0., torch.gt(T, 1), scale=None, enable_gqa=True)
+      o = torch.scaled_dot_product_attention(q2, k, v, None, 0., torch.gt(T, 1), scale=None, enable_gqa=True)
     a = (self).rows(o, )
     if lora:
       zo = (self).inputs(a, F[4], [r1[3]], no, )
@@ -484,7 +621,7 @@ def next(self: __torch__.Decoder, ids: Tensor, p: int, table: Tensor, w: List[Te
       zd = (self).inputs(m, F[9], [r1[6]], no, )
     x = x + (self).outputs(m, W[7], none, zd, b4, [r1[6]], [s1[6]], [torch.size(x, 1)], c4, )
   last = (self).rms_norm(torch.slice(x, 0, T - 1, T), w[1], eps, )
-  return torch.flatten(torch.mm(last, torch.t(w[2])).to(6))
+  return torch.flatten(torch.mm(last, torch.t((self).output(w, q, types, shape, ))).to(6))
 
 # Caches for this many tokens
 def new_cache(self: __torch__.Decoder, like: Tensor, shape: List[int], longest: int) -> List[Tensor]:
