@@ -1,6 +1,8 @@
 package io.tunebook.kernel.protocol;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -16,9 +18,13 @@ import org.zeromq.ZMQ;
 /** The five sockets of a kernel. Each is used by one thread, but for stdin, which is guarded by a lock. */
 public final class Channels implements Transport, AutoCloseable {
     private static final System.Logger LOG = System.getLogger(Channels.class.getName());
-    private static final long LARGEST = 512L << 20;
+    /** A frame must fit into the heap several times over, or its sender could end the kernel. */
+    private static final long LARGEST =
+            Math.min(512L << 20, Runtime.getRuntime().maxMemory() / 8);
     /** So many messages may wait before whoever prints has to wait too. */
     private static final int WAITING = 1000;
+
+    private static final long FAREWELL = 150; // ms
 
     private final ZContext context = new ZContext();
     private final Wire wire;
@@ -27,27 +33,33 @@ public final class Channels implements Transport, AutoCloseable {
     private final ZMQ.Socket stdin;
     private final BlockingQueue<Message> iopub = new ArrayBlockingQueue<>(WAITING);
     private final CountDownLatch drained = new CountDownLatch(1);
+    private final List<UnixSocketBridge> bridges = new ArrayList<>();
     private volatile boolean closing;
 
     /** Opens the sockets and starts heartbeat and iopub. */
-    public Channels(ConnectionFile connection) {
+    public Channels(ConnectionFile connection) throws IOException {
         wire = new Wire(connection.key());
-        shell = bind(SocketType.ROUTER, connection.address(connection.shellPort()));
-        control = bind(SocketType.ROUTER, connection.address(connection.controlPort()));
-        stdin = bind(SocketType.ROUTER, connection.address(connection.stdinPort()));
-        ZMQ.Socket publisher = bind(SocketType.XPUB, connection.address(connection.iopubPort()));
+        shell = bind(SocketType.ROUTER, connection, connection.shellPort());
+        control = bind(SocketType.ROUTER, connection, connection.controlPort());
+        stdin = bind(SocketType.ROUTER, connection, connection.stdinPort());
+        ZMQ.Socket publisher = bind(SocketType.XPUB, connection, connection.iopubPort());
         publisher.setXpubVerbose(true);
-        ZMQ.Socket heartbeat = bind(SocketType.ROUTER, connection.address(connection.heartbeatPort()));
+        ZMQ.Socket heartbeat = bind(SocketType.ROUTER, connection, connection.heartbeatPort());
         start("iopub", () -> publish(publisher));
         start("heartbeat", () -> echo(heartbeat));
     }
 
-    private ZMQ.Socket bind(SocketType type, String address) {
+    private ZMQ.Socket bind(SocketType type, ConnectionFile connection, int port) throws IOException {
         ZMQ.Socket socket = context.createSocket(type);
         socket.setLinger(1000);
         socket.setMaxMsgSize(LARGEST);
         socket.setHWM(100_000);
-        socket.bind(address);
+        if (connection.transport().equals("ipc")) {
+            int local = socket.bindToRandomPort("tcp://127.0.0.1");
+            bridges.add(new UnixSocketBridge(Path.of(connection.ip() + "-" + port), local));
+        } else {
+            socket.bind(connection.address(port));
+        }
         return socket;
     }
 
@@ -205,20 +217,22 @@ public final class Channels implements Transport, AutoCloseable {
         }
     }
 
-    /** Sends what waits on iopub, then ends. */
+    /** Sends what waits on iopub and gives ZeroMQ's own thread time to write it and the last reply; the process can end afterwards. */
     @Override
     public void close() {
         closing = true;
         try {
             drained.await(2, TimeUnit.SECONDS);
+            Thread.sleep(FAREWELL);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-    }
-
-    /** Closes the sockets, letting what was sent go out. The process can end afterwards. */
-    public void destroy() {
-        close();
-        context.close();
+        for (UnixSocketBridge bridge : bridges) {
+            try {
+                bridge.close();
+            } catch (IOException e) {
+                LOG.log(System.Logger.Level.DEBUG, "a socket's file stays behind", e);
+            }
+        }
     }
 }

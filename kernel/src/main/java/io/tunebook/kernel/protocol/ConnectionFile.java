@@ -57,15 +57,14 @@ public record ConnectionFile(
         return c;
     }
 
+    /** Where a tcp channel listens. */
     String address(int port) {
-        return transport.equals("ipc")
-                ? "ipc://" + ip + "-" + port
-                : "tcp://" + (ip.contains(":") ? "[" + ip + "]" : ip) + ":" + port;
+        return "tcp://" + (ip.contains(":") ? "[" + ip + "]" : ip) + ":" + port;
     }
 
     /** Without the key, which belongs in no log. */
     @Override
     public String toString() {
-        return "ConnectionFile[" + address(shellPort) + "]";
+        return "ConnectionFile[" + transport + " " + ip + "]";
     }
 }
