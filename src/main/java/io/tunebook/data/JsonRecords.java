@@ -59,6 +59,7 @@ final class JsonRecords implements Records {
     private boolean begun;
     private boolean commaDue;
     private boolean lost;
+    private boolean whole;
     private byte[] firstKey;
     private long number;
 
@@ -70,6 +71,10 @@ final class JsonRecords implements Records {
 
     @Override
     public JsonParser next() throws IOException {
+        if (whole && !lost) {
+            rememberFirstKey();
+        }
+        whole = false;
         if (lost && !findNext()) {
             return null;
         }
@@ -79,9 +84,9 @@ final class JsonRecords implements Records {
         }
         number++;
         objectStart = at;
-        rememberFirstKey();
         scanObject();
         commaDue = true;
+        whole = true;
         return JSON.createParser(buffer, objectStart, at - objectStart);
     }
 
@@ -159,10 +164,15 @@ final class JsonRecords implements Records {
                                     + " bytes: is a quotation mark or a brace missing? Otherwise give the JVM more heap (-Xmx)");
                 }
                 if (!fill(objectStart)) {
-                    throw lostAt(
+                    CorpusException cut = error(
                             end,
                             "the file ends inside the document that begins at line " + line(objectStart) + ", byte "
-                                    + (bytesBefore + objectStart) + ". It is cut off; fetch it again");
+                                    + (bytesBefore + objectStart) + ". It is cut off; fetch it again",
+                            null);
+                    // All up to here was in order, so what looks like a document in it is a part of this one.
+                    at = end;
+                    inArray = false;
+                    throw cut;
                 }
                 p = length + ahead;
             }
@@ -235,30 +245,25 @@ final class JsonRecords implements Records {
         }
     }
 
-    private void rememberFirstKey() throws IOException {
-        int p = blanks(objectStart + 1);
-        if (p < 0 || buffer[p] != '"') {
-            return;
+    /** Of the object read last, which nobody has found broken. */
+    private void rememberFirstKey() {
+        int from = objectStart;
+        while (from < at && buffer[from] != '"') {
+            from++;
         }
-        int from = p - objectStart;
-        for (int n = from + 1; n < from + 64; n++) {
-            if (objectStart + n >= end && !fill(objectStart)) {
-                return;
-            }
-            if (buffer[objectStart + n] == '"') {
-                if (firstKey == null
-                        || !Arrays.equals(
-                                firstKey, 0, firstKey.length, buffer, objectStart + from, objectStart + n + 1)) {
-                    firstKey = Arrays.copyOfRange(buffer, objectStart + from, objectStart + n + 1);
-                }
-                return;
-            }
+        int to = from + 1;
+        while (to < at && buffer[to] != '"') {
+            to++;
+        }
+        if (to < at && (firstKey == null || !Arrays.equals(firstKey, 0, firstKey.length, buffer, from, to + 1))) {
+            firstKey = Arrays.copyOfRange(buffer, from, to + 1);
         }
     }
 
     /** After a broken object: moves to the next one that begins as the others did, after a comma, a bracket or a line break. */
     private boolean findNext() throws IOException {
         byte before = at == objectStart + 1 ? (byte) ' ' : (byte) ',';
+        byte previous = ' ';
         while (true) {
             if (at >= end && !fill(end)) {
                 inArray = false;
@@ -267,22 +272,24 @@ final class JsonRecords implements Records {
             byte c = buffer[at];
             if (c == '{'
                     && (before == ',' || before == '[' || before == '\n' || before == '}')
-                    && beginsLikeTheOthers()) {
+                    && beginsLikeTheOthers(previous == '\n')) {
                 commaDue = false;
                 return true;
             }
             if (c != ' ' && c != '\t' && c != '\r' && !(c == '\n' && (before == ',' || before == '['))) {
                 before = c;
             }
+            previous = c;
             at++;
         }
     }
 
-    private boolean beginsLikeTheOthers() throws IOException {
+    /** Any first key will do for a brace at the start of a line: what is nested is indented, if it has its own lines. */
+    private boolean beginsLikeTheOthers(boolean startsLine) throws IOException {
         objectStart = at;
         int p = blanks(at + 1);
         at = objectStart;
-        if (p < 0 || firstKey == null) {
+        if (p < 0 || firstKey == null || startsLine) {
             return p >= 0 && buffer[p] == '"';
         }
         int n = p - objectStart;

@@ -18,16 +18,18 @@ final class ParallelCursor implements Cursor {
     private static final Cleaner CLEANER = Cleaner.create();
 
     private final Work work;
+    private final List<Thread> threads = new ArrayList<>();
     private Iterator<Document> batch = List.<Document>of().iterator();
 
-    ParallelCursor(List<Corpus.Node> parts, Pass pass, int threads) {
-        int workers = Math.min(threads, parts.size());
+    ParallelCursor(List<Corpus.Node> parts, Pass pass, int most) {
+        int workers = Math.min(most, parts.size());
         work = new Work(parts.iterator(), pass, workers);
         Work shared = work;
         CLEANER.register(this, () -> shared.stopped = true);
         for (int i = 0; i < workers; i++) {
             Thread thread = new Thread(shared, "corpus-" + i);
             thread.setDaemon(true);
+            threads.add(thread);
             thread.start();
         }
     }
@@ -44,9 +46,18 @@ final class ParallelCursor implements Cursor {
         return batch.next();
     }
 
+    /** Waits until the threads have closed their files: Windows deletes no open ones. */
     @Override
-    public void close() {
+    public void close() throws IOException {
         work.stopped = true;
+        try {
+            for (Thread thread : threads) {
+                thread.join();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("reading was interrupted", e);
+        }
     }
 
     /** What the threads share. It must not know the cursor. */

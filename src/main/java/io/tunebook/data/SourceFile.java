@@ -85,6 +85,17 @@ final class SourceFile {
         }
     }
 
+    /** The file's text without compression. */
+    static InputStream plain(Path file) throws IOException {
+        InputStream in = new BufferedInputStream(Files.newInputStream(file), HEAD);
+        try {
+            return decompressed(in, head(in, 8));
+        } catch (IOException e) {
+            in.close();
+            throw e;
+        }
+    }
+
     private static InputStream decompressed(InputStream in, byte[] head) throws IOException {
         if (startsWith(head, 0x1f, 0x8b)) {
             return new BufferedInputStream(new GZIPInputStream(in, HEAD), HEAD);

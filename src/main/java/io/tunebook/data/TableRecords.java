@@ -115,14 +115,18 @@ final class TableRecords implements Records {
         }
         try (Statement query = connection.createStatement();
                 ResultSet errors = query.executeQuery(
-                        "SELECT line, line_byte_position, error_message FROM reject_errors ORDER BY line_byte_position")) {
-            while (errors.next()) {
-                found.add(new CorpusException(
-                        file,
-                        errors.getLong(1),
-                        Math.max(0, errors.getLong(2) - 1),
-                        "CSV row: " + errors.getString(3),
-                        null));
+                        "SELECT line_byte_position, error_message FROM reject_errors ORDER BY line_byte_position")) {
+            // DuckDB counts rows, which may have several lines.
+            try (InputStream text = copy != null ? Files.newInputStream(copy) : SourceFile.plain(file)) {
+                long at = 0;
+                long line = 1;
+                while (errors.next()) {
+                    long offset = Math.max(0, errors.getLong(1) - 1);
+                    for (; at < offset; at++) {
+                        line += text.read() == '\n' ? 1 : 0;
+                    }
+                    found.add(new CorpusException(file, line, offset, "CSV row: " + errors.getString(2), null));
+                }
             }
         }
         return found;

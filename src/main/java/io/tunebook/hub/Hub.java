@@ -183,12 +183,18 @@ public final class Hub {
     }
 
     /**
-     * One file.
+     * One file. If it is named by a commit and was fetched before, nobody is asked.
      *
      * @throws HubException if no source has it
      */
     public Path file(String path) throws IOException {
         HubFile.requireInside(path);
+        Path kept = new HubCache(access.cache(), repository)
+                .snapshot(repository.revision())
+                .resolve(path);
+        if (repository.revision().matches("[0-9a-f]{40}") && Files.exists(kept)) {
+            return kept;
+        }
         HubListing listing = listing();
         HubFile file = listing.files().stream()
                 .filter(f -> f.path().equals(path))

@@ -278,6 +278,7 @@ final class HubTest {
         model().only("*.json").download();
         server.close();
         assertThat(model().file("config.json")).hasContent("{\"模型\": 1}");
+        assertThat(model().revision(FakeHub.COMMIT).file("config.json")).exists();
         Hub offline =
                 Hub.model("owner/name").with(new Hub.Access(cache, Map.of("x", "y"), Duration.ofSeconds(2), true));
         assertThat(offline.download().resolve("config.json")).exists();
@@ -307,6 +308,42 @@ final class HubTest {
             }
         } finally {
             threads.shutdownNow();
+        }
+        assertThat(requestsForFiles()).isEqualTo(1);
+    }
+
+    /** Another JVM that wants the same file; run by {@link #twoProcessesFetchEachFileOnce}. */
+    static final class OtherProcess {
+        public static void main(String[] arguments) throws IOException {
+            Path file = Hub.model("owner/name")
+                    .from(HubSource.mirror(arguments[0]))
+                    .cache(Path.of(arguments[1]))
+                    .file("weights.bin");
+            System.out.println(FakeHub.sha256(Files.readAllBytes(file)));
+        }
+    }
+
+    @Test
+    void twoProcessesFetchEachFileOnce() throws Exception {
+        server.faults.add(FakeHub.slow(3_000));
+        List<Process> others = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            ProcessBuilder builder = new ProcessBuilder(
+                            Path.of(System.getProperty("java.home"), "bin", "java")
+                                    .toString(),
+                            "-cp",
+                            System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                            OtherProcess.class.getName(),
+                            server.url(),
+                            cache.toString())
+                    .redirectErrorStream(true);
+            builder.environment().remove("HF_HUB_OFFLINE");
+            others.add(builder.start());
+        }
+        for (Process other : others) {
+            String said = new String(other.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(other.waitFor()).as(said).isZero();
+            assertThat(said).contains(FakeHub.sha256(WEIGHTS));
         }
         assertThat(requestsForFiles()).isEqualTo(1);
     }
