@@ -90,7 +90,7 @@ record HubListing(
                     .path("Id")
                     .asText();
             for (int page = 1; ; page++) {
-                URI uri = URI.create(api + number + "/repo/tree?" + revision + "&Root=/&Recursive=True&PageNumber="
+                URI uri = URI.create(api + number + "/repo/tree?" + revision + "&Root=/&Recursive=true&PageNumber="
                         + page + "&PageSize=100");
                 if (addModelScope(
                                 uri, successful(uri, client.json(uri, deadline).json()), files)
