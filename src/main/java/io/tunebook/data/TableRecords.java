@@ -125,11 +125,18 @@ final class TableRecords implements Records {
                     for (; at < offset; at++) {
                         line += text.read() == '\n' ? 1 : 0;
                     }
-                    found.add(new CorpusException(file, line, offset, "CSV row: " + errors.getString(2), null));
+                    found.add(new CorpusException(file, line, offset, complaint(errors.getString(2)), null));
                 }
             }
         }
         return found;
+    }
+
+    private static String complaint(String said) {
+        return "CSV row: " + said
+                + (said.contains("utf-8")
+                        ? " If it is in another encoding, name it: Corpus.open(path).charset(\"GB18030\")"
+                        : "");
     }
 
     @Override

@@ -262,6 +262,13 @@ final class CorpusTest {
         assertThat(contents(Corpus.open(folder.resolve("f.txt")).onError(Corpus.OnError.SKIP)))
                 .containsExactly("eins\nzwei", "end");
 
+        Files.write(folder.resolve("g.csv"), "id,content\n1,\"two\nlines\"\n2,中文\n".getBytes(Charset.forName("GBK")));
+        assertThatThrownBy(() -> Corpus.open(folder.resolve("g.csv")).count())
+                .hasMessageContaining("g.csv, line 4, byte 25: CSV row:")
+                .hasMessageContaining("GB18030");
+        assertThat(contents(Corpus.open(folder.resolve("g.csv")).charset("GBK")))
+                .containsExactly("two\nlines", "中文");
+
         Corpus all = Corpus.open(folder).onError(Corpus.OnError.SKIP);
         assertThat(all.count()).isGreaterThan(10_000);
         assertThat(all.problems().first())
