@@ -344,11 +344,12 @@ public final class Hub {
         if (!sources.isEmpty()) {
             return sources;
         }
-        HubSource huggingFace = HubSource.huggingFace();
-        HubSource modelScope = HubSource.modelScope();
-        return UNREACHABLE.contains(huggingFace.toString())
-                ? List.of(modelScope, huggingFace)
-                : List.of(huggingFace, modelScope);
+        return order(HubSource.huggingFace(), HubSource.modelScope());
+    }
+
+    /** The second first, once the first could not be reached. */
+    static List<HubSource> order(HubSource first, HubSource second) {
+        return UNREACHABLE.contains(first.toString()) ? List.of(second, first) : List.of(first, second);
     }
 
     private Future<HubListing> ask(HubSource source, Instant deadline) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.github.luben.zstd.Zstd;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
@@ -213,7 +215,7 @@ final class CorpusTest {
                         "a.json, line 2, byte 58: expected a string to go on or to end, found a line break");
         Corpus skipping = corpus.onError(Corpus.OnError.SKIP);
         assertThat(ids(skipping)).containsExactly("1", "3", "5", "7", "10");
-        Problems problems = skipping.problems();
+        Corpus.Problems problems = skipping.problems();
         assertThat(problems.count()).isEqualTo(6);
         assertThat(problems.first()).extracting(CorpusException::line).containsExactly(2L, 5L, 8L, 9L, 10L, 12L);
         assertThat(problems.toString())
@@ -290,6 +292,26 @@ final class CorpusTest {
     }
 
     @Test
+    void progressEndsAtTheFilesBytes() throws IOException {
+        Corpus corpus = numbered(3, 1000);
+        long bytes = 0;
+        for (int f = 0; f < 3; f++) {
+            bytes += Files.size(folder.resolve("part-" + f + ".jsonl"));
+        }
+        PrintStream console = System.out;
+        ByteArrayOutputStream said = new ByteArrayOutputStream();
+        System.setOut(new PrintStream(said, true, StandardCharsets.UTF_8));
+        try {
+            corpus.progress().parallel(2).count();
+        } finally {
+            System.setOut(console);
+        }
+        assertThat(said.toString(StandardCharsets.UTF_8))
+                .contains(String.format(Locale.ROOT, "%,d of %,d", bytes, bytes))
+                .contains("MB/s, 3,000 documents");
+    }
+
+    @Test
     void describesInOnePass() {
         List<Document> documents = new ArrayList<>();
         IntStream.range(0, 1000).forEach(i -> documents.add(new Document("d" + i, "", "字".repeat(i + 1))));
@@ -306,7 +328,7 @@ final class CorpusTest {
         assertThat(summary.quantiles().get(0.5)).isBetween(495L, 505L);
         assertThat(summary.quantiles().get(1.0)).isEqualTo(1000);
         assertThat(summary.histogram()[1]).isEqualTo(2);
-        assertThat(new CorpusSummaryRenderer()
+        assertThat(new CorpusSummary.View()
                         .render(summary)
                         .data()
                         .get("text/html")

@@ -269,6 +269,15 @@ final class HubTest {
     }
 
     @Test
+    void whatCouldNotBeReachedIsAskedLastFromThenOn() throws IOException {
+        HubSource other = HubSource.mirror(server.url());
+        HubSource gone = HubSource.mirror("http://localhost:2");
+        assertThat(Hub.order(gone, other)).containsExactly(gone, other);
+        assertThat(hub("model", gone, other).files()).hasSize(4);
+        assertThat(Hub.order(gone, other)).containsExactly(other, gone);
+    }
+
+    @Test
     void whereNoHubAnswersItSaysWhoWasAskedWhatTheySaidAndWhatToDo() {
         server.apiFaults.add(FakeHub.slow(20_000));
         long start = System.nanoTime();
