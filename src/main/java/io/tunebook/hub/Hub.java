@@ -208,7 +208,7 @@ public final class Hub {
         if (listing.root() != null) {
             return listing.root().resolve(file.path());
         }
-        HubCache cache = new HubCache(access.cache(), repository);
+        HubCache cache = new HubCache(access.cache(), listing.repository());
         try (Progress progress = Display.progress(Math.max(0, file.bytes()), file.path())) {
             Path path = cache.fetch(listing, file, progress::step);
             cache.remember(listing.commit());
@@ -216,7 +216,10 @@ public final class Hub {
         }
     }
 
-    /** One split of a data set. */
+    /**
+     * One split of a data set, of those files that {@link #only} lets through: {@code only("zh/*")} chooses among
+     * several configurations.
+     */
     public Split split(String name) {
         return new Split(name);
     }
@@ -235,7 +238,8 @@ public final class Hub {
          * @throws HubException within ten seconds if no source has the data set; says what each answered and what to do
          */
         public Corpus stream() throws IOException {
-            HubListing listing = listing();
+            HubListing own = listing();
+            HubListing listing = of(wanted(own.files())).isEmpty() ? converted(own) : own;
             List<HubFile> files = of(wanted(listing.files()));
             if (files.isEmpty()) {
                 throw new HubException(
@@ -266,6 +270,24 @@ public final class Hub {
                     }
                 };
             });
+        }
+
+        /** Hugging Face keeps Parquet files of data sets that come in other forms, in a branch of its own. */
+        private HubListing converted(HubListing own) throws IOException {
+            if (!(own.source() instanceof HubSource.HuggingFace) || own.root() != null) {
+                return own;
+            }
+            try {
+                HubRepository parquet = new HubRepository(repository.kind(), repository.id(), "refs/convert/parquet");
+                return HubListing.of(
+                        own.source(),
+                        parquet,
+                        access.token(own.source()),
+                        access.silence(),
+                        Instant.now().plus(LISTING));
+            } catch (HubException e) {
+                return own;
+            }
         }
 
         /** By their names as in Python's datasets; where no name speaks of a split, all belong to train. */

@@ -137,12 +137,7 @@ final class HubClient {
                 return response;
             }
             response.body().close();
-            URI to = at.resolve(location.get());
-            if (at.getScheme().equals("https") && !"https".equals(to.getScheme())) {
-                throw new HubException(
-                        at + " redirects to " + to.getScheme() + ", which is not encrypted: refused", status, null);
-            }
-            at = to;
+            at = target(at, location.get(), status);
         }
         throw new HubException(uri + " redirects more than " + REDIRECTS + " times", 0, null);
     }
@@ -168,9 +163,21 @@ final class HubClient {
     }
 
     private static boolean sameHost(URI a, URI b) {
-        return a.getScheme().equals(b.getScheme())
-                && a.getHost().equalsIgnoreCase(b.getHost())
-                && a.getPort() == b.getPort();
+        return a.getScheme().equals(b.getScheme()) && a.getAuthority().equalsIgnoreCase(b.getAuthority());
+    }
+
+    private static URI target(URI from, String location, int status) throws HubException {
+        try {
+            URI to = from.resolve(location);
+            if (to.getAuthority() != null
+                    && ("https".equals(to.getScheme()) || from.getScheme().equals(to.getScheme()))) {
+                return to;
+            }
+        } catch (IllegalArgumentException e) {
+            throw new HubException(from + " redirects to \"" + location + "\", which is no address", status, e);
+        }
+        throw new HubException(
+                from + " redirects to " + location + ", which is not encrypted, or not HTTP: refused", status, null);
     }
 
     private String explain(int status) {

@@ -335,4 +335,39 @@ final class CorpusTest {
                         .toString())
                 .contains("<svg", "1,003");
     }
+
+    /** One pass in a small JVM; run by {@link #aLargeFilePassesThroughASmallHeap}. */
+    static final class SmallHeap {
+        public static void main(String[] arguments) throws IOException {
+            Corpus corpus = Corpus.open(Path.of(arguments[0]));
+            System.out.println(corpus.describe().documents() + " "
+                    + corpus.shuffle(100, 1).parallel(2).count());
+        }
+    }
+
+    @Test
+    void aLargeFilePassesThroughASmallHeap() throws Exception {
+        Path file = folder.resolve("large.json.gz");
+        String document = "{\"id\": 1, \"content\": \"" + "茶是一种饮料。".repeat(200) + "\"}";
+        try (var out = new GZIPOutputStream(Files.newOutputStream(file), 1 << 16)) {
+            byte[] next = (",\n" + document).getBytes(StandardCharsets.UTF_8);
+            out.write(("[" + document).getBytes(StandardCharsets.UTF_8));
+            for (int i = 1; i < 30_000; i++) {
+                out.write(next);
+            }
+            out.write(']');
+        }
+        Process small = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Xmx24m",
+                        "-cp",
+                        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                        SmallHeap.class.getName(),
+                        file.toString())
+                .redirectErrorStream(true)
+                .start();
+        String said = new String(small.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(small.waitFor()).as(said).isZero();
+        assertThat(said.strip()).endsWith("30000 30000");
+    }
 }

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.DriverManager;
 import java.time.Duration;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
@@ -246,11 +247,35 @@ final class HubTest {
                 .with("data/test-00000.jsonl", "{\"id\": 4, \"content\": \"四\"}\n");
         List<String> texts = new ArrayList<>();
         Hub data = hub("dataset", HubSource.mirror(server.url()));
-        data.split("train").stream().take(5).map(d -> d).forEach((Document d) -> texts.add(d.content()));
+        data.split("train").stream().take(5).forEach((Document d) -> texts.add(d.content()));
         assertThat(texts).containsExactly("一", "一", "一", "二", "二");
         assertThat(server.seen).extracting(FakeHub.Seen::path).noneMatch(p -> p.contains("train-00002.jsonl"));
         assertThat(data.split("test").stream().count()).isEqualTo(1);
         assertThatThrownBy(() -> data.split("validation").stream()).hasMessageContaining("no data files for the split");
+    }
+
+    @Test
+    void aDataSetInAnotherFormIsReadFromItsConvertedParquetFiles() throws Exception {
+        Hub data = hub("dataset", HubSource.mirror(server.url())).only("*.parquet");
+        assertThatThrownBy(() -> data.split("train").stream()).hasMessageContaining("no data files for the split");
+        Path parquet = cache.resolve("rows.parquet");
+        try (var duckdb = DriverManager.getConnection("jdbc:duckdb:");
+                var statement = duckdb.createStatement()) {
+            statement.execute("COPY (SELECT '七' AS text FROM range(3)) TO '" + parquet + "' (FORMAT parquet)");
+        }
+        server.converted.put("default/train/0000.parquet", Files.readAllBytes(parquet));
+        assertThat(data.split("train").stream().stream())
+                .extracting(Document::content)
+                .containsExactly("七", "七", "七");
+        assertThat(cache.resolve("datasets--owner--name/refs/refs/convert/parquet"))
+                .hasContent(FakeHub.CONVERTED);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"ftp://localhost/x", "http://a b/", "file:///etc/passwd"})
+    void redirectsElsewhereThanToHttpAreRefused(String location) {
+        server.faults.add(FakeHub.status(302, "Location", location));
+        assertThatThrownBy(() -> model().file("config.json")).hasMessageContaining("redirects to");
     }
 
     @Test
