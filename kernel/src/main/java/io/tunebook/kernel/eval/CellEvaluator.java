@@ -40,6 +40,7 @@ public final class CellEvaluator implements AutoCloseable {
     private final CellExecution execution;
     private final JShell shell;
     private final SourceCodeAnalysis analysis;
+    private final SpentSnippets spent;
     private final Map<String, Traceback.Origin> origins = new HashMap<>();
 
     /**
@@ -70,6 +71,7 @@ public final class CellEvaluator implements AutoCloseable {
                 .compilerOptions(options.toArray(String[]::new))
                 .build();
         analysis = shell.sourceCodeAnalysis();
+        spent = SpentSnippets.of(shell);
         classPath.forEach(this::load);
     }
 
@@ -322,7 +324,9 @@ public final class CellEvaluator implements AutoCloseable {
             }
             Object value = execution.takeValue();
             if (e.exception() != null) {
-                throw failed(e.exception());
+                CellException failure = failed(e.exception());
+                forget(s);
+                throw failure;
             }
             if (s instanceof ExpressionSnippet || s.subKind() == SubKind.TEMP_VAR_EXPRESSION_SUBKIND) {
                 result = Optional.of(new Result(value));
@@ -330,11 +334,20 @@ public final class CellEvaluator implements AutoCloseable {
             if (s.subKind() == SubKind.TEMP_VAR_EXPRESSION_SUBKIND) {
                 shell.drop(s); // nobody knows its name, and what it holds would stay
             }
+            forget(s);
         }
         if (events.size() > 1) { // others than this snippet have changed
             restore(held, declared);
         }
         return new Outcome(null, result, unresolved);
+    }
+
+    /** A statement that has run is kept by nobody, unless code that may still be called stands in it. */
+    private void forget(Snippet s) {
+        for (String className : loader.takeStatements()) {
+            spent.forget(s, className);
+            origins.remove(s.id());
+        }
     }
 
     private CellException rejected(Snippet s, Traceback.Origin origin) {
