@@ -11,7 +11,7 @@ class SoakTest {
     @Test
     void memoryDoesNotGrow() {
         try (TestKernel kernel = new TestKernel()) {
-            kernel.run("int counter = 0;");
+            kernel.run("int counter = 0;\nint again = 0;");
             cells(kernel, 0, CELLS / 5);
             long before = used();
             cells(kernel, CELLS / 5, CELLS);
@@ -29,7 +29,7 @@ class SoakTest {
                     switch (i % 4) {
                         case 0 -> "counter++;";
                         case 1 -> "counter + " + i;
-                        case 2 -> "int again = " + i + ";";
+                        case 2 -> i % 40 == 2 ? "int again = " + i + ";" : "again += 2;";
                         default -> "System.out.println(\"cell\");";
                     };
             TestKernel.Answer answer = kernel.run(code);
