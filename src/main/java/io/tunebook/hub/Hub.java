@@ -327,6 +327,8 @@ public final class Hub {
     private HubListing listing() throws IOException {
         List<HubSource> order = order();
         Instant deadline = Instant.now().plus(LISTING);
+        Duration fair = LISTING.dividedBy(order.size());
+        Duration patience = fair.compareTo(HEDGE) < 0 ? fair : HEDGE;
         Map<HubSource, Future<HubListing>> asked = new LinkedHashMap<>();
         Map<HubSource, String> answers = new LinkedHashMap<>();
         if (access.offline()) {
@@ -335,7 +337,7 @@ public final class Hub {
             for (HubSource source : order) {
                 asked.put(source, ask(source, deadline));
                 for (HubSource earlier : List.copyOf(asked.keySet())) {
-                    Duration wait = earlier.equals(source) ? HEDGE : Duration.ZERO;
+                    Duration wait = earlier.equals(source) ? patience : Duration.ZERO;
                     Optional<HubListing> found = answer(earlier, asked, answers, wait);
                     if (found.isPresent()) {
                         return found.get();
@@ -350,10 +352,8 @@ public final class Hub {
                     }
                 }
             }
-            asked.forEach((source, pending) -> {
-                pending.cancel(true);
-                answers.put(source, "did not answer in " + LISTING.toSeconds() + " s");
-            });
+            giveUp(asked);
+            asked.forEach((source, pending) -> answers.put(source, "did not answer in " + LISTING.toSeconds() + " s"));
         }
         Optional<Path> cached = new HubCache(access.cache(), repository).snapshot();
         if (cached.isPresent()) {
@@ -384,6 +384,8 @@ public final class Hub {
         Future<HubListing> pending = asked.get(source);
         try {
             HubListing found = pending.get(wait.toMillis(), TimeUnit.MILLISECONDS);
+            asked.remove(source);
+            giveUp(asked);
             UNREACHABLE.remove(source.toString());
             return Optional.of(found);
         } catch (TimeoutException e) {
@@ -399,6 +401,14 @@ public final class Hub {
             Thread.currentThread().interrupt();
             throw new HubException("interrupted while asking " + source, 0, e);
         }
+    }
+
+    /** Those that were still silent when another answered, or when the time was up. */
+    private static void giveUp(Map<HubSource, Future<HubListing>> silent) {
+        silent.forEach((source, pending) -> {
+            pending.cancel(true);
+            UNREACHABLE.add(source.toString());
+        });
     }
 
     /** What an earlier fetch, ours or Python's, has left. */

@@ -290,6 +290,9 @@ final class HubTest {
                             .files())
                     .hasSize(1);
             assertThat(other.seen).allSatisfy(s -> assertThat(s.cookie()).isNull());
+            assertThat(Hub.order(HubSource.mirror(server.url()), HubSource.modelScope(other.url())))
+                    .as("the silent one comes last from then on")
+                    .containsExactly(HubSource.modelScope(other.url()), HubSource.mirror(server.url()));
         }
     }
 
@@ -304,11 +307,16 @@ final class HubTest {
 
     @Test
     void whereNoHubAnswersItSaysWhoWasAskedWhatTheySaidAndWhatToDo() {
-        server.apiFaults.add(FakeHub.slow(20_000));
+        for (int i = 0; i < 4; i++) {
+            server.apiFaults.add(FakeHub.slow(20_000));
+        }
         long start = System.nanoTime();
         assertThatThrownBy(() -> hub(
                                 "dataset",
                                 HubSource.mirror(server.url()),
+                                HubSource.mirror(server.url() + "/b"),
+                                HubSource.mirror(server.url() + "/c"),
+                                HubSource.mirror(server.url() + "/d"),
                                 HubSource.mirror("http://localhost:1"),
                                 HubSource.modelScope("http://no-such-host.invalid"))
                         .split("train")
