@@ -100,9 +100,10 @@ final class CorpusTest {
             statement.execute(
                     "COPY (SELECT 7 AS id, '七' AS content) TO '" + folder.resolve("g.csv") + "' (FORMAT parquet)");
         }
+        file("h[1]'s.csv", "id,content\n10,ten\n");
         file(".hidden", "{");
         assertThat(ids(Corpus.open(folder)))
-                .containsExactly("1", "2", "3", "4", "5", "6", "d.json:1", "d.json:2", "8", "9", "7");
+                .containsExactly("1", "2", "3", "4", "5", "6", "d.json:1", "d.json:2", "8", "9", "7", "10");
         assertThat(contents(Corpus.open(folder))).contains("x, \"y\"\nz", "Once, upon a time,\nthere was", "七", "六");
     }
 
