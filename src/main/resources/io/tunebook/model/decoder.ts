@@ -63,11 +63,17 @@ def inputs(self: __torch__.Decoder, x: Tensor, A: Tensor, ranks: List[int], mask
 # DoRA (Liu et al., 2024): y = c * (x W^T + s z B^T), with c = magnitude / |W + s B A|, whose denominator counts as a constant; onto is then a bias or empty
 def outputs(self: __torch__.Decoder, x: Tensor, W: Tensor, onto: Tensor, z: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], widths: List[int], c: Tensor) -> Tensor:
   dora = torch.gt(torch.numel(c), 0)
-  if torch.__or__(dora, torch.eq(torch.numel(onto), 0)):
+  empty = torch.eq(torch.numel(onto), 0)
+  alone = torch.__and__(torch.__and__(torch.eq(torch.len(B), 1), torch.gt(ranks[0], 0)), empty)
+  if alone:
+    # the small product first: adding to it costs the large one less than the other way round
+    y = torch.empty([torch.size(x, 0), torch.size(W, 0)], dtype=ops.prim.dtype(x), device=ops.prim.device(x))
+    _3 = torch.addmm_(torch.addmm_(y, z, torch.t(B[0]), beta=0, alpha=scales[0]), x, torch.t(W))
+  elif torch.__or__(dora, empty):
     y = torch.mm(x, torch.t(W))
   else:
     y = torch.addmm(onto, x, torch.t(W))
-  if torch.gt(torch.len(B), 0):
+  if torch.__and__(torch.gt(torch.len(B), 0), torch.__not__(alone)):
     zs = torch.split_with_sizes(z, ranks, 1)
     ys = torch.split_with_sizes(y, widths, 1)
     for i in range(torch.len(B)):
@@ -91,12 +97,18 @@ def d_inputs(self: __torch__.Decoder, ys: List[Tensor], W: Tensor, z: Tensor, A:
       _0 = torch.addmm_(ds[i], ys[i], B[i], beta=0, alpha=scales[i])
       _1 = torch.addmm_(G[i], torch.t(ys[i]), zs[i], beta=0, alpha=scales[i])
   at = torch.size(ys[0], 1)
-  d_x = torch.mm(ys[0], torch.slice(W, 0, 0, at))
+  early = torch.__and__(torch.eq(torch.len(masks), 0), torch.gt(torch.numel(z), 0))
+  if early:
+    d_x = torch.addmm_(torch.mm(d_z, A), ys[0], torch.slice(W, 0, 0, at))
+  else:
+    d_x = torch.mm(ys[0], torch.slice(W, 0, 0, at))
   for i in range(torch.len(ys) - 1):
     end = at + torch.size(ys[i + 1], 1)
     _2 = torch.addmm_(d_x, ys[i + 1], torch.slice(W, 0, at, end))
     at = end
-  return ((self).through(d_x, d_z, A, ranks, masks, ), d_z)
+  if torch.__not__(early):
+    d_x = (self).through(d_x, d_z, A, ranks, masks, )
+  return (d_x, d_z)
 
 # The same where the targets lie side by side in one d_y, so that one product gives d_x
 def d_joined(self: __torch__.Decoder, d_y: Tensor, W: Tensor, z: Tensor, A: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], widths: List[int], masks: List[Tensor], G: List[Tensor]) -> Tuple[Tensor, Tensor]:
@@ -316,7 +328,7 @@ def d_layer(self: __torch__.Decoder, d_out: Tensor, t: List[Tensor], cos: Tensor
   return (self).d_rms_norm(d_h, x, t0, w[0], d_x1, )
 
 # ---- The loss: cross entropy of the labelled positions only, in chunks, summed in float32. Logits are never whole.
-# With p = softmax(h W^T):  d_h = weight (p - onehot) W.  Returns sum and, if wanted, d_h.
+# With p = softmax(h W^T), whose sums are float32 in either type:  d_h = weight (p - onehot) W.  Returns sum and, if wanted, d_h.
 
 def cross_entropy(self: __torch__.Decoder, h: Tensor, W: Tensor, targets: Tensor, weight: float, chunk: int, backward: bool) -> Tuple[Tensor, Tensor]:
   total = torch.zeros([1], dtype=6, device=ops.prim.device(h))
@@ -326,11 +338,9 @@ def cross_entropy(self: __torch__.Decoder, h: Tensor, W: Tensor, targets: Tensor
     start = i * chunk
     end = ops.prim.min(start + chunk, n)
     ts = torch.unsqueeze(torch.slice(targets, 0, start, end), 1)
-    logits = torch.mm(torch.slice(h, 0, start, end), torch.t(W))
-    logp = torch.log_softmax(logits, 1, 6)
-    _0 = torch.sub_(total, torch.sum(torch.gather(logp, 1, ts)))
+    p = torch.softmax(torch.mm(torch.slice(h, 0, start, end), torch.t(W)), 1)
+    _0 = torch.sub_(total, torch.sum(torch.log(torch.clamp_min(torch.gather(p, 1, ts).to(6), 1e-38))))
     if backward:
-      p = torch.exp(logp, out=logits)
       _1 = torch.scatter_add_(p, 1, ts, torch.full_like(ts, -1, dtype=ops.prim.dtype(h)))
       _2 = torch.append(ds, torch.mm(p, W))
   d_h = torch.empty([0], device=ops.prim.device(h))
