@@ -1,5 +1,6 @@
 package io.tunebook.kernel.eval;
 
+import java.io.File;
 import java.lang.reflect.Field;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -50,10 +51,6 @@ public final class CellEvaluator implements AutoCloseable {
     public CellEvaluator(List<String> classPath, List<String> compilerOptions) {
         loader = new CellClassLoader(CellEvaluator.class.getClassLoader());
         execution = new CellExecution(loader);
-        List<String> options = new ArrayList<>(compilerOptions);
-        List<String> all = new ArrayList<>(classPath);
-        all.add(System.getProperty("java.class.path"));
-        options.addAll(List.of("-classpath", String.join(java.io.File.pathSeparator, all)));
         shell = JShell.builder()
                 .executionEngine(
                         new ExecutionControlProvider() {
@@ -68,18 +65,13 @@ public final class CellEvaluator implements AutoCloseable {
                             }
                         },
                         Map.of())
-                .compilerOptions(options.toArray(String[]::new))
+                .compilerOptions(compilerOptions.toArray(String[]::new))
                 .build();
         analysis = shell.sourceCodeAnalysis();
         spent = SpentSnippets.of(shell);
-        classPath.forEach(this::load);
-    }
-
-    private void load(String entry) {
-        try {
-            loader.add(entry);
-        } catch (ExecutionControl.InternalException e) {
-            throw new IllegalArgumentException(e.getMessage(), e);
+        // Not as an option: what is added later would not count.
+        if (!classPath.isEmpty()) {
+            shell.addToClasspath(String.join(File.pathSeparator, classPath));
         }
     }
 
