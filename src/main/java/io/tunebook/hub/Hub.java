@@ -40,7 +40,8 @@ import java.util.stream.Stream;
  * Sources are asked in their order, the next when one has failed or not answered for three seconds. Without
  * {@link #from} that is Hugging Face ({@code HF_ENDPOINT}) and then ModelScope, or ModelScope first once the other could
  * not be reached. Files go into the cache of huggingface_hub ({@code HF_HUB_CACHE}, {@code HF_HOME}), so that Python
- * finds them and what Python fetched is found. {@code HF_HUB_OFFLINE=1} asks nobody. Tokens come from {@code HF_TOKEN}
+ * finds them and what Python fetched is found. {@code HF_HUB_OFFLINE=1} asks nobody. Proxies are those of
+ * {@code HTTPS_PROXY} and {@code NO_PROXY}. Tokens come from {@code HF_TOKEN}
  * (or the file that {@code hf auth login} writes) and {@code MODELSCOPE_API_TOKEN}; each is sent to its own hub only.
  */
 public final class Hub {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tunebook.data.Document;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -441,6 +442,20 @@ final class HubTest {
         Hub sameCache = model().cache(cache.resolve("py"));
         assertThat(Files.readAllBytes(sameCache.file("weights.bin"))).isEqualTo(WEIGHTS);
         assertThat(requestsForFiles()).isEqualTo(fetched);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "https://huggingface.co/x, HTTP @ proxy.example/<unresolved>:3128",
+        "https://a.internal.example/x, DIRECT",
+        "https://internal.example/x, DIRECT",
+        "https://notinternal.example/x, HTTP @ proxy.example/<unresolved>:3128",
+        "http://localhost:8080/x, DIRECT"
+    })
+    void proxiesAreThoseOfTheUsualVariables(URI uri, String proxy) {
+        Map<String, String> variables =
+                Map.of("https_proxy", "http://proxy.example:3128", "NO_PROXY", ".internal.example, localhost");
+        assertThat(HubClient.proxies(variables).select(uri).get(0).toString()).isEqualTo(proxy);
     }
 
     private static int run(String python, String script) throws Exception {
