@@ -178,7 +178,7 @@ def random_q4_k(path: pathlib.Path, config: dict) -> pathlib.Path:
         fields.append(("llama." + key, 4, struct.pack("<I", config[value])))
     fields.append(("llama.attention.layer_norm_rms_epsilon", 6, struct.pack("<f", config["rms_norm_eps"])))
     fields.append(("llama.rope.freq_base", 6, struct.pack("<f", config["rope_theta"])))
-    tokens = [f"t{i}" for i in range(config["vocab_size"])]
+    tokens = ["t", "0"] + [f"t{i}" for i in range(config["vocab_size"] - 2)]
     fields.append(("tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, len(tokens)) + b"".join(map(string, tokens))))
     fields.append(("tokenizer.ggml.token_type", 9, struct.pack("<IQ", 5, len(tokens)) + np.ones(len(tokens), np.int32).tobytes()))
     fields.append(("tokenizer.ggml.merges", 9, struct.pack("<IQ", 8, 1) + string("t 0")))
