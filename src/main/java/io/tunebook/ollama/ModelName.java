@@ -36,6 +36,11 @@ public record ModelName(String host, String namespace, String model, String tag)
                 m.group(4) == null ? "latest" : m.group(4));
     }
 
+    /** The name with all its parts. */
+    String full() {
+        return host + "/" + namespace + "/" + model + ":" + tag;
+    }
+
     /** The name without the parts that go without saying, the tag always with it. */
     @Override
     public String toString() {

@@ -6,9 +6,13 @@ import de.kherud.llama.LlamaIterator;
 import de.kherud.llama.LlamaModel;
 import de.kherud.llama.LlamaOutput;
 import de.kherud.llama.ModelParameters;
-import de.kherud.llama.Pair;
 import de.kherud.llama.args.PoolingType;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,9 +25,14 @@ final class Runner implements AutoCloseable {
     private final int context;
     private boolean closed;
 
+    static {
+        loadLibrary();
+    }
+
     /** What happens to the text as it comes. */
     interface Sink {
-        void piece(String text) throws IOException;
+        /** Takes a piece; false ends the run. */
+        boolean piece(String text) throws IOException;
     }
 
     /**
@@ -39,13 +48,14 @@ final class Runner implements AutoCloseable {
 
     Runner(Path gguf, List<Path> adapters, int context, boolean embedding) {
         this.context = context;
-        int threads = Math.max(1, Runtime.getRuntime().availableProcessors());
+        // One thread for each physical core, as llama.cpp itself would: more only spin while they wait for one another.
+        int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
         ModelParameters parameters = new ModelParameters()
                 .setModel(gguf.toString())
                 .setCtxSize(context)
                 .setThreads(threads)
                 .setThreadsBatch(threads)
-                .enableJinja()
+                .skipWarmup()
                 .disableLog();
         adapters.forEach(a -> parameters.addLoraAdapter(a.toString()));
         if (embedding) {
@@ -56,40 +66,42 @@ final class Runner implements AutoCloseable {
         this.llama = new LlamaModel(parameters);
     }
 
+    /**
+     * The binding copies its library to a file of one name for all processes and says so on the standard output: here the file is this
+     * process's own, and a notebook's cell stays clean.
+     */
+    private static void loadLibrary() {
+        PrintStream out = System.out;
+        try {
+            if (System.getProperty("de.kherud.llama.tmpdir") == null) {
+                Path folder = Files.createTempDirectory("tunebook-llama");
+                folder.toFile().deleteOnExit();
+                System.setProperty("de.kherud.llama.tmpdir", folder.toString());
+            }
+            System.setOut(new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8));
+            Class.forName(LlamaModel.class.getName());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (ClassNotFoundException e) {
+            throw new AssertionError("the class is named above", e);
+        } finally {
+            System.setOut(out);
+        }
+    }
+
     /** How many tokens a prompt and its answer may have. */
     int context() {
         return context;
-    }
-
-    /** The prompt for messages, by the model's own chat template, with the beginning of the answer. */
-    String prompt(List<ChatMessage> messages) throws InterruptedException {
-        List<Pair<String, String>> pairs = new ArrayList<>();
-        String system = null;
-        for (ChatMessage m : messages) {
-            if (m.role().equals("system") && pairs.isEmpty() && system == null) {
-                system = m.content();
-            } else {
-                pairs.add(new Pair<>(m.role(), m.content() == null ? "" : m.content()));
-            }
-        }
-        turn.lockInterruptibly();
-        try {
-            requireOpen();
-            return llama.applyTemplate(
-                    new InferenceParameters("").setMessages(system, pairs).setUseChatTemplate(true));
-        } finally {
-            turn.unlock();
-        }
     }
 
     /**
      * Completes a prompt.
      *
      * @param options by Ollama's names, with Ollama's defaults where they are absent
-     * @param schema a JSON schema that the answer must fit; null for free text
+     * @param grammar what the answer must fit, in GBNF; null for free text
      * @param sink gets the text as it comes; an exception from it stops the run
      */
-    Figures complete(String prompt, JsonNode options, String schema, Sink sink)
+    Figures complete(String prompt, JsonNode options, String grammar, Sink sink)
             throws IOException, InterruptedException {
         turn.lockInterruptibly();
         try {
@@ -98,8 +110,7 @@ final class Runner implements AutoCloseable {
             int limit = options.path("num_predict").asInt(-1);
             int room = context - promptTokens;
             if (room <= 0) {
-                throw new IllegalArgumentException("the prompt of " + promptTokens
-                        + " tokens does not fit into the context of " + context + ": raise the option num_ctx");
+                throw new IllegalArgumentException("the input length exceeds the context length");
             }
             limit = limit < 0 ? room : Math.min(limit, room);
             InferenceParameters parameters = new InferenceParameters(prompt)
@@ -109,7 +120,8 @@ final class Runner implements AutoCloseable {
                     .setTopK(options.path("top_k").asInt(40))
                     .setTopP((float) options.path("top_p").asDouble(0.9))
                     .setMinP((float) options.path("min_p").asDouble(0))
-                    .setRepeatPenalty((float) options.path("repeat_penalty").asDouble(1.1))
+                    .setRepeatPenalty((float) options.path("repeat_penalty").asDouble(1.0))
+                    .setTypicalP((float) options.path("typical_p").asDouble(1.0))
                     .setRepeatLastN(options.path("repeat_last_n").asInt(64))
                     .setPresencePenalty((float) options.path("presence_penalty").asDouble(0))
                     .setFrequencyPenalty(
@@ -123,8 +135,8 @@ final class Runner implements AutoCloseable {
             if (!stops.isEmpty()) {
                 parameters.setStopStrings(stops.toArray(String[]::new));
             }
-            if (schema != null) {
-                parameters.setGrammar(LlamaModel.jsonSchemaToGrammar(schema));
+            if (grammar != null) {
+                parameters.setGrammar(grammar);
             }
             return run(parameters, promptTokens, limit, sink);
         } finally {
@@ -143,14 +155,14 @@ final class Runner implements AutoCloseable {
                 LlamaOutput piece = pieces.next();
                 first = first == 0 ? System.nanoTime() : first;
                 tokens++;
-                if (!piece.text.isEmpty()) {
-                    sink.piece(piece.text);
+                if (!piece.text.isEmpty() && !sink.piece(piece.text)) {
+                    break;
                 }
                 if (Thread.interrupted()) {
                     throw new IOException("interrupted");
                 }
             }
-            whole = true;
+            whole = !pieces.hasNext();
         } finally {
             if (!whole) {
                 pieces.cancel();
@@ -167,12 +179,12 @@ final class Runner implements AutoCloseable {
                 tokens >= limit);
     }
 
-    /** How many tokens a text has. */
-    int count(String text) throws InterruptedException {
+    /** A text's tokens. */
+    int[] tokens(String text) throws InterruptedException {
         turn.lockInterruptibly();
         try {
             requireOpen();
-            return llama.encode(text).length;
+            return llama.encode(text);
         } finally {
             turn.unlock();
         }
@@ -185,21 +197,23 @@ final class Runner implements AutoCloseable {
         }
     }
 
-    /** A text's vector, of length 1. */
+    /** A text's vector as the model gives it. */
     float[] embed(String text) throws InterruptedException {
         turn.lockInterruptibly();
         try {
             requireOpen();
-            float[] vector = llama.embed(text);
-            double squares = 0;
-            for (float v : vector) {
-                squares += (double) v * v;
-            }
-            float length = (float) Math.sqrt(squares);
-            for (int i = 0; i < vector.length && length > 0; i++) {
-                vector[i] /= length;
-            }
-            return vector;
+            return llama.embed(text);
+        } finally {
+            turn.unlock();
+        }
+    }
+
+    /** The text of tokens. */
+    String text(int[] tokens) throws InterruptedException {
+        turn.lockInterruptibly();
+        try {
+            requireOpen();
+            return llama.decode(tokens);
         } finally {
             turn.unlock();
         }

@@ -3,6 +3,7 @@ package io.tunebook.ollama;
 import io.tunebook.gguf.GgufFile;
 import io.tunebook.gguf.GgufTensor;
 import java.io.IOException;
+import java.lang.reflect.Array;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +27,7 @@ import java.util.Map;
  * @param system the system prompt, empty for none
  * @param parameters default options by Ollama's names
  * @param license the licence, empty for none
- * @param metadata the GGUF file's metadata, long arrays left out
+ * @param metadata the GGUF file's metadata, long arrays empty
  * @param details what Ollama calls details
  * @param bytes the size on disk
  * @param modified when the file was written
@@ -70,10 +71,8 @@ record ServedModel(
             throws IOException {
         try (GgufFile file = GgufFile.open(gguf)) {
             Map<String, Object> metadata = new LinkedHashMap<>();
-            file.metadata().forEach((key, value) -> {
-                boolean plain = value instanceof String || value instanceof Number || value instanceof Boolean;
-                metadata.put(key, plain ? value : null);
-            });
+            // Ollama leaves arrays of more than five elements empty.
+            file.metadata().forEach((key, value) -> metadata.put(key, length(value) > 5 ? List.of() : value));
             long values = file.tensors().stream().mapToLong(GgufTensor::values).sum();
             metadata.put("general.parameter_count", values);
             String family = file.string("general.architecture").orElse("");
@@ -102,6 +101,10 @@ record ServedModel(
                     Files.size(gguf),
                     Files.getLastModifiedTime(gguf).toInstant().truncatedTo(ChronoUnit.MILLIS));
         }
+    }
+
+    private static int length(Object value) {
+        return value instanceof List<?> list ? list.size() : value.getClass().isArray() ? Array.getLength(value) : 0;
     }
 
     /** What {@code tags}, {@code ps} and {@code show} give for the digest: of the file's place, size and time, not of its bytes. */

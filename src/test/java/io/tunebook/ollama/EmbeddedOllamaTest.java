@@ -4,13 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.export.AdapterGguf;
+import io.tunebook.gguf.GgufFile;
+import io.tunebook.gguf.GgufWriter;
+import io.tunebook.lora.AdapterFile;
+import io.tunebook.model.Weights;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +31,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** With our client and with the official ones, on the default model. */
 class EmbeddedOllamaTest {
@@ -62,7 +75,7 @@ class EmbeddedOllamaTest {
 
     @Test
     void obeysStopFormatAndSeed() throws Exception {
-        record City(String name, int inhabitants) {}
+        record City(String name, List<String> sights, boolean capital) {}
         assertThat(ollama.chat(CAPITAL.option("stop", List.of("ris"))).text())
                 .contains("Pa")
                 .doesNotContain("ris");
@@ -147,11 +160,244 @@ class EmbeddedOllamaTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            nullValues = "-",
+            value = {
+                "GET    | /                   | -                                              | 200 | Ollama is running",
+                "GET    | /api/nothing        | -                                              | 404 | 404 page not found",
+                "GET    | /api/chat           | -                                              | 405 | 405 method not allowed",
+                "POST   | /api/chat           | -                                              | 400 | {\"error\":\"missing request body\"}",
+                "POST   | /api/chat           | {}                                             | 400 | {\"error\":\"model is required\"}",
+                "POST   | /api/show           | {}                                             | 400 | {\"error\":\"model is required\"}",
+                "POST   | /api/chat           | {\"model\":\"a\"}                               | 404 | {\"error\":\"model 'a' not found\"}",
+                "POST   | /api/generate       | {\"model\":\"../a\"}                            | 404 | {\"error\":\"model '../a' not found\"}",
+                "POST   | /api/chat           | {\"model\":\"smollm2\",\"think\":true}           | 400 | {\"error\":\"\\\"smollm2\\\" does not support thinking\"}",
+                "POST   | /api/chat           | {\"model\":\"smollm2\",\"tools\":[{}]}           | 400 | {\"error\":\"registry.ollama.ai/library/smollm2:latest does not support tools\"}",
+                "POST   | /api/chat           | {\"model\":\"smollm2\",\"keep_alive\":\"soon\"}  | 400 | {\"error\":\"time: invalid duration \\\"soon\\\"\"}",
+                "POST   | /api/generate       | {\"model\":\"smollm2\",\"prompt\":\"a\",\"raw\":true,\"system\":\"b\"} | 400 | {\"error\":\"raw mode does not support template, system, or context\"}",
+                "POST   | /api/chat           | {\"model\":\"smollm2\",\"messages\":[{}],\"format\":\"xml\"} | 400 | {\"error\":\"invalid format: \\\"xml\\\"; expected \\\"json\\\" or a valid JSON Schema object\"}",
+                "POST   | /api/embed          | {\"model\":\"smollm2\",\"input\":[1]}            | 400 | {\"error\":\"invalid input type\"}",
+                "POST   | /api/copy           | {\"source\":\"a\",\"destination\":\"b\"}         | 404 | {\"error\":\"model \\\"a\\\" not found\"}",
+                "POST   | /api/copy           | {\"source\":\"smollm2\",\"destination\":\"../b\"} | 400 | {\"error\":\"destination \\\"../b\\\" is invalid\"}",
+                "DELETE | /api/delete         | {\"model\":\"a\"}                               | 404 | {\"error\":\"model 'a' not found\"}",
+                "POST   | /api/create         | {\"model\":\"b\"}                               | 400 | {\"error\":\"neither 'from' or 'files' was specified\"}",
+                "POST   | /api/blobs/sha256:1 | x                                              | 400 | {\"error\":\"invalid digest format\"}"
+            })
+    void answersInOllamasWords(String method, String path, String body, int status, String words) throws Exception {
+        HttpResponse<String> answer = HttpClient.newHttpClient()
+                .send(
+                        HttpRequest.newBuilder(URI.create(server.url() + path))
+                                .method(
+                                        method,
+                                        body == null
+                                                ? HttpRequest.BodyPublishers.noBody()
+                                                : HttpRequest.BodyPublishers.ofString(body))
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString());
+        assertThat(answer.body()).isEqualTo(words);
+        assertThat(answer.statusCode()).isEqualTo(status);
+    }
+
+    @Test
+    void refusesABlobOfAnotherDigest(@TempDir Path folder) throws Exception {
+        HttpRequest request = HttpRequest.newBuilder(URI.create(server.url() + "/api/blobs/sha256:" + "0".repeat(64)))
+                .POST(HttpRequest.BodyPublishers.ofString("abc"))
+                .build();
+        HttpResponse<String> answer = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
+        assertThat(answer.statusCode()).isEqualTo(400);
+        // SHA-256 of "abc": FIPS 180-4's first example.
+        assertThat(answer.body())
+                .contains("digest mismatch, expected \\\"sha256:000")
+                .contains("got \\\"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        Path broken = Files.writeString(folder.resolve("broken.gguf"), "GGML, not GGUF");
+        String digest = ollama.uploadBlob(broken, n -> {});
+        assertThatThrownBy(() -> ollama.create("broken", Map.of("files", Map.of("broken.gguf", digest)), s -> {}))
+                .isInstanceOf(OllamaException.class)
+                .hasMessageContaining("GGUF");
+    }
+
+    @Test
+    void makesPromptsByTheModelsTemplate() throws Exception {
+        String body =
+                "{\"model\":\"smollm2\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"_debug_render_only\":true}";
+        HttpRequest request = HttpRequest.newBuilder(URI.create(server.url() + "/api/chat"))
+                .POST(HttpRequest.BodyPublishers.ofString(body))
+                .build();
+        String answer = HttpClient.newHttpClient()
+                .send(request, HttpResponse.BodyHandlers.ofString())
+                .body();
+        assertThat(new ObjectMapper()
+                        .readTree(answer)
+                        .at("/_debug_info/rendered_template")
+                        .asText())
+                .isEqualTo(
+                        "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
+                                + "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n");
+    }
+
+    /** SmolLM2 does not think; a template that says so and a conversation that shows how make it. */
+    @Test
+    void tellsThoughtsFromTheAnswer(@TempDir Path folder) throws Exception {
+        record City(String name) {}
+        Path file = folder.resolve("thinker.gguf");
+        try (GgufFile from = GgufFile.open(model)) {
+            GgufWriter writer = new GgufWriter();
+            for (String key : from.metadata().keySet()) {
+                if (!key.equals("tokenizer.chat_template")) {
+                    writer.copy(from, key);
+                }
+            }
+            writer.string(
+                    "tokenizer.chat_template",
+                    from.string("tokenizer.chat_template").orElseThrow() + "{# <think> #}");
+            from.tensors().forEach(t -> writer.tensor(from, t));
+            writer.write(file, n -> {});
+        }
+        ollama.pull(file.toString());
+        assertThat(ollama.show("thinker").capabilities()).contains("thinking");
+        List<ChatMessage> messages = new ArrayList<>();
+        for (String[] pair : new String[][] {{"Germany", "Berlin"}, {"Italy", "Rome"}, {"Spain", "Madrid"}}) {
+            messages.add(ChatMessage.user("What is the capital of " + pair[0] + "?"));
+            messages.add(ChatMessage.assistant(
+                    "<think>\nThe user asks for the capital of " + pair[0] + ".\n</think>\n\n" + pair[1]));
+        }
+        messages.add(ChatMessage.user("What is the capital of France?"));
+        ChatRequest request = ChatRequest.of("thinker", messages.toArray(ChatMessage[]::new))
+                .option("temperature", 0)
+                .option("num_predict", 48);
+        ChatResponse both = ollama.chat(request);
+        assertThat(both.thinking()).contains("France").doesNotContain("think>");
+        assertThat(both.text()).isNotBlank().doesNotContain("think>");
+        ChatResponse structured = ollama.chat(request.format(City.class));
+        assertThat(structured.thinking()).isEqualTo(both.thinking());
+        assertThat(structured.as(City.class).name()).isNotNull();
+        assertThat(ollama.chat(request.think(false)).thinking()).isEmpty();
+        ollama.delete("thinker");
+    }
+
+    @Test
+    void putsAnAdapterOnAModel(@TempDir Path folder) throws Exception {
+        float[] a = new float[2 * 1536];
+        float[] b = new float[576 * 2];
+        for (int i = 0; i < a.length; i++) {
+            a[i] = (float) Math.sin(i);
+        }
+        for (int i = 0; i < b.length; i++) {
+            b[i] = (float) Math.cos(i);
+        }
+        String module = "model.layers.3.mlp.down_proj";
+        Path file = folder.resolve("adapter.gguf");
+        try (Weights weights = Weights.open(model)) {
+            AdapterGguf.write(
+                    weights.config(),
+                    new AdapterFile(
+                            new AdapterFile.Settings(
+                                    2, 4, 0, List.of("down_proj"), false, false, "", Map.of(), Map.of(), ""),
+                            Map.of(module, new AdapterFile.Factors(1536, 576, 2, a, b, new float[0]))),
+                    file);
+        }
+        String digest = ollama.uploadBlob(file, n -> {});
+        ollama.create("adapted", Map.of("from", "smollm2", "adapters", Map.of("adapter.gguf", digest)), s -> {});
+        assertThat(ollama.chat(new ChatRequest(
+                                "adapted", CAPITAL.messages(), CAPITAL.options(), null, null, List.of(), null))
+                        .text())
+                .isNotEqualTo(ollama.chat(CAPITAL).text());
+        assertThat(ollama.show("adapted").modelfile()).contains("ADAPTER ");
+        ollama.delete("adapted");
+    }
+
+    @Test
+    void unloadsAfterKeepAlive() throws Exception {
+        ollama.copy("smollm2", "brief");
+        ChatRequest request =
+                new ChatRequest("brief", CAPITAL.messages(), CAPITAL.options(), null, null, List.of(), "1s");
+        ollama.chat(request);
+        assertThat(ollama.ps()).extracting(Ollama.RunningModel::name).contains("brief:latest");
+        Instant end = Instant.now().plusSeconds(20);
+        while (ollama.ps().stream().anyMatch(m -> m.name().equals("brief:latest"))) {
+            assertThat(Instant.now()).isBefore(end);
+            Thread.sleep(100);
+        }
+        assertThat(ollama.chat(request).text()).contains("Paris");
+        ollama.delete("brief");
+    }
+
+    @Test
+    void leavesOldMessagesOutWhereTheContextIsShort() throws Exception {
+        List<ChatMessage> messages = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+            messages.add(
+                    ChatMessage.user("Tell me a long story about a duck, a goose and a swan, please, number " + i));
+            messages.add(ChatMessage.assistant("I would rather not."));
+        }
+        messages.addAll(CAPITAL.messages());
+        ChatRequest request = CAPITAL.messages(messages).option("num_ctx", 256);
+        assertThat(ollama.chat(request.messages(messages.subList(messages.size() - 3, messages.size())))
+                        .promptTokens())
+                .isLessThan(100);
+        // As many of the last messages as fit, the system's prompt of the template with them.
+        assertThat(ollama.chat(request).promptTokens()).isBetween(200, 255);
+        assertThatThrownBy(() -> ollama.chat(CAPITAL.messages(List.of(ChatMessage.user("duck ".repeat(500))))
+                        .option("num_ctx", 256)))
+                .isInstanceOf(OllamaException.class)
+                .hasMessageContaining("the input length exceeds the context length");
+    }
+
+    @Test
+    void startsByItself(@TempDir Path folder) throws Exception {
+        int port;
+        try (ServerSocket free = new ServerSocket(0)) {
+            port = free.getLocalPort();
+        }
+        Path log = folder.resolve("log");
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        "io.tunebook.ollama.EmbeddedOllama",
+                        "--model",
+                        model.toString(),
+                        "--name",
+                        "alone",
+                        "--port",
+                        String.valueOf(port))
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+        try {
+            Ollama alone = Ollama.connect(":" + port);
+            while (process.isAlive() && !alone.running()) {
+                Thread.sleep(50);
+            }
+            ChatRequest request =
+                    new ChatRequest("alone", CAPITAL.messages(), CAPITAL.options(), null, null, List.of(), null);
+            assertThat(alone.chat(request).text()).contains("Paris");
+        } finally {
+            process.destroy();
+            process.waitFor();
+        }
+        // llama.cpp and its binding have said nothing, on neither stream; the tests' two loggers complain of one
+        // another.
+        assertThat(Files.readAllLines(log).stream()
+                        .filter(l -> !l.startsWith("SLF4J") && !l.contains("ai.djl") && !l.startsWith("INFO")))
+                .containsExactly("http://127.0.0.1:" + port + " serves alone:latest");
+    }
+
     @Test
     void refusesOtherHostsAndOrigins() throws Exception {
         assertThat(status("Host: evil.example")).isEqualTo("403");
+        assertThat(status("Host: 93.184.216.34")).isEqualTo("403");
+        assertThat(status("Host: localhost.evil.example")).isEqualTo("403");
         assertThat(status("Host: localhost\r\nOrigin: https://evil.example")).isEqualTo("403");
+        assertThat(status("Host: localhost\r\nOrigin: http://localhost.evil.example"))
+                .isEqualTo("403");
         assertThat(status("Host: localhost\r\nOrigin: http://localhost:8888")).isEqualTo("200");
+        assertThat(status("Host: [::1]:11434")).isEqualTo("200");
+        assertThat(status("Host: 192.168.1.7:11434")).isEqualTo("200");
+        assertThat(status("Host: box.local")).isEqualTo("200");
     }
 
     private static String status(String headers) throws IOException {
