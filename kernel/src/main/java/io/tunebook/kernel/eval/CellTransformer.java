@@ -1,5 +1,8 @@
 package io.tunebook.kernel.eval;
 
+import java.lang.invoke.CallSite;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.util.HashSet;
 import java.util.Set;
 import org.objectweb.asm.ClassReader;
@@ -14,6 +17,14 @@ import org.objectweb.asm.Type;
 /** Makes a cell's bytecode interruptible: it polls at method entries and before backward branches, and {@code System.exit} is an error of the cell. */
 final class CellTransformer {
     private static final String INTERRUPTS = Type.getInternalName(Interrupts.class);
+
+    private static final Handle LINK = new Handle(
+            Opcodes.H_INVOKESTATIC,
+            INTERRUPTS,
+            "link",
+            MethodType.methodType(CallSite.class, MethodHandles.Lookup.class, String.class, MethodType.class)
+                    .toMethodDescriptorString(),
+            false);
 
     private CellTransformer() {}
 
@@ -98,7 +109,7 @@ final class CellTransformer {
         }
 
         private void poll() {
-            super.visitMethodInsn(Opcodes.INVOKESTATIC, INTERRUPTS, "poll", "()V", false);
+            super.visitInvokeDynamicInsn("poll", "()V", LINK);
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.tunebook.kernel.eval;
 
+import java.lang.invoke.CallSite;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
@@ -12,26 +13,28 @@ import java.util.concurrent.ConcurrentHashMap;
  * treats as the constant {@code false}, so a hot loop pays nothing; asking for an interrupt changes the site, which deoptimises the loop.
  */
 public final class Interrupts {
-    private static final MutableCallSite SITE = new MutableCallSite(MethodType.methodType(boolean.class));
-    private static final MethodHandle NO = MethodHandles.constant(boolean.class, false);
-    private static final MethodHandle YES = MethodHandles.constant(boolean.class, true);
-    private static final MethodHandle REQUESTED;
+    private static final MutableCallSite SITE = new MutableCallSite(MethodType.methodType(void.class));
+    private static final MethodHandle NO = MethodHandles.empty(SITE.type());
+    private static final MethodHandle YES;
     private static final Set<CellContext> INTERRUPTED = ConcurrentHashMap.newKeySet();
 
     static {
+        try {
+            YES = MethodHandles.lookup().findStatic(Interrupts.class, "check", SITE.type());
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
         SITE.setTarget(NO);
-        REQUESTED = SITE.dynamicInvoker();
     }
 
     private Interrupts() {}
 
-    /** Throws in threads of an interrupted cell, and does nothing in others. */
-    public static void poll() throws Throwable {
-        if ((boolean) REQUESTED.invokeExact()) {
-            check();
-        }
+    /** Links a poll; all polls of all cells are one call site. */
+    public static CallSite link(MethodHandles.Lookup caller, String name, MethodType type) {
+        return SITE;
     }
 
+    /** Throws in threads of an interrupted cell, and does nothing in others. */
     private static void check() {
         CellContext cell = CellContext.current();
         if (cell != null && INTERRUPTED.contains(cell)) {
