@@ -196,7 +196,7 @@ public final class LoraAdapter implements AutoCloseable {
                                 Arrays.copyOfRange(all, s.a(), s.a() + s.rank() * s.in()),
                                 Arrays.copyOfRange(all, s.b(), s.b() + s.out() * s.rank()),
                                 s.magnitude() < 0
-                                        ? null
+                                        ? new float[0]
                                         : Arrays.copyOfRange(all, s.magnitude(), s.magnitude() + s.out()))));
         return new AdapterFile(settings, factors);
     }

@@ -1,0 +1,233 @@
+package io.tunebook.train;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.gguf.GgufTensor;
+import io.tunebook.gguf.ModelFormatException;
+import io.tunebook.lora.AdapterFile;
+import io.tunebook.model.Safetensors;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * All state of a run after a whole step. On disk it is a folder {@code step-00000120}: the adapter as PEFT's two files, {@code
+ * optimizer.safetensors} with AdamW's moments as flat float32 arrays (and the best factors so far, where early stopping keeps them), and
+ * {@code state.json}. The order of the data and dropout follow from the seed and the step, so that they are no state. The folder is written
+ * under another name, forced to the disk and then moved: one with its final name is always whole.
+ *
+ * @param step how many steps are done
+ * @param mean AdamW's running mean of the gradient
+ * @param square AdamW's running mean of its square
+ * @param best the factors of the best measurement; empty if none are kept
+ * @param stale measurements since then
+ * @param fingerprint of the data and of all arguments that decide the losses
+ * @param report steps, measurements and samples so far
+ */
+record Checkpoint(
+        int step,
+        float[] mean,
+        float[] square,
+        float[] best,
+        int stale,
+        Map<String, String> fingerprint,
+        TrainingReport report) {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Pattern NAME = Pattern.compile("step-\\d{8}");
+    private static final String STATE = "state.json";
+    private static final String OPTIMIZER = "optimizer.safetensors";
+    private static final int KEPT = 2;
+
+    /** The newest checkpoint in a folder, if there is one. */
+    static Optional<Path> newest(Path folder) throws IOException {
+        return all(folder).stream().findFirst();
+    }
+
+    private static List<Path> all(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return List.of();
+        }
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(f -> NAME.matcher(f.getFileName().toString()).matches())
+                    .sorted(Comparator.reverseOrder())
+                    .toList();
+        }
+    }
+
+    /**
+     * Writes this state into a folder of its own and deletes all but the two newest checkpoints. Done by another thread, waited for: an interrupt of this
+     * one would close its files.
+     */
+    void write(Path folder, AdapterFile adapter) throws IOException {
+        try {
+            CompletableFuture.runAsync(() -> {
+                        try {
+                            writeNow(folder, adapter);
+                        } catch (IOException e) {
+                            throw new CompletionException(e);
+                        }
+                    })
+                    .join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof IOException io) {
+                throw io;
+            }
+            throw e;
+        }
+    }
+
+    private void writeNow(Path folder, AdapterFile adapter) throws IOException {
+        Path place = folder.resolve(String.format("step-%08d", step));
+        Path part = folder.resolve(place.getFileName() + ".part");
+        delete(part);
+        Files.createDirectories(part);
+        adapter.write(part);
+        Map<String, Safetensors.Values> moments = new LinkedHashMap<>();
+        moments.put("exp_avg", flat(mean));
+        moments.put("exp_avg_sq", flat(square));
+        if (best.length > 0) {
+            moments.put("best", flat(best));
+        }
+        Safetensors.write(part.resolve(OPTIMIZER), moments, Map.of("format", "pt"));
+        Files.write(part.resolve(STATE), JSON.writeValueAsBytes(state()));
+        try (Stream<Path> files = Files.list(part)) {
+            for (Path file : files.toList()) {
+                try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                    channel.force(true);
+                }
+            }
+        }
+        retire(place);
+        Files.move(part, place, StandardCopyOption.ATOMIC_MOVE);
+        List<Path> older = all(folder);
+        for (Path old : older.subList(Math.min(KEPT, older.size()), older.size())) {
+            retire(old);
+        }
+    }
+
+    private static Safetensors.Values flat(float[] values) {
+        return new Safetensors.Values(new long[] {values.length}, values);
+    }
+
+    /** Deletes a checkpoint by way of another name, so that half of one never has its final name. */
+    private static void retire(Path place) throws IOException {
+        if (Files.exists(place)) {
+            Path away = place.resolveSibling(place.getFileName() + ".old.part");
+            delete(away);
+            Files.move(place, away, StandardCopyOption.ATOMIC_MOVE);
+            delete(away);
+        }
+    }
+
+    private static void delete(Path folder) throws IOException {
+        if (Files.exists(folder)) {
+            try (Stream<Path> files = Files.walk(folder)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            }
+        }
+    }
+
+    private ObjectNode state() {
+        ObjectNode json = JSON.createObjectNode()
+                .put("step", step)
+                .put("planned_steps", report.plannedSteps())
+                .put("stale", stale);
+        ObjectNode prints = json.putObject("fingerprint");
+        fingerprint.forEach(prints::put);
+        ArrayNode steps = json.putArray("steps");
+        for (TrainingReport.Step s : report.steps()) {
+            steps.addArray()
+                    .add(s.epoch())
+                    .add(s.loss())
+                    .add(s.learningRate())
+                    .add(s.gradientNorm())
+                    .add(s.tokensPerSecond())
+                    .add(s.memory())
+                    .add(s.timeLeft().toMillis());
+        }
+        ArrayNode evaluations = json.putArray("evaluations");
+        report.evaluations().forEach(e -> evaluations.addArray().add(e.step()).add(e.loss()));
+        ArrayNode samples = json.putArray("samples");
+        report.samples()
+                .forEach(s -> samples.addArray().add(s.step()).add(s.prompt()).add(s.answer()));
+        return json;
+    }
+
+    /**
+     * Reads a checkpoint.
+     *
+     * @throws ModelFormatException if a file is not what this class wrote
+     */
+    static Checkpoint read(Path place) throws IOException {
+        JsonNode json = JSON.readTree(Files.readAllBytes(place.resolve(STATE)));
+        if (json == null
+                || !json.path("steps").isArray()
+                || json.path("step").asInt(-1) != json.path("steps").size()) {
+            throw new ModelFormatException(
+                    place.resolve(STATE), "expected the state of a training run, found other JSON");
+        }
+        TrainingReport report =
+                TrainingReport.beginning(json.path("planned_steps").asInt());
+        for (JsonNode s : json.path("steps")) {
+            report.steps()
+                    .add(new TrainingReport.Step(
+                            report.steps().size() + 1,
+                            s.path(0).asDouble(),
+                            s.path(1).asDouble(),
+                            s.path(2).asDouble(),
+                            s.path(3).asDouble(),
+                            s.path(4).asDouble(),
+                            s.path(5).asLong(),
+                            Duration.ofMillis(s.path(6).asLong())));
+        }
+        for (JsonNode e : json.path("evaluations")) {
+            report.evaluations()
+                    .add(new TrainingReport.Evaluation(
+                            e.path(0).asInt(), e.path(1).asDouble()));
+        }
+        for (JsonNode s : json.path("samples")) {
+            report.samples()
+                    .add(new TrainingReport.Sample(
+                            s.path(0).asInt(), s.path(1).asText(), s.path(2).asText()));
+        }
+        Map<String, String> fingerprint = new LinkedHashMap<>();
+        json.path("fingerprint")
+                .properties()
+                .forEach(e -> fingerprint.put(e.getKey(), e.getValue().asText()));
+        try (Safetensors moments = Safetensors.open(place.resolve(OPTIMIZER))) {
+            return new Checkpoint(
+                    json.path("step").asInt(),
+                    moment(place, moments, "exp_avg"),
+                    moment(place, moments, "exp_avg_sq"),
+                    moments.tensors().containsKey("best") ? moment(place, moments, "best") : new float[0],
+                    json.path("stale").asInt(),
+                    fingerprint,
+                    report);
+        }
+    }
+
+    private static float[] moment(Path place, Safetensors file, String name) throws IOException {
+        GgufTensor tensor = file.tensors().get(name);
+        if (tensor == null) {
+            throw new ModelFormatException(place.resolve(OPTIMIZER), "expected a tensor " + name + ", found none");
+        }
+        return file.read(tensor);
+    }
+}

@@ -1,0 +1,133 @@
+package io.tunebook.train;
+
+import ai.djl.Device;
+import ai.djl.util.cuda.CudaUtils;
+import com.sun.management.OperatingSystemMXBean;
+import io.tunebook.model.ModelConfig;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * What a step needs besides the model that is loaded already, in bytes.
+ *
+ * @param factors the factors with their gradient and AdamW's two moments, float32
+ * @param activations what the forward pass keeps for the backward pass, and one layer's temporaries
+ * @param logits the logits of the tokens whose loss is computed at a time, with their gradient
+ * @param free what the device has left
+ */
+record MemoryEstimate(long factors, long activations, long logits, long free) {
+    /** The part of free memory that a step may take: allocators round up, and other programs live too. */
+    private static final double USABLE = 0.95;
+
+    /**
+     * The estimate.
+     *
+     * @param parameters how many factors are trained
+     * @param tokens positions of the largest batch, padding included
+     * @param bytes of an activation's element: 4, or 2 in bfloat16
+     */
+    static MemoryEstimate of(
+            ModelConfig c, long parameters, long tokens, int bytes, boolean checkpointing, Device device) {
+        long attention = (long) (c.heads() + 2 * c.kvHeads()) * c.headDim();
+        // Kept a layer: two residuals, q|k|v before and after the rotation, the attention's output, gate|up.
+        long kept = tokens
+                * (2L * c.hiddenSize() + 2 * attention + (long) c.heads() * c.headDim() + 2L * c.intermediateSize());
+        long temporary = tokens * (4L * c.hiddenSize() + 2 * attention + 4L * c.intermediateSize());
+        long layers = checkpointing ? tokens * c.hiddenSize() * c.layers() + kept : kept * c.layers();
+        return new MemoryEstimate(
+                4 * 4 * parameters,
+                bytes * (layers + temporary),
+                2L * 4 * Math.min(tokens, LOSS_TOKENS) * c.vocabularySize(),
+                free(device));
+    }
+
+    /** The loss is computed for so many tokens at a time. */
+    private static final long LOSS_TOKENS = 1024;
+
+    long needed() {
+        return factors + activations + logits;
+    }
+
+    /** @throws TrainingException if it will not fit, with the figures and what to lower */
+    void require(TrainingArguments arguments, int longest) {
+        if (free > 0 && needed() > USABLE * free) {
+            throw new TrainingException(
+                    "A step will not fit into memory: it needs about " + this + ". " + advice(arguments, longest));
+        }
+    }
+
+    /** What to lower, the gentlest first. */
+    static String advice(TrainingArguments arguments, int longest) {
+        List<String> steps = new ArrayList<>();
+        if (arguments.batchSize() > 1) {
+            int half = arguments.batchSize() / 2;
+            steps.add("batchSize(" + half + ") with gradientAccumulation("
+                    + arguments.gradientAccumulation() * ((arguments.batchSize() + half - 1) / half)
+                    + "), which gives the same steps");
+        }
+        if (!arguments.gradientCheckpointing()) {
+            steps.add("gradientCheckpointing(true), which computes layers twice");
+        }
+        if (longest > 64) {
+            steps.add("maxLength(" + longest / 2 + "), which cuts longer examples");
+        }
+        steps.add("a lower rank or fewer target modules");
+        steps.add("a smaller model");
+        return "Lower one of these: " + String.join("; ", steps) + ".";
+    }
+
+    /** Bytes that a device has left; 0 if nobody knows. */
+    static long free(Device device) {
+        if (device.isGpu()) {
+            var gpu = CudaUtils.getGpuMemory(device);
+            return gpu.getMax() - gpu.getCommitted();
+        }
+        var system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+        String name = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+        if (name.contains("mac")) {
+            return system.getTotalMemorySize(); // what macOS calls free leaves out the file cache, which is most of it
+        }
+        // In a container the bean knows the limit; outside one Linux counts the file cache as used, and /proc knows
+        // better.
+        long available = field(Path.of("/proc/meminfo"), "MemAvailable:");
+        long total = field(Path.of("/proc/meminfo"), "MemTotal:");
+        return available > 0 && system.getTotalMemorySize() >= total ? available : system.getFreeMemorySize();
+    }
+
+    /** Bytes in use: by this process on a CPU, by all on a GPU; 0 if nobody knows. */
+    static long used(Device device) {
+        return device.isGpu()
+                ? CudaUtils.getGpuMemory(device).getCommitted()
+                : Math.max(field(Path.of("/proc/self/status"), "VmRSS:"), 0);
+    }
+
+    /** A line like {@code VmRSS: 1234 kB} in bytes; -1 where there is none. */
+    private static long field(Path file, String name) {
+        try {
+            return Files.readAllLines(file).stream()
+                    .filter(line -> line.startsWith(name))
+                    .map(line -> Long.parseLong(line.replaceAll("\\D+", "")) * 1024)
+                    .findFirst()
+                    .orElse(-1L);
+        } catch (IOException e) {
+            return -1;
+        }
+    }
+
+    @Override
+    public String toString() {
+        return String.format(
+                Locale.ROOT,
+                "%,d MB (activations %,d, logits %,d, factors with optimizer %,d) of %,d MB that are free",
+                needed() / 1_000_000,
+                activations / 1_000_000,
+                logits / 1_000_000,
+                factors / 1_000_000,
+                free / 1_000_000);
+    }
+}
