@@ -92,7 +92,7 @@ class ErrorsTest {
     @Test
     void systemExitIsAnErrorOfTheCell() {
         assertThat(error("System.exit(3)").traceback()).contains("System.exit(3)", "line 1");
-        assertThat(error("Runtime.getRuntime().halt(1)").status()).isEqualTo("error");
+        assertThat(error("Runtime.getRuntime().exit(1)").status()).isEqualTo("error");
         assertThat(error("List.of(4).forEach(System::exit)").traceback()).contains("System.exit(4)");
         assertThat(kernel.run("1 + 1").result()).isEqualTo("2");
     }

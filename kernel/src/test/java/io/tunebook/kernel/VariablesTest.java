@@ -2,10 +2,15 @@ package io.tunebook.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import javax.tools.ToolProvider;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** No variable loses its value: the defects of other kernels, one by one. */
 class VariablesTest {
@@ -98,6 +103,20 @@ class VariablesTest {
     void aStatementMayStandBeforeWhatItNeeds() {
         assertThat(value("var later = declaredBelow(4);\nint declaredBelow(int n) { return n * n; }\nlater"))
                 .isEqualTo("16");
+    }
+
+    @Test
+    void theClassPathGrowsAndVariablesStay(@TempDir Path folder) throws IOException {
+        kernel.run("var old = \"here\";");
+        Path source = Files.writeString(
+                folder.resolve("Added.java"), "package added; public class Added { public int n() { return 5; } }");
+        assertThat(ToolProvider.getSystemJavaCompiler()
+                        .run(null, null, null, "-d", folder.toString(), source.toString()))
+                .isZero();
+        kernel.run("%classpath " + folder);
+        assertThat(value("new added.Added().n()")).isEqualTo("5");
+        assertThat(value("import added.Added;\nAdded a = new Added();\na.n()")).isEqualTo("5");
+        assertThat(value("old")).isEqualTo("here");
     }
 
     @Test

@@ -12,6 +12,7 @@ import java.net.URLStreamHandler;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import jdk.jshell.execution.LoaderDelegate;
@@ -23,6 +24,7 @@ import jdk.jshell.spi.ExecutionControl.InternalException;
 final class CellClassLoader extends URLClassLoader {
     private final Map<String, byte[]> bytecode = new ConcurrentHashMap<>();
 
+    private final Map<String, Class<?>> statements = new ConcurrentHashMap<>();
     private final List<Path> entries = new CopyOnWriteArrayList<>();
 
     CellClassLoader(ClassLoader parent) {
@@ -34,6 +36,10 @@ final class CellClassLoader extends URLClassLoader {
         return new LoaderDelegate() {
             @Override
             public void load(ClassBytecodes[] classes) throws ClassInstallException {
+                if (classes.length == 1 && CellTransformer.isStatement(classes[0].bytecodes())) {
+                    statements.put(classes[0].name(), new Statement(CellClassLoader.this).define(classes[0]));
+                    return;
+                }
                 classesRedefined(classes);
                 boolean[] installed = new boolean[classes.length];
                 for (int i = 0; i < classes.length; i++) {
@@ -61,7 +67,8 @@ final class CellClassLoader extends URLClassLoader {
 
             @Override
             public Class<?> findClass(String name) throws ClassNotFoundException {
-                return loadClass(name);
+                Class<?> statement = statements.get(name);
+                return statement != null ? statement : loadClass(name);
             }
         };
     }
@@ -78,6 +85,13 @@ final class CellClassLoader extends URLClassLoader {
                 ? bytecode.get(name.substring(0, name.length() - 6).replace('/', '.'))
                 : null;
         return code == null ? super.findResource(name) : inMemory(name, code);
+    }
+
+    /** The names of classes that held one statement each and are not needed again; nothing keeps them from here on. */
+    Set<String> takeStatements() {
+        Set<String> names = Set.copyOf(statements.keySet());
+        statements.clear();
+        return names;
     }
 
     List<Path> entries() {
@@ -116,6 +130,18 @@ final class CellClassLoader extends URLClassLoader {
             });
         } catch (MalformedURLException e) {
             throw new IllegalStateException(e); // the handler accepts every name
+        }
+    }
+
+    /** Loads one class, which goes with it. */
+    private static final class Statement extends ClassLoader {
+        Statement(ClassLoader parent) {
+            super(parent);
+        }
+
+        Class<?> define(ClassBytecodes c) {
+            byte[] code = CellTransformer.transform(c.bytecodes());
+            return defineClass(c.name(), code, 0, code.length);
         }
     }
 }

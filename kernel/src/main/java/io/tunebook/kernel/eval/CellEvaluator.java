@@ -1,5 +1,6 @@
 package io.tunebook.kernel.eval;
 
+import java.io.File;
 import java.lang.reflect.Field;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -40,6 +41,7 @@ public final class CellEvaluator implements AutoCloseable {
     private final CellExecution execution;
     private final JShell shell;
     private final SourceCodeAnalysis analysis;
+    private final SpentSnippets spent;
     private final Map<String, Traceback.Origin> origins = new HashMap<>();
 
     /**
@@ -49,10 +51,6 @@ public final class CellEvaluator implements AutoCloseable {
     public CellEvaluator(List<String> classPath, List<String> compilerOptions) {
         loader = new CellClassLoader(CellEvaluator.class.getClassLoader());
         execution = new CellExecution(loader);
-        List<String> options = new ArrayList<>(compilerOptions);
-        List<String> all = new ArrayList<>(classPath);
-        all.add(System.getProperty("java.class.path"));
-        options.addAll(List.of("-classpath", String.join(java.io.File.pathSeparator, all)));
         shell = JShell.builder()
                 .executionEngine(
                         new ExecutionControlProvider() {
@@ -67,17 +65,13 @@ public final class CellEvaluator implements AutoCloseable {
                             }
                         },
                         Map.of())
-                .compilerOptions(options.toArray(String[]::new))
+                .compilerOptions(compilerOptions.toArray(String[]::new))
                 .build();
         analysis = shell.sourceCodeAnalysis();
-        classPath.forEach(this::load);
-    }
-
-    private void load(String entry) {
-        try {
-            loader.add(entry);
-        } catch (ExecutionControl.InternalException e) {
-            throw new IllegalArgumentException(e.getMessage(), e);
+        spent = SpentSnippets.of(shell);
+        // Not as an option: what is added later would not count.
+        if (!classPath.isEmpty()) {
+            shell.addToClasspath(String.join(File.pathSeparator, classPath));
         }
     }
 
@@ -322,7 +316,9 @@ public final class CellEvaluator implements AutoCloseable {
             }
             Object value = execution.takeValue();
             if (e.exception() != null) {
-                throw failed(e.exception());
+                CellException failure = failed(e.exception());
+                forget(s);
+                throw failure;
             }
             if (s instanceof ExpressionSnippet || s.subKind() == SubKind.TEMP_VAR_EXPRESSION_SUBKIND) {
                 result = Optional.of(new Result(value));
@@ -330,11 +326,20 @@ public final class CellEvaluator implements AutoCloseable {
             if (s.subKind() == SubKind.TEMP_VAR_EXPRESSION_SUBKIND) {
                 shell.drop(s); // nobody knows its name, and what it holds would stay
             }
+            forget(s);
         }
         if (events.size() > 1) { // others than this snippet have changed
             restore(held, declared);
         }
         return new Outcome(null, result, unresolved);
+    }
+
+    /** A statement that has run is kept by nobody, unless code that may still be called stands in it. */
+    private void forget(Snippet s) {
+        for (String className : loader.takeStatements()) {
+            spent.forget(s, className);
+            origins.remove(s.id());
+        }
     }
 
     private CellException rejected(Snippet s, Traceback.Origin origin) {

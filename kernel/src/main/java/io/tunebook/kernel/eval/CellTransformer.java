@@ -8,6 +8,7 @@ import java.util.Set;
 import org.objectweb.asm.ClassReader;
 import org.objectweb.asm.ClassVisitor;
 import org.objectweb.asm.ClassWriter;
+import org.objectweb.asm.FieldVisitor;
 import org.objectweb.asm.Handle;
 import org.objectweb.asm.Label;
 import org.objectweb.asm.MethodVisitor;
@@ -36,13 +37,64 @@ final class CellTransformer {
         reader.accept(
                 new ClassVisitor(Opcodes.ASM9, writer) {
                     @Override
+                    public void visit(
+                            int version,
+                            int access,
+                            String name,
+                            String signature,
+                            String parent,
+                            String[] interfaces) {
+                        super.visit(version, open(access), name, signature, parent, interfaces);
+                    }
+
+                    @Override
+                    public FieldVisitor visitField(
+                            int access, String name, String descriptor, String signature, Object value) {
+                        return super.visitField(open(access), name, descriptor, signature, value);
+                    }
+
+                    @Override
                     public MethodVisitor visitMethod(
                             int access, String name, String descriptor, String signature, String[] exceptions) {
-                        return new Polling(super.visitMethod(access, name, descriptor, signature, exceptions));
+                        return new Polling(super.visitMethod(open(access), name, descriptor, signature, exceptions));
                     }
                 },
                 0);
         return writer.toByteArray();
+    }
+
+    /** Statements have loaders of their own, and what is open to its package would be closed to them; the compiler has checked the access already. */
+    private static int open(int access) {
+        return (access & Opcodes.ACC_PRIVATE) != 0 ? access : access & ~Opcodes.ACC_PROTECTED | Opcodes.ACC_PUBLIC;
+    }
+
+    /**
+     * Whether a class holds one statement or expression and nothing that could be called once it has run: no method, no variable but JShell's own
+     * {@code $1}, no lambda.
+     */
+    static boolean isStatement(byte[] bytecode) {
+        boolean[] runs = {false};
+        boolean[] more = {false};
+        new ClassReader(bytecode)
+                .accept(
+                        new ClassVisitor(Opcodes.ASM9) {
+                            @Override
+                            public MethodVisitor visitMethod(
+                                    int access, String name, String descriptor, String signature, String[] exceptions) {
+                                runs[0] |= name.equals("do_it$");
+                                more[0] |= !name.equals("do_it$") && !name.equals("<init>");
+                                return null;
+                            }
+
+                            @Override
+                            public FieldVisitor visitField(
+                                    int access, String name, String descriptor, String signature, Object value) {
+                                more[0] |= !name.matches("\\$\\d+");
+                                return null;
+                            }
+                        },
+                        ClassReader.SKIP_CODE | ClassReader.SKIP_DEBUG | ClassReader.SKIP_FRAMES);
+        return runs[0] && !more[0];
     }
 
     private static final class Polling extends MethodVisitor {
@@ -88,7 +140,7 @@ final class CellTransformer {
         public void visitMethodInsn(int opcode, String owner, String name, String descriptor, boolean isInterface) {
             if (owner.equals("java/lang/System") && name.equals("exit")) {
                 super.visitMethodInsn(opcode, INTERRUPTS, "exit", descriptor, false);
-            } else if (owner.equals("java/lang/Runtime") && (name.equals("exit") || name.equals("halt"))) {
+            } else if (owner.equals("java/lang/Runtime") && name.equals("exit")) {
                 super.visitMethodInsn(Opcodes.INVOKESTATIC, INTERRUPTS, "exit", "(Ljava/lang/Runtime;I)V", false);
             } else {
                 super.visitMethodInsn(opcode, owner, name, descriptor, isInterface);

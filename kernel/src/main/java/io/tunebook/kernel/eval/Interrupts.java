@@ -47,7 +47,7 @@ public final class Interrupts {
         throw new CellExit(status);
     }
 
-    /** The same for {@code Runtime.exit} and {@code halt}. */
+    /** The same for {@code Runtime.exit}; {@code halt} stays what it is, the way to end the process. */
     public static void exit(Runtime runtime, int status) {
         throw new CellExit(status);
     }

@@ -82,26 +82,31 @@ public final class Channels implements Transport, AutoCloseable {
         try {
             while (!closing || !iopub.isEmpty()) {
                 Message next = iopub.poll(20, TimeUnit.MILLISECONDS);
+                welcome(socket); // a new subscriber hears that it is one before anything else
                 if (next != null) {
                     send(socket, wire.encode(next));
-                }
-                byte[] subscription = socket.recv(ZMQ.DONTWAIT);
-                if (subscription != null && subscription.length > 0 && subscription[0] == 1) {
-                    String topic = new String(subscription, 1, subscription.length - 1, StandardCharsets.UTF_8);
-                    send(
-                            socket,
-                            wire.encode(Message.of(
-                                    List.of(topic.getBytes(StandardCharsets.UTF_8)),
-                                    Message.object(),
-                                    "iopub_welcome",
-                                    "",
-                                    Message.object().put("subscription", topic))));
                 }
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } finally {
             drained.countDown();
+        }
+    }
+
+    private void welcome(ZMQ.Socket socket) {
+        for (byte[] s = socket.recv(ZMQ.DONTWAIT); s != null; s = socket.recv(ZMQ.DONTWAIT)) {
+            if (s.length > 0 && s[0] == 1) {
+                String topic = new String(s, 1, s.length - 1, StandardCharsets.UTF_8);
+                send(
+                        socket,
+                        wire.encode(Message.of(
+                                List.of(topic.getBytes(StandardCharsets.UTF_8)),
+                                Message.object(),
+                                "iopub_welcome",
+                                "",
+                                Message.object().put("subscription", topic))));
+            }
         }
     }
 
