@@ -190,6 +190,7 @@ class OllamaTest {
             e.sendResponseHeaders(200, 1000);
             e.getResponseBody().write((CHUNK.formatted("a") + "{\"mess").getBytes(StandardCharsets.UTF_8));
             e.getResponseBody().flush();
+            Thread.sleep(200); // a break may overtake what came just before it
         });
         List<String> pieces = new ArrayList<>();
         assertThatThrownBy(() -> ollama.chat(question(), p -> pieces.add(p.text())))
@@ -261,6 +262,8 @@ class OllamaTest {
             if (requests.size() == 1) {
                 e.sendResponseHeaders(200, 1000);
                 e.getResponseBody().write(layer.formatted(40).getBytes(StandardCharsets.UTF_8));
+                e.getResponseBody().flush();
+                Thread.sleep(200); // a break may overtake what came just before it
             } else {
                 send(e, 200, layer.formatted(60) + layer.formatted(100) + "{\"status\":\"success\"}\n");
             }
