@@ -13,6 +13,7 @@ import shutil
 import sys
 
 import peft
+import tokenizers
 import torch
 import transformers
 from safetensors.torch import save_file
@@ -118,22 +119,32 @@ CASES = {
 }
 
 
+def save_tokenizer(folder: pathlib.Path) -> None:
+    """A word for every id: the models cannot be loaded without a tokenizer."""
+    words = {"<unk>": 0, "<s>": 1, "</s>": 2} | {f"w{i}": i for i in range(3, VOCABULARY)}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+
+
 def save_adapter(model, folder: pathlib.Path) -> None:
     model.save_pretrained(folder)
     (folder / "README.md").unlink()
 
 
 def make() -> None:
-    shutil.rmtree(OUT, ignore_errors=True)
+    for old in ["cases", *configs()]:
+        shutil.rmtree(OUT / old, ignore_errors=True)
     torch.manual_seed(2)
     batches = documents()
     ids = torch.tensor([sum((d[0] for d in batches[0] + batches[1]), [])[:48]])
-    OUT.mkdir(parents=True)
+    OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "documents.json").write_text(json.dumps(batches, separators=(",", ":")))
     models = configs()
     for name, config in models.items():
         model = tiny(config)
         model.config.save_pretrained(OUT / name)
+        save_tokenizer(OUT / name)
         keep = {n: p.contiguous() for n, p in model.state_dict().items() if not (config.tie_word_embeddings and n == "lm_head.weight")}
         save_file(keep, OUT / name / "model.safetensors", metadata={"format": "pt"})
         with torch.no_grad():

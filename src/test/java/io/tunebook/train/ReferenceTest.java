@@ -1,0 +1,264 @@
+package io.tunebook.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.lora.LoraAdapter;
+import io.tunebook.lora.LoraConfig;
+import io.tunebook.model.CausalLM;
+import io.tunebook.model.TokenBatch;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Models, adapters and training beside the figures of Transformers and PEFT; {@code bench/reference/training.py} made them. */
+final class ReferenceTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "qwen2", "qwen3", "mistral"})
+    void logitsAreThoseOfTransformers(String architecture) throws IOException {
+        try (CausalLM model = Reference.model(architecture)) {
+            assertClose(
+                    model.logits(Reference.ids()),
+                    Reference.floats(architecture + "/logits.safetensors", "logits"),
+                    1e-4);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"plain", "accumulation", "rslora", "dora", "decay", "constant", "qwen2", "qwen3", "mistral"})
+    void fiftyStepsHaveTheLossesOfPeft(String name) throws IOException {
+        JsonNode c = Reference.json("cases/" + name + "/case.json");
+        try (CausalLM model = Reference.model(c.path("architecture").asText())) {
+            List<Double> losses = losses(model, name, arguments(c), Reference.padded());
+
+            assertThat(losses).hasSize(50);
+            for (int i = 0; i < 50; i++) {
+                double expected = c.path("losses").get(i).asDouble();
+                assertThat(losses.get(i)).as("loss of step " + (i + 1)).isCloseTo(expected, within(1e-4 * expected));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"plain", "accumulation", "rslora", "dora", "decay", "constant", "qwen2", "qwen3", "mistral"})
+    void anAdapterOfPeftGivesTheLogitsOfPeft(String name) throws IOException {
+        JsonNode c = Reference.json("cases/" + name + "/case.json");
+        try (CausalLM model = Reference.model(c.path("architecture").asText())) {
+            LoraAdapter.load(Reference.path("cases/" + name + "/final"), model).use();
+
+            assertClose(
+                    model.logits(Reference.ids()),
+                    Reference.floats("cases/" + name + "/logits.safetensors", "logits"),
+                    1e-4);
+        }
+    }
+
+    @Test
+    void packingGivesTheLossesOfPeft() throws IOException {
+        JsonNode c = Reference.json("cases/plain/case.json");
+        try (CausalLM model = Reference.model("llama")) {
+            List<Double> losses = losses(model, "plain", arguments(c), Reference.packed());
+
+            for (int i = 0; i < 50; i++) {
+                double expected = c.path("losses").get(i).asDouble();
+                assertThat(losses.get(i)).as("loss of step " + (i + 1)).isCloseTo(expected, within(1e-4 * expected));
+            }
+        }
+    }
+
+    @Test
+    void checkpointedGradientsAreThePlainOnes() throws IOException {
+        for (String name : List.of("plain", "dora")) {
+            try (CausalLM model = Reference.model("llama")) {
+                LoraAdapter adapter = LoraAdapter.load(Reference.path("cases/" + name + "/final"), model);
+                TokenBatch batch = Reference.padded().get(0);
+                adapter.gradient(batch, 1, 1, false);
+                float[] plain = adapter.gradient().toFloatArray();
+                adapter.gradient().muli(0);
+                adapter.gradient(batch, 1, 1, true);
+                float[] again = adapter.gradient().toFloatArray();
+
+                for (int i = 0; i < plain.length; i++) {
+                    assertThat(again[i]).isCloseTo(plain[i], within(1e-5f * (1 + Math.abs(plain[i]))));
+                }
+                assertThat(plain).as("not all zero").isNotEqualTo(new float[plain.length]);
+            }
+        }
+    }
+
+    @Test
+    void gradientsAreTheSlopesOfTheLoss() throws IOException {
+        try (CausalLM model = Reference.model("qwen3")) {
+            LoraAdapter adapter = LoraAdapter.load(Reference.path("cases/qwen3/final"), model);
+            TokenBatch batch = Reference.packed().get(3);
+            adapter.gradient(batch, 1, 1, false);
+            float[] gradient = adapter.gradient().toFloatArray();
+            float[] at = adapter.floats();
+            double length = 0;
+            for (float g : gradient) {
+                length += g * g;
+            }
+            length = Math.sqrt(length);
+            // DoRA's denominator counts as a constant in the gradient, so only A, B of undecomposed adapters have true
+            // slopes: see the plain one.
+            assertThat(length).isPositive();
+            try (CausalLM plain = Reference.model("mistral")) {
+                LoraAdapter a = LoraAdapter.load(Reference.path("cases/mistral/final"), plain);
+                a.gradient(batch, 1, 1, false);
+                float[] g = a.gradient().toFloatArray();
+                float[] p = a.floats();
+                double norm = 0;
+                for (float v : g) {
+                    norm += (double) v * v;
+                }
+                norm = Math.sqrt(norm);
+                double h = 1e-2;
+                double up = lossAt(plain, a, p, g, h / norm, batch);
+                double down = lossAt(plain, a, p, g, -h / norm, batch);
+                assertThat((up - down) / (2 * h)).isCloseTo(norm, within(2e-2 * norm));
+            }
+            assertThat(at).isNotEmpty();
+        }
+    }
+
+    private static double lossAt(
+            CausalLM model, LoraAdapter adapter, float[] from, float[] direction, double far, TokenBatch batch) {
+        float[] there = new float[from.length];
+        for (int i = 0; i < there.length; i++) {
+            there[i] = (float) (from[i] + far * direction[i]);
+        }
+        adapter.set(there);
+        adapter.use();
+        return model.loss(batch).sum();
+    }
+
+    @Test
+    void bfloat16StaysAsCloseAsPeftsDoes() throws IOException {
+        JsonNode c = Reference.json("cases/plain/case.json");
+        try (CausalLM model = CausalLM.load(Reference.path("llama"), CausalLM.Precision.BFLOAT16)) {
+            List<Double> losses = losses(model, "plain", arguments(c), Reference.padded());
+            double ours = 0;
+            double peft = 0;
+            for (int i = 0; i < 50; i++) {
+                double exact = c.path("losses").get(i).asDouble();
+                ours += Math.abs(losses.get(i) - exact) / 50;
+                peft += Math.abs(c.path("bfloat16").get(i).asDouble() - exact) / 50;
+            }
+            assertThat(ours)
+                    .as("mean deviation from float32; PEFT's is " + peft)
+                    .isLessThan(1.5 * peft);
+        }
+    }
+
+    @Test
+    void smollm2AnswersAsInTransformers() throws IOException {
+        String gguf = System.getenv("TUNEBOOK_DEFAULT_MODEL");
+        assumeTrue(gguf != null, "skipped: TUNEBOOK_DEFAULT_MODEL names no GGUF file");
+        JsonNode expected = Reference.json("smollm2-greedy.json");
+        try (CausalLM model = CausalLM.load(Path.of(gguf), CausalLM.Precision.FLOAT32)) {
+            int[] prompt = JSON.treeToValue(expected.path("ids"), int[].class);
+            assertThat(model.tokenizer().ids(expected.path("prompt").asText(), false))
+                    .isEqualTo(prompt);
+
+            assertThat(model.generator().maxTokens(64).tokens(prompt))
+                    .isEqualTo(JSON.treeToValue(expected.path("greedy"), int[].class));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "qwen3"})
+    void peftLoadsWhatWasSaved(String architecture, @TempDir Path folder) throws Exception {
+        String python = System.getenv("TUNEBOOK_PYTHON");
+        assumeTrue(python != null, "skipped: TUNEBOOK_PYTHON names no Python");
+        assumeTrue(
+                new ProcessBuilder(python, "-c", "import peft, transformers")
+                                .redirectErrorStream(true)
+                                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                                .start()
+                                .waitFor()
+                        == 0,
+                "skipped: " + python + " has no PEFT");
+        try (CausalLM model = Reference.model(architecture)) {
+            TrainingArguments arguments =
+                    TrainingArguments.defaults().maxSteps(5).learningRate(1e-2);
+            LoraConfig lora = LoraConfig.rank(4).dora(architecture.equals("qwen3"));
+            LoraAdapter adapter = Trainer.of(model, lora)
+                    .with(arguments)
+                    .train(
+                            Reference.epochs(Reference.padded()),
+                            List.of(),
+                            Map.of(),
+                            LoraAdapter.create(model, lora, 1));
+            adapter.save(folder);
+            Files.writeString(folder.resolve("architecture.txt"), architecture);
+            Process check = new ProcessBuilder(
+                            python, Path.of("../bench/reference/training.py").toString(), "--check", folder.toString())
+                    .redirectError(ProcessBuilder.Redirect.INHERIT)
+                    .start();
+            JsonNode theirs = JSON.readTree(new String(check.getInputStream().readAllBytes(), StandardCharsets.UTF_8));
+            assertThat(check.waitFor()).isZero();
+
+            float[][] ours = model.logits(Reference.ids());
+            float[] last = ours[ours.length - 1];
+            for (int i = 0; i < last.length; i++) {
+                assertThat((double) last[i]).isCloseTo(theirs.get(i).asDouble(), within(1e-4));
+            }
+        }
+    }
+
+    // ---- the cases
+
+    static TrainingArguments arguments(JsonNode c) {
+        return TrainingArguments.defaults()
+                .maxSteps(50)
+                .batchSize(4)
+                .gradientAccumulation(c.path("accumulation").asInt())
+                .learningRate(c.path("learningRate").asDouble())
+                .schedule(
+                        switch (c.path("schedule").asText()) {
+                            case "linear" -> Schedule.LINEAR;
+                            case "cosine" -> Schedule.COSINE;
+                            default -> Schedule.CONSTANT;
+                        })
+                .warmup(c.path("warmupSteps").asInt() / 50.0)
+                .weightDecay(c.path("weightDecay").asDouble())
+                .betas(c.path("betas").get(0).asDouble(), c.path("betas").get(1).asDouble())
+                .maxGradientNorm(c.path("clip").asDouble());
+    }
+
+    private static List<Double> losses(
+            CausalLM model, String name, TrainingArguments arguments, List<TokenBatch> batches) throws IOException {
+        LoraAdapter adapter = LoraAdapter.load(Reference.path("cases/" + name + "/initial"), model);
+        Trainer trainer = Trainer.of(model, LoraConfig.rank(4)).with(arguments);
+        trainer.train(Reference.epochs(batches), List.of(), Map.of(), adapter);
+        List<Double> losses = new ArrayList<>();
+        trainer.report().steps().forEach(s -> losses.add(s.loss()));
+        return losses;
+    }
+
+    private static void assertClose(float[][] found, float[] expected, double tolerance) {
+        assertThat(found.length * found[0].length).isEqualTo(expected.length);
+        for (int t = 0; t < found.length; t++) {
+            for (int v = 0; v < found[t].length; v++) {
+                assertThat((double) found[t][v])
+                        .as("position " + t + ", token " + v)
+                        .isCloseTo(expected[t * found[t].length + v], within(tolerance));
+            }
+        }
+    }
+}
