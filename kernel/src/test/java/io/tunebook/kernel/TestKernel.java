@@ -23,6 +23,9 @@ import java.util.jar.Manifest;
 
 /** A kernel without sockets: requests go in, what it broadcasts and answers is kept. */
 public final class TestKernel implements AutoCloseable {
+    /** The session that was started last, for cells that use it themselves. */
+    public static volatile Session latest;
+
     private final Path history;
     private final Wires wires = new Wires();
     private final Session session;
@@ -76,6 +79,7 @@ public final class TestKernel implements AutoCloseable {
             throw new UncheckedIOException(e);
         }
         session = new Session(new Session.SessionOptions(List.of(), List.of(), List.of(), 1L << 20));
+        latest = session;
         kernel = new Kernel(wires, CompletableFuture.completedFuture(session), history);
     }
 

@@ -120,6 +120,15 @@ class VariablesTest {
     }
 
     @Test
+    void aCellMayEvaluateCodeItself() {
+        assertThat(value("var outside = 4;\n"
+                        + "io.tunebook.kernel.TestKernel.latest.evaluator().evaluate(\"int inside = outside * 10; inside\", 0)"
+                        + ".get().value()"))
+                .isEqualTo("40");
+        assertThat(value("inside + 2")).isEqualTo("42");
+    }
+
+    @Test
     void allOfTheLanguageWorks() {
         List<String[]> cells = List.of(
                 new String[] {

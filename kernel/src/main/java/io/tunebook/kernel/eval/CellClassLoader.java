@@ -10,6 +10,7 @@ import java.net.URLClassLoader;
 import java.net.URLConnection;
 import java.net.URLStreamHandler;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -87,10 +88,16 @@ final class CellClassLoader extends URLClassLoader {
         return code == null ? super.findResource(name) : inMemory(name, code);
     }
 
-    /** The names of classes that held one statement each and are not needed again; nothing keeps them from here on. */
-    Set<String> takeStatements() {
-        Set<String> names = Set.copyOf(statements.keySet());
-        statements.clear();
+    /** The names of classes that hold one statement each and may still run. */
+    Set<String> statements() {
+        return Set.copyOf(statements.keySet());
+    }
+
+    /** Those but for the others, which are not needed again; nothing keeps them from here on. */
+    Set<String> takeStatements(Set<String> others) {
+        Set<String> names = new HashSet<>(statements.keySet());
+        names.removeAll(others);
+        statements.keySet().removeAll(names);
         return names;
     }
 

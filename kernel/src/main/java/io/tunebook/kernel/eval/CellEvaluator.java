@@ -295,6 +295,7 @@ public final class CellEvaluator implements AutoCloseable {
 
     private Outcome run(Piece piece) throws CellException {
         Map<String, Held> held = hold();
+        Set<String> others = loader.statements();
         List<SnippetEvent> events = shell.eval(piece.source());
         Optional<Result> result = Optional.empty();
         List<Snippet> unresolved = new ArrayList<>();
@@ -317,7 +318,7 @@ public final class CellEvaluator implements AutoCloseable {
             Object value = execution.takeValue();
             if (e.exception() != null) {
                 CellException failure = failed(e.exception());
-                forget(s);
+                forget(s, others);
                 throw failure;
             }
             if (s instanceof ExpressionSnippet || s.subKind() == SubKind.TEMP_VAR_EXPRESSION_SUBKIND) {
@@ -326,7 +327,7 @@ public final class CellEvaluator implements AutoCloseable {
             if (s.subKind() == SubKind.TEMP_VAR_EXPRESSION_SUBKIND) {
                 shell.drop(s); // nobody knows its name, and what it holds would stay
             }
-            forget(s);
+            forget(s, others);
         }
         if (events.size() > 1) { // others than this snippet have changed
             restore(held, declared);
@@ -334,11 +335,20 @@ public final class CellEvaluator implements AutoCloseable {
         return new Outcome(null, result, unresolved);
     }
 
-    /** A statement that has run is kept by nobody, unless code that may still be called stands in it. */
-    private void forget(Snippet s) {
-        for (String className : loader.takeStatements()) {
-            spent.forget(s, className);
-            origins.remove(s.id());
+    /**
+     * A statement that has run is kept by nobody, unless code that may still be called stands in it.
+     *
+     * @param others classes of statements that still run, and evaluate code themselves
+     */
+    private void forget(Snippet s, Set<String> others) {
+        boolean declares = s.kind() != Kind.STATEMENT
+                && s.kind() != Kind.EXPRESSION
+                && s.subKind() != SubKind.TEMP_VAR_EXPRESSION_SUBKIND;
+        for (String className : loader.takeStatements(others)) {
+            if (!declares) {
+                spent.forget(s, className);
+                origins.remove(s.id());
+            }
         }
     }
 

@@ -93,6 +93,9 @@ final class CellExecution extends DirectExecutionControl {
             thread = new CellThread(loader);
         }
         CellThread runner = thread;
+        if (Thread.currentThread() == runner) {
+            return action.call(); // a cell that evaluates code itself
+        }
         CompletableFuture<Object> done = new CompletableFuture<>();
         CellContext context = cell;
         runner.queue.add(() -> {
