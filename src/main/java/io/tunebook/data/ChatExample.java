@@ -1,8 +1,12 @@
 package io.tunebook.data;
 
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * One conversation to learn from.
@@ -10,6 +14,28 @@ import java.util.List;
  * @param messages the turns in their order, never empty
  */
 public record ChatExample(List<Message> messages) {
+    private static final int LISTED = 10;
+    private static final Map<String, String> ROLES = Map.ofEntries(
+            Map.entry("system", "system"),
+            Map.entry("developer", "system"),
+            Map.entry("user", "user"),
+            Map.entry("human", "user"),
+            Map.entry("assistant", "assistant"),
+            Map.entry("gpt", "assistant"),
+            Map.entry("chatgpt", "assistant"),
+            Map.entry("bing", "assistant"),
+            Map.entry("bard", "assistant"),
+            Map.entry("model", "assistant"),
+            Map.entry("tool", "tool"),
+            Map.entry("function", "tool"),
+            Map.entry("observation", "tool"));
+
+    /** Says where in a record something is wrong and what. */
+    private static final class WrongExample extends Exception {
+        WrongExample(String where, String what) {
+            super(where + ": " + what);
+        }
+    }
 
     public ChatExample {
         messages = List.copyOf(messages);
@@ -42,6 +68,163 @@ public record ChatExample(List<Message> messages) {
      * @throws IOException if the file cannot be read
      */
     public static List<ChatExample> read(Path file) throws IOException {
-        return ChatReader.read(file);
+        List<ChatExample> examples = new ArrayList<>();
+        List<CorpusException> wrong = new ArrayList<>();
+        long count = 0;
+        try (Records records = SourceFile.open(file, null, read -> {})) {
+            for (long index = 0; ; index++) {
+                try {
+                    JsonParser parser = records.next();
+                    if (parser == null) {
+                        break;
+                    }
+                    examples.add(example(parser, records, index));
+                } catch (CorpusException e) {
+                    count++;
+                    if (wrong.size() < LISTED) {
+                        wrong.add(e);
+                    }
+                }
+            }
+        }
+        if (count == 1) {
+            throw wrong.get(0);
+        }
+        if (count > 0) {
+            StringBuilder all = new StringBuilder(count + " examples are wrong:");
+            wrong.forEach(e -> all.append("\n  ").append(e.getMessage()));
+            CorpusException first = wrong.get(0);
+            throw new CorpusException(file, first.line(), first.byteOffset(), all.toString(), first);
+        }
+        return examples;
+    }
+
+    private static ChatExample example(JsonParser parser, Records records, long index) throws IOException {
+        String name = "example " + index;
+        try {
+            parser.nextToken();
+            Map<?, ?> fields = (Map<?, ?>) DocumentReader.value(parser);
+            List<Message> messages = messages(fields);
+            check(messages);
+            return new ChatExample(messages);
+        } catch (WrongExample e) {
+            throw records.broken(0, name + ", " + e.getMessage(), null);
+        } catch (JsonProcessingException e) {
+            long offset = e.getLocation() == null ? 0 : e.getLocation().getByteOffset();
+            throw records.broken(offset, name + ": expected JSON: " + e.getOriginalMessage(), e);
+        }
+    }
+
+    private static List<Message> messages(Map<?, ?> fields) throws WrongExample {
+        List<Message> messages = new ArrayList<>();
+        if (fields.get("messages") instanceof List<?> turns) {
+            turns(turns, "messages", messages);
+        } else if (fields.get("conversations") instanceof List<?> turns) {
+            system(fields, messages);
+            turns(turns, "conversations", messages);
+        } else if (fields.containsKey("instruction")) {
+            alpaca(fields, messages);
+        } else if (fields.containsKey("prompt") && fields.containsKey("completion")) {
+            part(fields, "prompt", "user", messages);
+            part(fields, "completion", "assistant", messages);
+        } else {
+            throw new WrongExample(
+                    "fields " + fields.keySet(),
+                    "expected messages (OpenAI), conversations (ShareGPT), instruction and output (Alpaca), or prompt and completion");
+        }
+        return messages;
+    }
+
+    private static void turns(List<?> turns, String field, List<Message> messages) throws WrongExample {
+        for (int i = 0; i < turns.size(); i++) {
+            String where = field + "[" + i + "]";
+            if (!(turns.get(i) instanceof Map<?, ?> turn)) {
+                throw new WrongExample(where, "expected an object, found " + turns.get(i));
+            }
+            String roleField = turn.containsKey("role") ? "role" : "from";
+            Object role = turn.get(roleField);
+            String known = role == null ? null : ROLES.get(role.toString());
+            if (known == null) {
+                throw new WrongExample(
+                        where + "." + roleField,
+                        "expected system, user (human), assistant (gpt) or tool, found "
+                                + (role == null ? "none" : "\"" + role + "\""));
+            }
+            String textField = turn.containsKey("content") || roleField.equals("role") ? "content" : "value";
+            messages.add(new Message(known, text(turn.get(textField), where + "." + textField)));
+        }
+    }
+
+    private static void alpaca(Map<?, ?> fields, List<Message> messages) throws WrongExample {
+        system(fields, messages);
+        if (fields.get("history") instanceof List<?> history) {
+            for (int i = 0; i < history.size(); i++) {
+                String where = "history[" + i + "]";
+                if (!(history.get(i) instanceof List<?> pair) || pair.size() != 2) {
+                    throw new WrongExample(where, "expected a pair of question and answer, found " + history.get(i));
+                }
+                messages.add(Message.user(text(pair.get(0), where + "[0]")));
+                messages.add(Message.assistant(text(pair.get(1), where + "[1]")));
+            }
+        }
+        String instruction = text(fields.get("instruction"), "instruction");
+        String input = fields.get("input") == null ? "" : text(fields.get("input"), "input");
+        messages.add(Message.user(input.isBlank() ? instruction : instruction + "\n" + input));
+        messages.add(Message.assistant(text(fields.get("output"), "output")));
+    }
+
+    private static void part(Map<?, ?> fields, String field, String role, List<Message> messages) throws WrongExample {
+        if (fields.get(field) instanceof List<?> turns) {
+            turns(turns, field, messages);
+        } else {
+            messages.add(new Message(role, text(fields.get(field), field)));
+        }
+    }
+
+    private static void system(Map<?, ?> fields, List<Message> messages) throws WrongExample {
+        if (fields.get("system") != null && !fields.get("system").toString().isBlank()) {
+            messages.add(Message.system(text(fields.get("system"), "system")));
+        }
+    }
+
+    /** A text, or the texts of OpenAI's list of parts. */
+    private static String text(Object value, String where) throws WrongExample {
+        if (value instanceof String text) {
+            return text;
+        }
+        if (value instanceof List<?> parts) {
+            StringBuilder all = new StringBuilder();
+            for (int i = 0; i < parts.size(); i++) {
+                if (!(parts.get(i) instanceof Map<?, ?> part) || !(part.get("text") instanceof String text)) {
+                    throw new WrongExample(
+                            where + "[" + i + "]", "expected a part of type text, found " + parts.get(i));
+                }
+                all.append(text);
+            }
+            return all.toString();
+        }
+        throw new WrongExample(where, "expected a text, found " + (value == null ? "none" : value));
+    }
+
+    private static void check(List<Message> messages) throws WrongExample {
+        if (messages.isEmpty()) {
+            throw new WrongExample("messages", "expected at least a question and an answer, found none");
+        }
+        for (int i = 0; i < messages.size(); i++) {
+            Message message = messages.get(i);
+            String where = "message " + i + " (" + message.role() + ")";
+            if (message.content().isBlank()) {
+                throw new WrongExample(where, "expected a text, found a blank one");
+            }
+            if (message.role().equals("system") && i > 0) {
+                throw new WrongExample(where, "expected the system message at the start");
+            }
+        }
+        Message last = messages.get(messages.size() - 1);
+        if (!last.role().equals("assistant")) {
+            throw new WrongExample(
+                    "message " + (messages.size() - 1) + " (" + last.role() + ")",
+                    "expected the assistant's answer at the end; without one there is nothing to learn");
+        }
     }
 }

@@ -19,6 +19,7 @@ import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import tech.tablesaw.api.IntColumn;
@@ -55,6 +56,34 @@ public final class Corpus implements Iterable<Document> {
      * @param heldOut the others
      */
     public record Split(Corpus train, Corpus heldOut) {}
+
+    /**
+     * What a pass with {@link OnError#SKIP} left out.
+     *
+     * @param count how many documents and files
+     * @param first where, for the first hundred of them
+     */
+    public record Problems(long count, List<CorpusException> first) {
+        static final int LISTED = 100;
+
+        public Problems {
+            first = List.copyOf(first);
+        }
+
+        @Override
+        public String toString() {
+            if (count == 0) {
+                return "nothing was left out";
+            }
+            String where =
+                    first.stream().limit(10).map(e -> "\n  " + e.getMessage()).collect(Collectors.joining());
+            return (count == 1
+                            ? "1 broken document or file was left out:"
+                            : count + " broken documents or files were left out:")
+                    + where
+                    + (count > 10 ? "\n  … and " + (count - 10) + " more" : "");
+        }
+    }
 
     private final Node node;
     private final Pass.Settings settings;

@@ -21,9 +21,10 @@ final class Pass {
      * @param charset null for the encoding that the files' bytes speak for
      * @param last the problems of the last pass, shared by all corpora that were derived from one another
      */
-    record Settings(Corpus.OnError onError, Charset charset, boolean progress, AtomicReference<Problems> last) {
+    record Settings(Corpus.OnError onError, Charset charset, boolean progress, AtomicReference<Corpus.Problems> last) {
         static Settings initial() {
-            return new Settings(Corpus.OnError.STOP, null, false, new AtomicReference<>(new Problems(0, List.of())));
+            return new Settings(
+                    Corpus.OnError.STOP, null, false, new AtomicReference<>(new Corpus.Problems(0, List.of())));
         }
     }
 
@@ -60,13 +61,13 @@ final class Pass {
             throw problem;
         }
         problems++;
-        if (first.size() < Problems.LISTED) {
+        if (first.size() < Corpus.Problems.LISTED) {
             first.add(problem);
         }
     }
 
     private synchronized void end() {
-        Problems all = new Problems(problems, first);
+        Corpus.Problems all = new Corpus.Problems(problems, first);
         settings.last().set(all);
         if (problems > 0) {
             Display.display(all);

@@ -54,7 +54,7 @@ final class TableRecords implements Records {
     }
 
     static TableRecords parquet(Path file) throws IOException {
-        return new TableRecords(file, null, "read_parquet(" + quoted(file.toString()) + ")");
+        return new TableRecords(file, null, "read_parquet(" + path(file) + ")");
     }
 
     /**
@@ -78,7 +78,7 @@ final class TableRecords implements Records {
     }
 
     private static String csvSource(Path file, List<String> columns, char separator, String compression) {
-        return "read_csv(" + quoted(file.toString()) + ", auto_detect = false, header = true, columns = {"
+        return "read_csv(" + path(file) + ", auto_detect = false, header = true, columns = {"
                 + columns.stream().map(c -> quoted(c) + ": 'VARCHAR'").collect(Collectors.joining(", "))
                 + "}, delim = " + quoted(String.valueOf(separator))
                 + ", quote = '\"', escape = '\"', compression = " + quoted(compression)
@@ -172,6 +172,11 @@ final class TableRecords implements Records {
                 "DuckDB could not read it: "
                         + e.getMessage().lines().findFirst().orElse(""),
                 e);
+    }
+
+    /** DuckDB takes every path for a glob. */
+    private static String path(Path file) {
+        return quoted(file.toString().replaceAll("[\\[*?]", "[$0]"));
     }
 
     private static String quoted(String text) {

@@ -40,7 +40,8 @@ import java.util.stream.Stream;
  * Sources are asked in their order, the next when one has failed or not answered for three seconds. Without
  * {@link #from} that is Hugging Face ({@code HF_ENDPOINT}) and then ModelScope, or ModelScope first once the other could
  * not be reached. Files go into the cache of huggingface_hub ({@code HF_HUB_CACHE}, {@code HF_HOME}), so that Python
- * finds them and what Python fetched is found. {@code HF_HUB_OFFLINE=1} asks nobody. Tokens come from {@code HF_TOKEN}
+ * finds them and what Python fetched is found. {@code HF_HUB_OFFLINE=1} asks nobody. Proxies are those of
+ * {@code HTTPS_PROXY} and {@code NO_PROXY}. Tokens come from {@code HF_TOKEN}
  * (or the file that {@code hf auth login} writes) and {@code MODELSCOPE_API_TOKEN}; each is sent to its own hub only.
  */
 public final class Hub {
@@ -208,7 +209,7 @@ public final class Hub {
         if (listing.root() != null) {
             return listing.root().resolve(file.path());
         }
-        HubCache cache = new HubCache(access.cache(), repository);
+        HubCache cache = new HubCache(access.cache(), listing.repository());
         try (Progress progress = Display.progress(Math.max(0, file.bytes()), file.path())) {
             Path path = cache.fetch(listing, file, progress::step);
             cache.remember(listing.commit());
@@ -216,7 +217,10 @@ public final class Hub {
         }
     }
 
-    /** One split of a data set. */
+    /**
+     * One split of a data set, of those files that {@link #only} lets through: {@code only("zh/*")} chooses among
+     * several configurations.
+     */
     public Split split(String name) {
         return new Split(name);
     }
@@ -235,7 +239,8 @@ public final class Hub {
          * @throws HubException within ten seconds if no source has the data set; says what each answered and what to do
          */
         public Corpus stream() throws IOException {
-            HubListing listing = listing();
+            HubListing own = listing();
+            HubListing listing = of(wanted(own.files())).isEmpty() ? converted(own) : own;
             List<HubFile> files = of(wanted(listing.files()));
             if (files.isEmpty()) {
                 throw new HubException(
@@ -266,6 +271,24 @@ public final class Hub {
                     }
                 };
             });
+        }
+
+        /** Hugging Face keeps Parquet files of data sets that come in other forms, in a branch of its own. */
+        private HubListing converted(HubListing own) throws IOException {
+            if (!(own.source() instanceof HubSource.HuggingFace) || own.root() != null) {
+                return own;
+            }
+            try {
+                HubRepository parquet = new HubRepository(repository.kind(), repository.id(), "refs/convert/parquet");
+                return HubListing.of(
+                        own.source(),
+                        parquet,
+                        access.token(own.source()),
+                        access.silence(),
+                        Instant.now().plus(LISTING));
+            } catch (HubException e) {
+                return own;
+            }
         }
 
         /** By their names as in Python's datasets; where no name speaks of a split, all belong to train. */
@@ -305,6 +328,8 @@ public final class Hub {
     private HubListing listing() throws IOException {
         List<HubSource> order = order();
         Instant deadline = Instant.now().plus(LISTING);
+        Duration fair = LISTING.dividedBy(order.size());
+        Duration patience = fair.compareTo(HEDGE) < 0 ? fair : HEDGE;
         Map<HubSource, Future<HubListing>> asked = new LinkedHashMap<>();
         Map<HubSource, String> answers = new LinkedHashMap<>();
         if (access.offline()) {
@@ -313,7 +338,7 @@ public final class Hub {
             for (HubSource source : order) {
                 asked.put(source, ask(source, deadline));
                 for (HubSource earlier : List.copyOf(asked.keySet())) {
-                    Duration wait = earlier.equals(source) ? HEDGE : Duration.ZERO;
+                    Duration wait = earlier.equals(source) ? patience : Duration.ZERO;
                     Optional<HubListing> found = answer(earlier, asked, answers, wait);
                     if (found.isPresent()) {
                         return found.get();
@@ -328,10 +353,8 @@ public final class Hub {
                     }
                 }
             }
-            asked.forEach((source, pending) -> {
-                pending.cancel(true);
-                answers.put(source, "did not answer in " + LISTING.toSeconds() + " s");
-            });
+            giveUp(asked);
+            asked.forEach((source, pending) -> answers.put(source, "did not answer in " + LISTING.toSeconds() + " s"));
         }
         Optional<Path> cached = new HubCache(access.cache(), repository).snapshot();
         if (cached.isPresent()) {
@@ -344,11 +367,12 @@ public final class Hub {
         if (!sources.isEmpty()) {
             return sources;
         }
-        HubSource huggingFace = HubSource.huggingFace();
-        HubSource modelScope = HubSource.modelScope();
-        return UNREACHABLE.contains(huggingFace.toString())
-                ? List.of(modelScope, huggingFace)
-                : List.of(huggingFace, modelScope);
+        return order(HubSource.huggingFace(), HubSource.modelScope());
+    }
+
+    /** The second first, once the first could not be reached. */
+    static List<HubSource> order(HubSource first, HubSource second) {
+        return UNREACHABLE.contains(first.toString()) ? List.of(second, first) : List.of(first, second);
     }
 
     private Future<HubListing> ask(HubSource source, Instant deadline) {
@@ -361,6 +385,8 @@ public final class Hub {
         Future<HubListing> pending = asked.get(source);
         try {
             HubListing found = pending.get(wait.toMillis(), TimeUnit.MILLISECONDS);
+            asked.remove(source);
+            giveUp(asked);
             UNREACHABLE.remove(source.toString());
             return Optional.of(found);
         } catch (TimeoutException e) {
@@ -376,6 +402,14 @@ public final class Hub {
             Thread.currentThread().interrupt();
             throw new HubException("interrupted while asking " + source, 0, e);
         }
+    }
+
+    /** Those that were still silent when another answered, or when the time was up. */
+    private static void giveUp(Map<HubSource, Future<HubListing>> silent) {
+        silent.forEach((source, pending) -> {
+            pending.cancel(true);
+            UNREACHABLE.add(source.toString());
+        });
     }
 
     /** What an earlier fetch, ours or Python's, has left. */

@@ -128,7 +128,7 @@ final class HubCache {
             try {
                 receive(client, listing, file, part);
             } catch (HubException e) {
-                if (e.status() >= 400) {
+                if (e.status() >= 300) {
                     throw e;
                 }
                 lost = e;

@@ -6,6 +6,10 @@ import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.ConnectException;
+import java.net.InetSocketAddress;
+import java.net.Proxy;
+import java.net.ProxySelector;
+import java.net.SocketAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
 import java.net.http.HttpClient;
@@ -18,7 +22,10 @@ import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -34,6 +41,7 @@ final class HubClient {
     private static final HttpClient HTTP = HttpClient.newBuilder()
             .connectTimeout(Duration.ofSeconds(5))
             .followRedirects(HttpClient.Redirect.NEVER)
+            .proxy(proxies(System.getenv()))
             .build();
     private static final ScheduledThreadPoolExecutor WATCH = new ScheduledThreadPoolExecutor(1, run -> {
         Thread thread = new Thread(run, "hub-watch");
@@ -137,12 +145,7 @@ final class HubClient {
                 return response;
             }
             response.body().close();
-            URI to = at.resolve(location.get());
-            if (at.getScheme().equals("https") && !"https".equals(to.getScheme())) {
-                throw new HubException(
-                        at + " redirects to " + to.getScheme() + ", which is not encrypted: refused", status, null);
-            }
-            at = to;
+            at = target(at, location.get(), status);
         }
         throw new HubException(uri + " redirects more than " + REDIRECTS + " times", 0, null);
     }
@@ -167,10 +170,54 @@ final class HubClient {
         }
     }
 
+    /** The proxies that {@code HTTPS_PROXY}, {@code HTTP_PROXY} and {@code NO_PROXY} name, as curl and Python read them; else Java's own. */
+    static ProxySelector proxies(Map<String, String> variables) {
+        Map<String, String> set = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+        set.putAll(variables);
+        List<String> direct = List.of(set.getOrDefault("NO_PROXY", "").split("\\s*,\\s*"));
+        return new ProxySelector() {
+            @Override
+            public List<Proxy> select(URI uri) {
+                String proxy = set.getOrDefault(uri.getScheme() + "_PROXY", "");
+                if (proxy.isBlank()) {
+                    return ProxySelector.getDefault().select(uri);
+                }
+                boolean near = direct.stream()
+                        .filter(d -> !d.isEmpty())
+                        .anyMatch(d -> d.equals("*")
+                                || uri.getHost().equals(d.replaceFirst("^\\.", ""))
+                                || uri.getHost().endsWith(d.startsWith(".") ? d : "." + d));
+                if (near) {
+                    return List.of(Proxy.NO_PROXY);
+                }
+                URI at = URI.create(proxy.contains("://") ? proxy : "http://" + proxy);
+                int port = at.getPort() < 0 ? 80 : at.getPort();
+                return List.of(new Proxy(Proxy.Type.HTTP, InetSocketAddress.createUnresolved(at.getHost(), port)));
+            }
+
+            @Override
+            public void connectFailed(URI uri, SocketAddress address, IOException e) {
+                // The request itself fails and says so.
+            }
+        };
+    }
+
     private static boolean sameHost(URI a, URI b) {
-        return a.getScheme().equals(b.getScheme())
-                && a.getHost().equalsIgnoreCase(b.getHost())
-                && a.getPort() == b.getPort();
+        return a.getScheme().equals(b.getScheme()) && a.getAuthority().equalsIgnoreCase(b.getAuthority());
+    }
+
+    private static URI target(URI from, String location, int status) throws HubException {
+        try {
+            URI to = from.resolve(location);
+            if (to.getAuthority() != null
+                    && ("https".equals(to.getScheme()) || from.getScheme().equals(to.getScheme()))) {
+                return to;
+            }
+        } catch (IllegalArgumentException e) {
+            throw new HubException(from + " redirects to \"" + location + "\", which is no address", status, e);
+        }
+        throw new HubException(
+                from + " redirects to " + location + ", which is not encrypted, or not HTTP: refused", status, null);
     }
 
     private String explain(int status) {

@@ -220,7 +220,7 @@ public final class CausalLM implements AutoCloseable {
             for (int i = 0; i < d; i++) {
                 float angle = p * inverse[i % (d / 2)];
                 values[p * d + i] = (float) Math.cos(angle);
-                values[(positions + p) * d + i] = (float) Math.sin(angle);
+                values[(positions + p) * d + i] = (float) (i < d / 2 ? -Math.sin(angle) : Math.sin(angle));
             }
         }
         if (table != null) {
@@ -502,10 +502,13 @@ public final class CausalLM implements AutoCloseable {
 
     private void batch(TorchScript.Arguments a, NDManager scope, TokenBatch batch) {
         Shape s = new Shape(batch.rows(), batch.length());
+        int last = 0;
         int longest = 0;
         long[] ids = new long[batch.ids().length];
         long[] positions = new long[ids.length];
         long[] documents = new long[ids.length];
+        int[] starts = new int[ids.length + 1];
+        int n = 0;
         boolean packed = false;
         for (int i = 0; i < ids.length; i++) {
             ids[i] = batch.ids()[i];
@@ -515,13 +518,20 @@ public final class CausalLM implements AutoCloseable {
             }
             positions[i] = batch.positions()[i];
             documents[i] = batch.documents()[i];
-            longest = Math.max(longest, batch.positions()[i] + 1);
-            packed |= documents[i] > 0 || i % batch.length() > 0 && documents[i] >= 0 && documents[i - 1] < 0;
+            last = Math.max(last, batch.positions()[i]);
+            boolean first = i % batch.length() == 0;
+            packed |= documents[i] > 0 || !first && documents[i] >= 0 && documents[i - 1] < 0;
+            if (first || documents[i] != documents[i - 1]) {
+                starts[n++] = i;
+            }
+            longest = Math.max(longest, i + 1 - starts[n - 1]);
         }
-        requirePositions(longest);
+        starts[n++] = ids.length;
+        requirePositions(last + 1);
         a.tensor(scope.create(ids, s)).tensor(scope.create(positions, s));
         // Padding behind a row's only document is seen by no token that counts, so attention needs no mask for it.
         a.tensor(packed ? scope.create(documents, s) : scope.create(new long[0]));
+        a.tensor(scope.create(java.util.Arrays.copyOf(starts, n))).number(longest);
     }
 
     private static TokenBatch sequence(int... ids) {

@@ -1,7 +1,7 @@
 # The decoder of Llama, Mistral, Qwen2 and Qwen3 with LoRA, forward and backward, in TorchScript.
 #
 # There is no autograd here: each backward stands beside its forward and says what it is the derivative of. A name d_y means
-# dL/dy. Tokens stand in rows: activations are [N, width] with N = batch * length, only attention sees [batch, heads, length, head_dim].
+# dL/dy. Tokens stand in rows: activations are [N, width] with N = batch * length, in attention [N, heads, head_dim].
 # Weights are [out, in] as in the checkpoints, and y = x W^T. Types by number: 6 is float32, 15 bfloat16, 4 int64.
 #
 #   w        embedding, final norm, output; then LAYER tensors a layer:
@@ -12,32 +12,41 @@
 #   f        LoRA's factors, cast once a step; FACTORS tensors a layer:
 #            0 A of q|k|v, 1 2 3 B of q, k, v, 4 A of o, 5 B of o, 6 A of gate|up, 7 8 B of gate, up, 9 A of down, 10 B of down,
 #            11 12 13 14 DoRA's magnitudes of q|k|v, o, gate|up, down (empty without DoRA); no factors at all: the base model
+#   G        their gradients, alike, in the model's type
 #   r, s     rank and scale of q, k, v, o, gate, up, down in each layer; rank 0: not adapted
+#   c        DoRA's factors of the layer's four products, see `dora`
+#   masks    dropout's of q, k, v, o, gate, up, down; none without dropout
 #   shape    heads, key-value heads, head_dim, layers, the MLP's inner width, vocabulary
+#
+# Written for few and large kernels: a residual or a bias is what a product is added to, LoRA's products are added in place, and what a norm
+# divided by is kept.
 
-# ---- RMSNorm (Zhang and Sennrich, 2019): y = w * x / sqrt(mean(x^2) + eps)
+# ---- RMSNorm (Zhang and Sennrich, 2019): y = w * t * x with t = 1 / sqrt(mean(x^2) + eps), in float32
 
-def rms_norm(self: __torch__.Decoder, x: Tensor, w: Tensor, eps: float) -> Tensor:
+def inverse_rms(self: __torch__.Decoder, x: Tensor, eps: float) -> Tensor:
+  n = torch.linalg_vector_norm(x, 2, [-1], True, dtype=6)
+  return torch.rsqrt(n * n / torch.size(x, -1) + eps)
+
+def scaled(self: __torch__.Decoder, x: Tensor, t: Tensor, w: Tensor) -> Tensor:
+  return (x * t).to(ops.prim.dtype(x)) * w
+
+# With g = d_y * w:  d_x = t * (g - x t^2 mean(g x)); returns onto + d_x
+def d_rms_norm(self: __torch__.Decoder, d_y: Tensor, x: Tensor, t: Tensor, w: Tensor, onto: Tensor) -> Tensor:
   a = x.to(6)
-  n = a * torch.rsqrt(torch.mean(a * a, [-1], True) + eps)
-  return n.to(ops.prim.dtype(x)) * w
+  g = d_y.to(6) * w
+  m = torch.sum(g * a, [-1], True) / torch.size(x, -1)
+  return (onto + t * (g - a * (t * t * m))).to(ops.prim.dtype(x))
 
-# With t = 1 / sqrt(mean(x^2) + eps) and g = d_y * w:  d_x = t * (g - x t^2 mean(g x))
-def d_rms_norm(self: __torch__.Decoder, d_y: Tensor, x: Tensor, w: Tensor, eps: float) -> Tensor:
-  a = x.to(6)
-  g = (d_y * w).to(6)
-  t = torch.rsqrt(torch.mean(a * a, [-1], True) + eps)
-  return (t * (g - a * (t * t * torch.mean(g * a, [-1], True)))).to(ops.prim.dtype(x))
-
-# ---- Rotary position embedding (Su et al., 2021), halves rotated as in the Hugging Face checkpoints
+# ---- Rotary position embedding (Su et al., 2021), halves rotated as in the Hugging Face checkpoints: (a, b) becomes (a cos - b sin, b cos + a sin).
+# sin has the minus in its first half. A rotation's transpose is its inverse: d_x is the rotation of d_y by the negative angle.
 
 def rope(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-  a, b, = torch.chunk(x, 2, -1)
-  return x * cos + torch.cat([torch.neg(b), a], -1) * sin
+  return x * cos + torch.roll(x, [torch.floordiv(torch.size(x, -1), 2)], [-1]) * sin
 
-# A rotation's transpose is its inverse: d_x = rope(d_y) by the negative angle.
+def d_rope(self: __torch__.Decoder, d_y: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+  return d_y * cos - torch.roll(d_y, [torch.floordiv(torch.size(d_y, -1), 2)], [-1]) * sin
 
-# ---- One product with LoRA (Hu et al., 2021) for several targets that share their input: y = x W^T + s (x A^T) B^T
+# ---- One product with LoRA (Hu et al., 2021) for several targets that share their input: y = x W^T + s z B^T with z = x A^T
 
 def inputs(self: __torch__.Decoder, x: Tensor, A: Tensor, ranks: List[int], masks: List[Tensor]) -> Tensor:
   if torch.eq(torch.len(masks), 0):
@@ -50,158 +59,97 @@ def inputs(self: __torch__.Decoder, x: Tensor, A: Tensor, ranks: List[int], mask
     z = torch.cat(zs, 1)
   return z
 
-# DoRA (Liu et al., 2024): y = c * (x W^T + s z B^T), with c = magnitude / |W + s B A|, whose denominator counts as a constant
-def outputs(self: __torch__.Decoder, x: Tensor, W: Tensor, bias: Tensor, z: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], widths: List[int], c: Tensor) -> Tensor:
-  y = torch.mm(x, torch.t(W))
-  if torch.gt(torch.len(B), 0):
+# Returns onto + y; onto is a bias, a residual or empty.
+# DoRA (Liu et al., 2024): y = c * (x W^T + s z B^T), with c = magnitude / |W + s B A|, whose denominator counts as a constant; onto is then a bias or empty
+def outputs(self: __torch__.Decoder, x: Tensor, W: Tensor, onto: Tensor, z: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], widths: List[int], c: Tensor) -> Tensor:
+  dora = torch.gt(torch.numel(c), 0)
+  empty = torch.eq(torch.numel(onto), 0)
+  alone = torch.__and__(torch.__and__(torch.eq(torch.len(B), 1), torch.gt(ranks[0], 0)), empty)
+  if alone:
+    # the small product first: adding to it costs the large one less than the other way round
+    y = torch.empty([torch.size(x, 0), torch.size(W, 0)], dtype=ops.prim.dtype(x), device=ops.prim.device(x))
+    _3 = torch.addmm_(torch.addmm_(y, z, torch.t(B[0]), beta=0, alpha=scales[0]), x, torch.t(W))
+  elif torch.__or__(dora, empty):
+    y = torch.mm(x, torch.t(W))
+  else:
+    y = torch.addmm(onto, x, torch.t(W))
+  if torch.__and__(torch.gt(torch.len(B), 0), torch.__not__(alone)):
     zs = torch.split_with_sizes(z, ranks, 1)
     ys = torch.split_with_sizes(y, widths, 1)
     for i in range(torch.len(B)):
       if torch.gt(ranks[i], 0):
         _0 = torch.addmm_(ys[i], zs[i], torch.t(B[i]), alpha=scales[i])
-  if torch.gt(torch.numel(c), 0):
+  if dora:
     _1 = torch.mul_(y, c)
-  if torch.gt(torch.numel(bias), 0):
-    _2 = torch.add_(y, bias)
+    if torch.gt(torch.numel(onto), 0):
+      _2 = torch.add_(y, onto)
   return y
 
-# d_x = d_y W + d_z A   d_z_i = s_i d_y_i B_i   d_B_i = s_i d_y_i^T z_i   d_A = d_z^T x
-# With DoRA d_y stands for c * d_y here, and d_magnitude = sum over tokens of d_y * y / magnitude is the caller's.
-def d_product(self: __torch__.Decoder, d_y: Tensor, x: Tensor, W: Tensor, z: Tensor, A: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], widths: List[int], masks: List[Tensor], g_A: Tensor, g_B: List[Tensor]) -> Tensor:
-  d_x = torch.mm(d_y, W)
-  ys = torch.split_with_sizes(d_y, widths, 1)
+# The derivatives of a product for several targets; ys are the targets' d_y, with DoRA c * d_y:
+#   d_z_i = s_i d_y_i B_i   d_B_i = s_i d_y_i^T z_i   d_A = d_z^T x   d_x = d_y W + d_z A
+# Two steps, since x may be known only behind d_x (the MLP's inner activation is computed again).
+def d_inputs(self: __torch__.Decoder, ys: List[Tensor], W: Tensor, z: Tensor, A: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], masks: List[Tensor], G: List[Tensor]) -> Tuple[Tensor, Tensor]:
+  d_z = torch.empty_like(z)
+  ds = torch.split_with_sizes(d_z, ranks, 1)
   zs = torch.split_with_sizes(z, ranks, 1)
-  ds = annotate(List[Tensor], [])
-  for i in range(torch.len(B)):
+  for i in range(torch.len(ys)):
     if torch.gt(ranks[i], 0):
-      _0 = torch.append(ds, torch.mm(ys[i], B[i]) * scales[i])
-      _1 = torch.add_(g_B[i], torch.mm(torch.t(ys[i]), zs[i]), alpha=scales[i])
-  if torch.gt(torch.len(ds), 0):
-    d_z = torch.cat(ds, 1)
-    if torch.eq(torch.len(masks), 0):
-      _2 = torch.add_(g_A, torch.mm(torch.t(d_z), x))
-      _3 = torch.addmm_(d_x, d_z, A)
-    else:
-      As = torch.split_with_sizes(A, ranks)
-      gs = torch.split_with_sizes(g_A, ranks)
-      dzs = torch.split_with_sizes(d_z, ranks, 1)
-      for i in range(torch.len(ranks)):
-        if torch.gt(ranks[i], 0):
-          _4 = torch.add_(gs[i], torch.mm(torch.t(dzs[i]), x * masks[i]))
-          _5 = torch.add_(d_x, torch.mm(dzs[i], As[i]) * masks[i])
+      _0 = torch.addmm_(ds[i], ys[i], B[i], beta=0, alpha=scales[i])
+      _1 = torch.addmm_(G[i], torch.t(ys[i]), zs[i], beta=0, alpha=scales[i])
+  at = torch.size(ys[0], 1)
+  early = torch.__and__(torch.eq(torch.len(masks), 0), torch.gt(torch.numel(z), 0))
+  if early:
+    d_x = torch.addmm_(torch.mm(d_z, A), ys[0], torch.slice(W, 0, 0, at))
+  else:
+    d_x = torch.mm(ys[0], torch.slice(W, 0, 0, at))
+  for i in range(torch.len(ys) - 1):
+    end = at + torch.size(ys[i + 1], 1)
+    _2 = torch.addmm_(d_x, ys[i + 1], torch.slice(W, 0, at, end))
+    at = end
+  if torch.__not__(early):
+    d_x = (self).through(d_x, d_z, A, ranks, masks, )
+  return (d_x, d_z)
+
+# The same where the targets lie side by side in one d_y, so that one product gives d_x
+def d_joined(self: __torch__.Decoder, d_y: Tensor, W: Tensor, z: Tensor, A: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], widths: List[int], masks: List[Tensor], G: List[Tensor]) -> Tuple[Tensor, Tensor]:
+  d_z = torch.empty_like(z)
+  ds = torch.split_with_sizes(d_z, ranks, 1)
+  zs = torch.split_with_sizes(z, ranks, 1)
+  ys = torch.split_with_sizes(d_y, widths, 1)
+  for i in range(torch.len(ys)):
+    if torch.gt(ranks[i], 0):
+      _0 = torch.addmm_(ds[i], ys[i], B[i], beta=0, alpha=scales[i])
+      _1 = torch.addmm_(G[i], torch.t(ys[i]), zs[i], beta=0, alpha=scales[i])
+  return ((self).through(torch.mm(d_y, W), d_z, A, ranks, masks, ), d_z)
+
+# d_x + d_z A, target by target where dropout gave each a mask
+def through(self: __torch__.Decoder, d_x: Tensor, d_z: Tensor, A: Tensor, ranks: List[int], masks: List[Tensor]) -> Tensor:
+  if torch.eq(torch.len(masks), 0):
+    if torch.gt(torch.numel(d_z), 0):
+      _0 = torch.addmm_(d_x, d_z, A)
+  else:
+    ds = torch.split_with_sizes(d_z, ranks, 1)
+    As = torch.split_with_sizes(A, ranks)
+    for i in range(torch.len(ranks)):
+      if torch.gt(ranks[i], 0):
+        _1 = torch.add_(d_x, torch.mm(ds[i], As[i]) * masks[i])
   return d_x
 
-# ---- Attention, causal, grouped heads; with a mask (packed documents, padding) that is added to the scores
-
-def heads(self: __torch__.Decoder, x: Tensor, batch: int, head_dim: int) -> Tensor:
-  return torch.transpose(torch.view(x, [batch, torch.floordiv(torch.size(x, 0), batch), -1, head_dim]), 1, 2)
-
-def rows(self: __torch__.Decoder, x: Tensor) -> Tensor:
-  return torch.reshape(torch.transpose(x, 1, 2), [torch.size(x, 0) * torch.size(x, 2), torch.size(x, 1) * torch.size(x, 3)])
-
-def attention(self: __torch__.Decoder, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
-  groups = torch.floordiv(torch.size(q, 1), torch.size(k, 1))
-  causal = torch.eq(torch.numel(mask), 0)
-  if ops.prim.is_cuda(q):
-    if causal:
-      o, lse, _0, _1, _2, _3, _4, _5, _6, = torch._scaled_dot_product_flash_attention(q, k, v, 0., True, False)
-    else:
-      o, lse, _7, _8, = torch._scaled_dot_product_efficient_attention(q, torch.repeat_interleave(k, groups, 1), torch.repeat_interleave(v, groups, 1), torch.expand(mask, [torch.size(q, 0), torch.size(q, 1), -1, -1]), True, 0., False)
+def d_A(self: __torch__.Decoder, d_z: Tensor, x: Tensor, ranks: List[int], masks: List[Tensor], G: Tensor) -> None:
+  if torch.eq(torch.len(masks), 0):
+    if torch.gt(torch.numel(d_z), 0):
+      _0 = torch.addmm_(G, torch.t(d_z), x, beta=0)
   else:
-    k1 = k
-    v1 = v
-    if torch.gt(groups, 1):
-      k1 = torch.repeat_interleave(k, groups, 1)
-      v1 = torch.repeat_interleave(v, groups, 1)
-    if causal:
-      o, lse, = torch._scaled_dot_product_flash_attention_for_cpu(q, k1, v1, 0., True)
-    else:
-      o, lse, = torch._scaled_dot_product_flash_attention_for_cpu(q, k1, v1, 0., False, attn_mask=mask)
-  return (o, lse)
+    gs = torch.split_with_sizes(G, ranks)
+    ds = torch.split_with_sizes(d_z, ranks, 1)
+    for i in range(torch.len(ranks)):
+      if torch.gt(ranks[i], 0):
+        _1 = torch.addmm_(gs[i], torch.t(ds[i]), x * masks[i], beta=0)
+  return None
 
-# The kernels' own backwards; for grouped heads the gradients of a group's copies of k and v are added up.
-def d_attention(self: __torch__.Decoder, d_o: Tensor, q: Tensor, k: Tensor, v: Tensor, o: Tensor, lse: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-  groups = torch.floordiv(torch.size(q, 1), torch.size(k, 1))
-  causal = torch.eq(torch.numel(mask), 0)
-  T = torch.size(q, 2)
-  if torch.__and__(ops.prim.is_cuda(q), causal):
-    none = torch.empty([0], dtype=4, device=ops.prim.device(q))
-    state = torch.zeros([2], dtype=4)
-    d_q, d_k, d_v, = torch._scaled_dot_product_flash_attention_backward(d_o, q, k, v, o, lse, none, none, T, T, 0., True, state, state)
-  else:
-    k1 = k
-    v1 = v
-    if torch.gt(groups, 1):
-      k1 = torch.repeat_interleave(k, groups, 1)
-      v1 = torch.repeat_interleave(v, groups, 1)
-    if ops.prim.is_cuda(q):
-      state = torch.zeros([2], dtype=4)
-      d_q, d_k, d_v, _0, = torch._scaled_dot_product_efficient_attention_backward(d_o, q, k1, v1, torch.expand(mask, [torch.size(q, 0), torch.size(q, 1), -1, -1]), o, lse, torch.select(state, 0, 0), torch.select(state, 0, 1), 0., [True, True, True, False], False)
-    else:
-      if causal:
-        d_q, d_k, d_v, = torch._scaled_dot_product_flash_attention_for_cpu_backward(d_o, q, k1, v1, o, lse, 0., True)
-      else:
-        d_q, d_k, d_v, = torch._scaled_dot_product_flash_attention_for_cpu_backward(d_o, q, k1, v1, o, lse, 0., False, attn_mask=mask)
-    if torch.gt(groups, 1):
-      d_k = torch.sum(torch.unflatten(d_k, 1, [-1, groups]), [2])
-      d_v = torch.sum(torch.unflatten(d_v, 1, [-1, groups]), [2])
-  return (d_q, d_k, d_v)
-
-# ---- One layer: x + attention(norm(x)), then + MLP(norm(.)); returns its output and what the backward needs
-
-def layer(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, batch: int, masks: List[Tensor]) -> Tuple[Tensor, List[Tensor]]:
-  d = shape[2]
-  widths = [shape[0] * d, shape[1] * d, shape[1] * d]
-  lora = torch.gt(torch.len(f), 0)
-  none = torch.empty([0], device=ops.prim.device(x))
-  z, zo, zg, zd = none, none, none, none
-  b1, b2, b3, b4 = annotate(List[Tensor], []), annotate(List[Tensor], []), annotate(List[Tensor], []), annotate(List[Tensor], [])
-  c1, c2, c3, c4 = none, none, none, none
-  m1, m2, m3, m4 = annotate(List[Tensor], []), annotate(List[Tensor], []), annotate(List[Tensor], []), annotate(List[Tensor], [])
-  if lora:
-    b1, b2, b3, b4 = [f[1], f[2], f[3]], [f[5]], [f[7], f[8]], [f[10]]
-    c1, c2, c3, c4 = c[0], c[1], c[2], c[3]
-    if torch.gt(torch.len(masks), 0):
-      m1, m2, m3, m4 = [masks[0], masks[1], masks[2]], [masks[3]], [masks[4], masks[5]], [masks[6]]
-  h = (self).rms_norm(x, w[0], eps, )
-  if lora:
-    z = (self).inputs(h, f[0], [r[0], r[1], r[2]], m1, )
-  qkv = (self).outputs(h, w[1], w[2], z, b1, [r[0], r[1], r[2]], [s[0], s[1], s[2]], widths, c1, )
-  q0, k0, v0, = torch.split_with_sizes(qkv, widths, 1)
-  q1 = (self).heads(q0, batch, d, )
-  k1 = (self).heads(k0, batch, d, )
-  v = (self).heads(v0, batch, d, )
-  q2 = q1
-  k2 = k1
-  if torch.gt(torch.numel(w[8]), 0):
-    q2 = (self).rms_norm(q1, w[8], eps, )
-    k2 = (self).rms_norm(k1, w[9], eps, )
-  q = (self).rope(q2, cos, sin, )
-  k = (self).rope(k2, cos, sin, )
-  o, lse, = (self).attention(q, k, v, mask, )
-  a = (self).rows(o, )
-  if lora:
-    zo = (self).inputs(a, f[4], [r[3]], m2, )
-  ao = (self).outputs(a, w[3], w[4], zo, b2, [r[3]], [s[3]], [torch.size(x, 1)], c2, )
-  x1 = x + ao
-  h1 = (self).rms_norm(x1, w[5], eps, )
-  if lora:
-    zg = (self).inputs(h1, f[6], [r[4], r[5]], m3, )
-  inner = torch.floordiv(torch.size(w[6], 0), 2)
-  gu = (self).outputs(h1, w[6], none, zg, b3, [r[4], r[5]], [s[4], s[5]], [inner, inner], c3, )
-  g, u, = torch.chunk(gu, 2, 1)
-  m = torch.silu(g) * u
-  if lora:
-    zd = (self).inputs(m, f[9], [r[6]], m4, )
-  dn = (self).outputs(m, w[7], none, zd, b4, [r[6]], [s[6]], [torch.size(x, 1)], c4, )
-  saved = [x, qkv, q, k, v, o, lse, x1, gu, z, zo, zg, zd]
-  if torch.gt(torch.numel(c2) + torch.numel(c4), 0):
-    saved = [x, qkv, q, k, v, o, lse, x1, gu, z, zo, zg, zd, ao, dn]
-  return (x1 + dn, saved)
-
-# DoRA's two derivatives: d_magnitude, added to g, and c * d_y, returned. y = c u + bias, so
+# DoRA's two derivatives: d_magnitude, left in G, and c * d_y, returned. y = c u + bias, so
 # d_magnitude = sum(d_y u) / |W + s B A| = sum(d_y (y - bias)) / magnitude. Targets of rank 0 have no magnitude.
-def d_magnitude(self: __torch__.Decoder, d_y: Tensor, y: Tensor, bias: Tensor, c: Tensor, magnitude: Tensor, ranks: List[int], widths: List[int], g: Tensor) -> Tensor:
+def d_magnitude(self: __torch__.Decoder, d_y: Tensor, y: Tensor, bias: Tensor, c: Tensor, magnitude: Tensor, ranks: List[int], widths: List[int], G: Tensor) -> Tensor:
   if torch.eq(torch.numel(c), 0):
     result = d_y
   else:
@@ -213,54 +161,174 @@ def d_magnitude(self: __torch__.Decoder, d_y: Tensor, y: Tensor, bias: Tensor, c
     for i in range(torch.len(ranks)):
       if torch.gt(ranks[i], 0):
         _0 = torch.append(parts, sums[i])
-    _1 = torch.add_(g, torch.cat(parts, 0) / magnitude.to(6))
+    _1 = torch.copy_(G, torch.cat(parts, 0) / magnitude.to(6))
     result = d_y * c
   return result
 
-def d_layer(self: __torch__.Decoder, d_out: Tensor, t: List[Tensor], cos: Tensor, sin: Tensor, mask: Tensor, w: List[Tensor], f: List[Tensor], G: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, batch: int, masks: List[Tensor]) -> Tensor:
+# ---- Attention: causal, within each document, grouped heads. q, k, v are [N, heads, head_dim].
+# On a GPU the flash kernel takes the documents' starts [documents + 1] in int32; on a CPU documents other than whole rows need a mask that is added to the scores.
+
+def by_head(self: __torch__.Decoder, x: Tensor, batch: int, groups: int) -> Tensor:
+  y = torch.transpose(torch.unflatten(x, 0, [batch, -1]), 1, 2)
+  if torch.gt(groups, 1):
+    y = torch.repeat_interleave(y, groups, 1)
+  return y
+
+def attention(self: __torch__.Decoder, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, starts: Tensor, longest: int, batch: int) -> Tuple[Tensor, Tensor]:
+  if ops.prim.is_cuda(q):
+    o, lse, _0, _1, _2, = torch._flash_attention_forward(q, k, v, starts, starts, longest, longest, 0., True, False)
+  else:
+    groups = torch.floordiv(torch.size(q, 1), torch.size(k, 1))
+    k1 = (self).by_head(k, batch, groups, )
+    v1 = (self).by_head(v, batch, groups, )
+    if torch.eq(torch.numel(mask), 0):
+      o1, lse, = torch._scaled_dot_product_flash_attention_for_cpu((self).by_head(q, batch, 1, ), k1, v1, 0., True)
+    else:
+      o1, lse, = torch._scaled_dot_product_flash_attention_for_cpu((self).by_head(q, batch, 1, ), k1, v1, 0., False, attn_mask=mask)
+    o = torch.flatten(torch.transpose(o1, 1, 2), 0, 1)
+  return (o, lse)
+
+# The kernels' own backwards; on the CPU the gradients of a group's copies of k and v are added up here.
+def d_attention(self: __torch__.Decoder, d_o: Tensor, q: Tensor, k: Tensor, v: Tensor, o: Tensor, lse: Tensor, mask: Tensor, starts: Tensor, longest: int, batch: int) -> Tuple[Tensor, Tensor, Tensor]:
+  if ops.prim.is_cuda(q):
+    unused = torch.zeros([2], dtype=4, device=ops.prim.device(q))
+    d_q, d_k, d_v, = torch._flash_attention_backward(d_o, q, k, v, o, lse, starts, starts, longest, longest, 0., True, unused, unused)
+  else:
+    groups = torch.floordiv(torch.size(q, 1), torch.size(k, 1))
+    q1 = (self).by_head(q, batch, 1, )
+    k1 = (self).by_head(k, batch, groups, )
+    v1 = (self).by_head(v, batch, groups, )
+    o1 = (self).by_head(o, batch, 1, )
+    d_o1 = (self).by_head(d_o, batch, 1, )
+    if torch.eq(torch.numel(mask), 0):
+      d_q1, d_k1, d_v1, = torch._scaled_dot_product_flash_attention_for_cpu_backward(d_o1, q1, k1, v1, o1, lse, 0., True)
+    else:
+      d_q1, d_k1, d_v1, = torch._scaled_dot_product_flash_attention_for_cpu_backward(d_o1, q1, k1, v1, o1, lse, 0., False, attn_mask=mask)
+    d_q = torch.flatten(torch.transpose(d_q1, 1, 2), 0, 1)
+    d_k = torch.flatten(torch.transpose(torch.sum(torch.unflatten(d_k1, 1, [-1, groups]), [2]), 1, 2), 0, 1)
+    d_v = torch.flatten(torch.transpose(torch.sum(torch.unflatten(d_v1, 1, [-1, groups]), [2]), 1, 2), 0, 1)
+  return (d_q, d_k, d_v)
+
+# ---- One layer: x + attention(norm(x)), then + MLP(norm(.)). Its two halves return what the backward needs as well.
+
+# q and k [N, heads + kv heads, head_dim] side by side, rotated; v [N, kv heads, head_dim]; saved: t, h, z, q|k|v as the product left it
+def project(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, masks: List[Tensor]) -> Tuple[Tensor, Tensor, List[Tensor]]:
   d = shape[2]
   widths = [shape[0] * d, shape[1] * d, shape[1] * d]
-  none = torch.empty([0], device=ops.prim.device(d_out))
-  m1, m2, m3, m4 = annotate(List[Tensor], []), annotate(List[Tensor], []), annotate(List[Tensor], []), annotate(List[Tensor], [])
-  if torch.gt(torch.len(masks), 0):
-    m1, m2, m3, m4 = [masks[0], masks[1], masks[2]], [masks[3]], [masks[4], masks[5]], [masks[6]]
-  x, qkv, q, k, v, o, lse, x1, gu, z, zo, zg, zd = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12]
-  ao, dn = none, none
-  if torch.gt(torch.numel(c[1]) + torch.numel(c[3]), 0):
-    ao, dn = t[13], t[14]
-  # MLP: m = silu(g) * u.  d_u = d_m silu(g),  d_g = d_m u (sigma + silu(g) (1 - sigma)),  sigma = sigmoid(g)
-  g, u, = torch.chunk(gu, 2, 1)
+  none = torch.empty([0], device=ops.prim.device(x))
+  t = (self).inverse_rms(x, eps, )
+  h = (self).scaled(x, t, w[0], )
+  if torch.gt(torch.len(f), 0):
+    z = (self).inputs(h, f[0], [r[0], r[1], r[2]], torch.slice(masks, 0, 3), )
+    qkv = (self).outputs(h, w[1], w[2], z, [f[1], f[2], f[3]], [r[0], r[1], r[2]], [s[0], s[1], s[2]], widths, c[0], )
+  else:
+    z = none
+    qkv = (self).outputs(h, w[1], w[2], none, annotate(List[Tensor], []), [0], [0.], widths, none, )
+  qk = torch.unflatten(torch.slice(qkv, 1, 0, widths[0] + widths[1]), 1, [-1, d])
+  if torch.gt(torch.numel(w[8]), 0):
+    q, k, = torch.split_with_sizes(qk, [shape[0], shape[1]], 1)
+    qk = torch.cat([(self).scaled(q, (self).inverse_rms(q, eps, ), w[8], ), (self).scaled(k, (self).inverse_rms(k, eps, ), w[9], )], 1)
+  v = torch.unflatten(torch.slice(qkv, 1, widths[0] + widths[1]), 1, [-1, d])
+  return ((self).rope(qk, cos, sin, ), v, [t, h, z, qkv])
+
+# The layer's output from its input x and the heads' outputs a; saved: x1, t1, h1, gate, up, z of o, gate|up, down, and with DoRA their outputs
+def finish(self: __torch__.Decoder, x: Tensor, a: Tensor, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, masks: List[Tensor]) -> Tuple[Tensor, List[Tensor]]:
+  none = torch.empty([0], device=ops.prim.device(x))
+  no = annotate(List[Tensor], [])
+  width = torch.size(x, 1)
+  inner = shape[4]
+  gate = torch.slice(w[6], 0, 0, inner)
+  up = torch.slice(w[6], 0, inner)
+  if torch.eq(torch.len(f), 0):
+    x1 = (self).outputs(a, w[3], x, none, no, [0], [0.], [width], none, )
+    if torch.gt(torch.numel(w[4]), 0):
+      _0 = torch.add_(x1, w[4])
+    h1 = (self).scaled(x1, (self).inverse_rms(x1, eps, ), w[5], )
+    m = torch.mul_(torch.silu(torch.mm(h1, torch.t(gate))), torch.mm(h1, torch.t(up)))
+    result = (torch.addmm(x1, m, torch.t(w[7])), no)
+  else:
+    zo = (self).inputs(a, f[4], [r[3]], torch.slice(masks, 3, 4), )
+    saved_o = no
+    if torch.eq(torch.numel(c[1]), 0):
+      x1 = (self).outputs(a, w[3], x, zo, [f[5]], [r[3]], [s[3]], [width], c[1], )
+      if torch.gt(torch.numel(w[4]), 0):
+        _1 = torch.add_(x1, w[4])
+    else:
+      o = (self).outputs(a, w[3], w[4], zo, [f[5]], [r[3]], [s[3]], [width], c[1], )
+      x1 = x + o
+      saved_o = [o]
+    t1 = (self).inverse_rms(x1, eps, )
+    h1 = (self).scaled(x1, t1, w[5], )
+    zg = (self).inputs(h1, f[6], [r[4], r[5]], torch.slice(masks, 4, 6), )
+    z0, z1, = torch.split_with_sizes(zg, [r[4], r[5]], 1)
+    c0, c1, = torch.chunk(c[2], 2)
+    g = (self).outputs(h1, gate, none, z0, [f[7]], [r[4]], [s[4]], [inner], c0, )
+    u = (self).outputs(h1, up, none, z1, [f[8]], [r[5]], [s[5]], [inner], c1, )
+    m = torch.silu(g) * u
+    zd = (self).inputs(m, f[9], [r[6]], torch.slice(masks, 6, 7), )
+    if torch.eq(torch.numel(c[3]), 0):
+      y = (self).outputs(m, w[7], x1, zd, [f[10]], [r[6]], [s[6]], [width], c[3], )
+      saved_d = no
+    else:
+      dn = (self).outputs(m, w[7], none, zd, [f[10]], [r[6]], [s[6]], [width], c[3], )
+      y = x1 + dn
+      saved_d = [dn]
+    result = (y, torch.add(torch.add([x1, t1, h1, g, u, zo, zg, zd], saved_o), saved_d))
+  return result
+
+def layer(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, starts: Tensor, longest: int, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, batch: int, masks: List[Tensor]) -> Tuple[Tensor, List[Tensor]]:
+  qk, v, first, = (self).project(x, cos, sin, w, f, r, s, c, shape, eps, masks, )
+  q, k, = torch.split_with_sizes(qk, [shape[0], shape[1]], 1)
+  o, lse, = (self).attention(q, k, v, mask, starts, longest, batch, )
+  y, second, = (self).finish(x, torch.flatten(o, 1, 2), w, f, r, s, c, shape, eps, masks, )
+  return (y, torch.add(torch.add([x, qk, v, o, lse], first), second))
+
+# MLP: m = silu(g) * u.  d_u = d_m silu(g),  d_g = d_m u (sigma + silu(g) (1 - sigma)),  sigma = sigmoid(g); returns d_g, d_u and m again
+def d_swiglu(self: __torch__.Decoder, d_m: Tensor, g: Tensor, u: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
   sigma = torch.sigmoid(g)
   sg = g * sigma
-  m = sg * u
-  inner = torch.size(g, 1)
-  d_dn = (self).d_magnitude(d_out, dn, none, c[3], f[14], [r[6]], [torch.size(x, 1)], G[14], )
-  d_m = (self).d_product(d_dn, m, w[7], zd, f[9], [f[10]], [r[6]], [s[6]], [torch.size(x, 1)], m4, G[9], [G[10]], )
-  d_gu = torch.cat([d_m * u * (sigma + sg * (1 - sigma)), d_m * sg], 1)
-  h1 = (self).rms_norm(x1, w[5], eps, )
-  d_gu1 = (self).d_magnitude(d_gu, gu, none, c[2], f[13], [r[4], r[5]], [inner, inner], G[13], )
-  d_h1 = (self).d_product(d_gu1, h1, w[6], zg, f[6], [f[7], f[8]], [r[4], r[5]], [s[4], s[5]], [inner, inner], m3, G[6], [G[7], G[8]], )
-  d_x1 = d_out + (self).d_rms_norm(d_h1, x1, w[5], eps, )
+  return (d_m * u * (sigma + sg * (1 - sigma)), d_m * sg, sg * u)
+
+def d_layer(self: __torch__.Decoder, d_out: Tensor, t: List[Tensor], cos: Tensor, sin: Tensor, mask: Tensor, starts: Tensor, longest: int, w: List[Tensor], f: List[Tensor], G: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, batch: int, masks: List[Tensor]) -> Tensor:
+  d = shape[2]
+  widths = [shape[0] * d, shape[1] * d, shape[1] * d]
+  inner = shape[4]
+  width = torch.size(d_out, 1)
+  none = torch.empty([0], device=ops.prim.device(d_out))
+  x, qk, v, o, lse, t0, h, z, qkv, x1, t1, h1, g, u, zo, zg, zd = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15], t[16]
+  # MLP
+  d_dn = (self).d_magnitude(d_out, t[-1], none, c[3], f[14], [r[6]], [width], G[14], )
+  d_m, dzd, = (self).d_inputs([d_dn], w[7], zd, f[9], [f[10]], [r[6]], [s[6]], torch.slice(masks, 6, 7), [G[10]], )
+  d_g, d_u, m, = (self).d_swiglu(d_m, g, u, )
+  (self).d_A(dzd, m, [r[6]], torch.slice(masks, 6, 7), G[9], )
+  if torch.gt(torch.numel(c[2]), 0):
+    d_gu = (self).d_magnitude(torch.cat([d_g, d_u], 1), torch.cat([g, u], 1), none, c[2], f[13], [r[4], r[5]], [inner, inner], G[13], )
+    d_g, d_u, = torch.chunk(d_gu, 2, 1)
+  d_h1, dzg, = (self).d_inputs([d_g, d_u], w[6], zg, f[6], [f[7], f[8]], [r[4], r[5]], [s[4], s[5]], torch.slice(masks, 4, 6), [G[7], G[8]], )
+  (self).d_A(dzg, h1, [r[4], r[5]], torch.slice(masks, 4, 6), G[6], )
+  d_x1 = (self).d_rms_norm(d_h1, x1, t1, w[5], d_out, )
   # Attention
-  a = (self).rows(o, )
-  d_ao = (self).d_magnitude(d_x1, ao, w[4], c[1], f[12], [r[3]], [torch.size(x, 1)], G[12], )
-  d_a = (self).d_product(d_ao, a, w[3], zo, f[4], [f[5]], [r[3]], [s[3]], [torch.size(x, 1)], m2, G[4], [G[5]], )
-  d_q, d_k, d_v, = (self).d_attention((self).heads(d_a, batch, d, ), q, k, v, o, lse, mask, )
-  back = torch.neg(sin)
-  d_q1 = (self).rope(d_q, cos, back, )
-  d_k1 = (self).rope(d_k, cos, back, )
+  d_ao = d_x1
+  if torch.gt(torch.numel(c[1]), 0):
+    d_ao = (self).d_magnitude(d_x1, t[17], w[4], c[1], f[12], [r[3]], [width], G[12], )
+  d_a, dzo, = (self).d_inputs([d_ao], w[3], zo, f[4], [f[5]], [r[3]], [s[3]], torch.slice(masks, 3, 4), [G[5]], )
+  (self).d_A(dzo, torch.flatten(o, 1, 2), [r[3]], torch.slice(masks, 3, 4), G[4], )
+  q, k, = torch.split_with_sizes(qk, [shape[0], shape[1]], 1)
+  d_q, d_k, d_v, = (self).d_attention(torch.unflatten(d_a, 1, [-1, d]), q, k, v, o, lse, mask, starts, longest, batch, )
+  d_qk = (self).d_rope(torch.cat([d_q, d_k], 1), cos, sin, )
   if torch.gt(torch.numel(w[8]), 0):
-    q0, k0, v0, = torch.split_with_sizes(qkv, widths, 1)
-    d_q1 = (self).d_rms_norm(d_q1, (self).heads(q0, batch, d, ), w[8], eps, )
-    d_k1 = (self).d_rms_norm(d_k1, (self).heads(k0, batch, d, ), w[9], eps, )
-  d_qkv = torch.cat([(self).rows(d_q1, ), (self).rows(d_k1, ), (self).rows(d_v, )], 1)
-  h = (self).rms_norm(x, w[0], eps, )
+    d_q1, d_k1, = torch.split_with_sizes(d_qk, [shape[0], shape[1]], 1)
+    q0, k0, v0, = torch.split_with_sizes(torch.unflatten(qkv, 1, [-1, d]), [shape[0], shape[1], shape[1]], 1)
+    zero = torch.zeros([1], dtype=ops.prim.dtype(x), device=ops.prim.device(x))
+    d_qk = torch.cat([(self).d_rms_norm(d_q1, q0, (self).inverse_rms(q0, eps, ), w[8], zero, ), (self).d_rms_norm(d_k1, k0, (self).inverse_rms(k0, eps, ), w[9], zero, )], 1)
+  d_qkv = torch.flatten(torch.cat([d_qk, d_v], 1), 1, 2)
   d_qkv1 = (self).d_magnitude(d_qkv, qkv, w[2], c[0], f[11], [r[0], r[1], r[2]], widths, G[11], )
-  d_h = (self).d_product(d_qkv1, h, w[1], z, f[0], [f[1], f[2], f[3]], [r[0], r[1], r[2]], [s[0], s[1], s[2]], widths, m1, G[0], [G[1], G[2], G[3]], )
-  return d_x1 + (self).d_rms_norm(d_h, x, w[0], eps, )
+  d_h, dz, = (self).d_joined(d_qkv1, w[1], z, f[0], [f[1], f[2], f[3]], [r[0], r[1], r[2]], [s[0], s[1], s[2]], widths, torch.slice(masks, 0, 3), [G[1], G[2], G[3]], )
+  (self).d_A(dz, h, [r[0], r[1], r[2]], torch.slice(masks, 0, 3), G[0], )
+  return (self).d_rms_norm(d_h, x, t0, w[0], d_x1, )
 
 # ---- The loss: cross entropy of the labelled positions only, in chunks, summed in float32. Logits are never whole.
-# With p = softmax(h W^T):  d_h = (p - onehot) W.  Returns sum and, if wanted, d_h.
+# With p = softmax(h W^T), whose sums are float32 in either type:  d_h = weight (p - onehot) W.  Returns sum and, if wanted, d_h.
 
 def cross_entropy(self: __torch__.Decoder, h: Tensor, W: Tensor, targets: Tensor, weight: float, chunk: int, backward: bool) -> Tuple[Tensor, Tensor]:
   total = torch.zeros([1], dtype=6, device=ops.prim.device(h))
@@ -269,25 +337,22 @@ def cross_entropy(self: __torch__.Decoder, h: Tensor, W: Tensor, targets: Tensor
   for i in range(torch.floordiv(n + chunk - 1, chunk)):
     start = i * chunk
     end = ops.prim.min(start + chunk, n)
-    hs = torch.slice(h, 0, start, end)
     ts = torch.unsqueeze(torch.slice(targets, 0, start, end), 1)
-    logits = torch.mm(hs, torch.t(W)).to(6)
-    lse = torch.logsumexp(logits, [1], True)
-    _0 = torch.add_(total, torch.sum(lse - torch.gather(logits, 1, ts)))
+    p = torch.softmax(torch.mm(torch.slice(h, 0, start, end), torch.t(W)), 1)
+    _0 = torch.sub_(total, torch.sum(torch.log(torch.clamp_min(torch.gather(p, 1, ts).to(6), 1e-38))))
     if backward:
-      p = torch.exp_(torch.sub_(logits, lse))
-      _1 = torch.scatter_add_(p, 1, ts, torch.full_like(ts, -1, dtype=6))
-      _2 = torch.append(ds, torch.mm(torch.mul_(p, weight).to(ops.prim.dtype(h)), W))
+      _1 = torch.scatter_add_(p, 1, ts, torch.full_like(ts, -1, dtype=ops.prim.dtype(h)))
+      _2 = torch.append(ds, torch.mm(p, W))
   d_h = torch.empty([0], device=ops.prim.device(h))
   if torch.gt(torch.len(ds), 0):
-    d_h = torch.cat(ds, 0)
+    d_h = torch.cat(ds, 0) * weight
   return (total, d_h)
 
 # ---- The whole model
 
-# Cosines and sines for these positions [B, T]: [2, B, 1, T, head_dim]
+# Cosines and signed sines for these positions: [2, N, 1, head_dim]
 def angles(self: __torch__.Decoder, table: Tensor, positions: Tensor, like: Tensor) -> Tensor:
-  t = torch.reshape(torch.index_select(table, 1, torch.flatten(positions)), [2, torch.size(positions, 0), 1, torch.size(positions, 1), torch.size(table, 2)])
+  t = torch.unsqueeze(torch.index_select(table, 1, torch.flatten(positions)), 2)
   return t.to(ops.prim.dtype(like))
 
 # The scores' mask for packed documents [B, T]: 0 where query and key are of one document and the key is not later, else -inf; [B, 1, T, T]
@@ -480,17 +545,17 @@ def blocks_from_file(self: __torch__.Decoder, bytes: Tensor, halves: Tensor, sta
 def expanded(self: __torch__.Decoder, q: List[Tensor], types: List[int], widths: List[int], columns: int, type: int) -> Tensor:
   return (self).expand_joined(q, types, 0, widths, columns, torch.empty([0], dtype=type, device=ops.prim.device(q[1])), )
 
-def hidden(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float) -> Tensor:
+def hidden(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float) -> Tensor:
   batch = torch.size(ids, 0)
   x = (self).embed(ids, w, q, types, shape, )
   cos, sin, = torch.unbind((self).angles(table, positions, x, ))
   mask = torch.empty([0])
-  if torch.gt(torch.numel(documents), 0):
+  if torch.__and__(torch.gt(torch.numel(documents), 0), torch.__not__(ops.prim.is_cuda(x))):
     mask = (self).document_mask(documents, x, )
   cs = (self).dora(w, q, types, f, r, s, shape, )
   for l in range(shape[3]):
-    x, _0, = (self).layer(x, cos, sin, mask, (self).weights(w, q, types, shape, l, ), (self).of_layer(f, 0, l, 15, ), torch.slice(r, l * 7, l * 7 + 7), torch.slice(s, l * 7, l * 7 + 7), (self).of_layer(cs, 0, l, 4, ), shape, eps, batch, annotate(List[Tensor], []), )
-  return (self).rms_norm(x, w[1], eps, )
+    x, _0, = (self).layer(x, cos, sin, mask, starts, longest, (self).weights(w, q, types, shape, l, ), (self).of_layer(f, 0, l, 15, ), torch.slice(r, l * 7, l * 7 + 7), torch.slice(s, l * 7, l * 7 + 7), (self).of_layer(cs, 0, l, 4, ), shape, eps, batch, annotate(List[Tensor], []), )
+  return (self).scaled(x, (self).inverse_rms(x, eps, ), w[1], )
 
 # LoRA's factors in the model's type, cut from the flat float32 leaf and shaped
 def cut(self: __torch__.Decoder, flat: Tensor, sizes: List[int], columns: List[int], like: Tensor, cast: bool) -> List[Tensor]:
@@ -507,24 +572,23 @@ def cut(self: __torch__.Decoder, flat: Tensor, sizes: List[int], columns: List[i
   return shaped
 
 # Logits of every position, float32 [N, vocabulary]
-def logits(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float) -> Tensor:
-  h = (self).hidden(ids, positions, documents, table, w, q, types, f, r, s, shape, eps, )
+def logits(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float) -> Tensor:
+  h = (self).hidden(ids, positions, documents, starts, longest, table, w, q, types, f, r, s, shape, eps, )
   return torch.mm(h, torch.t((self).output(w, q, types, shape, ))).to(6)
 
 # The summed loss of the rows that have targets, float32 [1]
-def loss(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, at: Tensor, targets: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, chunk: int) -> Tensor:
-  h = (self).hidden(ids, positions, documents, table, w, q, types, f, r, s, shape, eps, )
+def loss(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int, at: Tensor, targets: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, chunk: int) -> Tensor:
+  h = (self).hidden(ids, positions, documents, starts, longest, table, w, q, types, f, r, s, shape, eps, )
   total, _0, = (self).cross_entropy(torch.index_select(h, 0, at), (self).output(w, q, types, shape, ), targets, 1., chunk, False, )
   return total
 
 # One micro batch forward and backward: adds weight * d(sum of losses) to gradient, returns the sum. dropout is the probability to drop.
-def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, at: Tensor, targets: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, chunk: int, gradients: Tensor, sizes: List[int], columns: List[int], weight: float, dropout: float, checkpointing: bool) -> Tensor:
+def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int, at: Tensor, targets: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, chunk: int, gradients: Tensor, sizes: List[int], columns: List[int], weight: float, dropout: float, checkpointing: bool) -> Tensor:
   batch = torch.size(ids, 0)
-  G = (self).cut(gradients, sizes, columns, gradients, False, )
   x = (self).embed(ids, w, q, types, shape, )
   cos, sin, = torch.unbind((self).angles(table, positions, x, ))
   mask = torch.empty([0])
-  if torch.gt(torch.numel(documents), 0):
+  if torch.__and__(torch.gt(torch.numel(documents), 0), torch.__not__(ops.prim.is_cuda(x))):
     mask = (self).document_mask(documents, x, )
   cs = (self).dora(w, q, types, f, r, s, shape, )
   keep = 1. - dropout
@@ -539,16 +603,19 @@ def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents:
       for i in range(7):
         _0 = torch.append(drop, torch.div_(torch.bernoulli_(torch.empty([n, ins[i]], dtype=ops.prim.dtype(x), device=ops.prim.device(x)), keep), keep))
     _1 = torch.append(masks, drop)
-    x1, t, = (self).layer(x, cos, sin, mask, W, (self).of_layer(f, 0, l, 15, ), torch.slice(r, l * 7, l * 7 + 7), torch.slice(s, l * 7, l * 7 + 7), (self).of_layer(cs, 0, l, 4, ), shape, eps, batch, drop, )
+    x1, t, = (self).layer(x, cos, sin, mask, starts, longest, W, (self).of_layer(f, 0, l, 15, ), torch.slice(r, l * 7, l * 7 + 7), torch.slice(s, l * 7, l * 7 + 7), (self).of_layer(cs, 0, l, 4, ), shape, eps, batch, drop, )
     if checkpointing:
       t = [x]
     _2 = torch.append(saved, t)
     x = x1
-  h = torch.index_select((self).rms_norm(x, w[1], eps, ), 0, at)
+  t1 = (self).inverse_rms(x, eps, )
+  h = torch.index_select((self).scaled(x, t1, w[1], ), 0, at)
   total, d_h, = (self).cross_entropy(h, (self).output(w, q, types, shape, ), targets, weight, chunk, True, )
   d_n = torch.zeros_like(x)
   _3 = torch.index_copy_(d_n, 0, at, d_h)
-  d_x = (self).d_rms_norm(d_n, x, w[1], eps, )
+  d_x = (self).d_rms_norm(d_n, x, t1, w[1], torch.zeros([1], dtype=ops.prim.dtype(x), device=ops.prim.device(x)), )
+  flat = torch.empty_like(gradients, dtype=ops.prim.dtype(x))
+  G = (self).cut(flat, sizes, columns, flat, False, )
   for i in range(shape[3]):
     l = shape[3] - 1 - i
     t = torch.pop(saved)
@@ -559,8 +626,9 @@ def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents:
     s1 = torch.slice(s, l * 7, l * 7 + 7)
     c1 = (self).of_layer(cs, 0, l, 4, )
     if checkpointing:
-      _4, t, = (self).layer(t[0], cos, sin, mask, W, F, r1, s1, c1, shape, eps, batch, drop, )
-    d_x = (self).d_layer(d_x, t, cos, sin, mask, W, F, (self).of_layer(G, 0, l, 15, ), r1, s1, c1, shape, eps, batch, drop, )
+      _4, t, = (self).layer(t[0], cos, sin, mask, starts, longest, W, F, r1, s1, c1, shape, eps, batch, drop, )
+    d_x = (self).d_layer(d_x, t, cos, sin, mask, starts, longest, W, F, (self).of_layer(G, 0, l, 15, ), r1, s1, c1, shape, eps, batch, drop, )
+  _5 = torch.add_(gradients, flat)
   return total
 
 # ---- Generation: one pass over new tokens [1, T] at position p, keys and values kept in caches [1, kv heads, longest, head_dim], two a layer.
@@ -568,59 +636,30 @@ def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents:
 
 def next(self: __torch__.Decoder, ids: Tensor, p: int, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, cache: List[Tensor]) -> Tensor:
   T = torch.size(ids, 1)
-  d = shape[2]
-  widths = [shape[0] * d, shape[1] * d, shape[1] * d]
   x = (self).embed(ids, w, q, types, shape, )
-  positions = torch.unsqueeze(torch.arange(p, p + T, dtype=4, device=ops.prim.device(ids)), 0)
-  cos, sin, = torch.unbind((self).angles(table, positions, x, ))
-  none = torch.empty([0], device=ops.prim.device(x))
+  cos, sin, = torch.unbind((self).angles(table, torch.arange(p, p + T, dtype=4, device=ops.prim.device(ids)), x, ))
   no = annotate(List[Tensor], [])
   cs = (self).dora(w, q, types, f, r, s, shape, )
-  lora = torch.gt(torch.len(f), 0)
   for l in range(shape[3]):
     W = (self).weights(w, q, types, shape, l, )
     F = (self).of_layer(f, 0, l, 15, )
+    c = (self).of_layer(cs, 0, l, 4, )
     r1 = torch.slice(r, l * 7, l * 7 + 7)
     s1 = torch.slice(s, l * 7, l * 7 + 7)
-    z, zo, zg, zd = none, none, none, none
-    b1, b2, b3, b4 = no, no, no, no
-    c1, c2, c3, c4 = none, none, none, none
-    h = (self).rms_norm(x, W[0], eps, )
-    if lora:
-      b1, b2, b3, b4 = [F[1], F[2], F[3]], [F[5]], [F[7], F[8]], [F[10]]
-      c1, c2, c3, c4 = cs[l * 4], cs[l * 4 + 1], cs[l * 4 + 2], cs[l * 4 + 3]
-      z = (self).inputs(h, F[0], [r1[0], r1[1], r1[2]], no, )
-    qkv = (self).outputs(h, W[1], W[2], z, b1, torch.slice(r1, 0, 3), torch.slice(s1, 0, 3), widths, c1, )
-    q0, k0, v0, = torch.split_with_sizes(qkv, widths, 1)
-    q1 = (self).heads(q0, 1, d, )
-    k1 = (self).heads(k0, 1, d, )
-    if torch.gt(torch.numel(W[8]), 0):
-      q1 = (self).rms_norm(q1, W[8], eps, )
-      k1 = (self).rms_norm(k1, W[9], eps, )
-    _0 = torch.copy_(torch.slice(cache[2 * l], 2, p, p + T), (self).rope(k1, cos, sin, ))
-    _1 = torch.copy_(torch.slice(cache[2 * l + 1], 2, p, p + T), (self).heads(v0, 1, d, ))
+    qk, v1, _0, = (self).project(x, cos, sin, W, F, r1, s1, c, shape, eps, no, )
+    q1, k1, = torch.split_with_sizes((self).by_head(qk, 1, 1, ), [shape[0], shape[1]], 1)
+    _1 = torch.copy_(torch.slice(cache[2 * l], 2, p, p + T), k1)
+    _2 = torch.copy_(torch.slice(cache[2 * l + 1], 2, p, p + T), (self).by_head(v1, 1, 1, ))
     k = torch.slice(cache[2 * l], 2, 0, p + T)
     v = torch.slice(cache[2 * l + 1], 2, 0, p + T)
-    q2 = (self).rope(q1, cos, sin, )
     if torch.__and__(torch.gt(T, 1), torch.gt(p, 0)):
       past = torch.tril(torch.ones([T, p + T], dtype=11, device=ops.prim.device(x)), p)
-      o = torch.scaled_dot_product_attention(q2, k, v, past, 0., False, scale=None, enable_gqa=True)
+      o = torch.scaled_dot_product_attention(q1, k, v, past, 0., False, scale=None, enable_gqa=True)
     else:
-      o = torch.scaled_dot_product_attention(q2, k, v, None, 0., torch.gt(T, 1), scale=None, enable_gqa=True)
-    a = (self).rows(o, )
-    if lora:
-      zo = (self).inputs(a, F[4], [r1[3]], no, )
-    x = x + (self).outputs(a, W[3], W[4], zo, b2, [r1[3]], [s1[3]], [torch.size(x, 1)], c2, )
-    h1 = (self).rms_norm(x, W[5], eps, )
-    if lora:
-      zg = (self).inputs(h1, F[6], [r1[4], r1[5]], no, )
-    inner = torch.floordiv(torch.size(W[6], 0), 2)
-    g, u, = torch.chunk((self).outputs(h1, W[6], none, zg, b3, [r1[4], r1[5]], [s1[4], s1[5]], [inner, inner], c3, ), 2, 1)
-    m = torch.silu(g) * u
-    if lora:
-      zd = (self).inputs(m, F[9], [r1[6]], no, )
-    x = x + (self).outputs(m, W[7], none, zd, b4, [r1[6]], [s1[6]], [torch.size(x, 1)], c4, )
-  last = (self).rms_norm(torch.slice(x, 0, T - 1, T), w[1], eps, )
+      o = torch.scaled_dot_product_attention(q1, k, v, None, 0., torch.gt(T, 1), scale=None, enable_gqa=True)
+    x, _3, = (self).finish(x, torch.flatten(torch.transpose(torch.squeeze(o, 0), 0, 1), 1, 2), W, F, r1, s1, c, shape, eps, no, )
+  y = torch.slice(x, 0, T - 1, T)
+  last = (self).scaled(y, (self).inverse_rms(y, eps, ), w[1], )
   return torch.flatten(torch.mm(last, torch.t((self).output(w, q, types, shape, ))).to(6))
 
 # Caches for this many tokens

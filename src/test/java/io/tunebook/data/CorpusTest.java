@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.github.luben.zstd.Zstd;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
@@ -98,9 +100,10 @@ final class CorpusTest {
             statement.execute(
                     "COPY (SELECT 7 AS id, '七' AS content) TO '" + folder.resolve("g.csv") + "' (FORMAT parquet)");
         }
+        file("h[1]'s.csv", "id,content\n10,ten\n");
         file(".hidden", "{");
         assertThat(ids(Corpus.open(folder)))
-                .containsExactly("1", "2", "3", "4", "5", "6", "d.json:1", "d.json:2", "8", "9", "7");
+                .containsExactly("1", "2", "3", "4", "5", "6", "d.json:1", "d.json:2", "8", "9", "7", "10");
         assertThat(contents(Corpus.open(folder))).contains("x, \"y\"\nz", "Once, upon a time,\nthere was", "七", "六");
     }
 
@@ -213,7 +216,7 @@ final class CorpusTest {
                         "a.json, line 2, byte 58: expected a string to go on or to end, found a line break");
         Corpus skipping = corpus.onError(Corpus.OnError.SKIP);
         assertThat(ids(skipping)).containsExactly("1", "3", "5", "7", "10");
-        Problems problems = skipping.problems();
+        Corpus.Problems problems = skipping.problems();
         assertThat(problems.count()).isEqualTo(6);
         assertThat(problems.first()).extracting(CorpusException::line).containsExactly(2L, 5L, 8L, 9L, 10L, 12L);
         assertThat(problems.toString())
@@ -290,6 +293,26 @@ final class CorpusTest {
     }
 
     @Test
+    void progressEndsAtTheFilesBytes() throws IOException {
+        Corpus corpus = numbered(3, 1000);
+        long bytes = 0;
+        for (int f = 0; f < 3; f++) {
+            bytes += Files.size(folder.resolve("part-" + f + ".jsonl"));
+        }
+        PrintStream console = System.out;
+        ByteArrayOutputStream said = new ByteArrayOutputStream();
+        System.setOut(new PrintStream(said, true, StandardCharsets.UTF_8));
+        try {
+            corpus.progress().parallel(2).count();
+        } finally {
+            System.setOut(console);
+        }
+        assertThat(said.toString(StandardCharsets.UTF_8))
+                .contains(String.format(Locale.ROOT, "%,d of %,d", bytes, bytes))
+                .contains("MB/s, 3,000 documents");
+    }
+
+    @Test
     void describesInOnePass() {
         List<Document> documents = new ArrayList<>();
         IntStream.range(0, 1000).forEach(i -> documents.add(new Document("d" + i, "", "字".repeat(i + 1))));
@@ -306,11 +329,46 @@ final class CorpusTest {
         assertThat(summary.quantiles().get(0.5)).isBetween(495L, 505L);
         assertThat(summary.quantiles().get(1.0)).isEqualTo(1000);
         assertThat(summary.histogram()[1]).isEqualTo(2);
-        assertThat(new CorpusSummaryRenderer()
+        assertThat(new CorpusSummary.View()
                         .render(summary)
                         .data()
                         .get("text/html")
                         .toString())
                 .contains("<svg", "1,003");
+    }
+
+    /** One pass in a small JVM; run by {@link #aLargeFilePassesThroughASmallHeap}. */
+    static final class SmallHeap {
+        public static void main(String[] arguments) throws IOException {
+            Corpus corpus = Corpus.open(Path.of(arguments[0]));
+            System.out.println(corpus.describe().documents() + " "
+                    + corpus.shuffle(100, 1).parallel(2).count());
+        }
+    }
+
+    @Test
+    void aLargeFilePassesThroughASmallHeap() throws Exception {
+        Path file = folder.resolve("large.json.gz");
+        String document = "{\"id\": 1, \"content\": \"" + "茶是一种饮料。".repeat(200) + "\"}";
+        try (var out = new GZIPOutputStream(Files.newOutputStream(file), 1 << 16)) {
+            byte[] next = (",\n" + document).getBytes(StandardCharsets.UTF_8);
+            out.write(("[" + document).getBytes(StandardCharsets.UTF_8));
+            for (int i = 1; i < 30_000; i++) {
+                out.write(next);
+            }
+            out.write(']');
+        }
+        Process small = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Xmx24m",
+                        "-cp",
+                        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                        SmallHeap.class.getName(),
+                        file.toString())
+                .redirectErrorStream(true)
+                .start();
+        String said = new String(small.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(small.waitFor()).as(said).isZero();
+        assertThat(said.strip()).endsWith("30000 30000");
     }
 }

@@ -29,6 +29,9 @@ import java.util.concurrent.Executors;
 final class FakeHub implements AutoCloseable {
     static final String COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
+    /** The commit of the branch refs/convert/parquet. */
+    static final String CONVERTED = "89abcdef0123456789abcdef0123456789abcdef";
+
     /** What goes wrong with one request for a file. */
     interface Fault {
         /** @return whether the request is answered with that */
@@ -43,6 +46,9 @@ final class FakeHub implements AutoCloseable {
     final Deque<Fault> faults = new ArrayDeque<>();
     /** Taken one by one by all other requests. */
     final Deque<Fault> apiFaults = new ArrayDeque<>();
+
+    /** The files of the branch refs/convert/parquet, which does not exist without any. */
+    final Map<String, byte[]> converted = new LinkedHashMap<>();
 
     private final Map<String, byte[]> files = new LinkedHashMap<>();
     private final HttpServer server;
@@ -143,7 +149,7 @@ final class FakeHub implements AutoCloseable {
                     : path.endsWith("/repo")
                             ? query.get("FilePath")
                             : path.startsWith("/cdn/") ? path.substring(5) : null;
-            byte[] content = file == null ? null : files.get(file);
+            byte[] content = file == null ? null : files.getOrDefault(file, converted.get(file));
             Fault fault;
             synchronized (this) {
                 fault = (file == null ? apiFaults : faults).poll();
@@ -189,7 +195,13 @@ final class FakeHub implements AutoCloseable {
     }
 
     private void api(HttpExchange exchange, String path, Map<String, String> query) throws IOException {
-        if (path.matches("/api/(models|datasets)/.+/revision/.+")) {
+        if (path.endsWith("/revision/refs/convert/parquet")) {
+            if (converted.isEmpty()) {
+                status(404).answer(exchange, null);
+            } else {
+                json(exchange, Map.of("sha", CONVERTED));
+            }
+        } else if (path.matches("/api/(models|datasets)/.+/revision/.+")) {
             List<Object> siblings = new ArrayList<>();
             files.keySet().forEach(f -> siblings.add(Map.of("rfilename", f)));
             json(exchange, Map.of("id", "owner/name", "sha", COMMIT, "siblings", siblings, "private", false));
@@ -214,7 +226,7 @@ final class FakeHub implements AutoCloseable {
     /** Two entries a page, with the next page in the Link header, as the real one does with a thousand. */
     private void tree(HttpExchange exchange, String path, Map<String, String> query) throws IOException {
         List<Object> entries = new ArrayList<>();
-        files.forEach((name, content) -> {
+        (path.endsWith(CONVERTED) ? converted : files).forEach((name, content) -> {
             Map<String, Object> entry = new LinkedHashMap<>(
                     Map.of("type", "file", "path", name, "size", content.length, "oid", gitSha1(content)));
             if (name.endsWith(".bin")) {

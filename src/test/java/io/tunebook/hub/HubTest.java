@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tunebook.data.Document;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.DriverManager;
 import java.time.Duration;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
@@ -246,11 +248,35 @@ final class HubTest {
                 .with("data/test-00000.jsonl", "{\"id\": 4, \"content\": \"四\"}\n");
         List<String> texts = new ArrayList<>();
         Hub data = hub("dataset", HubSource.mirror(server.url()));
-        data.split("train").stream().take(5).map(d -> d).forEach((Document d) -> texts.add(d.content()));
+        data.split("train").stream().take(5).forEach((Document d) -> texts.add(d.content()));
         assertThat(texts).containsExactly("一", "一", "一", "二", "二");
         assertThat(server.seen).extracting(FakeHub.Seen::path).noneMatch(p -> p.contains("train-00002.jsonl"));
         assertThat(data.split("test").stream().count()).isEqualTo(1);
         assertThatThrownBy(() -> data.split("validation").stream()).hasMessageContaining("no data files for the split");
+    }
+
+    @Test
+    void aDataSetInAnotherFormIsReadFromItsConvertedParquetFiles() throws Exception {
+        Hub data = hub("dataset", HubSource.mirror(server.url())).only("*.parquet");
+        assertThatThrownBy(() -> data.split("train").stream()).hasMessageContaining("no data files for the split");
+        Path parquet = cache.resolve("rows.parquet");
+        try (var duckdb = DriverManager.getConnection("jdbc:duckdb:");
+                var statement = duckdb.createStatement()) {
+            statement.execute("COPY (SELECT '七' AS text FROM range(3)) TO '" + parquet + "' (FORMAT parquet)");
+        }
+        server.converted.put("default/train/0000.parquet", Files.readAllBytes(parquet));
+        assertThat(data.split("train").stream().stream())
+                .extracting(Document::content)
+                .containsExactly("七", "七", "七");
+        assertThat(cache.resolve("datasets--owner--name/refs/refs/convert/parquet"))
+                .hasContent(FakeHub.CONVERTED);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"ftp://localhost/x", "http://a b/", "file:///etc/passwd"})
+    void redirectsElsewhereThanToHttpAreRefused(String location) {
+        server.faults.add(FakeHub.status(302, "Location", location));
+        assertThatThrownBy(() -> model().file("config.json")).hasMessageContaining("redirects to");
     }
 
     @Test
@@ -265,16 +291,33 @@ final class HubTest {
                             .files())
                     .hasSize(1);
             assertThat(other.seen).allSatisfy(s -> assertThat(s.cookie()).isNull());
+            assertThat(Hub.order(HubSource.mirror(server.url()), HubSource.modelScope(other.url())))
+                    .as("the silent one comes last from then on")
+                    .containsExactly(HubSource.modelScope(other.url()), HubSource.mirror(server.url()));
         }
     }
 
     @Test
+    void whatCouldNotBeReachedIsAskedLastFromThenOn() throws IOException {
+        HubSource other = HubSource.mirror(server.url());
+        HubSource gone = HubSource.mirror("http://localhost:2");
+        assertThat(Hub.order(gone, other)).containsExactly(gone, other);
+        assertThat(hub("model", gone, other).files()).hasSize(4);
+        assertThat(Hub.order(gone, other)).containsExactly(other, gone);
+    }
+
+    @Test
     void whereNoHubAnswersItSaysWhoWasAskedWhatTheySaidAndWhatToDo() {
-        server.apiFaults.add(FakeHub.slow(20_000));
+        for (int i = 0; i < 4; i++) {
+            server.apiFaults.add(FakeHub.slow(20_000));
+        }
         long start = System.nanoTime();
         assertThatThrownBy(() -> hub(
                                 "dataset",
                                 HubSource.mirror(server.url()),
+                                HubSource.mirror(server.url() + "/b"),
+                                HubSource.mirror(server.url() + "/c"),
+                                HubSource.mirror(server.url() + "/d"),
                                 HubSource.mirror("http://localhost:1"),
                                 HubSource.modelScope("http://no-such-host.invalid"))
                         .split("train")
@@ -399,6 +442,20 @@ final class HubTest {
         Hub sameCache = model().cache(cache.resolve("py"));
         assertThat(Files.readAllBytes(sameCache.file("weights.bin"))).isEqualTo(WEIGHTS);
         assertThat(requestsForFiles()).isEqualTo(fetched);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "https://huggingface.co/x, HTTP @ proxy.example/<unresolved>:3128",
+        "https://a.internal.example/x, DIRECT",
+        "https://internal.example/x, DIRECT",
+        "https://notinternal.example/x, HTTP @ proxy.example/<unresolved>:3128",
+        "http://localhost:8080/x, DIRECT"
+    })
+    void proxiesAreThoseOfTheUsualVariables(URI uri, String proxy) {
+        Map<String, String> variables =
+                Map.of("https_proxy", "http://proxy.example:3128", "NO_PROXY", ".internal.example, localhost");
+        assertThat(HubClient.proxies(variables).select(uri).get(0).toString()).isEqualTo(proxy);
     }
 
     private static int run(String python, String script) throws Exception {

@@ -1,0 +1,129 @@
+package io.tunebook.train;
+
+import ai.djl.ndarray.NDManager;
+import io.tunebook.lora.LoraAdapter;
+import io.tunebook.lora.LoraConfig;
+import io.tunebook.model.CausalLM;
+import io.tunebook.model.CausalLM.Precision;
+import io.tunebook.model.TokenBatch;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Random;
+
+/**
+ * Our side of the training benchmarks; {@code bench/training.py} compiles and starts it. Prints one line of JSON.
+ *
+ * <p>{@code train MODEL ROWS LENGTH STEPS plain|checkpoint loaded|quantized [float32|bfloat16]}: median tokens a second of LoRA steps, rank 16 on all linear modules,
+ * fused AdamW included. {@code generate MODEL TOKENS ID…}: seconds of greedy answers. {@code load MODEL ID…}: the first token of a fresh process.
+ */
+final class TrainBench {
+    private TrainBench() {}
+
+    public static void main(String[] args) throws Exception {
+        long start = System.nanoTime();
+        Path path = Path.of(args[1]);
+        switch (args[0]) {
+            case "train" -> train(path, args);
+            case "generate" -> generate(path, args);
+            default -> {
+                try (CausalLM model = CausalLM.load(path)) {
+                    double loaded = (System.nanoTime() - start) / 1e9;
+                    int first = model.generator().maxTokens(1).tokens(ids(args, 2))[0];
+                    print("loaded", loaded, "seconds", (System.nanoTime() - start) / 1e9, "token", first);
+                }
+            }
+        }
+    }
+
+    private static int[] ids(String[] args, int from) {
+        return Arrays.stream(args, from, args.length)
+                .mapToInt(Integer::parseInt)
+                .toArray();
+    }
+
+    private static void print(Object... pairs) {
+        StringBuilder json = new StringBuilder();
+        for (int i = 0; i < pairs.length; i += 2) {
+            Object value = pairs[i + 1] instanceof String s ? '"' + s + '"' : pairs[i + 1];
+            json.append(i == 0 ? "" : ", ")
+                    .append('"')
+                    .append(pairs[i])
+                    .append("\": ")
+                    .append(value);
+        }
+        System.out.println("{" + json + "}");
+    }
+
+    private static CausalLM load(Path path, boolean quantized, String precision) throws Exception {
+        Precision type = precision == null ? null : Precision.valueOf(precision.toUpperCase(Locale.ROOT));
+        return quantized ? CausalLM.loadQuantized(path, type) : CausalLM.load(path, type);
+    }
+
+    private static void train(Path path, String[] args) throws Exception {
+        int rows = Integer.parseInt(args[2]);
+        int length = Integer.parseInt(args[3]);
+        int steps = Integer.parseInt(args[4]);
+        boolean checkpointing = args[5].equals("checkpoint");
+        Random random = new Random(1);
+        try (CausalLM model = load(path, args[6].equals("quantized"), args.length > 7 ? args[7] : null);
+                NDManager scope = model.manager().newSubManager();
+                LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(16), 1);
+                Optimizer optimizer = new Optimizer(adapter.parameters(), TrainingArguments.defaults())) {
+            double[] rates = new double[steps];
+            double loss = 0;
+            for (int s = 0; s < steps; s++) {
+                int[] ids = new int[rows * length];
+                int[] positions = new int[ids.length];
+                int vocabulary = model.config().vocabularySize();
+                Arrays.setAll(ids, i -> random.nextInt(vocabulary));
+                Arrays.setAll(positions, i -> i % length);
+                TokenBatch batch = new TokenBatch(rows, length, ids, ids, positions, new int[ids.length]);
+                long start = System.nanoTime();
+                int labels = rows * (length - 1);
+                loss = adapter.gradient(batch, 1.0 / labels, s, checkpointing) / labels;
+                double norm = optimizer.norm(adapter.gradient());
+                optimizer.step(adapter.gradient(), norm, 2e-4);
+                rates[s] = ids.length / ((System.nanoTime() - start) / 1e9);
+            }
+            double[] sorted = Arrays.copyOfRange(rates, Math.min(4, steps - 1), steps);
+            Arrays.sort(sorted);
+            print(
+                    "tokens_per_second",
+                    sorted[sorted.length / 2],
+                    "best",
+                    sorted[sorted.length - 1],
+                    "loss",
+                    loss,
+                    "weight_bytes",
+                    model.weightBytes(),
+                    "parameters",
+                    model.parameters(),
+                    "precision",
+                    model.precision().toString());
+        }
+    }
+
+    private static void generate(Path path, String[] args) throws Exception {
+        int tokens = Integer.parseInt(args[2]);
+        int[] prompt = ids(args, 3);
+        try (CausalLM model = CausalLM.load(path)) {
+            double best = Double.MAX_VALUE;
+            int[] written = {};
+            for (int i = 0; i < 4; i++) {
+                long start = System.nanoTime();
+                written = model.generator().maxTokens(tokens).tokens(prompt);
+                best = Math.min(best, (System.nanoTime() - start) / 1e9);
+            }
+            print(
+                    "seconds",
+                    best,
+                    "tokens",
+                    written.length,
+                    "ids",
+                    Arrays.toString(written),
+                    "precision",
+                    model.precision().toString());
+        }
+    }
+}

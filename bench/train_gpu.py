@@ -1,0 +1,112 @@
+"""LoRA on one CUDA GPU against PEFT: tokens a second, optimiser included, and the most memory the process took on the card (both by NVML, allocator's
+reserve and CUDA's own included). Rank 16 on all seven linear modules, bfloat16, random weights. The peer: Transformers with sdpa, PEFT, autocast, fused
+AdamW; eager, under torch.compile, with gradient checkpointing. Tunebook needs a libtorch with CUDA: PYTORCH_LIBRARY_PATH, PYTORCH_VERSION, PYTORCH_FLAVOR.
+
+    python bench/train_gpu.py [--record] [--only 4x1024,1x512,1x8192,8b] [--folder DIR]
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+import tempfile
+import time
+
+import training
+
+COMMAND = "python bench/train_gpu.py --record"
+STEPS = 20
+
+
+def lora(model):
+    import peft
+    return peft.get_peft_model(model, peft.LoraConfig(r=16, lora_alpha=32, task_type="CAUSAL_LM", target_modules=[
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]))
+
+
+def run_peer(shape: str, rows: int, length: int, mode: str) -> None:
+    import torch
+    import transformers
+    values = {k: v for k, v in (training.LLAMA_8B if shape == "8b" else training.QWEN_1_5B).items() if k not in ("architectures", "torch_dtype")}
+    kind = transformers.LlamaConfig if shape == "8b" else transformers.Qwen2Config
+    cls = transformers.LlamaForCausalLM if shape == "8b" else transformers.Qwen2ForCausalLM
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.bfloat16)
+    with torch.device("cuda"):
+        model = cls._from_config(kind(**{k: v for k, v in values.items() if k != "model_type"}), attn_implementation="sdpa")
+    torch.set_default_dtype(torch.float32)
+    model.config.use_cache = False
+    if mode == "checkpoint":
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.enable_input_require_grads()
+    model = lora(model)
+    model.train()
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-4, weight_decay=0.0, fused=True)
+    step = torch.compile(model) if mode == "compile" else model
+    rates = []
+    for _ in range(STEPS):
+        ids = torch.randint(0, values["vocab_size"], (rows, length), device="cuda")
+        torch.cuda.synchronize()
+        start = time.time()
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = step(input_ids=ids, labels=ids).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        value = loss.item()
+        torch.cuda.synchronize()
+        rates.append(rows * length / (time.time() - start))
+    rates = sorted(rates[4:])
+    print(json.dumps(dict(tokens_per_second=rates[len(rates) // 2], best=rates[-1], loss=value, allocated_gib=torch.cuda.max_memory_allocated() / 2**30)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--record", action="store_true")
+    parser.add_argument("--only", default="4x1024,1x512,1x8192,8b")
+    parser.add_argument("--folder", type=pathlib.Path)
+    options = parser.parse_args()
+    folder = options.folder or pathlib.Path(tempfile.mkdtemp(prefix="tunebook-gpu"))
+    import torch
+    machine = torch.cuda.get_device_name(0)
+    only = options.only.split(",")
+
+    def row(id, work, our, their, unit, goal):
+        training.report(options.record, "train.gpu." + id, work, our, their, unit, goal, COMMAND, machine)
+
+    qwen = None
+    if set(only) & {"4x1024", "1x512", "1x8192"}:
+        qwen = training.random_model(folder / "qwen", training.QWEN_1_5B)
+    if "4x1024" in only:
+        mine = training.ours("train", qwen, 4, 1024, STEPS, "plain", "loaded")
+        eager = training.peer(__file__, "1.5b", 4, 1024, "eager")
+        work = "LoRA, Qwen2-1.5B shapes, bf16, 4x1024 tokens a step"
+        row("4x1024.eager", work + ", PEFT eager", mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=3.5")
+        row("4x1024.memory", work + ", PEFT eager, peak memory", mine["gpu_gib"], eager["gpu_gib"], "GiB", "<=0.6")
+        compiled = training.peer(__file__, "1.5b", 4, 1024, "compile")
+        row("4x1024.compile", work + ", PEFT under torch.compile", mine["tokens_per_second"], compiled["tokens_per_second"], "tokens/s", ">=1.5")
+    if "1x512" in only:
+        mine = training.ours("train", qwen, 1, 512, 2 * STEPS, "plain", "loaded")
+        eager = training.peer(__file__, "1.5b", 1, 512, "eager")
+        row("1x512", "LoRA, Qwen2-1.5B shapes, bf16, 1x512 tokens a step, PEFT eager", mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=6")
+    if "1x8192" in only:
+        mine = training.ours("train", qwen, 1, 8192, STEPS, "checkpoint", "loaded")
+        eager = training.peer(__file__, "1.5b", 1, 8192, "checkpoint")
+        work = "LoRA, Qwen2-1.5B shapes, bf16, 1x8192 tokens a step, gradient checkpointing"
+        row("1x8192.checkpoint", work, mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=1.5")
+        row("1x8192.memory", work + ", peak memory", mine["gpu_gib"], eager["gpu_gib"], "GiB", "<=0.8")
+    if "8b" in only:
+        gguf = training.random_q4_k(folder / "8b.gguf", training.LLAMA_8B)
+        mine = training.ours("train", gguf, 1, 2048, STEPS, "plain", "quantized")
+        eager = training.peer(__file__, "8b", 1, 2048, "eager")
+        work = "QLoRA on GGUF's Q4_K blocks, Llama-8B shapes, 1x2048 tokens a step"
+        row("8b.qlora", work + ", PEFT in bf16 (no bitsandbytes there)", mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=1.0")
+        row("8b.bytes", work + ", bytes a parameter of the base, the parameter being the peer's unit", mine["weight_bytes"] / mine["parameters"], 1, "bytes", "<=0.6")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["peer"]:
+        run_peer(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
+    else:
+        main()

@@ -1,0 +1,207 @@
+"""What the benchmarks of training share: our side as a Java process, the peer as a Python process, memory of either, small models to try."""
+
+import glob
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import record
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+QWEN_1_5B = dict(model_type="qwen2", architectures=["Qwen2ForCausalLM"], vocab_size=151936, hidden_size=1536, intermediate_size=8960,
+                 num_hidden_layers=28, num_attention_heads=12, num_key_value_heads=2, tie_word_embeddings=True, max_position_embeddings=32768,
+                 rope_theta=10000.0, rms_norm_eps=1e-6, hidden_act="silu", torch_dtype="bfloat16", bos_token_id=0, eos_token_id=1)
+LLAMA_8B = dict(model_type="llama", architectures=["LlamaForCausalLM"], vocab_size=128256, hidden_size=4096, intermediate_size=14336,
+                num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8, tie_word_embeddings=False, max_position_embeddings=8192,
+                rope_theta=500000.0, rms_norm_eps=1e-5, hidden_act="silu", torch_dtype="bfloat16", bos_token_id=0, eos_token_id=1)
+
+
+def classpath() -> str:
+    """The library as notebooks have it, or TUNEBOOK_CLASSPATH on a machine that only has the jars."""
+    given = os.environ.get("TUNEBOOK_CLASSPATH")
+    if given:
+        return given
+    jars = glob.glob(str(ROOT / "src/target/tunebook-*.jar")) + [str(ROOT / "src/target/lib/*"), str(ROOT / "kernel/target/tunebook-kernel.jar")]
+    classes = tempfile.mkdtemp(prefix="tunebook-bench")
+    path = os.pathsep.join(jars)
+    subprocess.run(["javac", "-d", classes, "-cp", path, str(ROOT / "bench/TrainBench.java")], check=True)
+    return os.pathsep.join([classes, path])
+
+
+class GpuMemory:
+    """The most memory the card had taken beyond what it had at the start, by NVML, in GiB; None without a card."""
+
+    def __init__(self):
+        self.most, self.nvml, self.running = None, None, False
+        try:
+            import pynvml
+            pynvml.nvmlInit()
+            self.nvml, self.handle = pynvml, pynvml.nvmlDeviceGetHandleByIndex(0)
+        except Exception:  # no card, or no package to ask it
+            return
+
+    def used(self):
+        return self.nvml.nvmlDeviceGetMemoryInfo(self.handle).used / 2**30
+
+    def __enter__(self):
+        if self.nvml:
+            self.start, self.most, self.running = self.used(), 0.0, True
+            self.thread = threading.Thread(target=self.watch)
+            self.thread.start()
+        return self
+
+    def watch(self):
+        while self.running:
+            self.most = max(self.most, self.used() - self.start)
+            time.sleep(0.02)
+
+    def __exit__(self, *_):
+        if self.nvml:
+            self.running = False
+            self.thread.join()
+
+
+def measured(command: list, env=None) -> dict:
+    """Runs a command that prints JSON in its last line; adds wall seconds, peak resident MiB and peak GPU GiB of the process."""
+    start = time.time()
+    with GpuMemory() as gpu:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **(env or {})}, text=True)
+        out = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{out}")
+    result = json.loads(out.strip().splitlines()[-1])
+    return {**result, "wall": time.time() - start, "mib": usage.ru_maxrss / 1024, "gpu_gib": gpu.most}
+
+
+def ours(*arguments, cores=None, heap="512m") -> dict:
+    command = ["java", f"-Xmx{heap}", "-XX:+UseSerialGC", "-cp", classpath(), "io.tunebook.train.TrainBench", *map(str, arguments)]
+    result = measured(pinned(command, cores), dict(RUST_FLAVOR="cpu", OPT_OUT_TRACKING="true"))
+    print("ours ", json.dumps(result), flush=True)
+    return result
+
+
+def peer(script: str, *arguments, cores=None) -> dict:
+    result = measured(pinned([sys.executable, "-W", "ignore", script, "peer", *map(str, arguments)], cores), dict(HF_HUB_OFFLINE="1"))
+    print("peer ", json.dumps(result), flush=True)
+    return result
+
+
+def pinned(command: list, cores) -> list:
+    return ["taskset", "-c", cores, *command] if cores else command
+
+
+def report(recording: bool, id: str, work: str, our: float, their: float, unit: str, goal: str, command: str, machine=None):
+    """Prints a row, and keeps it if asked to. Where less is better the goal reads '<='."""
+    ratio = our / their
+    kept = ratio >= float(goal[2:]) if goal.startswith(">=") else ratio <= float(goal[2:])
+    print(f"{id}: {work}: ours {our:.4g} {unit}, peer {their:.4g} {unit}, ratio {ratio:.2f}, goal {goal}: {'kept' if kept else 'MISSED'}", flush=True)
+    if recording:
+        record.row(id, work, round(our, 4), round(their, 4), unit, round(ratio, 3), goal, command, machine)
+
+
+def shapes(config: dict) -> dict:
+    """The tensors of a configuration, in Hugging Face's names."""
+    h, i, v = config["hidden_size"], config["intermediate_size"], config["vocab_size"]
+    d = h // config["num_attention_heads"]
+    q, kv = config["num_attention_heads"] * d, config["num_key_value_heads"] * d
+    bias = config["model_type"] == "qwen2"
+    all = {"model.embed_tokens.weight": (v, h), "model.norm.weight": (h,)}
+    if not config["tie_word_embeddings"]:
+        all["lm_head.weight"] = (v, h)
+    for layer in range(config["num_hidden_layers"]):
+        p = f"model.layers.{layer}."
+        all |= {p + "input_layernorm.weight": (h,), p + "post_attention_layernorm.weight": (h,)}
+        for name, rows in (("q", q), ("k", kv), ("v", kv)):
+            all[f"{p}self_attn.{name}_proj.weight"] = (rows, h)
+            if bias:
+                all[f"{p}self_attn.{name}_proj.bias"] = (rows,)
+        all |= {p + "self_attn.o_proj.weight": (h, q), p + "mlp.gate_proj.weight": (i, h), p + "mlp.up_proj.weight": (i, h), p + "mlp.down_proj.weight": (h, i)}
+    return all
+
+
+def random_model(folder: pathlib.Path, config: dict) -> pathlib.Path:
+    """Writes a model with random weights as Hugging Face lays it out, bfloat16, names sorted, with a tokenizer of a few words."""
+    import torch
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    words = {f"w{n}": n for n in range(16)}
+    (folder / "tokenizer.json").write_text(json.dumps(dict(
+        version="1.0", added_tokens=[], normalizer=None, pre_tokenizer=dict(type="Whitespace"), post_processor=None, decoder=None,
+        model=dict(type="WordLevel", vocab=words, unk_token="w0"))))
+    header, at = {"__metadata__": {"format": "pt"}}, 0
+    tensors = sorted(shapes(config).items())
+    for name, shape in tensors:
+        size = 2 * int(torch.tensor(shape).prod())
+        header[name] = dict(dtype="BF16", shape=list(shape), data_offsets=[at, at + size])
+        at += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    torch.manual_seed(0)
+    with open(folder / "model.safetensors", "wb") as out:
+        out.write(struct.pack("<Q", len(text)) + text)
+        for name, shape in tensors:
+            x = 1 + torch.zeros(shape) if len(shape) == 1 and "bias" not in name else torch.empty(shape, dtype=torch.bfloat16).normal_(0, 0.02)
+            out.write(x.to(torch.bfloat16).view(torch.int16).numpy().tobytes())
+    return folder
+
+
+def random_q4_k(path: pathlib.Path, config: dict) -> pathlib.Path:
+    """Writes a Llama in GGUF, Q4_K throughout, from random blocks with small scales."""
+    import numpy as np
+    rng = np.random.default_rng(0)
+    names = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output", "input_layernorm": "attn_norm",
+             "post_attention_layernorm": "ffn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+             "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
+
+    def string(s):
+        return struct.pack("<Q", len(s.encode())) + s.encode()
+
+    def gguf_name(name):
+        parts = name.removesuffix(".weight")
+        if parts in names:
+            return names[parts] + ".weight"
+        _, _, layer, rest = parts.split(".", 3)
+        return f"blk.{layer}.{names[rest]}.weight"
+
+    fields = [("general.architecture", 8, string("llama")), ("tokenizer.ggml.model", 8, string("gpt2")), ("tokenizer.ggml.pre", 8, string("smollm"))]
+    for key, value in (("block_count", "num_hidden_layers"), ("context_length", "max_position_embeddings"), ("embedding_length", "hidden_size"),
+                       ("feed_forward_length", "intermediate_size"), ("attention.head_count", "num_attention_heads"),
+                       ("attention.head_count_kv", "num_key_value_heads"), ("vocab_size", "vocab_size")):
+        fields.append(("llama." + key, 4, struct.pack("<I", config[value])))
+    fields.append(("llama.attention.layer_norm_rms_epsilon", 6, struct.pack("<f", config["rms_norm_eps"])))
+    fields.append(("llama.rope.freq_base", 6, struct.pack("<f", config["rope_theta"])))
+    tokens = ["t", "0"] + [f"t{i}" for i in range(config["vocab_size"] - 2)]
+    fields.append(("tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, len(tokens)) + b"".join(map(string, tokens))))
+    fields.append(("tokenizer.ggml.token_type", 9, struct.pack("<IQ", 5, len(tokens)) + np.ones(len(tokens), np.int32).tobytes()))
+    fields.append(("tokenizer.ggml.merges", 9, struct.pack("<IQ", 8, 1) + string("t 0")))
+    for key, value in (("bos_token_id", 0), ("eos_token_id", 1)):
+        fields.append(("tokenizer.ggml." + key, 4, struct.pack("<I", value)))
+    tensors, at, infos = list(shapes(config).items()), 0, b""
+    for name, shape in tensors:
+        kind, size = (0, 4 * shape[0]) if len(shape) == 1 else (12, shape[0] * shape[1] // 256 * 144)
+        infos += string(gguf_name(name)) + struct.pack("<I", len(shape)) + b"".join(struct.pack("<Q", n) for n in reversed(shape)) + struct.pack("<IQ", kind, at)
+        at += size + -size % 32
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(fields)) + b"".join(string(k) + struct.pack("<I", t) + v for k, t, v in fields) + infos
+    pool = rng.integers(0, 256, (1 << 16, 144), dtype=np.uint8)
+    pool[:, :4] = np.tile(np.array([6e-5, 4e-4], np.float16).view(np.uint8), (1 << 16, 1))
+    with open(path, "wb") as out:
+        out.write(head + b"\0" * (-len(head) % 32))
+        for name, shape in tensors:
+            if len(shape) == 1:
+                data = np.ones(shape, np.float32).tobytes()
+                out.write(data + b"\0" * (-len(data) % 32))
+            else:
+                left = shape[0] * shape[1] // 256
+                while left:
+                    n = min(left, len(pool))
+                    out.write(pool[:n].tobytes())
+                    left -= n
+    return path
