@@ -197,14 +197,15 @@ public final class Ollama {
         }
         StringBuilder thinking = new StringBuilder();
         StringBuilder text = new StringBuilder();
-        DisplayHandle handle = Display.display(MimeBundle.of(MimeBundle.TEXT, ""));
+        // Nothing is shown before the first piece: an error then stands alone.
+        DisplayHandle[] handle = {null};
         long[] shown = {0};
         ChatResponse response = chat(request, piece -> {
             thinking.append(piece.thinking());
             text.append(piece.text());
             // A frontend need not draw more often than an eye can follow.
-            if (System.nanoTime() - shown[0] > 50_000_000) {
-                handle.update(MimeBundle.of(MimeBundle.TEXT, (text.isEmpty() ? thinking : text).toString()));
+            if (handle[0] == null || System.nanoTime() - shown[0] > 50_000_000) {
+                show(handle, MimeBundle.of(MimeBundle.TEXT, (text.isEmpty() ? thinking : text).toString()));
                 shown[0] = System.nanoTime();
             }
         });
@@ -212,8 +213,16 @@ public final class Ollama {
                 ? ""
                 : "<details><summary>Thinking</summary>\n\n"
                         + response.thinking().strip() + "\n\n</details>\n\n";
-        handle.update(MimeBundle.of(MimeBundle.TEXT, response.text(), MimeBundle.MARKDOWN, thoughts + response.text()));
+        show(handle, MimeBundle.of(MimeBundle.TEXT, response.text(), MimeBundle.MARKDOWN, thoughts + response.text()));
         return response;
+    }
+
+    private static void show(DisplayHandle[] handle, MimeBundle bundle) {
+        if (handle[0] == null) {
+            handle[0] = Display.display(bundle);
+        } else {
+            handle[0].update(bundle);
+        }
     }
 
     /** Asks, calls the tools that the model wants called, and gives the whole answer. */
