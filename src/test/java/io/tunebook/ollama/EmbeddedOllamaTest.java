@@ -41,6 +41,12 @@ class EmbeddedOllamaTest {
             .option("temperature", 0)
             .option("num_predict", 16);
 
+    /** Few enough that an answer cannot run on. */
+    private enum Name {
+        PARIS,
+        ROME
+    }
+
     private static Path model;
     private static EmbeddedOllama server;
     private static Ollama ollama;
@@ -75,14 +81,14 @@ class EmbeddedOllamaTest {
 
     @Test
     void obeysStopFormatAndSeed() throws Exception {
-        record City(String name, List<String> sights, boolean capital) {}
+        record City(Name name, boolean capital) {}
         assertThat(ollama.chat(CAPITAL.option("stop", List.of("ris"))).text())
                 .contains("Pa")
                 .doesNotContain("ris");
         assertThat(ollama.chat(CAPITAL.format(City.class).option("num_predict", 64))
                         .as(City.class)
                         .name())
-                .isNotEmpty();
+                .isNotNull();
         ChatRequest warm = CAPITAL.option("temperature", 1.5).option("seed", 7).option("num_predict", 24);
         assertThat(ollama.chat(warm).text()).isEqualTo(ollama.chat(warm).text());
     }
@@ -241,7 +247,7 @@ class EmbeddedOllamaTest {
     /** SmolLM2 does not think; a template that says so and a conversation that shows how make it. */
     @Test
     void tellsThoughtsFromTheAnswer(@TempDir Path folder) throws Exception {
-        record City(String name) {}
+        record City(Name name) {}
         Path file = folder.resolve("thinker.gguf");
         try (GgufFile from = GgufFile.open(model)) {
             GgufWriter writer = new GgufWriter();
