@@ -128,11 +128,11 @@ def shapes(config: dict) -> dict:
 
 
 def random_model(folder: pathlib.Path, config: dict) -> pathlib.Path:
-    """Writes a model with random weights as Hugging Face lays it out, bfloat16, names sorted, with a tokenizer of a few words."""
+    """Writes a model with random weights as Hugging Face lays it out, bfloat16, names sorted, with a tokenizer of as many words."""
     import torch
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config))
-    words = {f"w{n}": n for n in range(16)}
+    words = {f"w{n}": n for n in range(config["vocab_size"])}
     (folder / "tokenizer.json").write_text(json.dumps(dict(
         version="1.0", added_tokens=[], normalizer=None, pre_tokenizer=dict(type="Whitespace"), post_processor=None, decoder=None,
         model=dict(type="WordLevel", vocab=words, unk_token="w0"))))
@@ -145,10 +145,11 @@ def random_model(folder: pathlib.Path, config: dict) -> pathlib.Path:
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     torch.manual_seed(0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     with open(folder / "model.safetensors", "wb") as out:
         out.write(struct.pack("<Q", len(text)) + text)
         for name, shape in tensors:
-            x = 1 + torch.zeros(shape) if len(shape) == 1 and "bias" not in name else torch.empty(shape, dtype=torch.bfloat16).normal_(0, 0.02)
+            x = 1 + torch.zeros(shape) if len(shape) == 1 and "bias" not in name else torch.empty(shape, dtype=torch.bfloat16, device=device).normal_(0, 0.02).cpu()
             out.write(x.to(torch.bfloat16).view(torch.int16).numpy().tobytes())
     return folder
 
