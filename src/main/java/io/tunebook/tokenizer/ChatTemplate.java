@@ -106,8 +106,9 @@ public final class ChatTemplate {
         boolean[] assistant = new boolean[encoding.length()];
         for (Jinja.Span span : spans) {
             for (int i = 0; i < assistant.length; i++) {
-                assistant[i] |= encoding.starts()[i] >= span.start()
-                        && encoding.ends()[i] <= span.end()
+                // A token counts that holds any character of the span, as Transformers' char_to_token has it.
+                assistant[i] |= encoding.starts()[i] < span.end()
+                        && encoding.ends()[i] > span.start()
                         && encoding.starts()[i] < encoding.ends()[i];
             }
         }
