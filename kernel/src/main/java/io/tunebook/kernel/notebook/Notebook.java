@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.kernel.display.MimeBundle;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
@@ -141,6 +142,21 @@ public final class Notebook {
 
         JsonNode metadata() {
             return node.path("metadata");
+        }
+
+        /** Its outputs as text, errors left out: what stood under the cell for those who see only a log. */
+        String shown() {
+            StringBuilder text = new StringBuilder();
+            for (JsonNode output : node.path("outputs")) {
+                if (!output.path("output_type").asText().equals("error")) {
+                    String shown = joined(
+                            output.has("text")
+                                    ? output.path("text")
+                                    : output.path("data").path(MimeBundle.TEXT));
+                    text.append(shown).append(shown.endsWith("\n") ? "" : "\n");
+                }
+            }
+            return text.toString();
         }
 
         /** Forgets what an earlier run left. */

@@ -13,7 +13,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.LocalTime;
-import java.time.temporal.ChronoUnit;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executors;
@@ -26,6 +27,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 final class NotebookExecution {
     private static final Duration STILL_RUNNING = Duration.ofSeconds(30);
     private static final String NO_COLOUR = "\\u001b\\[[0-9;]*m";
+    private static final DateTimeFormatter CLOCK = DateTimeFormatter.ofPattern("HH:mm:ss");
 
     private final Path file;
     private final Path out;
@@ -70,6 +72,7 @@ final class NotebookExecution {
                 notebook.cells().stream().filter(Notebook.Cell::isCode).toList();
         cells.forEach(Notebook.Cell::reset);
         long start = System.nanoTime();
+        save(); // what cannot be written is told before an hour's work and not after it
         try (Session session = new Session(options)) {
             ScheduledFuture<?> saving = clock.scheduleWithFixedDelay(this::saveIfChanged, 1, 1, TimeUnit.SECONDS);
             int count = 0;
@@ -88,7 +91,7 @@ final class NotebookExecution {
                         cell.number(),
                         notebook.cells().size(),
                         cell.id().isEmpty() ? "" : " (" + cell.id() + ")",
-                        LocalTime.now().truncatedTo(ChronoUnit.SECONDS));
+                        LocalTime.now().format(CLOCK));
                 failed = !run(session, cell, ++count);
             }
             saving.cancel(false);
@@ -106,11 +109,12 @@ final class NotebookExecution {
         return report;
     }
 
-    private boolean run(Session session, Notebook.Cell cell, int count) {
+    private boolean run(Session session, Notebook.Cell cell, int count) throws IOException {
         synchronized (this) {
             outputs.begin(cell);
             cell.node().put("execution_count", count);
         }
+        save(); // if the process dies, the file says in which cell
         long start = System.nanoTime();
         Duration limit = timeout(cell);
         AtomicBoolean late = new AtomicBoolean();
@@ -135,7 +139,7 @@ final class NotebookExecution {
             Optional<MimeBundle> result = session.execute(cell.source(), count, outputs);
             result.ifPresent(r -> outputs.result(r, count));
         } catch (CellException e) {
-            failure = late.get() ? timedOut(limit) : e;
+            failure = late.get() ? timedOut(limit, e) : e;
             outputs.error(failure);
         } finally {
             alive.cancel(false);
@@ -175,9 +179,12 @@ final class NotebookExecution {
         return timeout;
     }
 
-    private static CellException timedOut(Duration limit) {
+    /** The trace is that of the interruption: it tells where the cell was. */
+    private static CellException timedOut(Duration limit, CellException interrupted) {
         String message = "the cell ran longer than " + limit.toMillis() / 1000.0 + " s and was stopped";
-        return new CellException("CellTimeout", message, List.of("CellTimeout: " + message), null);
+        List<String> trace = new ArrayList<>(List.of("CellTimeout: " + message));
+        trace.addAll(interrupted.traceback());
+        return new CellException("CellTimeout", message, trace, null);
     }
 
     /** Everything that somebody needs who sees only the log. */
@@ -191,17 +198,7 @@ final class NotebookExecution {
                 .append(cell.source().stripTrailing())
                 .append("\n---- output so far\n");
         synchronized (outputs) {
-            for (JsonNode output : cell.node().path("outputs")) {
-                if (!output.path("output_type").asText().equals("error")) {
-                    text.append(Notebook.joined(
-                            output.has("text")
-                                    ? output.path("text")
-                                    : output.path("data").path(MimeBundle.TEXT)));
-                    if (text.charAt(text.length() - 1) != '\n') {
-                        text.append('\n');
-                    }
-                }
-            }
+            text.append(cell.shown());
         }
         text.append("---- ")
                 .append(failure.name())
@@ -226,7 +223,12 @@ final class NotebookExecution {
     private synchronized void save() throws IOException {
         synchronized (outputs) {
             written = outputs.changes();
-            notebook.write(out);
+            try {
+                notebook.write(out);
+            } catch (IOException e) {
+                throw new IOException(
+                        "the executed notebook cannot be written to " + out + ": " + NotebookRunner.reason(e), e);
+            }
         }
     }
 

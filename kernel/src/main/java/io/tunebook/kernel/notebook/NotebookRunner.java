@@ -6,13 +6,19 @@ import io.tunebook.kernel.notebook.TestReport.Verdict;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -70,7 +76,27 @@ public final class NotebookRunner {
             err.print(USAGE);
             return BROKEN;
         }
-        return runner.runAll(err);
+        try {
+            return runner.runAll(err);
+        } catch (IOException e) {
+            err.println(reason(e));
+            return BROKEN;
+        }
+    }
+
+    /** What an exception of the file system says, in words: its own message is often the path alone. */
+    static String reason(IOException e) {
+        if (!(e instanceof FileSystemException broken) || broken.getReason() != null) {
+            return String.valueOf(e.getMessage());
+        }
+        return broken.getFile()
+                + (e instanceof NoSuchFileException
+                        ? ": no such file or folder"
+                        : e instanceof AccessDeniedException
+                                ? ": access denied"
+                                : e instanceof FileAlreadyExistsException
+                                        ? ": a file is where a folder is wanted"
+                                        : ": " + e.getClass().getSimpleName());
     }
 
     private void parse(List<String> args) throws IOException {
@@ -148,11 +174,13 @@ public final class NotebookRunner {
         List<String> suites = new ArrayList<>();
         for (Path notebook : notebooks) {
             Path result = Files.createTempFile("tunebook-", ".xml");
+            Optional<FileTime> before = written(target(notebook));
             try {
                 int status = start(notebook, result);
                 String suite = Files.readString(result, StandardCharsets.UTF_8);
                 if (suite.isEmpty()) {
-                    suite = dead(notebook, status, err);
+                    boolean started = !before.equals(written(target(notebook)));
+                    suite = dead(notebook, status, started ? at(target(notebook)) : " before its first cell", err);
                     status = BROKEN;
                 }
                 suites.add(suite);
@@ -163,13 +191,21 @@ public final class NotebookRunner {
             }
         }
         if (junit != null) {
-            TestReport.write(junit, suites);
+            try {
+                TestReport.write(junit, suites);
+            } catch (IOException e) {
+                throw new IOException("the JUnit report cannot be written to " + junit + ": " + reason(e), e);
+            }
         }
         if (!ran && worst == PASSED) {
             err.println("No cell ran: the notebooks have no code to execute.");
             return BROKEN;
         }
         return worst;
+    }
+
+    private static Optional<FileTime> written(Path file) throws IOException {
+        return Files.exists(file) ? Optional.of(Files.getLastModifiedTime(file)) : Optional.empty();
     }
 
     private int start(Path notebook, Path result) throws IOException, InterruptedException {
@@ -193,11 +229,16 @@ public final class NotebookRunner {
     }
 
     /** Says which cell it was; the file, written as the run went on, holds what had been shown. */
-    private String dead(Path notebook, int status, PrintStream err) {
-        TestReport report = new TestReport(notebook.getFileName().toString());
+    private static String dead(Path notebook, int status, String where, PrintStream err) {
         String message = notebook + ": the kernel died with exit status " + status
-                + (status == 137 ? " (killed, perhaps for want of memory)" : "") + at(target(notebook));
+                + switch (status) {
+                    case 134, 139 -> " (a crash in native code; hs_err_pid….log beside the notebook tells more)";
+                    case 137 -> " (killed, perhaps for want of memory)";
+                    default -> "";
+                }
+                + where;
         err.println(message);
+        TestReport report = new TestReport(notebook.getFileName().toString());
         report.add("kernel", Verdict.ERROR, Duration.ZERO, message);
         return report.xml();
     }
@@ -207,11 +248,11 @@ public final class NotebookRunner {
             return Notebook.read(executed).cells().stream()
                     .filter(c -> c.isCode() && c.node().path("execution_count").isInt())
                     .reduce((first, second) -> second)
-                    .map(c -> " in cell " + c.number() + " (" + c.id() + "):\n" + c.source() + "\n---- output so far\n"
-                            + Notebook.joined(c.node().path("outputs").path(0).path("text")))
-                    .orElse("");
+                    .map(c -> " in cell " + c.number() + (c.id().isEmpty() ? "" : " (" + c.id() + ")")
+                            + "\n---- source\n" + c.source().stripTrailing() + "\n---- output so far\n" + c.shown())
+                    .orElse(" before its first cell");
         } catch (IOException e) {
-            return "; " + e.getMessage();
+            return "; " + reason(e);
         }
     }
 
@@ -234,11 +275,9 @@ public final class NotebookRunner {
             boolean passed = report.count(Verdict.PASSED) > 0;
             status = report.count(Verdict.FAILED) > 0 ? FAILED : passed ? PASSED : NOTHING_RAN;
         } catch (IOException | IllegalArgumentException e) {
-            err.println(
-                    e instanceof java.nio.file.NoSuchFileException
-                            ? e.getMessage() + ": no such file"
-                            : e.getMessage());
-            report.add("notebook", Verdict.ERROR, Duration.ZERO, String.valueOf(e.getMessage()));
+            String message = e instanceof IOException io ? reason(io) : String.valueOf(e.getMessage());
+            err.println(message);
+            report.add("notebook", Verdict.ERROR, Duration.ZERO, message);
             status = BROKEN;
         }
         Files.writeString(result, report.xml(), StandardCharsets.UTF_8);

@@ -45,9 +45,12 @@ final class TestReport {
     }
 
     String summary() {
+        long passed = count(Verdict.PASSED);
         long failed = count(Verdict.FAILED);
         long skipped = count(Verdict.SKIPPED);
-        return count(Verdict.PASSED) + " cells passed" + (failed == 0 ? "" : ", " + failed + " failed")
+        return passed
+                + (passed == 1 ? " cell passed" : " cells passed")
+                + (failed == 0 ? "" : ", " + failed + " failed")
                 + (skipped == 0 ? "" : ", " + skipped + " not run");
     }
 

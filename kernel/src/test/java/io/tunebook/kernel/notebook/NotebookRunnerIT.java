@@ -95,7 +95,7 @@ class NotebookRunnerIT {
         assertThat(outputs(executed, 1))
                 .as("a skipped cell shows nothing of an earlier run")
                 .isEmpty();
-        assertThat(ended.output()).contains("good.ipynb: cell 1 of 2 (id-1), since ");
+        assertThat(ended.output()).containsPattern("good.ipynb: cell 1 of 2 \\(id-1\\), since \\d\\d:\\d\\d:\\d\\d\n");
         try (var files = Files.list(folder.resolve("out"))) {
             assertThat(files).as("nothing half-written stays").containsExactly(executed);
         }
@@ -120,7 +120,7 @@ class NotebookRunnerIT {
                 .contains("---- output so far\nbefore\n")
                 .contains("java.lang.ArithmeticException: / by zero")
                 .contains("Cell[1], line 2")
-                .contains("good.ipynb: 1 cells passed");
+                .contains("good.ipynb: 1 cell passed");
         List<JsonNode> outputs = outputs(folder.resolve("out").resolve("bad.ipynb"), 1);
         assertThat(outputs.get(outputs.size() - 1).path("ename").asText()).isEqualTo("java.lang.ArithmeticException");
         assertThat(outputs(folder.resolve("out").resolve("bad.ipynb"), 2)).isEmpty();
@@ -164,6 +164,32 @@ class NotebookRunnerIT {
         root.withObject("/metadata/execution").put("timeout", 60);
         Files.writeString(patient, root.toString(), StandardCharsets.UTF_8);
         assertThat(run("--timeout", "1", patient).status()).isZero();
+
+        root.withArray("/cells").get(0).withObject("/metadata/execution").put("timeout", 1);
+        Files.writeString(patient, root.toString(), StandardCharsets.UTF_8);
+        Ended own = run(patient);
+        assertThat(own.status()).as("the cell's limit wins over the notebook's").isEqualTo(1);
+        assertThat(own.output()).contains("longer than 1.0 s").contains("Cell[1], line 1");
+    }
+
+    @Test
+    void timeIsNotTheExceptionThatACellMustRaiseAndNoCellOutlivesIt() throws Exception {
+        Path raises = notebook("raises.ipynb", new Source("Thread.sleep(60_000);", "raises-exception"));
+        Ended late = run("--timeout", "1", raises);
+        assertThat(late.status()).isEqualTo(1);
+        assertThat(late.output()).contains("CellTimeout");
+
+        Path deaf = notebook("deaf.ipynb", new Source("""
+                while (true) {
+                    try {
+                        Thread.sleep(1000);
+                    } catch (InterruptedException e) {
+                        // goes on
+                    }
+                }"""));
+        Ended stopped = run("--timeout", "1", deaf);
+        assertThat(stopped.status()).isEqualTo(1);
+        assertThat(stopped.output()).contains("CellTimeout");
     }
 
     @Test
@@ -184,6 +210,85 @@ class NotebookRunnerIT {
                         .path(0)
                         .asText())
                 .isEqualTo("last words\n");
+    }
+
+    @Test
+    void aKernelThatDiesAtOnceIsNotMistakenForAnEarlierRun() throws Exception {
+        Path dead = notebook(
+                "dead.ipynb",
+                new Source("System.out.println(\"last words\");\nRuntime.getRuntime().halt(0);"),
+                new Source("int never = 1;"));
+        Path out = Files.createDirectories(folder.resolve("out"));
+        Files.copy(dead, out.resolve("dead.ipynb")); // all of its cells have a count and an output
+
+        Ended ended = run("--out", out, dead);
+        assertThat(ended.status()).isEqualTo(2);
+        assertThat(ended.output())
+                .contains("in cell 1 (id-1)")
+                .contains("halt(0)")
+                .doesNotContain("stale");
+        assertThat(outputs(out.resolve("dead.ipynb"), 1)).isEmpty();
+
+        Ended unborn = run("--jvm-option", "-Xnonsense", "--out", out, dead);
+        assertThat(unborn.status()).isEqualTo(2);
+        assertThat(unborn.output()).contains("died").contains("before its first cell");
+    }
+
+    @Test
+    void theWorstNotebookDecidesAndStandardErrorTellsTheStory() throws Exception {
+        Path fails = notebook("fails.ipynb", new Source("throw new IllegalStateException(\"原因\");"));
+        Path dead = notebook("dead.ipynb", new Source("Runtime.getRuntime().halt(0);"));
+        Path good = notebook("good.ipynb", new Source("1"));
+        Path stderr = folder.resolve("stderr.txt");
+        ProcessBuilder builder = new ProcessBuilder(
+                        KernelProcess.java().toString(),
+                        "-jar",
+                        InstalledKernel.jar().toString(),
+                        "run",
+                        fails.toString(),
+                        dead.toString(),
+                        good.toString())
+                .redirectError(stderr.toFile())
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD);
+        builder.environment().put("LC_ALL", "C");
+
+        assertThat(builder.start().waitFor()).isEqualTo(2);
+        assertThat(Files.readString(stderr, StandardCharsets.UTF_8))
+                .contains("fails.ipynb: cell 1 (id-1) failed")
+                .contains("java.lang.IllegalStateException: 原因")
+                .contains("the kernel died")
+                .contains("good.ipynb: 1 cell passed");
+    }
+
+    @Test
+    void whereNothingCanBeWrittenNoCellRunsInVain() throws Exception {
+        Path ran = folder.resolve("ran");
+        Path file = notebook("a.ipynb", new Source("Files.createFile(Path.of(\"ran\"));"));
+        Path inTheWay = Files.writeString(folder.resolve("out"), "", StandardCharsets.UTF_8);
+
+        Ended ended = run("--out", inTheWay, file);
+        assertThat(ended.status()).isEqualTo(2);
+        assertThat(ended.output()).contains("cannot be written to " + inTheWay).contains("a file is where a folder");
+        assertThat(ran).doesNotExist();
+
+        Ended report = run("--junit", inTheWay.resolve("junit.xml"), file);
+        assertThat(report.status()).isEqualTo(2);
+        assertThat(report.output())
+                .contains("the JUnit report cannot be written")
+                .doesNotContain("\tat ");
+        assertThat(ran).exists();
+    }
+
+    @Test
+    void whenEveryCellIsSkippedNothingPassed() throws Exception {
+        Path skipped = notebook("skipped.ipynb", new Source("1", "skip-execution"), new Source(" "));
+        Ended ended = run("--out", folder.resolve("out"), skipped);
+        assertThat(ended.status()).isEqualTo(2);
+        assertThat(ended.output()).contains("No cell ran");
+        assertThat(folder.resolve("out").resolve("skipped.ipynb")).exists();
+        assertThat(run(skipped, notebook("one.ipynb", new Source("1"))).status())
+                .as("at least one cell ran")
+                .isZero();
     }
 
     @Test
