@@ -151,7 +151,7 @@ public final class LoraAdapter implements AutoCloseable {
         if (values.length != layout.parameters()) {
             throw new IllegalArgumentException("expected " + layout.parameters() + " factors, found " + values.length);
         }
-        parameters.set(values);
+        model.assign(parameters, values);
     }
 
     /** From now on the model computes with this adapter as it is now. */

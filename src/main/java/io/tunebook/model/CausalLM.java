@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -24,6 +25,8 @@ public final class CausalLM implements AutoCloseable {
     private static final int BFLOAT16 = 15;
     /** Logits are made for so many elements at once: 128 MB in float32. */
     private static final int LOGITS = 1 << 25;
+    /** 512 MB in bfloat16: a product must be large to keep a GPU busy. */
+    private static final int GPU_LOGITS = 1 << 28;
 
     private static Precision fasterOnCpu;
 
@@ -35,6 +38,8 @@ public final class CausalLM implements AutoCloseable {
     private final TorchScript script;
     private final DeviceWeights weights;
     private final long[] shape;
+    private final GradientGraphs graphs;
+    private final String withoutKernels;
     private NDArray table;
     private ActiveLora active;
 
@@ -76,7 +81,18 @@ public final class CausalLM implements AutoCloseable {
         this.config = from.config();
         this.tokenizer = tokenizer;
         manager = NDManager.newBaseManager(device);
-        script = TorchScript.load(manager, "Decoder", CausalLM.class, "decoder.ts");
+        boolean widthsFit = CudaKernels.fit(config) && (precision == null || precision == Precision.BFLOAT16);
+        Optional<String> without = !device.isGpu()
+                ? Optional.of("no GPU")
+                : widthsFit ? CudaKernels.register(device) : Optional.of("widths or type are not theirs");
+        script = TorchScript.load(
+                manager,
+                "Decoder",
+                CausalLM.class,
+                "decoder.ts",
+                without.isEmpty() ? "pointwise_cuda.ts" : "pointwise.ts");
+        graphs = without.isEmpty() && CudaGraph.available() ? new GradientGraphs(manager, script) : null;
+        withoutKernels = without.orElse("");
         this.precision = precision != null ? precision : faster(device);
         shape = new long[] {
             config.heads(),
@@ -224,6 +240,9 @@ public final class CausalLM implements AutoCloseable {
             }
         }
         if (table != null) {
+            if (graphs != null) {
+                graphs.close(); // they read the table where it was
+            }
             table.close();
         }
         table = manager.create(values, new Shape(2, positions, d));
@@ -297,6 +316,15 @@ public final class CausalLM implements AutoCloseable {
         Objects.requireNonNull(layout);
         useNone();
         active = new ActiveLora(flat, layout, cut(manager, flat, layout));
+    }
+
+    /** Copies values to where an array lies; what reads it by its address, a recorded step say, sees them. */
+    public void assign(NDArray to, float[] values) {
+        try (NDManager scope = manager.newSubManager();
+                NDArray from = scope.create(values, to.getShape());
+                TorchScript.Arguments a = new TorchScript.Arguments()) {
+            script.call(scope, "assign", a.tensors(List.of(to)).tensors(List.of(from)));
+        }
     }
 
     /** The model as it was loaded, from now on. */
@@ -386,15 +414,15 @@ public final class CausalLM implements AutoCloseable {
     public Loss loss(TokenBatch batch) {
         try (NDManager scope = manager.newSubManager();
                 TorchScript.Arguments a = new TorchScript.Arguments()) {
-            Targets targets = targets(batch);
-            if (targets.at.length == 0) {
+            BatchInputs inputs = inputs(batch);
+            int labels = inputs.at().length;
+            if (labels == 0) {
                 return new Loss(0, 0);
             }
-            batch(a, scope, batch);
-            a.tensor(scope.create(targets.at)).tensor(scope.create(targets.ids));
-            a.tensor(table);
+            BatchInputs.Tensors tensors = inputs.on(scope);
+            tensors.tokens(a).tensor(tensors.at()).tensor(tensors.targets()).tensor(table);
             model(a).number(chunk());
-            return new Loss(script.call(scope, "loss", a).get(0).toFloatArray()[0], targets.at.length);
+            return new Loss(script.call(scope, "loss", a).get(0).toFloatArray()[0], labels);
         }
     }
 
@@ -412,8 +440,7 @@ public final class CausalLM implements AutoCloseable {
     public float[][] logits(TokenBatch batch) {
         try (NDManager scope = manager.newSubManager();
                 TorchScript.Arguments a = new TorchScript.Arguments()) {
-            batch(a, scope, batch);
-            a.tensor(table);
+            inputs(batch).on(scope).tokens(a).tensor(table);
             float[] all = script.call(scope, "logits", model(a)).get(0).toFloatArray();
             int v = all.length / batch.ids().length;
             float[][] rows = new float[batch.ids().length][];
@@ -443,27 +470,52 @@ public final class CausalLM implements AutoCloseable {
             double dropout,
             long seed,
             boolean checkpointing) {
+        BatchInputs inputs = inputs(batch);
+        if (inputs.at().length == 0) {
+            return 0;
+        }
         try (NDManager scope = manager.newSubManager();
                 TorchScript.Arguments a = new TorchScript.Arguments()) {
-            Targets targets = targets(batch);
-            if (targets.at.length == 0) {
-                return 0;
+            List<NDArray> lossAndGradient;
+            if (graphs != null && dropout == 0) {
+                lossAndGradient = graphs.compute(
+                        scope,
+                        inputs.rounded(),
+                        flat,
+                        checkpointing,
+                        (owner, tensors) -> gradient(owner, tensors, flat, layout, 0, checkpointing));
+            } else {
+                if (dropout > 0) {
+                    JniUtils.setSeed(seed);
+                }
+                lossAndGradient = gradient(scope, inputs.on(scope), flat, layout, dropout, checkpointing);
             }
-            if (dropout > 0) {
-                JniUtils.setSeed(seed);
-            }
-            List<NDArray> factors = cut(scope, flat, layout);
-            batch(a, scope, batch);
-            a.tensor(scope.create(targets.at)).tensor(scope.create(targets.ids));
-            weights.arguments(a.tensor(table)).tensors(factors);
+            a.tensor(gradient).tensor(lossAndGradient.get(1)).real(weight);
+            script.call(scope, "accumulate", a);
+            return lossAndGradient.get(0).toFloatArray()[0];
+        }
+    }
+
+    /** The summed loss, and its derivative by the factors in the model's type. */
+    private List<NDArray> gradient(
+            NDManager owner,
+            BatchInputs.Tensors batch,
+            NDArray flat,
+            LoraLayout layout,
+            double dropout,
+            boolean checkpointing) {
+        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+            List<NDArray> factors = cut(owner, flat, layout);
+            batch.tokens(a).tensor(batch.at()).tensor(batch.targets()).tensor(table);
+            weights.arguments(a).tensors(factors);
             a.numbers(layout.ranks())
                     .reals(layout.scales())
                     .numbers(shape)
                     .real(config.rmsNormEps())
                     .number(chunk());
-            a.tensor(gradient).numbers(layout.sizes()).numbers(layout.columns());
-            a.real(weight).real(dropout).flag(checkpointing);
-            return script.call(scope, "gradient", a).get(0).toFloatArray()[0];
+            a.tensor(flat).numbers(layout.sizes()).numbers(layout.columns());
+            a.real(dropout).flag(checkpointing);
+            return script.call(owner, "gradient", a);
         }
     }
 
@@ -481,57 +533,13 @@ public final class CausalLM implements AutoCloseable {
     }
 
     private int chunk() {
-        return Math.max(16, LOGITS / config.vocabularySize());
+        return Math.max(16, (device().isGpu() ? GPU_LOGITS : LOGITS) / config.vocabularySize());
     }
 
-    private record Targets(long[] at, long[] ids) {}
-
-    /** The places whose next token counts, and that token: the shift between ids and labels. */
-    private static Targets targets(TokenBatch batch) {
-        long[] at = new long[batch.counted()];
-        long[] ids = new long[at.length];
-        int n = 0;
-        for (int i = 1; i < batch.labels().length; i++) {
-            if (i % batch.length() != 0 && batch.labels()[i] != TokenBatch.IGNORED) {
-                at[n] = i - 1L;
-                ids[n++] = batch.labels()[i];
-            }
-        }
-        return new Targets(at, ids);
-    }
-
-    private void batch(TorchScript.Arguments a, NDManager scope, TokenBatch batch) {
-        Shape s = new Shape(batch.rows(), batch.length());
-        int last = 0;
-        int longest = 0;
-        long[] ids = new long[batch.ids().length];
-        long[] positions = new long[ids.length];
-        long[] documents = new long[ids.length];
-        int[] starts = new int[ids.length + 1];
-        int n = 0;
-        boolean packed = false;
-        for (int i = 0; i < ids.length; i++) {
-            ids[i] = batch.ids()[i];
-            if (ids[i] < 0 || ids[i] >= config.vocabularySize()) {
-                throw new IllegalArgumentException("token " + i + " of the batch: expected an id below "
-                        + config.vocabularySize() + ", found " + ids[i] + "; is the tokenizer this model's own?");
-            }
-            positions[i] = batch.positions()[i];
-            documents[i] = batch.documents()[i];
-            last = Math.max(last, batch.positions()[i]);
-            boolean first = i % batch.length() == 0;
-            packed |= documents[i] > 0 || !first && documents[i] >= 0 && documents[i - 1] < 0;
-            if (first || documents[i] != documents[i - 1]) {
-                starts[n++] = i;
-            }
-            longest = Math.max(longest, i + 1 - starts[n - 1]);
-        }
-        starts[n++] = ids.length;
-        requirePositions(last + 1);
-        a.tensor(scope.create(ids, s)).tensor(scope.create(positions, s));
-        // Padding behind a row's only document is seen by no token that counts, so attention needs no mask for it.
-        a.tensor(packed ? scope.create(documents, s) : scope.create(new long[0]));
-        a.tensor(scope.create(java.util.Arrays.copyOf(starts, n))).number(longest);
+    private BatchInputs inputs(TokenBatch batch) {
+        BatchInputs inputs = BatchInputs.of(batch, config.vocabularySize());
+        requirePositions(inputs.last() + 1);
+        return inputs;
     }
 
     private static TokenBatch sequence(int... ids) {
@@ -595,6 +603,9 @@ public final class CausalLM implements AutoCloseable {
     @Override
     public void close() {
         useNone();
+        if (graphs != null) {
+            graphs.close();
+        }
         script.close();
         manager.close();
         tokenizer.close();

@@ -45,24 +45,29 @@ public final class TorchScript implements AutoCloseable {
      *
      * @param manager whose device the methods will mostly run on; it does not own them
      * @param name of the class, as the methods' {@code self: __torch__.NAME} says
-     * @param resource the methods' text, beside the class {@code near}
+     * @param resources the methods' texts, beside the class {@code near}
      * @throws ai.djl.engine.EngineException with PyTorch's words if they do not compile
      */
-    public static TorchScript load(NDManager manager, String name, Class<?> near, String resource) {
-        String methods;
+    public static TorchScript load(NDManager manager, String name, Class<?> near, String... resources) {
+        try {
+            StringBuilder methods = new StringBuilder();
+            for (String resource : resources) {
+                methods.append(text(near, resource)).append('\n');
+            }
+            ByteArrayInputStream archive = new ByteArrayInputStream(archive(name, methods.toString()));
+            return new TorchScript(JniUtils.loadModule((PtNDManager) manager, archive, false, false), name);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** A resource beside a class, in UTF-8. */
+    static String text(Class<?> near, String resource) throws IOException {
         try (InputStream in = near.getResourceAsStream(resource)) {
             if (in == null) {
                 throw new IllegalArgumentException("no resource " + resource + " beside " + near.getName());
             }
-            methods = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        try {
-            ByteArrayInputStream archive = new ByteArrayInputStream(archive(name, methods));
-            return new TorchScript(JniUtils.loadModule((PtNDManager) manager, archive, false, false), name);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         }
     }
 
@@ -161,7 +166,9 @@ public final class TorchScript implements AutoCloseable {
      * @throws ai.djl.engine.EngineException with PyTorch's words and the line of the text if it fails
      */
     public List<NDArray> call(NDManager owner, String method, Arguments arguments) {
+        CudaKernels.enter(owner.getDevice());
         try (IValue result = IValueUtils.runMethod(block, method, arguments.values.toArray(IValue[]::new))) {
+            CudaKernels.requireNoFailure();
             return List.copyOf(result.toNDList((PtNDManager) owner));
         }
     }

@@ -21,31 +21,6 @@
 # Written for few and large kernels: a residual or a bias is what a product is added to, LoRA's products are added in place, and what a norm
 # divided by is kept.
 
-# ---- RMSNorm (Zhang and Sennrich, 2019): y = w * t * x with t = 1 / sqrt(mean(x^2) + eps), in float32
-
-def inverse_rms(self: __torch__.Decoder, x: Tensor, eps: float) -> Tensor:
-  n = torch.linalg_vector_norm(x, 2, [-1], True, dtype=6)
-  return torch.rsqrt(n * n / torch.size(x, -1) + eps)
-
-def scaled(self: __torch__.Decoder, x: Tensor, t: Tensor, w: Tensor) -> Tensor:
-  return (x * t).to(ops.prim.dtype(x)) * w
-
-# With g = d_y * w:  d_x = t * (g - x t^2 mean(g x)); returns onto + d_x
-def d_rms_norm(self: __torch__.Decoder, d_y: Tensor, x: Tensor, t: Tensor, w: Tensor, onto: Tensor) -> Tensor:
-  a = x.to(6)
-  g = d_y.to(6) * w
-  m = torch.sum(g * a, [-1], True) / torch.size(x, -1)
-  return (onto + t * (g - a * (t * t * m))).to(ops.prim.dtype(x))
-
-# ---- Rotary position embedding (Su et al., 2021), halves rotated as in the Hugging Face checkpoints: (a, b) becomes (a cos - b sin, b cos + a sin).
-# sin has the minus in its first half. A rotation's transpose is its inverse: d_x is the rotation of d_y by the negative angle.
-
-def rope(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-  return x * cos + torch.roll(x, [torch.floordiv(torch.size(x, -1), 2)], [-1]) * sin
-
-def d_rope(self: __torch__.Decoder, d_y: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-  return d_y * cos - torch.roll(d_y, [torch.floordiv(torch.size(d_y, -1), 2)], [-1]) * sin
-
 # ---- One product with LoRA (Hu et al., 2021) for several targets that share their input: y = x W^T + s z B^T with z = x A^T
 
 def inputs(self: __torch__.Decoder, x: Tensor, A: Tensor, ranks: List[int], masks: List[Tensor]) -> Tensor:
@@ -216,8 +191,7 @@ def project(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, w: Lis
   d = shape[2]
   widths = [shape[0] * d, shape[1] * d, shape[1] * d]
   none = torch.empty([0], device=ops.prim.device(x))
-  t = (self).inverse_rms(x, eps, )
-  h = (self).scaled(x, t, w[0], )
+  h, t, = (self).rms_norm(x, w[0], eps, )
   if torch.gt(torch.len(f), 0):
     z = (self).inputs(h, f[0], [r[0], r[1], r[2]], torch.slice(masks, 0, 3), )
     qkv = (self).outputs(h, w[1], w[2], z, [f[1], f[2], f[3]], [r[0], r[1], r[2]], [s[0], s[1], s[2]], widths, c[0], )
@@ -227,9 +201,13 @@ def project(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, w: Lis
   qk = torch.unflatten(torch.slice(qkv, 1, 0, widths[0] + widths[1]), 1, [-1, d])
   if torch.gt(torch.numel(w[8]), 0):
     q, k, = torch.split_with_sizes(qk, [shape[0], shape[1]], 1)
-    qk = torch.cat([(self).scaled(q, (self).inverse_rms(q, eps, ), w[8], ), (self).scaled(k, (self).inverse_rms(k, eps, ), w[9], )], 1)
+    q1, _0, = (self).rms_norm(q, w[8], eps, )
+    k1, _1, = (self).rms_norm(k, w[9], eps, )
+    qk = torch.cat([q1, k1], 1)
   v = torch.unflatten(torch.slice(qkv, 1, widths[0] + widths[1]), 1, [-1, d])
-  return ((self).rope(qk, cos, sin, ), v, [t, h, z, qkv])
+  # the rotated ones may take their place, unless the product's output is needed again
+  again = torch.__or__(torch.gt(torch.numel(w[8]), 0), torch.gt(torch.numel(c[0]), 0))
+  return ((self).rope(qk, cos, sin, torch.__not__(again), ), v, [t, h, z, qkv])
 
 # The layer's output from its input x and the heads' outputs a; saved: x1, t1, h1, gate, up, z of o, gate|up, down, and with DoRA their outputs
 def finish(self: __torch__.Decoder, x: Tensor, a: Tensor, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, masks: List[Tensor]) -> Tuple[Tensor, List[Tensor]]:
@@ -243,8 +221,8 @@ def finish(self: __torch__.Decoder, x: Tensor, a: Tensor, w: List[Tensor], f: Li
     x1 = (self).outputs(a, w[3], x, none, no, [0], [0.], [width], none, )
     if torch.gt(torch.numel(w[4]), 0):
       _0 = torch.add_(x1, w[4])
-    h1 = (self).scaled(x1, (self).inverse_rms(x1, eps, ), w[5], )
-    m = torch.mul_(torch.silu(torch.mm(h1, torch.t(gate))), torch.mm(h1, torch.t(up)))
+    h1, _1, = (self).rms_norm(x1, w[5], eps, )
+    m = (self).swiglu(torch.mm(h1, torch.t(gate)), torch.mm(h1, torch.t(up)), )
     result = (torch.addmm(x1, m, torch.t(w[7])), no)
   else:
     zo = (self).inputs(a, f[4], [r[3]], torch.slice(masks, 3, 4), )
@@ -257,14 +235,13 @@ def finish(self: __torch__.Decoder, x: Tensor, a: Tensor, w: List[Tensor], f: Li
       o = (self).outputs(a, w[3], w[4], zo, [f[5]], [r[3]], [s[3]], [width], c[1], )
       x1 = x + o
       saved_o = [o]
-    t1 = (self).inverse_rms(x1, eps, )
-    h1 = (self).scaled(x1, t1, w[5], )
+    h1, t1, = (self).rms_norm(x1, w[5], eps, )
     zg = (self).inputs(h1, f[6], [r[4], r[5]], torch.slice(masks, 4, 6), )
     z0, z1, = torch.split_with_sizes(zg, [r[4], r[5]], 1)
     c0, c1, = torch.chunk(c[2], 2)
     g = (self).outputs(h1, gate, none, z0, [f[7]], [r[4]], [s[4]], [inner], c0, )
     u = (self).outputs(h1, up, none, z1, [f[8]], [r[5]], [s[5]], [inner], c1, )
-    m = torch.silu(g) * u
+    m = (self).swiglu(g, u, )
     zd = (self).inputs(m, f[9], [r[6]], torch.slice(masks, 6, 7), )
     if torch.eq(torch.numel(c[3]), 0):
       y = (self).outputs(m, w[7], x1, zd, [f[10]], [r[6]], [s[6]], [width], c[3], )
@@ -283,12 +260,6 @@ def layer(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, mask: Te
   y, second, = (self).finish(x, torch.flatten(o, 1, 2), w, f, r, s, c, shape, eps, masks, )
   return (y, torch.add(torch.add([x, qk, v, o, lse], first), second))
 
-# MLP: m = silu(g) * u.  d_u = d_m silu(g),  d_g = d_m u (sigma + silu(g) (1 - sigma)),  sigma = sigmoid(g); returns d_g, d_u and m again
-def d_swiglu(self: __torch__.Decoder, d_m: Tensor, g: Tensor, u: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-  sigma = torch.sigmoid(g)
-  sg = g * sigma
-  return (d_m * u * (sigma + sg * (1 - sigma)), d_m * sg, sg * u)
-
 def d_layer(self: __torch__.Decoder, d_out: Tensor, t: List[Tensor], cos: Tensor, sin: Tensor, mask: Tensor, starts: Tensor, longest: int, w: List[Tensor], f: List[Tensor], G: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, batch: int, masks: List[Tensor]) -> Tensor:
   d = shape[2]
   widths = [shape[0] * d, shape[1] * d, shape[1] * d]
@@ -299,9 +270,10 @@ def d_layer(self: __torch__.Decoder, d_out: Tensor, t: List[Tensor], cos: Tensor
   # MLP
   d_dn = (self).d_magnitude(d_out, t[-1], none, c[3], f[14], [r[6]], [width], G[14], )
   d_m, dzd, = (self).d_inputs([d_dn], w[7], zd, f[9], [f[10]], [r[6]], [s[6]], torch.slice(masks, 6, 7), [G[10]], )
-  d_g, d_u, m, = (self).d_swiglu(d_m, g, u, )
+  dora = torch.gt(torch.numel(c[2]), 0)
+  d_g, d_u, m, = (self).d_swiglu(d_m, g, u, torch.__not__(dora), )
   (self).d_A(dzd, m, [r[6]], torch.slice(masks, 6, 7), G[9], )
-  if torch.gt(torch.numel(c[2]), 0):
+  if dora:
     d_gu = (self).d_magnitude(torch.cat([d_g, d_u], 1), torch.cat([g, u], 1), none, c[2], f[13], [r[4], r[5]], [inner, inner], G[13], )
     d_g, d_u, = torch.chunk(d_gu, 2, 1)
   d_h1, dzg, = (self).d_inputs([d_g, d_u], w[6], zg, f[6], [f[7], f[8]], [r[4], r[5]], [s[4], s[5]], torch.slice(masks, 4, 6), [G[7], G[8]], )
@@ -315,37 +287,38 @@ def d_layer(self: __torch__.Decoder, d_out: Tensor, t: List[Tensor], cos: Tensor
   (self).d_A(dzo, torch.flatten(o, 1, 2), [r[3]], torch.slice(masks, 3, 4), G[4], )
   q, k, = torch.split_with_sizes(qk, [shape[0], shape[1]], 1)
   d_q, d_k, d_v, = (self).d_attention(torch.unflatten(d_a, 1, [-1, d]), q, k, v, o, lse, mask, starts, longest, batch, )
-  d_qk = (self).d_rope(torch.cat([d_q, d_k], 1), cos, sin, )
+  d_heads = (self).d_rope(d_q, d_k, d_v, cos, sin, )
   if torch.gt(torch.numel(w[8]), 0):
-    d_q1, d_k1, = torch.split_with_sizes(d_qk, [shape[0], shape[1]], 1)
+    d_q1, d_k1, d_v1, = torch.split_with_sizes(d_heads, [shape[0], shape[1], shape[1]], 1)
     q0, k0, v0, = torch.split_with_sizes(torch.unflatten(qkv, 1, [-1, d]), [shape[0], shape[1], shape[1]], 1)
-    zero = torch.zeros([1], dtype=ops.prim.dtype(x), device=ops.prim.device(x))
-    d_qk = torch.cat([(self).d_rms_norm(d_q1, q0, (self).inverse_rms(q0, eps, ), w[8], zero, ), (self).d_rms_norm(d_k1, k0, (self).inverse_rms(k0, eps, ), w[9], zero, )], 1)
-  d_qkv = torch.flatten(torch.cat([d_qk, d_v], 1), 1, 2)
+    _0, tq, = (self).rms_norm(q0, w[8], eps, )
+    _1, tk, = (self).rms_norm(k0, w[9], eps, )
+    d_heads = torch.cat([(self).d_rms_norm(torch.contiguous(d_q1), q0, tq, w[8], none, ), (self).d_rms_norm(torch.contiguous(d_k1), k0, tk, w[9], none, ), d_v1], 1)
+  d_qkv = torch.flatten(d_heads, 1, 2)
   d_qkv1 = (self).d_magnitude(d_qkv, qkv, w[2], c[0], f[11], [r[0], r[1], r[2]], widths, G[11], )
   d_h, dz, = (self).d_joined(d_qkv1, w[1], z, f[0], [f[1], f[2], f[3]], [r[0], r[1], r[2]], [s[0], s[1], s[2]], widths, torch.slice(masks, 0, 3), [G[1], G[2], G[3]], )
   (self).d_A(dz, h, [r[0], r[1], r[2]], torch.slice(masks, 0, 3), G[0], )
   return (self).d_rms_norm(d_h, x, t0, w[0], d_x1, )
 
 # ---- The loss: cross entropy of the labelled positions only, in chunks, summed in float32. Logits are never whole.
-# With p = softmax(h W^T), whose sums are float32 in either type:  d_h = weight (p - onehot) W.  Returns sum and, if wanted, d_h.
+# With p = softmax(h W^T):  d_h = (p - onehot) W.  Returns the sum and, if wanted, d_h.
 
-def cross_entropy(self: __torch__.Decoder, h: Tensor, W: Tensor, targets: Tensor, weight: float, chunk: int, backward: bool) -> Tuple[Tensor, Tensor]:
+def cross_entropy(self: __torch__.Decoder, h: Tensor, W: Tensor, targets: Tensor, chunk: int, backward: bool) -> Tuple[Tensor, Tensor]:
   total = torch.zeros([1], dtype=6, device=ops.prim.device(h))
   ds = annotate(List[Tensor], [])
   n = torch.size(h, 0)
   for i in range(torch.floordiv(n + chunk - 1, chunk)):
     start = i * chunk
     end = ops.prim.min(start + chunk, n)
-    ts = torch.unsqueeze(torch.slice(targets, 0, start, end), 1)
-    p = torch.softmax(torch.mm(torch.slice(h, 0, start, end), torch.t(W)), 1)
-    _0 = torch.sub_(total, torch.sum(torch.log(torch.clamp_min(torch.gather(p, 1, ts).to(6), 1e-38))))
+    sum, d = (self).entropy(torch.mm(torch.slice(h, 0, start, end), torch.t(W)), torch.slice(targets, 0, start, end), backward, )
+    _0 = torch.add_(total, sum)
     if backward:
-      _1 = torch.scatter_add_(p, 1, ts, torch.full_like(ts, -1, dtype=ops.prim.dtype(h)))
-      _2 = torch.append(ds, torch.mm(p, W))
+      _1 = torch.append(ds, torch.mm(d, W))
   d_h = torch.empty([0], device=ops.prim.device(h))
-  if torch.gt(torch.len(ds), 0):
-    d_h = torch.cat(ds, 0) * weight
+  if torch.eq(torch.len(ds), 1):
+    d_h = ds[0]
+  elif backward:
+    d_h = torch.cat(ds, 0)
   return (total, d_h)
 
 # ---- The whole model
@@ -367,42 +340,7 @@ def of_layer(self: __torch__.Decoder, all: List[Tensor], first: int, l: int, n: 
   return torch.slice(all, first + l * n, first + (l + 1) * n)
 
 # ---- Quantized weights (QLoRA: Dettmers et al., 2023): they stay in GGUF's blocks and are expanded layer by layer, in the forward and again
-# in the backward. A tensor comes as scales [blocks, 1 or 2] (float16: d, and m or dmin) and codes [blocks, the block's other bytes]; by type:
-#   0 not quantized: codes are the weights    2 Q4_0: d (c - 8)    3 Q4_1: d c + m    8 Q8_0: d c    12 Q4_K: d s c - dmin t    14 Q6_K: d s (c - 32)
-# The arithmetic is float32, as in ggml-quants.c; only what comes out has the model's type.
-
-def expand(self: __torch__.Decoder, scales: Tensor, codes: Tensor, type: int, out: Tensor) -> Tensor:
-  if torch.eq(type, 0):
-    _0 = torch.copy_(out, codes)
-  else:
-    n = torch.size(codes, 0)
-    d = torch.slice(scales, 1, 0, 1).to(6)
-    m = torch.slice(scales, 1, 1, 2).to(6)
-    if torch.eq(type, 8):
-      _1 = torch.mul(codes, d, out=torch.view(out, [n, 32]))
-    elif torch.le(type, 3):
-      c = torch.cat([torch.bitwise_and(codes, 15), torch.bitwise_right_shift(codes, 4)], 1)
-      if torch.eq(type, 2):
-        _2 = torch.mul(torch.sub(c.to(1), 8), d, out=torch.view(out, [n, 32]))
-      else:
-        _3 = torch.add(torch.mul(c, d), m, out=torch.view(out, [n, 32]))
-    elif torch.eq(type, 12):
-      # 12 bytes hold eight scales s and eight minima t of 6 bits: four of each whole, the upper two bits of which are taken by the other four
-      a, b, h, = torch.split_with_sizes(torch.slice(codes, 1, 0, 12), [4, 4, 4], 1)
-      s = torch.cat([torch.bitwise_and(a, 63), torch.bitwise_or(torch.bitwise_and(h, 15), torch.bitwise_left_shift(torch.bitwise_right_shift(a, 6), 4))], 1)
-      t = torch.cat([torch.bitwise_and(b, 63), torch.bitwise_or(torch.bitwise_right_shift(h, 4), torch.bitwise_left_shift(torch.bitwise_right_shift(b, 6), 4))], 1)
-      pairs = torch.unflatten(torch.slice(codes, 1, 12, 140), 1, [4, 32])
-      c = torch.view(torch.stack([torch.bitwise_and(pairs, 15), torch.bitwise_right_shift(pairs, 4)], 2), [n, 8, 32])
-      _4 = torch.sub(torch.mul(c, torch.unsqueeze(d * s, 2)), torch.unsqueeze(m * t, 2), out=torch.view(out, [n, 8, 32]))
-    else:
-      low = torch.unflatten(torch.slice(codes, 1, 0, 128), 1, [2, 64])
-      high = torch.unflatten(torch.slice(codes, 1, 128, 192), 1, [2, 32])
-      s = torch.slice(codes, 1, 192, 208).to(1)
-      four = torch.cat([torch.bitwise_and(low, 15), torch.bitwise_right_shift(low, 4)], 2)
-      two = torch.cat([torch.bitwise_left_shift(high, 4), torch.bitwise_left_shift(high, 2), high, torch.bitwise_right_shift(high, 2)], 2)
-      c = torch.view(torch.bitwise_or(four, torch.bitwise_and(two, 48)).to(1), [n, 16, 16])
-      _5 = torch.mul(torch.sub(c, 32), torch.unsqueeze(d * s, 2), out=torch.view(out, [n, 16, 16]))
-  return out
+# in the backward, by `expand` in pointwise.ts.
 
 # Targets first, first + 1, ... below one another, [sum of widths, columns]
 def expand_joined(self: __torch__.Decoder, q: List[Tensor], types: List[int], first: int, widths: List[int], columns: int, like: Tensor) -> Tensor:
@@ -555,7 +493,8 @@ def hidden(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: T
   cs = (self).dora(w, q, types, f, r, s, shape, )
   for l in range(shape[3]):
     x, _0, = (self).layer(x, cos, sin, mask, starts, longest, (self).weights(w, q, types, shape, l, ), (self).of_layer(f, 0, l, 15, ), torch.slice(r, l * 7, l * 7 + 7), torch.slice(s, l * 7, l * 7 + 7), (self).of_layer(cs, 0, l, 4, ), shape, eps, batch, annotate(List[Tensor], []), )
-  return (self).scaled(x, (self).inverse_rms(x, eps, ), w[1], )
+  h, _1, = (self).rms_norm(x, w[1], eps, )
+  return h
 
 # LoRA's factors in the model's type, cut from the flat float32 leaf and shaped
 def cut(self: __torch__.Decoder, flat: Tensor, sizes: List[int], columns: List[int], like: Tensor, cast: bool) -> List[Tensor]:
@@ -579,11 +518,12 @@ def logits(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: T
 # The summed loss of the rows that have targets, float32 [1]
 def loss(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int, at: Tensor, targets: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, chunk: int) -> Tensor:
   h = (self).hidden(ids, positions, documents, starts, longest, table, w, q, types, f, r, s, shape, eps, )
-  total, _0, = (self).cross_entropy(torch.index_select(h, 0, at), (self).output(w, q, types, shape, ), targets, 1., chunk, False, )
+  total, _0, = (self).cross_entropy(torch.index_select(h, 0, at), (self).output(w, q, types, shape, ), targets, chunk, False, )
   return total
 
-# One micro batch forward and backward: adds weight * d(sum of losses) to gradient, returns the sum. dropout is the probability to drop.
-def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int, at: Tensor, targets: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, chunk: int, gradients: Tensor, sizes: List[int], columns: List[int], weight: float, dropout: float, checkpointing: bool) -> Tensor:
+# One micro batch forward and backward: the sum of losses, float32 [1], and its derivative by the flat factors, in the model's type. dropout is the
+# probability to drop.
+def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int, at: Tensor, targets: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, chunk: int, flat: Tensor, sizes: List[int], columns: List[int], dropout: float, checkpointing: bool) -> Tuple[Tensor, Tensor]:
   batch = torch.size(ids, 0)
   x = (self).embed(ids, w, q, types, shape, )
   cos, sin, = torch.unbind((self).angles(table, positions, x, ))
@@ -608,14 +548,13 @@ def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents:
       t = [x]
     _2 = torch.append(saved, t)
     x = x1
-  t1 = (self).inverse_rms(x, eps, )
-  h = torch.index_select((self).scaled(x, t1, w[1], ), 0, at)
-  total, d_h, = (self).cross_entropy(h, (self).output(w, q, types, shape, ), targets, weight, chunk, True, )
-  d_n = torch.zeros_like(x)
-  _3 = torch.index_copy_(d_n, 0, at, d_h)
-  d_x = (self).d_rms_norm(d_n, x, t1, w[1], torch.zeros([1], dtype=ops.prim.dtype(x), device=ops.prim.device(x)), )
-  flat = torch.empty_like(gradients, dtype=ops.prim.dtype(x))
-  G = (self).cut(flat, sizes, columns, flat, False, )
+  y, t1, = (self).rms_norm(x, w[1], eps, )
+  total, d_h, = (self).cross_entropy(torch.index_select(y, 0, at), (self).output(w, q, types, shape, ), targets, chunk, True, )
+  d_y = torch.zeros_like(x)
+  _3 = torch.index_copy_(d_y, 0, at, d_h)
+  d_x = (self).d_rms_norm(d_y, x, t1, w[1], torch.empty([0], device=ops.prim.device(x)), )
+  gradients = torch.empty_like(flat, dtype=ops.prim.dtype(x))
+  G = (self).cut(gradients, sizes, columns, gradients, False, )
   for i in range(shape[3]):
     l = shape[3] - 1 - i
     t = torch.pop(saved)
@@ -628,8 +567,17 @@ def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents:
     if checkpointing:
       _4, t, = (self).layer(t[0], cos, sin, mask, starts, longest, W, F, r1, s1, c1, shape, eps, batch, drop, )
     d_x = (self).d_layer(d_x, t, cos, sin, mask, starts, longest, W, F, (self).of_layer(G, 0, l, 15, ), r1, s1, c1, shape, eps, batch, drop, )
-  _5 = torch.add_(gradients, flat)
-  return total
+  return (total, gradients)
+
+# Copies values to where other tensors lie
+def assign(self: __torch__.Decoder, to: List[Tensor], values: List[Tensor]) -> Tensor:
+  for i in range(torch.len(to)):
+    _0 = torch.copy_(to[i], values[i])
+  return to[0]
+
+# sum + weight * gradients, in place
+def accumulate(self: __torch__.Decoder, sum: Tensor, gradients: Tensor, weight: float) -> Tensor:
+  return torch.add_(sum, gradients, alpha=weight)
 
 # ---- Generation: one pass over new tokens [1, T] at position p, keys and values kept in caches [1, kv heads, longest, head_dim], two a layer.
 # Returns the logits of the last position, float32 [vocabulary].
@@ -659,7 +607,7 @@ def next(self: __torch__.Decoder, ids: Tensor, p: int, table: Tensor, w: List[Te
       o = torch.scaled_dot_product_attention(q1, k, v, None, 0., torch.gt(T, 1), scale=None, enable_gqa=True)
     x, _3, = (self).finish(x, torch.flatten(torch.transpose(torch.squeeze(o, 0), 0, 1), 1, 2), W, F, r1, s1, c, shape, eps, no, )
   y = torch.slice(x, 0, T - 1, T)
-  last = (self).scaled(y, (self).inverse_rms(y, eps, ), w[1], )
+  last, _4, = (self).rms_norm(y, w[1], eps, )
   return torch.flatten(torch.mm(last, torch.t((self).output(w, q, types, shape, ))).to(6))
 
 # Caches for this many tokens

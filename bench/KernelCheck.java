@@ -1,0 +1,184 @@
+package io.tunebook.model;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Random;
+import java.util.function.Consumer;
+
+/**
+ * Each method of {@code pointwise_cuda.ts} beside the same of {@code pointwise.ts}, on the same random bfloat16 values on a GPU: the largest difference, as a share of
+ * the largest value, and the time of either. Exit status 1 if one differs by more than bfloat16 rounds.
+ */
+final class KernelCheck {
+    /** Two roundings to eight bits. */
+    private static final double BOUND = 1.0 / 128;
+
+    private static int worst;
+
+    private final NDManager manager = NDManager.newBaseManager(Device.gpu());
+    private final TorchScript plain;
+    private final TorchScript fused;
+    private final NDArray like;
+    private final Random random = new Random(1);
+
+    private KernelCheck() {
+        manager.create(new Shape(1));
+        CudaKernels.register(Device.gpu()).ifPresent(why -> {
+            throw new IllegalStateException(why);
+        });
+        plain = TorchScript.load(manager, "Decoder", CausalLM.class, "decoder.ts", "pointwise.ts");
+        fused = TorchScript.load(manager, "Decoder", CausalLM.class, "decoder.ts", "pointwise_cuda.ts");
+        like = bf16(1);
+    }
+
+    private NDArray bf16(long... shape) {
+        return cast(manager.randomNormal(0, 1, new Shape(shape), ai.djl.ndarray.types.DataType.FLOAT32));
+    }
+
+    private NDArray cast(NDArray x) {
+        return type(x, 15);
+    }
+
+    private NDArray type(NDArray x, int type) {
+        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+            return plain.call(manager, "as_type", a.tensor(x).number(type).tensor(manager.create(new Shape(0))))
+                    .get(0);
+        }
+    }
+
+    private void compare(String method, String what, Consumer<TorchScript.Arguments> arguments) {
+        List<float[]> theirs = results(plain, method, arguments);
+        List<float[]> ours = results(fused, method, arguments);
+        double worstShare = 0;
+        for (int i = 0; i < theirs.size(); i++) {
+            double most = 0;
+            double difference = 0;
+            for (int j = 0; j < theirs.get(i).length; j++) {
+                most = Math.max(most, Math.abs(theirs.get(i)[j]));
+                double d = Math.abs(theirs.get(i)[j] - ours.get(i)[j]);
+                difference = Double.isNaN(d) ? Double.POSITIVE_INFINITY : Math.max(difference, d);
+            }
+            worstShare = Math.max(worstShare, difference / Math.max(most, 1e-30));
+        }
+        boolean good = worstShare <= BOUND;
+        worst += good ? 0 : 1;
+        System.out.printf(
+                Locale.ROOT,
+                "%-14s %-28s largest difference %.2e %s, %.0f µs in PyTorch's operators, %.0f µs in one kernel%n",
+                method,
+                what,
+                worstShare,
+                good ? "kept" : "MISSED",
+                time(plain, method, arguments),
+                time(fused, method, arguments));
+    }
+
+    private List<float[]> results(TorchScript script, String method, Consumer<TorchScript.Arguments> arguments) {
+        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+            arguments.accept(a);
+            List<float[]> all = new ArrayList<>();
+            for (NDArray y : script.call(manager, method, a)) {
+                all.add(type(y, 6).toFloatArray());
+            }
+            return all;
+        }
+    }
+
+    private double time(TorchScript script, String method, Consumer<TorchScript.Arguments> arguments) {
+        double best = Double.MAX_VALUE;
+        for (int round = 0; round < 3; round++) {
+            long start = System.nanoTime();
+            for (int i = 0; i < 20; i++) {
+                try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+                    arguments.accept(a);
+                    script.call(manager, method, a).forEach(NDArray::close);
+                }
+            }
+            manager.ones(new Shape(1)).toFloatArray();
+            best = Math.min(best, (System.nanoTime() - start) / 20e3);
+        }
+        return best;
+    }
+
+    private void all() {
+        NDArray none = manager.create(new Shape(0));
+        for (int width : new int[] {64, 1536, 4096}) {
+            NDArray x = bf16(4096, width);
+            NDArray w = bf16(width);
+            NDArray onto = bf16(4096, width);
+            NDArray dy = bf16(4096, width);
+            compare("rms_norm", "4096 x " + width, a -> a.tensor(x).tensor(w).real(1e-6));
+            NDArray t = manager.randomUniform(0.5f, 2, new Shape(4096, 1));
+            compare("d_rms_norm", "4096 x " + width, a -> a.tensor(dy).tensor(x).tensor(t).tensor(w).tensor(onto));
+            compare("d_rms_norm", "nothing to add, " + width, a -> a.tensor(dy).tensor(x).tensor(t).tensor(w).tensor(none));
+        }
+        NDArray heads = bf16(4096, 14, 128);
+        NDArray weight = bf16(128);
+        compare("rms_norm", "heads", a -> a.tensor(heads).tensor(weight).real(1e-6));
+        NDArray cos = bf16(4096, 1, 128);
+        NDArray sin = cast(half(4096, 128));
+        compare("rope", "4096 x 14 x 128", a -> a.tensor(heads).tensor(cos).tensor(sin).flag(false));
+        NDArray dq = bf16(4096, 12, 128);
+        NDArray dk = bf16(4096, 2, 128);
+        NDArray dv = bf16(4096, 2, 128);
+        compare("d_rope", "12 and 2 heads", a -> a.tensor(dq).tensor(dk).tensor(dv).tensor(cos).tensor(sin));
+        NDArray g = bf16(4096, 8960);
+        NDArray u = bf16(4096, 8960);
+        NDArray dm = bf16(4096, 8960);
+        compare("swiglu", "4096 x 8960", a -> a.tensor(g).tensor(u));
+        compare("d_swiglu", "4096 x 8960", a -> a.tensor(dm).tensor(g).tensor(u).flag(false));
+        for (int type : new int[] {2, 3, 8, 12, 14}) {
+            int values = type < 12 ? 32 : 256;
+            int scales = type == 3 || type == 12 ? 2 : 1;
+            int codes = type == 2 || type == 3 ? 16 : type == 8 ? 32 : type == 12 ? 140 : 208;
+            int blocks = 4096 * 4096 / values;
+            byte[] bytes = new byte[blocks * codes];
+            random.nextBytes(bytes);
+            NDArray c = manager.create(
+                    java.nio.ByteBuffer.wrap(bytes),
+                    new Shape(blocks, codes),
+                    type == 8 ? ai.djl.ndarray.types.DataType.INT8 : ai.djl.ndarray.types.DataType.UINT8);
+            NDArray d = type(manager.randomUniform(1e-3f, 1e-2f, new Shape(blocks, scales)), 5);
+            NDArray out = bf16(4096, 4096);
+            compare("expand", "type " + type + ", 4096 x 4096", a -> a.tensor(d).tensor(c).number(type).tensor(out));
+        }
+        NDArray targets = manager.create(random.longs(1024, 0, 151936).toArray());
+        NDArray logits = bf16(1024, 151936);
+        compare("entropy", "1024 x 151936, no gradient", a -> a.tensor(logits).tensor(targets).flag(false));
+        // writes over the logits, so the gradient is compared once and not timed
+        NDArray same = bf16(64, 4096);
+        NDArray few = manager.create(random.longs(64, 0, 4096).toArray());
+        List<float[]> theirs = results(plain, "entropy", a -> a.tensor(same).tensor(few).flag(true));
+        List<float[]> ours = results(fused, "entropy", a -> a.tensor(same).tensor(few).flag(true));
+        double difference = Math.abs(theirs.get(0)[0] - ours.get(0)[0]) / theirs.get(0)[0];
+        double gradient = 0;
+        for (int i = 0; i < theirs.get(1).length; i++) {
+            gradient = Math.max(gradient, Math.abs(theirs.get(1)[i] - ours.get(1)[i]));
+        }
+        worst += difference < BOUND && gradient < BOUND ? 0 : 1;
+        System.out.printf(Locale.ROOT, "entropy        64 x 4096: losses differ by %.2e, gradients by %.2e%n", difference, gradient);
+    }
+
+    /** sin with the minus in its first half. */
+    private NDArray half(int rows, int width) {
+        float[] values = new float[rows * width];
+        for (int i = 0; i < rows; i++) {
+            for (int j = 0; j < width / 2; j++) {
+                float v = (float) random.nextGaussian();
+                values[i * width + j] = -v;
+                values[i * width + width / 2 + j] = v;
+            }
+        }
+        return manager.create(values, new Shape(rows, 1, width));
+    }
+
+    public static void main(String[] args) {
+        new KernelCheck().all();
+        System.exit(worst > 0 ? 1 : 0);
+    }
+}
