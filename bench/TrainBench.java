@@ -7,15 +7,17 @@ import io.tunebook.model.CausalLM;
 import io.tunebook.model.CausalLM.Precision;
 import io.tunebook.model.TokenBatch;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 
 /**
  * Our side of the training benchmarks; {@code bench/training.py} compiles and starts it. Prints one line of JSON.
  *
- * <p>{@code train MODEL ROWS LENGTH STEPS plain|checkpoint loaded|quantized [float32|bfloat16]}: median tokens a second of LoRA steps, rank 16 on all linear modules,
- * fused AdamW included. {@code generate MODEL TOKENS ID…}: seconds of greedy answers. {@code load MODEL ID…}: the first token of a fresh process.
+ * <p>{@code train MODEL ROWS LENGTH STEPS plain|checkpoint loaded|quantized [float32|bfloat16|fastest [DEVICES]]}: median tokens a second of LoRA steps, rank 16 on all
+ * linear modules, fused AdamW included; each device takes ROWS by LENGTH tokens. {@code generate MODEL TOKENS ID…}: seconds of greedy answers. {@code load MODEL ID…}: the first token of a fresh process.
  */
 final class TrainBench {
     private TrainBench() {}
@@ -56,7 +58,9 @@ final class TrainBench {
     }
 
     private static CausalLM load(Path path, boolean quantized, String precision) throws Exception {
-        Precision type = precision == null ? null : Precision.valueOf(precision.toUpperCase(Locale.ROOT));
+        Precision type = precision == null || precision.equals("fastest")
+                ? null
+                : Precision.valueOf(precision.toUpperCase(Locale.ROOT));
         return quantized ? CausalLM.loadQuantized(path, type) : CausalLM.load(path, type);
     }
 
@@ -65,26 +69,27 @@ final class TrainBench {
         int length = Integer.parseInt(args[3]);
         int steps = Integer.parseInt(args[4]);
         boolean checkpointing = args[5].equals("checkpoint");
+        int devices = args.length > 8 ? Integer.parseInt(args[8]) : 1;
         Random random = new Random(1);
         try (CausalLM model = load(path, args[6].equals("quantized"), args.length > 7 ? args[7] : null);
                 NDManager scope = model.manager().newSubManager();
                 LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(16), 1);
-                Optimizer optimizer = new Optimizer(adapter.parameters(), TrainingArguments.defaults())) {
+                Optimizer optimizer = new Optimizer(adapter.parameters(), TrainingArguments.defaults());
+                Replicas replicas = new Replicas(adapter, devices)) {
             double[] rates = new double[steps];
             double loss = 0;
             for (int s = 0; s < steps; s++) {
-                int[] ids = new int[rows * length];
-                int[] positions = new int[ids.length];
-                int vocabulary = model.config().vocabularySize();
-                Arrays.setAll(ids, i -> random.nextInt(vocabulary));
-                Arrays.setAll(positions, i -> i % length);
-                TokenBatch batch = new TokenBatch(rows, length, ids, ids, positions, new int[ids.length]);
+                List<TokenBatch> micro = new ArrayList<>();
+                for (int d = 0; d < devices; d++) {
+                    micro.add(batch(random, rows, length, model.config().vocabularySize()));
+                }
                 long start = System.nanoTime();
-                int labels = rows * (length - 1);
-                loss = adapter.gradient(batch, 1.0 / labels, s, checkpointing) / labels;
+                int labels = devices * rows * (length - 1);
+                loss = replicas.gradient(micro, 1.0 / labels, i -> i, checkpointing) / labels;
                 double norm = optimizer.norm(adapter.gradient());
                 optimizer.step(adapter.gradient(), norm, 2e-4);
-                rates[s] = ids.length / ((System.nanoTime() - start) / 1e9);
+                replicas.follow();
+                rates[s] = devices * rows * length / ((System.nanoTime() - start) / 1e9);
             }
             double[] sorted = Arrays.copyOfRange(rates, Math.min(4, steps - 1), steps);
             Arrays.sort(sorted);
@@ -102,6 +107,14 @@ final class TrainBench {
                     "precision",
                     model.precision().toString());
         }
+    }
+
+    private static TokenBatch batch(Random random, int rows, int length, int vocabulary) {
+        int[] ids = new int[rows * length];
+        int[] positions = new int[ids.length];
+        Arrays.setAll(ids, i -> random.nextInt(vocabulary));
+        Arrays.setAll(positions, i -> i % length);
+        return new TokenBatch(rows, length, ids, ids, positions, new int[ids.length]);
     }
 
     private static void generate(Path path, String[] args) throws Exception {

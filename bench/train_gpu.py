@@ -2,7 +2,7 @@
 reserve and CUDA's own included). Rank 16 on all seven linear modules, bfloat16, random weights. The peer: Transformers with sdpa, PEFT, autocast, fused
 AdamW; eager, under torch.compile, with gradient checkpointing. Tunebook needs a libtorch with CUDA: PYTORCH_LIBRARY_PATH, PYTORCH_VERSION, PYTORCH_FLAVOR.
 
-    python bench/train_gpu.py [--record] [--only 4x1024,1x512,1x8192,8b] [--folder DIR]
+    python bench/train_gpu.py [--record] [--only 4x1024,1x512,1x8192,8b,two] [--folder DIR]
 """
 
 import argparse
@@ -64,7 +64,7 @@ def run_peer(shape: str, rows: int, length: int, mode: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--record", action="store_true")
-    parser.add_argument("--only", default="4x1024,1x512,1x8192,8b")
+    parser.add_argument("--only", default="4x1024,1x512,1x8192,8b,two")
     parser.add_argument("--folder", type=pathlib.Path)
     options = parser.parse_args()
     folder = options.folder or pathlib.Path(tempfile.mkdtemp(prefix="tunebook-gpu"))
@@ -76,7 +76,7 @@ def main() -> None:
         training.report(options.record, "train.gpu." + id, work, our, their, unit, goal, COMMAND, machine)
 
     qwen = None
-    if set(only) & {"4x1024", "1x512", "1x8192"}:
+    if set(only) & {"4x1024", "1x512", "1x8192", "two"}:
         qwen = training.random_model(folder / "qwen", training.QWEN_1_5B)
     if "4x1024" in only:
         mine = training.ours("train", qwen, 4, 1024, STEPS, "plain", "loaded")
@@ -96,6 +96,13 @@ def main() -> None:
         work = "LoRA, Qwen2-1.5B shapes, bf16, 1x8192 tokens a step, gradient checkpointing"
         row("1x8192.checkpoint", work, mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=1.5")
         row("1x8192.memory", work + ", peak memory", mine["gpu_gib"], eager["gpu_gib"], "GiB", "<=0.8")
+    if "two" in only and torch.cuda.device_count() < 2:
+        print("two GPUs against one: skipped, there is only one", flush=True)
+    elif "two" in only:
+        both = training.ours("train", qwen, 4, 1024, 2 * STEPS, "plain", "loaded", "fastest", 2)
+        one = training.ours("train", qwen, 4, 1024, 2 * STEPS, "plain", "loaded")
+        training.report(options.record, "train.gpu.two", "LoRA, Qwen2-1.5B shapes, bf16, 4x1024 tokens a step on each of two GPUs, against one of them",
+                        both["tokens_per_second"], one["tokens_per_second"], "tokens/s", ">=1.8", COMMAND, "2 x " + machine)
     if "8b" in only:
         gguf = training.random_q4_k(folder / "8b.gguf", training.LLAMA_8B)
         mine = training.ours("train", gguf, 1, 2048, STEPS, "plain", "quantized")

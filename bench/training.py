@@ -30,7 +30,9 @@ def classpath() -> str:
     jars = glob.glob(str(ROOT / "src/target/tunebook-*.jar")) + [str(ROOT / "src/target/lib/*"), str(ROOT / "kernel/target/tunebook-kernel.jar")]
     classes = tempfile.mkdtemp(prefix="tunebook-bench")
     path = os.pathsep.join(jars)
-    subprocess.run(["javac", "-d", classes, "-cp", path, str(ROOT / "bench/TrainBench.java")], check=True)
+    path = os.pathsep.join([path, str(ROOT / "src/target/test-classes")])
+    subprocess.run(["javac", "-d", classes, "-cp", path, *map(str, [ROOT / "bench/TrainBench.java", ROOT / "bench/TrainExact.java", ROOT / "bench/KernelCheck.java"])],
+                   check=True)
     return os.pathsep.join([classes, path])
 
 

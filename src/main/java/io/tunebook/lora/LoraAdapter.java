@@ -154,6 +154,21 @@ public final class LoraAdapter implements AutoCloseable {
         model.assign(parameters, values);
     }
 
+    /** The same factors for the same model on another device. */
+    public LoraAdapter copyFor(CausalLM other) {
+        return new LoraAdapter(other, settings, layout, floats());
+    }
+
+    /** Takes over the factors of a copy, which may be on another device. */
+    public void follow(LoraAdapter copy) {
+        model.assign(parameters, copy.parameters);
+    }
+
+    /** Adds a copy's gradient, which may be on another device, and makes it zero there. */
+    public void takeGradient(LoraAdapter copy) {
+        model.take(gradient(), copy.gradient());
+    }
+
     /** From now on the model computes with this adapter as it is now. */
     public void use() {
         model.use(parameters, layout);

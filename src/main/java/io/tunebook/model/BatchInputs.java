@@ -85,6 +85,14 @@ record BatchInputs(
                 targets[labels++] = batch.labels()[i];
             }
         }
+        if (!packed) {
+            // Padding behind a row's only document is seen by no token that counts: the whole row is one document.
+            begun = 0;
+            for (int i = 0; i < n; i += batch.length()) {
+                starts[begun++] = i;
+            }
+            longest = batch.length();
+        }
         starts[begun++] = n;
         return new BatchInputs(
                 new Shape(batch.rows(), batch.length()),

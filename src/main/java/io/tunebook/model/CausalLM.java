@@ -100,7 +100,8 @@ public final class CausalLM implements AutoCloseable {
             config.headDim(),
             config.layers(),
             config.intermediateSize(),
-            config.vocabularySize()
+            config.vocabularySize(),
+            0
         };
         try {
             weights = new DeviceWeights(manager, script, this.precision, from, quantized);
@@ -141,7 +142,16 @@ public final class CausalLM implements AutoCloseable {
         return load(path, precision, true);
     }
 
+    /** The same model, loaded once more, on another device. Adapters that were merged are not in it. */
+    public CausalLM copyOn(Device device) throws IOException {
+        return load(path, precision, quantized(), device);
+    }
+
     private static CausalLM load(Path path, Precision precision, boolean quantized) throws IOException {
+        return load(path, precision, quantized, Engine.getInstance().defaultDevice());
+    }
+
+    private static CausalLM load(Path path, Precision precision, boolean quantized, Device device) throws IOException {
         try (Weights weights = Weights.open(path)) {
             Tokenizer tokenizer = Tokenizer.load(path);
             tokenizer.requireFits(
@@ -149,7 +159,7 @@ public final class CausalLM implements AutoCloseable {
                     weights.config().vocabularySize(),
                     OptionalInt.empty(),
                     OptionalInt.empty());
-            return new CausalLM(path, weights, tokenizer, Engine.getInstance().defaultDevice(), precision, quantized);
+            return new CausalLM(path, weights, tokenizer, device, precision, quantized);
         }
     }
 
@@ -321,9 +331,24 @@ public final class CausalLM implements AutoCloseable {
     /** Copies values to where an array lies; what reads it by its address, a recorded step say, sees them. */
     public void assign(NDArray to, float[] values) {
         try (NDManager scope = manager.newSubManager();
-                NDArray from = scope.create(values, to.getShape());
+                NDArray from = scope.create(values, to.getShape())) {
+            assign(to, from);
+        }
+    }
+
+    /** Copies an array's values to where another lies, from device to device if need be. */
+    public void assign(NDArray to, NDArray from) {
+        try (NDManager scope = manager.newSubManager();
                 TorchScript.Arguments a = new TorchScript.Arguments()) {
             script.call(scope, "assign", a.tensors(List.of(to)).tensors(List.of(from)));
+        }
+    }
+
+    /** Adds an array's values to another, from device to device if need be, and leaves zeros behind. */
+    public void take(NDArray sum, NDArray from) {
+        try (NDManager scope = manager.newSubManager();
+                TorchScript.Arguments a = new TorchScript.Arguments()) {
+            script.call(scope, "take", a.tensor(sum).tensor(from));
         }
     }
 
@@ -421,7 +446,7 @@ public final class CausalLM implements AutoCloseable {
             }
             BatchInputs.Tensors tensors = inputs.on(scope);
             tensors.tokens(a).tensor(tensors.at()).tensor(tensors.targets()).tensor(table);
-            model(a).number(chunk());
+            model(a, batch.length()).number(chunk());
             return new Loss(script.call(scope, "loss", a).get(0).toFloatArray()[0], labels);
         }
     }
@@ -441,7 +466,9 @@ public final class CausalLM implements AutoCloseable {
         try (NDManager scope = manager.newSubManager();
                 TorchScript.Arguments a = new TorchScript.Arguments()) {
             inputs(batch).on(scope).tokens(a).tensor(table);
-            float[] all = script.call(scope, "logits", model(a)).get(0).toFloatArray();
+            float[] all = script.call(scope, "logits", model(a, batch.length()))
+                    .get(0)
+                    .toFloatArray();
             int v = all.length / batch.ids().length;
             float[][] rows = new float[batch.ids().length][];
             for (int i = 0; i < rows.length; i++) {
@@ -510,7 +537,7 @@ public final class CausalLM implements AutoCloseable {
             weights.arguments(a).tensors(factors);
             a.numbers(layout.ranks())
                     .reals(layout.scales())
-                    .numbers(shape)
+                    .numbers(shape((int) batch.ids().getShape().get(1)))
                     .real(config.rmsNormEps())
                     .number(chunk());
             a.tensor(flat).numbers(layout.sizes()).numbers(layout.columns());
@@ -520,7 +547,7 @@ public final class CausalLM implements AutoCloseable {
     }
 
     /** Weights, LoRA in use, shape: the arguments that all methods share. */
-    private TorchScript.Arguments model(TorchScript.Arguments a) {
+    private TorchScript.Arguments model(TorchScript.Arguments a, int length) {
         weights.arguments(a);
         if (active == null) {
             a.tensors(List.of())
@@ -529,7 +556,16 @@ public final class CausalLM implements AutoCloseable {
         } else {
             a.tensors(active.factors).numbers(active.layout.ranks()).reals(active.layout.scales());
         }
-        return a.numbers(shape).real(config.rmsNormEps());
+        return a.numbers(shape(length)).real(config.rmsNormEps());
+    }
+
+    /** cuDNN prepares itself for each length, which takes a while, so it gets those that come again; packed rows never go there. */
+    private long[] shape(int length) {
+        long[] all = shape.clone();
+        all[6] = !withoutKernels.isEmpty() || length % 128 != 0 || config.headDim() > 128 || !CudaKernels.hopper()
+                ? 0
+                : 1;
+        return all;
     }
 
     private int chunk() {
@@ -585,7 +621,7 @@ public final class CausalLM implements AutoCloseable {
                 a.tensor(step.create(tokens, new Shape(1, ids.length)))
                         .number(length)
                         .tensor(table);
-                float[] logits = script.call(step, "next", model(a).tensors(tensors))
+                float[] logits = script.call(step, "next", model(a, ids.length).tensors(tensors))
                         .get(0)
                         .toFloatArray();
                 length += ids.length;

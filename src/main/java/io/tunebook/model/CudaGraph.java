@@ -23,9 +23,6 @@ final class CudaGraph implements AutoCloseable {
     /** Only this thread is kept from calls that cannot be recorded. */
     private static final int THREAD_LOCAL = 1;
 
-    /** All graphs of a device take their memory from one pool: none of them runs while another does, and what a graph computes is read before the next one starts. */
-    private static final long POOL = 0x74756e65L;
-
     private static final String NAME = "_ZN2at4cuda9CUDAGraph";
 
     private static final ThreadLocal<PointerByReference> STREAM = new ThreadLocal<>();
@@ -50,9 +47,11 @@ final class CudaGraph implements AutoCloseable {
     /**
      * Records what the work starts, without executing it. The same work must have been executed before, so that nothing is set up meanwhile.
      *
+     * @param pool a number, not 0: graphs of one pool share their memory, so what one has computed is read before another one starts. A pool whose last graph was closed is
+     *     gone for good, and so is its number
      * @throws EngineException if the work does something that cannot be recorded
      */
-    static CudaGraph record(Device device, Runnable work) {
+    static synchronized CudaGraph record(Device device, long pool, Runnable work) {
         CudaGraph graph = new CudaGraph();
         NativeLibrary driver = CudaKernels.driver();
         CudaKernels.enter(device);
@@ -66,7 +65,7 @@ final class CudaGraph implements AutoCloseable {
         try {
             constructor().invokeVoid(new Object[] {graph.object, 0});
             method("13capture_beginESt4pairIyyE21cudaStreamCaptureMode")
-                    .invokeVoid(new Object[] {graph.object, 0L, POOL + device.getDeviceId(), THREAD_LOCAL});
+                    .invokeVoid(new Object[] {graph.object, 0L, pool, THREAD_LOCAL});
             work.run();
             method("11capture_endEv").invokeVoid(new Object[] {graph.object});
             whole = true;

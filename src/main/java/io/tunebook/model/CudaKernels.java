@@ -48,6 +48,7 @@ final class CudaKernels {
     private static volatile String failure;
     private static Optional<String> missing;
     private static boolean registered;
+    private static int generation;
 
     private CudaKernels() {}
 
@@ -159,6 +160,11 @@ final class CudaKernels {
         return missing;
     }
 
+    /** Whether the card is of the Hopper generation or newer. */
+    static boolean hopper() {
+        return generation >= 9;
+    }
+
     /** Before a call that may start kernels: they run on the current thread's device. */
     static void enter(Device device) {
         if (registered && device.isGpu()) {
@@ -205,6 +211,7 @@ final class CudaKernels {
             throw new EngineException(
                     "expected compute capability 8.0 or newer, found " + major.getValue() + "." + minor.getValue());
         }
+        generation = major.getValue();
         String text = TorchScript.text(CudaKernels.class, "kernels.cu");
         Memory code = cubin(text, "sm_" + major.getValue() + minor.getValue());
         Native.register(Driver.class, driver);

@@ -7,6 +7,7 @@ import ai.djl.pytorch.jni.JniUtils;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiFunction;
 
 /** Forward and backward of batches whose shapes come again, each recorded as a {@link CudaGraph} after a shape has been seen {@value #WARM} times. */
@@ -14,6 +15,9 @@ final class GradientGraphs implements AutoCloseable {
     private static final int WARM = 2;
 
     private static final int MOST = 16;
+
+    /** Above the numbers that PyTorch gives itself. */
+    private static final AtomicLong POOLS = new AtomicLong(1L << 40);
 
     private final NDManager manager;
     private final TorchScript script;
@@ -28,6 +32,7 @@ final class GradientGraphs implements AutoCloseable {
         }
     };
     private String factors = "";
+    private long pool;
     private boolean works = true;
 
     /** @param manager on the device */
@@ -79,7 +84,10 @@ final class GradientGraphs implements AutoCloseable {
             NDManager owner = manager.newSubManager();
             BatchInputs.Tensors inputs = batch.on(owner);
             try {
-                r.graph = CudaGraph.record(manager.getDevice(), () -> r.outputs = work.apply(owner, inputs));
+                if (recordings.values().stream().noneMatch(other -> other.graph != null)) {
+                    pool = POOLS.incrementAndGet();
+                }
+                r.graph = CudaGraph.record(manager.getDevice(), pool, () -> r.outputs = work.apply(owner, inputs));
             } catch (EngineException e) {
                 works = false;
                 close();

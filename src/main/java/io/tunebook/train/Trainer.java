@@ -160,9 +160,11 @@ public final class Trainer {
         int planned = plannedSteps(epochs);
         report = TrainingReport.beginning(planned);
         Run run = new Run();
-        try (Optimizer optimizer = new Optimizer(adapter.parameters(), arguments)) {
+        try (Optimizer optimizer = new Optimizer(adapter.parameters(), arguments);
+                Replicas replicas = new Replicas(adapter, arguments.devices())) {
             if (resume) {
                 restore(run, adapter, optimizer, fingerprint, epochs);
+                replicas.follow();
             }
             long tokens = longest(epochs.get(0));
             MemoryEstimate.of(
@@ -174,7 +176,7 @@ public final class Trainer {
                             model.device())
                     .require(arguments, arguments.maxLength());
             listeners.forEach(l -> l.started(report));
-            TrainingReport.Outcome outcome = steps(run, epochs, heldOut, adapter, optimizer, fingerprint);
+            TrainingReport.Outcome outcome = steps(run, epochs, heldOut, adapter, replicas, optimizer, fingerprint);
             if (outcome == TrainingReport.Outcome.STOPPED_EARLY) {
                 adapter.set(run.best);
             }
@@ -192,6 +194,7 @@ public final class Trainer {
             Epochs epochs,
             List<TokenBatch> heldOut,
             LoraAdapter adapter,
+            Replicas replicas,
             Optimizer optimizer,
             Map<String, String> fingerprint) {
         int planned = report.plannedSteps();
@@ -211,16 +214,17 @@ public final class Trainer {
             }
             long begun = System.nanoTime();
             List<TokenBatch> micro = new ArrayList<>();
-            for (int i = 0; i < arguments.gradientAccumulation() && run.batch + i < epoch.size(); i++) {
+            for (int i = 0; i < arguments.microBatches() && run.batch + i < epoch.size(); i++) {
                 micro.add(counted(epoch.get(run.batch + i)));
             }
-            double loss = forwardBackward(run, micro, adapter);
+            double loss = forwardBackward(run, micro, replicas);
             double norm = optimizer.norm(adapter.gradient());
             if (!Double.isFinite(norm)) {
                 throw notFinite(run, micro, loss, "the gradient's norm is " + norm);
             }
             double rate = arguments.learningRate() * arguments.schedule().factor(run.step, warmup, planned);
             optimizer.step(adapter.gradient(), norm, rate);
+            replicas.follow();
             run.step++;
             run.batch += micro.size();
             long now = System.nanoTime();
@@ -257,21 +261,18 @@ public final class Trainer {
     }
 
     /** @return the mean loss over the counted tokens of all micro-batches, in nats */
-    private double forwardBackward(Run run, List<TokenBatch> micro, LoraAdapter adapter) {
+    private double forwardBackward(Run run, List<TokenBatch> micro, Replicas replicas) {
         int labels = micro.stream().mapToInt(TokenBatch::counted).sum();
         if (labels == 0) {
             throw new TrainingException("step " + (run.step + 1) + ", " + place(run, micro)
                     + ": expected tokens that count for the loss, found none; are the answers cut off by maxLength("
                     + arguments.maxLength() + ")?");
         }
-        double sum = 0;
-        for (int i = 0; i < micro.size(); i++) {
-            sum += adapter.gradient(
-                    micro.get(i),
-                    1.0 / labels,
-                    mix(arguments.seed(), (long) run.step * arguments.gradientAccumulation() + i),
-                    arguments.gradientCheckpointing());
-        }
+        double sum = replicas.gradient(
+                micro,
+                1.0 / labels,
+                i -> mix(arguments.seed(), (long) run.step * arguments.microBatches() + i),
+                arguments.gradientCheckpointing());
         if (!Double.isFinite(sum)) {
             throw notFinite(run, micro, sum, "the loss is " + sum);
         }
@@ -394,7 +395,7 @@ public final class Trainer {
     }
 
     private int stepsOf(Epoch epoch, double share) {
-        return (int) Math.ceil(Math.ceil((double) epoch.size() / arguments.gradientAccumulation()) * share);
+        return (int) Math.ceil(Math.ceil((double) epoch.size() / arguments.microBatches()) * share);
     }
 
     /** Positions of the largest batch among the first, padding included. */
@@ -463,8 +464,8 @@ public final class Trainer {
             left -= steps;
             run.epoch++;
         }
-        run.batch = Math.min(
-                left * arguments.gradientAccumulation(), epochs.get(run.epoch).size());
+        run.batch =
+                Math.min(left * arguments.microBatches(), epochs.get(run.epoch).size());
     }
 
     /** Everything that decides the losses of a run. */
@@ -488,7 +489,7 @@ public final class Trainer {
         all.put("epochs", Double.toString(arguments.epochs()));
         all.put("maxSteps", Integer.toString(arguments.maxSteps()));
         all.put("batchSize", Integer.toString(arguments.batchSize()));
-        all.put("gradientAccumulation", Integer.toString(arguments.gradientAccumulation()));
+        all.put("gradientAccumulation", Integer.toString(arguments.microBatches()));
         all.put("learningRate", Double.toString(arguments.learningRate()));
         all.put("schedule", arguments.schedule().toString());
         all.put("warmup", Double.toString(arguments.warmup()));

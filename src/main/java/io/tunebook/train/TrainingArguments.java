@@ -11,6 +11,8 @@ import java.util.function.Consumer;
  * @param maxSteps optimiser steps; default 0, which means that epochs decide; if set, it ends the run, over as many epochs as that takes
  * @param batchSize sequences a forward pass; default 4, what fits small machines; on a GPU as many as fit
  * @param gradientAccumulation forward passes a step; default 1; raise it for larger batches than memory holds, the gradients are the same
+ * @param devices GPUs that share a step's work; default 1; each takes gradientAccumulation forward passes of a step, so that two devices give the steps of twice the
+ *     accumulation in half the time
  * @param learningRate peak rate of AdamW, a factor without unit; default 2e-4, LoRA's usual one, ten times that of full fine-tuning
  * @param schedule how the rate runs after the warm-up; default linear, Transformers' own
  * @param warmup share of all steps in which the rate rises from 0; default 0.03, while AdamW's moments are still noise
@@ -38,6 +40,7 @@ public record TrainingArguments(
         int maxSteps,
         int batchSize,
         int gradientAccumulation,
+        int devices,
         double learningRate,
         Schedule schedule,
         double warmup,
@@ -64,6 +67,7 @@ public record TrainingArguments(
         require(maxSteps >= 0, "maxSteps", "0 or a positive number", maxSteps);
         require(batchSize > 0, "batchSize", "at least 1", batchSize);
         require(gradientAccumulation > 0, "gradientAccumulation", "at least 1", gradientAccumulation);
+        require(devices > 0, "devices", "at least 1", devices);
         require(learningRate > 0 && Double.isFinite(learningRate), "learningRate", "a positive number", learningRate);
         require(warmup >= 0 && warmup <= 1, "warmup", "a share from 0 to 1", warmup);
         require(weightDecay >= 0, "weightDecay", "0 or a positive number", weightDecay);
@@ -107,6 +111,16 @@ public record TrainingArguments(
     /** Forward passes a step. */
     public TrainingArguments gradientAccumulation(int value) {
         return change(d -> d.gradientAccumulation = value);
+    }
+
+    /** GPUs that share a step's work. */
+    public TrainingArguments devices(int value) {
+        return change(d -> d.devices = value);
+    }
+
+    /** Forward passes of all devices together that make a step. */
+    int microBatches() {
+        return Math.multiplyExact(gradientAccumulation, devices);
     }
 
     /** Peak learning rate. */
@@ -210,6 +224,7 @@ public record TrainingArguments(
         int maxSteps;
         int batchSize = 4;
         int gradientAccumulation = 1;
+        int devices = 1;
         double learningRate = 2e-4;
         Schedule schedule = Schedule.LINEAR;
         double warmup = 0.03;
@@ -237,6 +252,7 @@ public record TrainingArguments(
             maxSteps = from.maxSteps;
             batchSize = from.batchSize;
             gradientAccumulation = from.gradientAccumulation;
+            devices = from.devices;
             learningRate = from.learningRate;
             schedule = from.schedule;
             warmup = from.warmup;
@@ -264,6 +280,7 @@ public record TrainingArguments(
                     maxSteps,
                     batchSize,
                     gradientAccumulation,
+                    devices,
                     learningRate,
                     schedule,
                     warmup,

@@ -16,7 +16,7 @@
 #   r, s     rank and scale of q, k, v, o, gate, up, down in each layer; rank 0: not adapted
 #   c        DoRA's factors of the layer's four products, see `dora`
 #   masks    dropout's of q, k, v, o, gate, up, down; none without dropout
-#   shape    heads, key-value heads, head_dim, layers, the MLP's inner width, vocabulary
+#   shape    heads, key-value heads, head_dim, layers, the MLP's inner width, vocabulary, whether cuDNN's attention may be used
 #
 # Written for few and large kernels: a residual or a bias is what a product is added to, LoRA's products are added in place, and what a norm
 # divided by is kept.
@@ -141,7 +141,9 @@ def d_magnitude(self: __torch__.Decoder, d_y: Tensor, y: Tensor, bias: Tensor, c
   return result
 
 # ---- Attention: causal, within each document, grouped heads. q, k, v are [N, heads, head_dim].
-# On a GPU the flash kernel takes the documents' starts [documents + 1] in int32; on a CPU documents other than whole rows need a mask that is added to the scores.
+# Whole rows of documents go to cuDNN on GPUs where it is the fastest. Else the flash kernel takes the documents' starts [documents + 1] in int32 on a GPU; on a
+# CPU documents other than whole rows need a mask that is added to the scores. On a GPU a mask only says that there are such documents. Returns the heads'
+# outputs and what the backward needs: the logarithm of the softmax's sums, and what cuDNN adds.
 
 def by_head(self: __torch__.Decoder, x: Tensor, batch: int, groups: int) -> Tensor:
   y = torch.transpose(torch.unflatten(x, 0, [batch, -1]), 1, 2)
@@ -149,9 +151,15 @@ def by_head(self: __torch__.Decoder, x: Tensor, batch: int, groups: int) -> Tens
     y = torch.repeat_interleave(y, groups, 1)
   return y
 
-def attention(self: __torch__.Decoder, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, starts: Tensor, longest: int, batch: int) -> Tuple[Tensor, Tensor]:
-  if ops.prim.is_cuda(q):
-    o, lse, _0, _1, _2, = torch._flash_attention_forward(q, k, v, starts, starts, longest, longest, 0., True, False)
+def attention(self: __torch__.Decoder, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, starts: Tensor, longest: int, batch: int, cudnn: bool) -> Tuple[Tensor, List[Tensor]]:
+  none = torch.empty([0], device=ops.prim.device(q))
+  if torch.__and__(cudnn, torch.eq(torch.numel(mask), 0)):
+    o1, lse, from_q, from_k, _0, _1, seed, offset, _2, = torch._scaled_dot_product_cudnn_attention((self).by_head(q, batch, 1, ), (self).by_head(k, batch, 1, ), (self).by_head(v, batch, 1, ), None, True, 0., True, False, scale=None)
+    o = torch.flatten(torch.transpose(o1, 1, 2), 0, 1)
+    saved = [lse, from_q, from_k, seed, offset]
+  elif ops.prim.is_cuda(q):
+    o, lse, _3, _4, _5, = torch._flash_attention_forward(q, k, v, starts, starts, longest, longest, 0., True, False)
+    saved = [lse, none, none, none, none]
   else:
     groups = torch.floordiv(torch.size(q, 1), torch.size(k, 1))
     k1 = (self).by_head(k, batch, groups, )
@@ -161,11 +169,20 @@ def attention(self: __torch__.Decoder, q: Tensor, k: Tensor, v: Tensor, mask: Te
     else:
       o1, lse, = torch._scaled_dot_product_flash_attention_for_cpu((self).by_head(q, batch, 1, ), k1, v1, 0., False, attn_mask=mask)
     o = torch.flatten(torch.transpose(o1, 1, 2), 0, 1)
-  return (o, lse)
+    saved = [lse, none, none, none, none]
+  return (o, saved)
 
 # The kernels' own backwards; on the CPU the gradients of a group's copies of k and v are added up here.
-def d_attention(self: __torch__.Decoder, d_o: Tensor, q: Tensor, k: Tensor, v: Tensor, o: Tensor, lse: Tensor, mask: Tensor, starts: Tensor, longest: int, batch: int) -> Tuple[Tensor, Tensor, Tensor]:
-  if ops.prim.is_cuda(q):
+def d_attention(self: __torch__.Decoder, d_o: Tensor, q: Tensor, k: Tensor, v: Tensor, o: Tensor, saved: List[Tensor], mask: Tensor, starts: Tensor, longest: int, batch: int, cudnn: bool) -> Tuple[Tensor, Tensor, Tensor]:
+  lse, from_q, from_k, seed, offset = saved[0], saved[1], saved[2], saved[3], saved[4]
+  if torch.__and__(cudnn, torch.eq(torch.numel(mask), 0)):
+    T = torch.floordiv(torch.size(q, 0), batch)
+    # there is no bias, which is said by a tensor that does not exist, as from_q does not without nested rows
+    d_q1, d_k1, d_v1, = torch._scaled_dot_product_cudnn_attention_backward((self).by_head(d_o, batch, 1, ), (self).by_head(q, batch, 1, ), (self).by_head(k, batch, 1, ), (self).by_head(v, batch, 1, ), (self).by_head(o, batch, 1, ), lse, seed, offset, from_q, from_q, from_k, T, T, 0., True, scale=None)
+    d_q = torch.flatten(torch.transpose(d_q1, 1, 2), 0, 1)
+    d_k = torch.flatten(torch.transpose(d_k1, 1, 2), 0, 1)
+    d_v = torch.flatten(torch.transpose(d_v1, 1, 2), 0, 1)
+  elif ops.prim.is_cuda(q):
     unused = torch.zeros([2], dtype=4, device=ops.prim.device(q))
     d_q, d_k, d_v, = torch._flash_attention_backward(d_o, q, k, v, o, lse, starts, starts, longest, longest, 0., True, unused, unused)
   else:
@@ -256,9 +273,9 @@ def finish(self: __torch__.Decoder, x: Tensor, a: Tensor, w: List[Tensor], f: Li
 def layer(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, starts: Tensor, longest: int, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, batch: int, masks: List[Tensor]) -> Tuple[Tensor, List[Tensor]]:
   qk, v, first, = (self).project(x, cos, sin, w, f, r, s, c, shape, eps, masks, )
   q, k, = torch.split_with_sizes(qk, [shape[0], shape[1]], 1)
-  o, lse, = (self).attention(q, k, v, mask, starts, longest, batch, )
+  o, sums, = (self).attention(q, k, v, mask, starts, longest, batch, torch.gt(shape[6], 0), )
   y, second, = (self).finish(x, torch.flatten(o, 1, 2), w, f, r, s, c, shape, eps, masks, )
-  return (y, torch.add(torch.add([x, qk, v, o, lse], first), second))
+  return (y, torch.add(torch.add(torch.add([x, qk, v, o], sums), first), second))
 
 def d_layer(self: __torch__.Decoder, d_out: Tensor, t: List[Tensor], cos: Tensor, sin: Tensor, mask: Tensor, starts: Tensor, longest: int, w: List[Tensor], f: List[Tensor], G: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, batch: int, masks: List[Tensor]) -> Tensor:
   d = shape[2]
@@ -266,7 +283,7 @@ def d_layer(self: __torch__.Decoder, d_out: Tensor, t: List[Tensor], cos: Tensor
   inner = shape[4]
   width = torch.size(d_out, 1)
   none = torch.empty([0], device=ops.prim.device(d_out))
-  x, qk, v, o, lse, t0, h, z, qkv, x1, t1, h1, g, u, zo, zg, zd = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15], t[16]
+  x, qk, v, o, t0, h, z, qkv, x1, t1, h1, g, u, zo, zg, zd = t[0], t[1], t[2], t[3], t[9], t[10], t[11], t[12], t[13], t[14], t[15], t[16], t[17], t[18], t[19], t[20]
   # MLP
   d_dn = (self).d_magnitude(d_out, t[-1], none, c[3], f[14], [r[6]], [width], G[14], )
   d_m, dzd, = (self).d_inputs([d_dn], w[7], zd, f[9], [f[10]], [r[6]], [s[6]], torch.slice(masks, 6, 7), [G[10]], )
@@ -282,11 +299,11 @@ def d_layer(self: __torch__.Decoder, d_out: Tensor, t: List[Tensor], cos: Tensor
   # Attention
   d_ao = d_x1
   if torch.gt(torch.numel(c[1]), 0):
-    d_ao = (self).d_magnitude(d_x1, t[17], w[4], c[1], f[12], [r[3]], [width], G[12], )
+    d_ao = (self).d_magnitude(d_x1, t[21], w[4], c[1], f[12], [r[3]], [width], G[12], )
   d_a, dzo, = (self).d_inputs([d_ao], w[3], zo, f[4], [f[5]], [r[3]], [s[3]], torch.slice(masks, 3, 4), [G[5]], )
   (self).d_A(dzo, torch.flatten(o, 1, 2), [r[3]], torch.slice(masks, 3, 4), G[4], )
   q, k, = torch.split_with_sizes(qk, [shape[0], shape[1]], 1)
-  d_q, d_k, d_v, = (self).d_attention(torch.unflatten(d_a, 1, [-1, d]), q, k, v, o, lse, mask, starts, longest, batch, )
+  d_q, d_k, d_v, = (self).d_attention(torch.unflatten(d_a, 1, [-1, d]), q, k, v, o, torch.slice(t, 4, 9), mask, starts, longest, batch, torch.gt(shape[6], 0), )
   d_heads = (self).d_rope(d_q, d_k, d_v, cos, sin, )
   if torch.gt(torch.numel(w[8]), 0):
     d_q1, d_k1, d_v1, = torch.split_with_sizes(d_heads, [shape[0], shape[1], shape[1]], 1)
@@ -328,13 +345,18 @@ def angles(self: __torch__.Decoder, table: Tensor, positions: Tensor, like: Tens
   t = torch.unsqueeze(torch.index_select(table, 1, torch.flatten(positions)), 2)
   return t.to(ops.prim.dtype(like))
 
-# The scores' mask for packed documents [B, T]: 0 where query and key are of one document and the key is not later, else -inf; [B, 1, T, T]
+# The scores' mask for packed documents [B, T]: 0 where query and key are of one document and the key is not later, else -inf; [B, 1, T, T]. Empty if each row is
+# one document; on a GPU, where kernels know documents by their starts, just not empty.
 def document_mask(self: __torch__.Decoder, documents: Tensor, like: Tensor) -> Tensor:
-  T = torch.size(documents, 1)
-  same = torch.eq(torch.unsqueeze(documents, 2), torch.unsqueeze(documents, 1))
-  past = torch.tril(torch.ones([T, T], dtype=11, device=ops.prim.device(documents)))
-  zero = torch.zeros([torch.size(documents, 0), 1, T, T], dtype=ops.prim.dtype(like), device=ops.prim.device(like))
-  return torch.masked_fill(zero, torch.unsqueeze(torch.bitwise_not(torch.bitwise_and(same, past)), 1), -inf)
+  if torch.__or__(torch.eq(torch.numel(documents), 0), ops.prim.is_cuda(documents)):
+    mask = documents
+  else:
+    T = torch.size(documents, 1)
+    same = torch.eq(torch.unsqueeze(documents, 2), torch.unsqueeze(documents, 1))
+    past = torch.tril(torch.ones([T, T], dtype=11, device=ops.prim.device(documents)))
+    zero = torch.zeros([torch.size(documents, 0), 1, T, T], dtype=ops.prim.dtype(like), device=ops.prim.device(like))
+    mask = torch.masked_fill(zero, torch.unsqueeze(torch.bitwise_not(torch.bitwise_and(same, past)), 1), -inf)
+  return mask
 
 def of_layer(self: __torch__.Decoder, all: List[Tensor], first: int, l: int, n: int) -> List[Tensor]:
   return torch.slice(all, first + l * n, first + (l + 1) * n)
@@ -487,9 +509,7 @@ def hidden(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: T
   batch = torch.size(ids, 0)
   x = (self).embed(ids, w, q, types, shape, )
   cos, sin, = torch.unbind((self).angles(table, positions, x, ))
-  mask = torch.empty([0])
-  if torch.__and__(torch.gt(torch.numel(documents), 0), torch.__not__(ops.prim.is_cuda(x))):
-    mask = (self).document_mask(documents, x, )
+  mask = (self).document_mask(documents, x, )
   cs = (self).dora(w, q, types, f, r, s, shape, )
   for l in range(shape[3]):
     x, _0, = (self).layer(x, cos, sin, mask, starts, longest, (self).weights(w, q, types, shape, l, ), (self).of_layer(f, 0, l, 15, ), torch.slice(r, l * 7, l * 7 + 7), torch.slice(s, l * 7, l * 7 + 7), (self).of_layer(cs, 0, l, 4, ), shape, eps, batch, annotate(List[Tensor], []), )
@@ -527,9 +547,7 @@ def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents:
   batch = torch.size(ids, 0)
   x = (self).embed(ids, w, q, types, shape, )
   cos, sin, = torch.unbind((self).angles(table, positions, x, ))
-  mask = torch.empty([0])
-  if torch.__and__(torch.gt(torch.numel(documents), 0), torch.__not__(ops.prim.is_cuda(x))):
-    mask = (self).document_mask(documents, x, )
+  mask = (self).document_mask(documents, x, )
   cs = (self).dora(w, q, types, f, r, s, shape, )
   keep = 1. - dropout
   masks = annotate(List[List[Tensor]], [])
@@ -574,6 +592,12 @@ def assign(self: __torch__.Decoder, to: List[Tensor], values: List[Tensor]) -> T
   for i in range(torch.len(to)):
     _0 = torch.copy_(to[i], values[i])
   return to[0]
+
+# Adds a tensor, maybe of another device, and leaves zeros behind
+def take(self: __torch__.Decoder, sum: Tensor, other: Tensor) -> Tensor:
+  _0 = torch.add_(sum, other.to(ops.prim.device(sum), 6))
+  _1 = torch.zero_(other)
+  return sum
 
 # sum + weight * gradients, in place
 def accumulate(self: __torch__.Decoder, sum: Tensor, gradients: Tensor, weight: float) -> Tensor:

@@ -69,6 +69,20 @@ final class ReferenceTest {
     }
 
     @Test
+    void twoDevicesGiveTheLossesOfTwiceTheAccumulation() throws IOException {
+        JsonNode c = Reference.json("cases/accumulation/case.json");
+        try (CausalLM model = Reference.model("llama")) {
+            TrainingArguments two = arguments(c).gradientAccumulation(1).devices(2);
+            List<Double> losses = losses(model, "accumulation", two, Reference.padded());
+
+            for (int i = 0; i < 50; i++) {
+                double expected = c.path("losses").get(i).asDouble();
+                assertThat(losses.get(i)).as("loss of step " + (i + 1)).isCloseTo(expected, within(1e-4 * expected));
+            }
+        }
+    }
+
+    @Test
     void packingGivesTheLossesOfPeft() throws IOException {
         JsonNode c = Reference.json("cases/plain/case.json");
         try (CausalLM model = Reference.model("llama")) {
