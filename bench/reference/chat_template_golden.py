@@ -99,7 +99,11 @@ a  {%- set z = 1 %}  b  {{ z }}  {#- gone -#}  c
 {% generation %}{{ name }}{% endgeneration %}{{ loop is defined }} {{ namespace is defined }} {{ tools is defined }}
 {{ missing.attribute }}
 {{ none_.attribute.more }}
+{{ ['a', 'A', 'b'] | unique | list }} {{ ['b', 'A'] | min }} {{ ['a', 'B'] | max }} {{ people | sum(attribute='age') }} {{ items | sum(start=2) }} {{ people | unique(attribute='name') | list | length }} {{ '9007199254740993' | int }} {{ ' 12 ' | int }} {{ 9007199254740993 | int }}
 {{ 'a' + 1 }}
+{{ items.index() }}
+{{ 'a'.replace('b') }}
+{{ 5 | dictsort }}
 {{ none_ + 'a' }}
 {{ missing + 'a' }}
 {{ items.append(4) }}
@@ -117,7 +121,7 @@ a  {%- set z = 1 %}  b  {{ z }}  {#- gone -#}  c
 {% unknown %}
 """.strip("\n").split("\n")
 
-BLOCKS = ["""{% if yes %}
+BLOCKS = ["a\u00a0\u3000{%- if yes -%}\u00a0 b \x85{%- endif -%}\u2003c \u00a0{{- n -}}\u00a0d", """{% if yes %}
     {% for i in items %}
   - {{ i }}
     {% endfor %}

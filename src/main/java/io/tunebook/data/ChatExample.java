@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -12,9 +13,13 @@ import java.util.Map;
  * One conversation to learn from.
  *
  * @param messages the turns in their order, never empty
+ * @param tools the functions that the assistant may call, as JSON schema in OpenAI's form; often none
  */
-public record ChatExample(List<Message> messages) {
+public record ChatExample(List<Message> messages, List<Map<String, Object>> tools) {
     private static final int LISTED = 10;
+    /** What a turn may hold beside role and text, by the names that chat templates know. */
+    private static final List<String> MORE = List.of("tool_calls", "tool_call_id", "name", "reasoning_content");
+
     private static final Map<String, String> ROLES = Map.ofEntries(
             Map.entry("system", "system"),
             Map.entry("developer", "system"),
@@ -26,6 +31,7 @@ public record ChatExample(List<Message> messages) {
             Map.entry("bing", "assistant"),
             Map.entry("bard", "assistant"),
             Map.entry("model", "assistant"),
+            Map.entry("function_call", "assistant"),
             Map.entry("tool", "tool"),
             Map.entry("function", "tool"),
             Map.entry("observation", "tool"));
@@ -39,9 +45,14 @@ public record ChatExample(List<Message> messages) {
 
     public ChatExample {
         messages = List.copyOf(messages);
+        tools = List.copyOf(tools);
         if (messages.isEmpty()) {
             throw new IllegalArgumentException("expected at least one message, found none");
         }
+    }
+
+    public ChatExample(List<Message> messages) {
+        this(messages, List.of());
     }
 
     public static ChatExample of(Message... messages) {
@@ -60,7 +71,10 @@ public record ChatExample(List<Message> messages) {
      *   <li>{@code prompt} and {@code completion}, as texts or as lists of messages
      * </ul>
      *
-     * <p>A conversation must have known roles, texts that are not blank, a system message only at its start and an
+     * <p>Beside them may stand {@code tools}, a list or its JSON as a text. Calls are {@code tool_calls} of a message,
+     * whose arguments may be JSON as a text, or ShareGPT's turns {@code function_call} and {@code observation}.
+     *
+     * <p>A conversation must have known roles, texts that are not blank (beside a call they may be), a system message only at its start and an
      * answer of the assistant at its end.
      *
      * @throws CorpusException if records are broken or incomplete; it says which, with the index of the example
@@ -106,7 +120,7 @@ public record ChatExample(List<Message> messages) {
             Map<?, ?> fields = (Map<?, ?>) DocumentReader.value(parser);
             List<Message> messages = messages(fields);
             check(messages);
-            return new ChatExample(messages);
+            return new ChatExample(messages, tools(fields.get("tools")));
         } catch (WrongExample e) {
             throw records.broken(0, name + ", " + e.getMessage(), null);
         } catch (JsonProcessingException e) {
@@ -151,8 +165,88 @@ public record ChatExample(List<Message> messages) {
                                 + (role == null ? "none" : "\"" + role + "\""));
             }
             String textField = turn.containsKey("content") || roleField.equals("role") ? "content" : "value";
-            messages.add(new Message(known, text(turn.get(textField), where + "." + textField)));
+            Object said = turn.get(textField);
+            Map<String, Object> more = new LinkedHashMap<>();
+            for (String key : MORE) {
+                if (turn.get(key) != null) {
+                    more.put(key, turn.get(key));
+                }
+            }
+            if (role.equals("function_call")) {
+                more.put(
+                        "tool_calls",
+                        List.of(Map.of(
+                                "function", json(text(said, where + "." + textField), where + "." + textField))));
+                said = null;
+            }
+            if (more.containsKey("tool_calls")) {
+                more.put("tool_calls", calls(more.get("tool_calls"), where + ".tool_calls"));
+                said = said == null ? "" : said;
+            }
+            messages.add(new Message(known, text(said, where + "." + textField), more));
         }
+    }
+
+    /** Calls as chat templates want them: with their arguments as a map. */
+    private static List<Object> calls(Object value, String where) throws WrongExample {
+        List<Object> calls = new ArrayList<>();
+        for (Object call : list(value, where)) {
+            String at = where + "[" + calls.size() + "].function";
+            if (!(call instanceof Map<?, ?> fields
+                    && fields.get("function") instanceof Map<?, ?> function
+                    && function.get("name") instanceof String name)) {
+                throw new WrongExample(at, "expected an object with name and arguments, found " + call);
+            }
+            Object arguments = function.get("arguments");
+            Map<String, Object> whole = new LinkedHashMap<>();
+            fields.forEach((key, field) -> whole.put(key.toString(), field));
+            whole.putIfAbsent("type", "function");
+            Map<String, Object> named = new LinkedHashMap<>();
+            named.put("name", name);
+            named.put("arguments", arguments == null ? Map.of() : json(arguments, at + ".arguments"));
+            whole.put("function", named);
+            calls.add(whole);
+        }
+        return calls;
+    }
+
+    private static List<Map<String, Object>> tools(Object value) throws WrongExample {
+        List<Map<String, Object>> tools = new ArrayList<>();
+        if (value == null || value instanceof String text && text.isBlank()) {
+            return tools;
+        }
+        for (Object tool : list(value, "tools")) {
+            if (!(tool instanceof Map<?, ?> fields)) {
+                throw new WrongExample("tools[" + tools.size() + "]", "expected a function, found " + tool);
+            }
+            Map<String, Object> whole = new LinkedHashMap<>();
+            fields.forEach((key, field) -> whole.put(key.toString(), field));
+            tools.add(whole.containsKey("function") ? whole : Map.of("type", "function", "function", whole));
+        }
+        return tools;
+    }
+
+    private static List<?> list(Object value, String where) throws WrongExample {
+        if (json(value, where) instanceof List<?> list) {
+            return list;
+        }
+        throw new WrongExample(where, "expected a list, found " + value);
+    }
+
+    /** What stands there, or what its text says if it is JSON written as a text. */
+    private static Object json(Object value, String where) throws WrongExample {
+        if (!(value instanceof String text)) {
+            return value;
+        }
+        try (JsonParser parser = JsonRecords.JSON.createParser(text)) {
+            Object read = parser.nextToken() == null ? null : DocumentReader.value(parser);
+            if (parser.nextToken() == null && (read instanceof Map || read instanceof List)) {
+                return read;
+            }
+        } catch (IOException e) {
+            throw new WrongExample(where, "expected JSON, found " + text);
+        }
+        throw new WrongExample(where, "expected a list or an object of JSON, found " + text);
     }
 
     private static void alpaca(Map<?, ?> fields, List<Message> messages) throws WrongExample {
@@ -213,7 +307,7 @@ public record ChatExample(List<Message> messages) {
         for (int i = 0; i < messages.size(); i++) {
             Message message = messages.get(i);
             String where = "message " + i + " (" + message.role() + ")";
-            if (message.content().isBlank()) {
+            if (message.content().isBlank() && !message.more().containsKey("tool_calls")) {
                 throw new WrongExample(where, "expected a text, found a blank one");
             }
             if (message.role().equals("system") && i > 0) {

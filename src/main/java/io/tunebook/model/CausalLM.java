@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.OptionalInt;
 
 /**
  * A frozen decoder and its tokenizer, from the file that a chat server serves or from a folder of safetensors. It computes logits and losses, and the
@@ -155,10 +154,7 @@ public final class CausalLM implements AutoCloseable {
         try (Weights weights = Weights.open(path)) {
             Tokenizer tokenizer = Tokenizer.load(path);
             tokenizer.requireFits(
-                    path.getFileName().toString(),
-                    weights.config().vocabularySize(),
-                    OptionalInt.empty(),
-                    OptionalInt.empty());
+                    path.getFileName().toString(), weights.config().vocabularySize(), ModelConfig.specialIds(path));
             return new CausalLM(path, weights, tokenizer, device, precision, quantized);
         }
     }

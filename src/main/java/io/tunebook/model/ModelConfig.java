@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * The dimensions of a dense decoder of the Llama family, from {@code config.json} or GGUF's metadata.
@@ -197,6 +198,25 @@ public record ModelConfig(
      */
     public static ModelConfig read(GgufFile gguf) throws IOException {
         return new FromGguf(gguf).config();
+    }
+
+    /**
+     * The ids that a folder's {@code config.json} gives a meaning: beginning, end of sequence, padding. None for a GGUF
+     * file, whose tokenizer they are a part of.
+     */
+    static int[] specialIds(Path model) throws IOException {
+        Path file = model.resolve("config.json");
+        if (!Files.isRegularFile(file)) {
+            return new int[0];
+        }
+        JsonNode json = JSON.readTree(Files.readAllBytes(file));
+        return Stream.of("bos_token_id", "eos_token_id", "pad_token_id")
+                .map(json::path)
+                .flatMap(node -> node.isArray() ? node.valueStream() : Stream.of(node))
+                .filter(JsonNode::isInt)
+                .mapToInt(JsonNode::intValue)
+                .distinct()
+                .toArray();
     }
 
     private ModelConfig checked(Path file) throws ModelFormatException {

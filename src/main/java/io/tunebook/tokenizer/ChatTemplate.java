@@ -1,5 +1,6 @@
 package io.tunebook.tokenizer;
 
+import io.tunebook.data.ChatExample;
 import io.tunebook.data.Message;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -90,11 +91,14 @@ public final class ChatTemplate {
      *
      * @throws TemplateException if the template refuses the conversation, or does not show what the assistant said
      */
-    public Encoded encode(List<Message> messages) {
-        return encode(Map.of("messages", maps(messages)));
+    public Encoded encode(ChatExample example) {
+        Map<String, Object> variables = new LinkedHashMap<>();
+        variables.put("messages", maps(example.messages()));
+        variables.put("tools", example.tools().isEmpty() ? null : example.tools());
+        return encode(variables);
     }
 
-    /** As {@link #encode(List)}, with the template's own variables. */
+    /** As {@link #encode(ChatExample)}, with the template's own variables. */
     public Encoded encode(Map<String, ?> variables) {
         Map<String, Object> normal = prepared(variables);
         normal.putIfAbsent("add_generation_prompt", false);
@@ -217,6 +221,7 @@ public final class ChatTemplate {
             Map<String, Object> map = new LinkedHashMap<>();
             map.put("role", message.role());
             map.put("content", message.content());
+            map.putAll(message.more());
             maps.add(map);
         }
         return maps;

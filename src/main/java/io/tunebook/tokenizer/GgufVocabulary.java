@@ -34,8 +34,9 @@ final class GgufVocabulary {
     private static final int UNKNOWN = 2, CONTROL = 3, USER_DEFINED = 4, UNUSED = 5, BYTE = 6;
 
     private static final String CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
-    private static final String GPT2 =
-            "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+    /** GPT-2's own pattern, which is also what the tokenizers library's {@code ByteLevel} splits with. */
+    static final String GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
     private static final String UPPER = "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
     private static final String LOWER = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
     private static final String NO_WORD = "[^\\r\\n\\p{L}\\p{N}]?";
@@ -137,6 +138,11 @@ final class GgufVocabulary {
                 special,
                 roles,
                 templates);
+    }
+
+    /** Whether a pattern is one of those that some {@code pre} kind splits with. */
+    static boolean knows(String pattern) {
+        return KINDS.values().stream().anyMatch(pre -> pre.patterns.contains(pattern));
     }
 
     private boolean byteLevel(ObjectNode root) throws IOException {

@@ -1,5 +1,7 @@
 package io.tunebook.tokenizer;
 
+import io.tunebook.tokenizer.JinjaLexer.Kind;
+import io.tunebook.tokenizer.JinjaLexer.Token;
 import io.tunebook.tokenizer.JinjaValues.Callable;
 import io.tunebook.tokenizer.JinjaValues.Namespace;
 import io.tunebook.tokenizer.JinjaValues.Undefined;
@@ -9,8 +11,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * The part of Jinja that chat templates are written in, as Transformers sets it up: {@code trim_blocks} and
@@ -35,25 +35,6 @@ final class Jinja {
 
     /** Characters {@code start} to {@code end}, exclusive, of the text; {@code element} wrote them in a loop. */
     record Span(Object element, int start, int end) {}
-
-    private enum Kind {
-        TEXT,
-        NAME,
-        STRING,
-        NUMBER,
-        OPERATOR,
-        OPEN_OUTPUT,
-        CLOSE_OUTPUT,
-        OPEN_BLOCK,
-        CLOSE_BLOCK,
-        END
-    }
-
-    private record Token(Kind kind, String text, Object value, int line) {
-        boolean is(String operatorOrName) {
-            return (kind == Kind.OPERATOR || kind == Kind.NAME) && text.equals(operatorOrName);
-        }
-    }
 
     /** Variables: those of this block, then those around it. */
     private static final class Scope {
@@ -98,7 +79,7 @@ final class Jinja {
     private int at;
 
     private Jinja(String source) {
-        this.tokens = new Lexer(source).tokens();
+        this.tokens = new JinjaLexer(source).tokens();
         this.body = block(Set.of());
     }
 
@@ -121,7 +102,7 @@ final class Jinja {
         StringBuilder out = new StringBuilder();
         Rendered trace = new Rendered("", new ArrayList<>(), new ArrayList<>());
         Scope globals = new Scope(null, trace, out);
-        globals.variables.putAll(JinjaValues.globals());
+        globals.variables.putAll(JinjaFunctions.globals());
         globals.variables.putAll(variables);
         body.write(globals.inner(), out);
         return new Rendered(out.toString(), trace.loops, trace.generations);
@@ -131,20 +112,20 @@ final class Jinja {
 
     private Node block(Set<String> ends) {
         List<Node> nodes = new ArrayList<>();
-        while (peek().kind != Kind.END) {
+        while (peek().kind() != Kind.END) {
             Token token = next();
-            switch (token.kind) {
-                case TEXT -> nodes.add((scope, out) -> out.append(token.text));
+            switch (token.kind()) {
+                case TEXT -> nodes.add((scope, out) -> out.append(token.text()));
                 case OPEN_OUTPUT -> {
                     Expression value = tuple();
                     expect(Kind.CLOSE_OUTPUT, "}}");
-                    nodes.add(located(token.line, (scope, out) -> out.append(JinjaValues.text(value.value(scope)))));
+                    nodes.add(located(token.line(), (scope, out) -> out.append(JinjaValues.text(value.value(scope)))));
                 }
                 default -> {
-                    if (ends.contains(peek().text)) {
+                    if (ends.contains(peek().text())) {
                         return sequence(nodes);
                     }
-                    Node statement = located(token.line, statement(next()));
+                    Node statement = located(token.line(), statement(next()));
                     nodes.add(statement);
                 }
             }
@@ -170,6 +151,9 @@ final class Jinja {
                 node.write(scope, out);
             } catch (TemplateException e) {
                 throw e.line() > 0 ? e : new TemplateException(line, e.getMessage());
+            } catch (IndexOutOfBoundsException | ClassCastException e) {
+                throw new TemplateException(
+                        line, "something is called with too few or with other arguments than it takes");
             } catch (StackOverflowError e) {
                 throw new TemplateException(line, "macros call one another without end");
             }
@@ -185,7 +169,7 @@ final class Jinja {
     }
 
     private Node statement(Token tag) {
-        switch (tag.text) {
+        switch (tag.text()) {
             case "if":
                 return conditional();
             case "for":
@@ -196,7 +180,7 @@ final class Jinja {
                 return macro();
             case "break", "continue":
                 closeBlock();
-                LoopControl control = tag.text.equals("break") ? LoopControl.BREAK : LoopControl.CONTINUE;
+                LoopControl control = tag.text().equals("break") ? LoopControl.BREAK : LoopControl.CONTINUE;
                 return (scope, out) -> {
                     throw control;
                 };
@@ -222,8 +206,8 @@ final class Jinja {
             }
             case "with": {
                 Map<String, Expression> values = new LinkedHashMap<>();
-                while (peek().kind != Kind.CLOSE_BLOCK) {
-                    String name = name().text;
+                while (peek().kind() != Kind.CLOSE_BLOCK) {
+                    String name = name().text();
                     expect("=");
                     values.put(name, expression());
                     accept(",");
@@ -238,7 +222,7 @@ final class Jinja {
             }
             default:
                 throw new TemplateException(
-                        tag.line, "expected a statement that chat templates use, found {% " + tag.text + " %}");
+                        tag.line(), "expected a statement that chat templates use, found {% " + tag.text() + " %}");
         }
     }
 
@@ -253,7 +237,7 @@ final class Jinja {
         closeBlock();
         Node then = block(Set.of("elif", "else", "endif"));
         Node otherwise = (scope, out) -> {};
-        switch (next().text) {
+        switch (next().text()) {
             case "elif" -> otherwise = conditional();
             case "else" -> {
                 closeBlock();
@@ -269,8 +253,8 @@ final class Jinja {
         List<String> names = new ArrayList<>();
         boolean parenthesis = accept("(");
         do {
-            names.add(name().text);
-        } while (accept(",") && peek().kind == Kind.NAME && !peek().is("in"));
+            names.add(name().text());
+        } while (accept(",") && peek().kind() == Kind.NAME && !peek().is("in"));
         if (parenthesis) {
             expect(")");
         }
@@ -285,7 +269,7 @@ final class Jinja {
         closeBlock();
         Node inner = block(Set.of("else", "endfor"));
         Node empty = (scope, out) -> {};
-        if (next().text.equals("else")) {
+        if (next().text().equals("else")) {
             closeBlock();
             empty = bodyUntil("endfor");
         } else {
@@ -356,11 +340,11 @@ final class Jinja {
     }
 
     private Node assignment() {
-        String first = peek().text;
+        String first = peek().text();
         if (tokens.get(at + 1).is(".")) {
             next();
             next();
-            String field = name().text;
+            String field = name().text();
             expect("=");
             Expression value = tuple();
             closeBlock();
@@ -390,11 +374,11 @@ final class Jinja {
     }
 
     private Node macro() {
-        String name = name().text;
+        String name = name().text();
         Map<String, Expression> parameters = new LinkedHashMap<>();
         expect("(");
         while (!accept(")")) {
-            String parameter = name().text;
+            String parameter = name().text();
             parameters.put(parameter, accept("=") ? expression() : scope -> new Undefined(parameter));
             accept(",");
         }
@@ -433,7 +417,7 @@ final class Jinja {
             return first;
         }
         List<Expression> items = new ArrayList<>(List.of(first));
-        while (accept(",") && peek().kind != Kind.CLOSE_BLOCK && !peek().is(")")) {
+        while (accept(",") && peek().kind() != Kind.CLOSE_BLOCK && !peek().is(")")) {
             items.add(expression());
         }
         return tuple(items);
@@ -500,9 +484,9 @@ final class Jinja {
         List<Expression> operands = new ArrayList<>();
         while (true) {
             Token token = peek();
-            if (token.kind == Kind.OPERATOR
-                    && Set.of("==", "!=", "<", "<=", ">", ">=").contains(token.text)) {
-                operators.add(next().text);
+            if (token.kind() == Kind.OPERATOR
+                    && Set.of("==", "!=", "<", "<=", ">", ">=").contains(token.text())) {
+                operators.add(next().text());
             } else if (accept("in")) {
                 operators.add("in");
             } else if (token.is("not") && tokens.get(at + 1).is("in")) {
@@ -541,8 +525,8 @@ final class Jinja {
 
     private Expression binary(Set<String> operators, java.util.function.Supplier<Expression> operand) {
         Expression left = operand.get();
-        while (peek().kind == Kind.OPERATOR && operators.contains(peek().text)) {
-            String operator = next().text;
+        while (peek().kind() == Kind.OPERATOR && operators.contains(peek().text())) {
+            String operator = next().text();
             Expression first = left;
             Expression second = operand.get();
             left = scope -> JinjaValues.arithmetic(operator, first.value(scope), second.value(scope));
@@ -566,22 +550,22 @@ final class Jinja {
 
     private Expression primary() {
         Token token = next();
-        switch (token.kind) {
+        switch (token.kind()) {
             case NUMBER:
-                return scope -> token.value;
+                return scope -> token.value();
             case STRING:
-                StringBuilder text = new StringBuilder((String) token.value);
-                while (peek().kind == Kind.STRING) {
-                    text.append(next().value);
+                StringBuilder text = new StringBuilder((String) token.value());
+                while (peek().kind() == Kind.STRING) {
+                    text.append(next().value());
                 }
                 String whole = text.toString();
                 return scope -> whole;
             case NAME:
-                return switch (token.text) {
+                return switch (token.text()) {
                     case "true", "True" -> scope -> true;
                     case "false", "False" -> scope -> false;
                     case "none", "None" -> scope -> null;
-                    default -> scope -> scope.get(token.text);
+                    default -> scope -> scope.get(token.text());
                 };
             default:
         }
@@ -629,12 +613,12 @@ final class Jinja {
             Expression target = value;
             if (accept(".")) {
                 Token name = next();
-                Object key = name.kind == Kind.NUMBER ? name.value : name.text;
-                value = scope -> JinjaValues.attribute(target.value(scope), key);
+                Object key = name.kind() == Kind.NUMBER ? name.value() : name.text();
+                value = scope -> JinjaFunctions.attribute(target.value(scope), key);
             } else if (accept("[")) {
                 value = subscript(target);
             } else if (peek().is("(")) {
-                value = call(target, peek().line);
+                value = call(target, peek().line());
             } else {
                 return value;
             }
@@ -685,8 +669,8 @@ final class Jinja {
         Arguments arguments = new Arguments(new ArrayList<>(), new LinkedHashMap<>());
         expect("(");
         while (!accept(")")) {
-            if (peek().kind == Kind.NAME && tokens.get(at + 1).is("=")) {
-                String name = next().text;
+            if (peek().kind() == Kind.NAME && tokens.get(at + 1).is("=")) {
+                String name = next().text();
                 next();
                 arguments.named.put(name, expression());
             } else {
@@ -704,11 +688,7 @@ final class Jinja {
         return scope -> {
             Object function = target.value(scope);
             if (function instanceof Callable callable) {
-                try {
-                    return callable.call(arguments.values(scope), arguments.namedValues(scope));
-                } catch (TemplateException e) {
-                    throw e.line() > 0 ? e : new TemplateException(line, e.getMessage());
-                }
+                return callable.call(arguments.values(scope), arguments.namedValues(scope));
             }
             throw new TemplateException(
                     line,
@@ -726,7 +706,7 @@ final class Jinja {
             } else if (accept("is")) {
                 value = test(value);
             } else if (peek().is("(")) {
-                value = call(value, peek().line);
+                value = call(value, peek().line());
             } else {
                 return value;
             }
@@ -734,40 +714,35 @@ final class Jinja {
     }
 
     private Expression filter(Expression target, Token name) {
-        if (!JinjaValues.hasFilter(name.text)) {
-            throw new TemplateException(name.line, "expected a filter that is known, found |" + name.text);
+        JinjaFunctions.Filter filter = JinjaFunctions.filter(name.text());
+        if (filter == null) {
+            throw new TemplateException(name.line(), "expected a filter that is known, found |" + name.text());
         }
         Arguments arguments = peek().is("(") ? arguments() : new Arguments(List.of(), Map.of());
-        return scope -> {
-            try {
-                return JinjaValues.filter(
-                        name.text, target.value(scope), arguments.values(scope), arguments.namedValues(scope));
-            } catch (TemplateException e) {
-                throw e.line() > 0 ? e : new TemplateException(name.line, e.getMessage());
-            }
-        };
+        return scope -> filter.apply(target.value(scope), arguments.values(scope), arguments.namedValues(scope));
     }
 
     private Expression test(Expression target) {
         boolean not = accept("not");
         Token name = next();
-        if (!JinjaValues.hasTest(name.text)) {
-            throw new TemplateException(name.line, "expected a test that is known, found is " + name.text);
+        JinjaFunctions.Test test = JinjaFunctions.test(name.text());
+        if (test == null) {
+            throw new TemplateException(name.line(), "expected a test that is known, found is " + name.text());
         }
         Arguments arguments = new Arguments(new ArrayList<>(), Map.of());
         Token token = peek();
         if (token.is("(")) {
             arguments = arguments();
-        } else if (token.kind == Kind.STRING
-                || token.kind == Kind.NUMBER
+        } else if (token.kind() == Kind.STRING
+                || token.kind() == Kind.NUMBER
                 || token.is("[")
                 || token.is("{")
-                || token.kind == Kind.NAME
-                        && !Set.of("else", "or", "and", "is", "if", "not", "in").contains(token.text)) {
+                || token.kind() == Kind.NAME
+                        && !Set.of("else", "or", "and", "is", "if", "not", "in").contains(token.text())) {
             arguments.positional.add(postfix(primary()));
         }
         Arguments given = arguments;
-        return scope -> not != JinjaValues.test(name.text, target.value(scope), given.values(scope));
+        return scope -> not != test.apply(target.value(scope), given.values(scope));
     }
 
     // ---- tokens ----
@@ -797,7 +772,7 @@ final class Jinja {
     }
 
     private void expect(Kind kind, String what) {
-        if (peek().kind != kind) {
+        if (peek().kind() != kind) {
             throw error("expected " + what + ", found " + describe(peek()));
         }
         at++;
@@ -814,182 +789,14 @@ final class Jinja {
     }
 
     private TemplateException error(String message) {
-        return new TemplateException(peek().line, message);
+        return new TemplateException(peek().line(), message);
     }
 
     private static String describe(Token token) {
-        return switch (token.kind) {
+        return switch (token.kind()) {
             case END -> "the template's end";
-            case STRING -> "the string '" + token.value + "'";
-            default -> token.text;
+            case STRING -> "the string '" + token.value() + "'";
+            default -> token.text();
         };
-    }
-
-    /** Cuts a template into tokens, with the rules for the white space around tags. */
-    private static final class Lexer {
-        private static final Pattern TAG = Pattern.compile("\\{\\{|\\{%|\\{#");
-        private static final Pattern RAW =
-                Pattern.compile("\\{%[-+]?\\s*raw\\s*(-?)%\\}(.*?)\\{%(-?)\\+?\\s*endraw\\s*(-?)%\\}", Pattern.DOTALL);
-        private static final Pattern INNER = Pattern.compile(
-                "(?<space>\\s+)"
-                        + "|(?<name>[\\p{L}_][\\p{L}\\p{N}_]*)"
-                        + "|(?<number>\\d[\\d_]*(?:\\.\\d+)?(?:[eE][-+]?\\d+)?)"
-                        + "|(?<string>'(?:[^'\\\\]|\\\\.)*+'|\"(?:[^\"\\\\]|\\\\.)*+\")"
-                        + "|(?<operator>\\*\\*|//|==|!=|<=|>=|[-+*/%~<>=.,:|()\\[\\]{}])",
-                Pattern.DOTALL);
-
-        private final String source;
-        private final List<Token> tokens = new ArrayList<>();
-        private int at;
-        private int line = 1;
-
-        Lexer(String source) {
-            String unix = source.replace("\r\n", "\n").replace('\r', '\n');
-            this.source = unix.endsWith("\n") ? unix.substring(0, unix.length() - 1) : unix;
-        }
-
-        List<Token> tokens() {
-            Matcher tag = TAG.matcher(source);
-            boolean lineStart = true;
-            while (at < source.length()) {
-                if (!tag.find(at)) {
-                    text(source.substring(at), source.length());
-                    break;
-                }
-                String before = source.substring(at, tag.start());
-                int inside = tag.end();
-                char sign = inside < source.length() ? source.charAt(inside) : ' ';
-                boolean output = tag.group().equals("{{");
-                if (sign == '-') {
-                    before = before.stripTrailing();
-                } else if (!output && sign != '+') {
-                    int newline = before.lastIndexOf('\n') + 1;
-                    if ((newline > 0 || lineStart) && before.substring(newline).isBlank()) {
-                        before = before.substring(0, newline);
-                    }
-                }
-                Matcher raw = RAW.matcher(source).region(tag.start(), source.length());
-                if (!output && raw.lookingAt()) {
-                    text(before, tag.start());
-                    String inner = raw.group(2);
-                    inner = raw.group(1).isEmpty() ? inner : inner.stripLeading();
-                    text(raw.group(3).isEmpty() ? inner : inner.stripTrailing(), raw.end());
-                    after(!raw.group(4).isEmpty(), true);
-                } else {
-                    text(before, tag.start());
-                    move(inside + (sign == '-' || sign == '+' ? 1 : 0));
-                    if (tag.group().equals("{#")) {
-                        comment();
-                    } else {
-                        inner(output);
-                    }
-                }
-                lineStart = at > 0 && source.charAt(at - 1) == '\n';
-            }
-            tokens.add(new Token(Kind.END, "", null, line));
-            return tokens;
-        }
-
-        private void text(String text, int end) {
-            if (!text.isEmpty()) {
-                tokens.add(new Token(Kind.TEXT, text, null, line));
-            }
-            move(end);
-        }
-
-        private void move(int to) {
-            for (; at < to; at++) {
-                line += source.charAt(at) == '\n' ? 1 : 0;
-            }
-        }
-
-        /** White space after a tag: all of it after a minus, else one newline after a block or a comment. */
-        private void after(boolean minus, boolean block) {
-            int end = at;
-            if (minus) {
-                while (end < source.length() && Character.isWhitespace(source.charAt(end))) {
-                    end++;
-                }
-            } else if (block && end < source.length() && source.charAt(end) == '\n') {
-                end++;
-            }
-            move(end);
-        }
-
-        private void comment() {
-            int end = source.indexOf("#}", at);
-            if (end < 0) {
-                throw new TemplateException(line, "expected #}, found the template's end");
-            }
-            boolean minus = end > at && source.charAt(end - 1) == '-';
-            boolean plus = end > at && source.charAt(end - 1) == '+';
-            move(end + 2);
-            after(minus, !plus);
-        }
-
-        private void inner(boolean output) {
-            String close = output ? "}}" : "%}";
-            tokens.add(new Token(output ? Kind.OPEN_OUTPUT : Kind.OPEN_BLOCK, output ? "{{" : "{%", null, line));
-            Matcher matcher = INNER.matcher(source);
-            for (int depth = 0; ; ) {
-                char c = at < source.length() ? source.charAt(at) : ' ';
-                boolean signed = (c == '-' || c == '+') && source.startsWith(close, at + 1);
-                if (depth == 0 && (signed || source.startsWith(close, at))) {
-                    tokens.add(new Token(output ? Kind.CLOSE_OUTPUT : Kind.CLOSE_BLOCK, close, null, line));
-                    move(at + (signed ? 3 : 2));
-                    after(signed && c == '-', !output && !signed);
-                    return;
-                }
-                if (!matcher.region(at, source.length()).lookingAt()) {
-                    throw new TemplateException(
-                            line,
-                            at >= source.length()
-                                    ? "expected " + close + ", found the template's end"
-                                    : "unexpected character '" + c + "'");
-                }
-                String text = matcher.group();
-                if (matcher.group("name") != null) {
-                    tokens.add(new Token(Kind.NAME, text, null, line));
-                } else if (matcher.group("number") != null) {
-                    String digits = text.replace("_", "");
-                    Object value = digits.matches("\\d+") ? (Object) Long.valueOf(digits) : Double.valueOf(digits);
-                    tokens.add(new Token(Kind.NUMBER, text, value, line));
-                } else if (matcher.group("string") != null) {
-                    tokens.add(new Token(Kind.STRING, text, unescape(text.substring(1, text.length() - 1)), line));
-                } else if (matcher.group("operator") != null) {
-                    depth += "([{".contains(text) ? 1 : ")]}".contains(text) ? -1 : 0;
-                    tokens.add(new Token(Kind.OPERATOR, text, null, line));
-                }
-                move(matcher.end());
-            }
-        }
-
-        private static String unescape(String text) {
-            StringBuilder out = new StringBuilder();
-            for (int i = 0; i < text.length(); i++) {
-                char c = text.charAt(i);
-                if (c != '\\' || i + 1 == text.length()) {
-                    out.append(c);
-                    continue;
-                }
-                char escaped = text.charAt(++i);
-                int digits = escaped == 'x' ? 2 : escaped == 'u' ? 4 : escaped == 'U' ? 8 : 0;
-                switch (escaped) {
-                    case 'n' -> out.append('\n');
-                    case 't' -> out.append('\t');
-                    case 'r' -> out.append('\r');
-                    case 'b' -> out.append('\b');
-                    case 'f' -> out.append('\f');
-                    case '\\', '\'', '"' -> out.append(escaped);
-                    case '\n' -> {}
-                    case 'x', 'u', 'U' -> {
-                        out.appendCodePoint(Integer.parseInt(text, i + 1, i + 1 + digits, 16));
-                        i += digits;
-                    }
-                    default -> out.append('\\').append(escaped);
-                }
-            }
-            return out.toString();
-        }
     }
 }

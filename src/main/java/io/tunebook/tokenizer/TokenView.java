@@ -15,6 +15,31 @@ public final class TokenView {
     /** A text as coloured pieces; hovering over one tells its id, its token and its place. */
     public static MimeBundle of(Tokenizer tokenizer, String text) {
         Encoding encoding = tokenizer.encode(text);
+        int characters = text.codePointCount(0, text.length());
+        String count = String.format(
+                Locale.ROOT,
+                "%,d tokens, %,d characters, %.2f characters a token",
+                encoding.length(),
+                characters,
+                encoding.length() == 0 ? 0.0 : (double) characters / encoding.length());
+        return pieces(tokenizer, encoding, text, null, count);
+    }
+
+    /** A conversation as pieces: coloured what the assistant says, which training learns, pale what it only reads. */
+    public static MimeBundle of(Tokenizer tokenizer, ChatTemplate.Encoded conversation) {
+        Encoding encoding = tokenizer.encode(conversation.text(), false);
+        int learned = 0;
+        for (boolean assistant : conversation.assistant()) {
+            learned += assistant ? 1 : 0;
+        }
+        String count =
+                String.format(Locale.ROOT, "%,d tokens, %,d of them the assistant's", encoding.length(), learned);
+        return pieces(tokenizer, encoding, conversation.text(), conversation.assistant(), count);
+    }
+
+    /** @param learned for each token whether it is to stand out; null for a colour to each */
+    private static MimeBundle pieces(
+            Tokenizer tokenizer, Encoding encoding, String text, boolean[] learned, String count) {
         StringBuilder html =
                 new StringBuilder("<div style=\"line-height:1.9;white-space:pre-wrap;overflow-wrap:anywhere;"
                         + "font-family:var(--jp-code-font-family,monospace)\">");
@@ -28,21 +53,18 @@ public final class TokenView {
                                     ? " · characters " + encoding.starts()[i] + " to " + encoding.ends()[i]
                                     : "");
             html.append("<span title=\"").append(escape(hover)).append("\" style=\"");
-            if (tokenizer.isSpecial(id)) {
+            if (learned != null && !learned[i]) {
+                html.append("opacity:.55;");
+            } else if (learned == null && tokenizer.isSpecial(id)) {
                 html.append("border:1px solid currentColor;opacity:.7;");
             } else {
                 html.append("background:hsla(").append(HUES[i % HUES.length]).append(",80%,50%,.28);");
             }
             html.append("border-radius:3px;padding:2px 0\">").append(escape(visible(piece)));
             html.append("</span>").append(piece.contains("\n") ? "\n" : "");
-            plain.append(i == 0 ? "" : "|").append(piece);
+            plain.append(i == 0 ? "" : "|");
+            plain.append(learned != null && learned[i] ? "[" + piece + "]" : piece);
         }
-        String count = String.format(
-                Locale.ROOT,
-                "%,d tokens, %,d characters, %.2f characters a token",
-                encoding.length(),
-                text.codePointCount(0, text.length()),
-                encoding.length() == 0 ? 0.0 : (double) text.codePointCount(0, text.length()) / encoding.length());
         html.append("</div><div style=\"opacity:.7;font-size:90%\">")
                 .append(escape(count))
                 .append("</div>");

@@ -3,12 +3,15 @@ package io.tunebook.tokenizer;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import io.tunebook.ollama.ModelStore;
 import io.tunebook.ollama.StoredModel;
 import io.tunebook.tokenizer.Encoding.Side;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -19,6 +22,7 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -61,6 +65,7 @@ public final class Tokenizer implements AutoCloseable {
     private final int[] prefix;
     private final int[] suffix;
     private final String checksum;
+    private volatile Optional<ByteLevelBpe> fast;
 
     private Tokenizer(Vocabulary vocabulary) throws IOException {
         this.vocabulary = vocabulary;
@@ -113,6 +118,23 @@ public final class Tokenizer implements AutoCloseable {
         return load(model.gguf());
     }
 
+    /**
+     * Loads the tokenizer of a model by its name in Ollama's store, such as {@code qwen2.5:0.5b}, or by its path.
+     *
+     * @throws IOException if there is no such file, and Ollama has no store here or no such model in it
+     */
+    public static Tokenizer load(String nameOrPath) throws IOException {
+        try {
+            Path path = Path.of(nameOrPath);
+            if (Files.exists(path)) {
+                return load(path);
+            }
+        } catch (InvalidPathException e) {
+            // Ollama's names have colons, which Windows takes for drives.
+        }
+        return load(ModelStore.open().model(nameOrPath));
+    }
+
     /** A text's ids, tokens and places, with the special tokens that the model's tokenizer adds. */
     public Encoding encode(String text) {
         return encode(text, true);
@@ -161,27 +183,54 @@ public final class Tokenizer implements AutoCloseable {
                 List.copyOf(found), sources.stream().mapToInt(Integer::intValue).toArray());
     }
 
-    /** A text's ids alone, faster than {@link #encode(String, boolean)}. */
+    /** A text's ids alone, several times as fast as {@link #encode(String, boolean)} with most tokenizers. */
     public int[] ids(String text, boolean special) {
-        TokenizersLibrary library = TokenizersLibrary.LIB;
-        return take(library.encode(handle(), wellFormed(text), false), special);
+        String clean = wellFormed(text);
+        return fast().map(f -> f.ids(clean))
+                .map(found -> withSpecial(found, special))
+                .orElseGet(() -> take(TokenizersLibrary.LIB.encode(handle(), clean, false), special));
     }
 
     /** The ids of several texts, in parallel. */
     public int[][] ids(List<String> texts, boolean special) {
-        int[][] all = new int[texts.size()][];
-        for (int from = 0; from < all.length; ) {
+        String[] clean = texts.toArray(String[]::new);
+        int[][] all = new int[clean.length][];
+        Optional<ByteLevelBpe> quick = fast();
+        IntStream.range(0, clean.length).parallel().forEach(i -> {
+            clean[i] = wellFormed(clean[i]);
+            all[i] = quick.map(f -> f.ids(clean[i]))
+                    .map(found -> withSpecial(found, special))
+                    .orElse(null);
+        });
+        int[] rest =
+                IntStream.range(0, clean.length).filter(i -> all[i] == null).toArray();
+        for (int from = 0; from < rest.length; ) {
             int to = from;
-            for (int size = 0; to < all.length && size < PARCEL; to++) {
-                size += texts.get(to).length();
+            for (int size = 0; to < rest.length && size < PARCEL; to++) {
+                size += clean[rest[to]].length();
             }
             String[] parcel =
-                    texts.subList(from, to).stream().map(Tokenizer::wellFormed).toArray(String[]::new);
+                    Arrays.stream(rest, from, to).mapToObj(i -> clean[i]).toArray(String[]::new);
             for (long encoding : TokenizersLibrary.LIB.batchEncode(handle(), parcel, false)) {
-                all[from++] = take(encoding, special);
+                all[rest[from++]] = take(encoding, special);
             }
         }
         return all;
+    }
+
+    /** Made when ids alone are asked for the first time: it costs a moment and some memory. */
+    private Optional<ByteLevelBpe> fast() {
+        Optional<ByteLevelBpe> made = fast;
+        if (made == null) {
+            synchronized (this) {
+                made = fast;
+                if (made == null) {
+                    made = ByteLevelBpe.of(vocabulary.json());
+                    fast = made;
+                }
+            }
+        }
+        return made;
     }
 
     /** The text of ids, special tokens left out; bytes that are no UTF-8 become U+FFFD. */
@@ -315,16 +364,16 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     /**
-     * Refuses a model whose embedding does not fit this vocabulary: fewer rows than ids, or so many more that it is
-     * another vocabulary's.
+     * Refuses a model that is of another vocabulary: one whose embedding has fewer rows than there are ids here, or so
+     * many more that they are not for speed, or that takes an ordinary token for a special one.
      *
      * @param model what to call the model in the message
      * @param rows the rows of the model's embedding
-     * @param bos the model's own beginning-of-sequence id, if its configuration names one
-     * @param eos the model's own end-of-sequence id, if its configuration names one
+     * @param special the ids that the model's configuration gives a meaning, such as its beginning and end of sequence.
+     *     They need not be the tokenizer's own: a chat model may end its turns otherwise than its base ended texts.
      * @throws IllegalArgumentException if they do not fit; the message says what does not and what would
      */
-    public void requireFits(String model, int rows, OptionalInt bos, OptionalInt eos) {
+    public void requireFits(String model, int rows, int... special) {
         List<String> faults = new ArrayList<>();
         if (rows < vocabularySize()) {
             faults.add("its embedding has " + rows + " rows, so the ids from " + rows + " to " + (vocabularySize() - 1)
@@ -332,20 +381,21 @@ public final class Tokenizer implements AutoCloseable {
         } else if (rows > vocabularySize() + MOST_PADDING) {
             faults.add("its embedding has " + rows + " rows, " + (rows - vocabularySize()) + " more than ids");
         }
-        compare(faults, "beginning-of-sequence", bos, bosId());
-        compare(faults, "end-of-sequence", eos, eosId());
+        for (int id : vocabulary.special().isEmpty() ? new int[0] : special) {
+            if (id >= vocabularySize() || id >= 0 && !isSpecial(id)) {
+                faults.add("its special id " + id + " is "
+                        + (id >= vocabularySize()
+                                ? "none"
+                                : "the ordinary token \"" + vocabulary.tokens()[id] + "\"")
+                        + " here");
+            }
+        }
         if (!faults.isEmpty()) {
             throw new IllegalArgumentException(
                     "the tokenizer of " + vocabulary.source() + " (" + vocabularySize()
                             + " ids, checksum " + checksum.substring(0, 12) + ") does not fit the model " + model + ": "
                             + String.join("; ", faults)
                             + ". Load the tokenizer from where the model itself comes from: Tokenizer.load(its folder or GGUF)");
-        }
-    }
-
-    private static void compare(List<String> faults, String what, OptionalInt model, OptionalInt own) {
-        if (model.isPresent() && own.isPresent() && model.getAsInt() != own.getAsInt()) {
-            faults.add("its " + what + " id is " + model.getAsInt() + ", the tokenizer's is " + own.getAsInt());
         }
     }
 
@@ -389,19 +439,20 @@ public final class Tokenizer implements AutoCloseable {
     /** The ids of a native encoding, which is freed. */
     private int[] take(long encoding, boolean special) {
         try {
-            long[] found = TokenizersLibrary.LIB.getTokenIds(encoding);
-            int before = special ? prefix.length : 0;
-            int after = special ? suffix.length : 0;
-            int[] result = new int[before + found.length + after];
-            System.arraycopy(prefix, 0, result, 0, before);
-            for (int i = 0; i < found.length; i++) {
-                result[before + i] = (int) found[i];
-            }
-            System.arraycopy(suffix, 0, result, result.length - after, after);
-            return result;
+            return withSpecial(toInts(TokenizersLibrary.LIB.getTokenIds(encoding)), special);
         } finally {
             TokenizersLibrary.LIB.deleteEncoding(encoding);
         }
+    }
+
+    private int[] withSpecial(int[] ids, boolean special) {
+        if (!special || prefix.length + suffix.length == 0) {
+            return ids;
+        }
+        int[] all = Arrays.copyOf(prefix, prefix.length + ids.length + suffix.length);
+        System.arraycopy(ids, 0, all, prefix.length, ids.length);
+        System.arraycopy(suffix, 0, all, prefix.length + ids.length, suffix.length);
+        return all;
     }
 
     private long handle() {

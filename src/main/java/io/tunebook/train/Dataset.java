@@ -99,7 +99,7 @@ public final class Dataset {
         ChatTemplate template = tokenizer.chatTemplate();
         TokenFile.Builder builder = new TokenFile.Builder(tokenizer.checksum());
         for (int i = 0; i < examples.size(); i++) {
-            ChatTemplate.Encoded encoded = template.encode(examples.get(i).messages());
+            ChatTemplate.Encoded encoded = template.encode(examples.get(i));
             int[] marked = encoded.ids();
             boolean any = false;
             for (int t = 0; t < marked.length; t++) {

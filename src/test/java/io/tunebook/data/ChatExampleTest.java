@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -50,6 +51,34 @@ final class ChatExampleTest {
                         ChatExample.of(Message.user("p"), Message.assistant("q")));
     }
 
+    /** OpenAI's form, with arguments as a text, and that of ShareGPT with calls and tools as texts. */
+    @ParameterizedTest
+    @ValueSource(strings = {"""
+                {"messages": [{"role": "user", "content": "Rain?"},
+                  {"role": "assistant", "content": null, "tool_calls": [{"type": "function",
+                    "function": {"name": "weather", "arguments": "{\\"city\\": \\"茶\\", \\"days\\": 2}"}}]},
+                  {"role": "tool", "content": "no"}, {"role": "assistant", "content": "No."}],
+                 "tools": [{"type": "function", "function": {"name": "weather", "parameters": {}}}]}""", """
+                {"conversations": [{"from": "human", "value": "Rain?"},
+                  {"from": "function_call", "value": "{\\"name\\": \\"weather\\", \\"arguments\\": {\\"city\\": \\"茶\\", \\"days\\": 2}}"},
+                  {"from": "observation", "value": "no"}, {"from": "gpt", "value": "No."}],
+                 "tools": "[{\\"name\\": \\"weather\\", \\"parameters\\": {}}]"}"""})
+    void callsOfToolsAreKept(String record) throws IOException {
+        Map<String, Object> arguments = Map.of("city", "茶", "days", 2);
+        Map<String, Object> call =
+                Map.of("type", "function", "function", Map.of("name", "weather", "arguments", arguments));
+        Map<String, Object> tool =
+                Map.of("type", "function", "function", Map.of("name", "weather", "parameters", Map.of()));
+        assertThat(read(record))
+                .containsExactly(new ChatExample(
+                        List.of(
+                                Message.user("Rain?"),
+                                new Message("assistant", "", Map.of("tool_calls", List.of(call))),
+                                new Message("tool", "no"),
+                                Message.assistant("No.")),
+                        List.of(tool)));
+    }
+
     @Test
     void csvAndParquetHoldConversationsToo() throws Exception {
         Path csv = Files.writeString(folder.resolve("chat.csv"), "instruction,input,output\n\"a, b\",,\"c\nd\"\n");
@@ -78,6 +107,9 @@ final class ChatExampleTest {
                 "{\"prompt\": \"x\", \"completion\": \" \"} | example 1, message 1 (assistant): expected a text, found a blank one",
                 "{\"question\": \"x\"} | example 1, fields [question]: expected messages (OpenAI)",
                 "{\"messages\": []} | example 1, messages: expected at least a question and an answer",
+                "{\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"function\": {\"name\": \"f\", \"arguments\": \"{\"}}]}]} | example 1, messages[0].tool_calls[0].function.arguments: expected JSON, found {",
+                "{\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"name\": \"f\"}]}]} | example 1, messages[0].tool_calls[0].function: expected an object with name and arguments",
+                "{\"prompt\": \"p\", \"completion\": \"q\", \"tools\": 7} | example 1, tools: expected a list, found 7",
                 "{\"messages\": [7]} | example 1, messages[0]: expected an object, found 7",
                 "{\"prompt\": x} | outside of a string",
             })

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -55,6 +57,60 @@ final class ChatTemplateGoldenTest {
                 assertThat(mask).isEqualTo(array(expected.get("mask")));
             }
         }
+    }
+
+    /** No template of these marks what the assistant says: its words are found by the loop that writes them. */
+    @Test
+    void whatTheAssistantSaysIsFoundInEveryModelsTemplate() throws IOException {
+        int compared = 0;
+        try (Tokenizer tokenizer = Tokenizer.load(TokenizerGoldenTest.defaultModel())) {
+            for (JsonNode node : GOLDEN.get("cases")) {
+                String which = node.get("case").asText();
+                if (!which.matches(".* default, (answered|several turns)")
+                        || node.at("/variables/add_generation_prompt").asBoolean()) {
+                    continue;
+                }
+                Map<String, Object> variables = map(node.get("variables"));
+                variables.put("messages", value(node.get("messages")));
+                String source =
+                        GOLDEN.at("/templates/" + node.get("template").asInt()).asText();
+                ChatTemplate.Encoded found = new ChatTemplate(tokenizer, source).encode(variables);
+                assertThat(found.text()).as(which).isEqualTo(node.get("text").asText());
+                List<String> runs = runs(tokenizer, found);
+                List<String> said = said(node, true);
+                assertThat(runs).as(which).hasSameSizeAs(said);
+                for (int i = 0; i < said.size(); i++) {
+                    assertThat(runs.get(i)).as(which).contains(said.get(i));
+                }
+                for (String other : said(node, false)) {
+                    assertThat(String.join("", runs)).as(which).doesNotContain(other);
+                }
+                compared++;
+            }
+        }
+        assertThat(compared).isEqualTo(24);
+    }
+
+    private static List<String> said(JsonNode node, boolean byAssistant) {
+        return node.get("messages")
+                .valueStream()
+                .filter(m -> m.get("role").asText().equals("assistant") == byAssistant)
+                .map(m -> m.get("content").asText().strip())
+                .toList();
+    }
+
+    /** The texts of the runs of tokens that the assistant said. */
+    private static List<String> runs(Tokenizer tokenizer, ChatTemplate.Encoded encoded) {
+        List<String> runs = new ArrayList<>();
+        for (int t = 0, from = 0; t <= encoded.ids().length; t++) {
+            if (t == encoded.ids().length || !encoded.assistant()[t]) {
+                if (t > from) {
+                    runs.add(tokenizer.decode(Arrays.copyOfRange(encoded.ids(), from, t), false));
+                }
+                from = t + 1;
+            }
+        }
+        return runs;
     }
 
     private interface Rendering {
