@@ -27,7 +27,10 @@ import tech.tablesaw.columns.Column;
 public record TableView(List<String> header, List<List<String>> rows, List<Boolean> numeric, long size) {
     private static final int ROWS = 20;
     private static final int CELL = 200;
-    private static final String STYLE = "text-align:%s;white-space:pre-wrap;max-width:40em;overflow-wrap:anywhere";
+    private static final String STYLE = "text-align:%s;white-space:%s;max-width:40em;overflow-wrap:anywhere";
+
+    /** So many characters stay on one line, else words and numbers of narrow columns would be broken. */
+    private static final int UNBROKEN = 24;
 
     public TableView {
         header = List.copyOf(header);
@@ -143,7 +146,10 @@ public record TableView(List<String> header, List<List<String>> rows, List<Boole
         html.append('<')
                 .append(tag)
                 .append(" style=\"")
-                .append(String.format(STYLE, numeric.get(column) ? "right" : "left"))
+                .append(String.format(
+                        STYLE,
+                        numeric.get(column) ? "right" : "left",
+                        text.length() <= UNBROKEN && text.indexOf('\n') < 0 ? "pre" : "pre-wrap"))
                 .append("\">")
                 .append(Html.escape(text))
                 .append("</")

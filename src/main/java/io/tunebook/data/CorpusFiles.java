@@ -119,8 +119,12 @@ record CorpusFiles(Path root, PathMatcher pattern) implements Corpus.Node {
         String kind = Files.isDirectory(path) ? "folder" : "file";
         String what = e instanceof AccessDeniedException
                 ? "no permission to read this " + kind + ". Change its rights or leave it out"
-                : "this " + kind + " cannot be read: " + (e.getMessage() == null ? e.toString() : e.getMessage());
+                : "this " + kind + " cannot be read: " + reason(e);
         return new CorpusException(path, 0, -1, what, e);
+    }
+
+    private static String reason(Exception e) {
+        return e.getMessage() == null ? e.toString() : e.getMessage();
     }
 
     /** One file, opened at the first document. */
@@ -153,7 +157,14 @@ record CorpusFiles(Path root, PathMatcher pattern) implements Corpus.Node {
                     pass.report(e);
                 } catch (IOException e) {
                     ended = true;
-                    pass.report(unreadable(file, e));
+                    pass.report(
+                            records == null
+                                    ? unreadable(file, e)
+                                    : records.broken(
+                                            0,
+                                            "somewhere after this place the file cannot be read on: " + reason(e)
+                                                    + ". Fetch it again",
+                                            e));
                 }
             }
             return null;

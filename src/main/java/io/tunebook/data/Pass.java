@@ -1,6 +1,7 @@
 package io.tunebook.data;
 
 import io.tunebook.kernel.display.Display;
+import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.display.Progress;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -70,7 +71,7 @@ final class Pass {
         Corpus.Problems all = new Corpus.Problems(problems, first);
         settings.last().set(all);
         if (problems > 0) {
-            Display.display(all);
+            Display.display(MimeBundle.of(MimeBundle.TEXT, all.toString()));
         }
     }
 

@@ -48,9 +48,7 @@ final class SourceFile {
         try {
             BufferedInputStream plain = new BufferedInputStream(raw, HEAD);
             byte[] head = head(plain, 8);
-            if (head.length == 0) {
-                throw new CorpusException(file, 0, 0, "the file is empty. Fetch it again or leave it out", null);
-            }
+            requireSome(file, head);
             if (startsWith(head, 'P', 'A', 'R', '1')) {
                 raw.close();
                 read.accept(Files.size(file));
@@ -63,6 +61,7 @@ final class SourceFile {
                 text = new BufferedInputStream(new Transcoding(new InputStreamReader(text, encoding)), HEAD);
             }
             byte[] start = head(text, HEAD);
+            requireSome(file, start);
             String seen = new String(start, StandardCharsets.UTF_8).stripLeading();
             if (looksLikeJson(seen)) {
                 return new JsonRecords(file, text);
@@ -82,6 +81,12 @@ final class SourceFile {
         } catch (IOException | RuntimeException e) {
             raw.close();
             throw e;
+        }
+    }
+
+    private static void requireSome(Path file, byte[] head) {
+        if (head.length == 0) {
+            throw new CorpusException(file, 0, 0, "the file is empty. Fetch it again or leave it out", null);
         }
     }
 

@@ -161,7 +161,9 @@ final class HubCache {
                         listing.address(file) + ": expected " + file.bytes() + " bytes, found " + have + " after "
                                 + TRIES
                                 + " attempts" + (lost == null ? "" : " (" + lost.getMessage() + ")")
-                                + ". What came is kept: ask again to go on from there",
+                                + (have > file.bytes()
+                                        ? ". It is another file than the hub lists: try another hub or mirror"
+                                        : ". What came is kept: ask again to go on from there"),
                         0,
                         lost);
             }

@@ -65,6 +65,14 @@ final class CorpusTest {
         return Corpus.open(folder);
     }
 
+    private static byte[] gzip(byte[] plain) throws IOException {
+        ByteArrayOutputStream zipped = new ByteArrayOutputStream();
+        try (GZIPOutputStream gzip = new GZIPOutputStream(zipped)) {
+            gzip.write(plain);
+        }
+        return zipped.toByteArray();
+    }
+
     @Test
     void readsAnArrayAsWuDaoHasIt() throws IOException {
         List<Document> documents =
@@ -253,7 +261,12 @@ final class CorpusTest {
                 .hasMessageContaining("GB18030");
         assertThatThrownBy(() -> Corpus.open(folder.resolve("b.json")).count())
                 .hasMessageContaining("the file is empty");
-        assertThatThrownBy(() -> Corpus.open(folder.resolve("c.gz")).count()).hasMessageContaining("c.gz");
+        assertThatThrownBy(() -> Corpus.open(folder.resolve("c.gz")).count())
+                .hasMessageFindingMatch(
+                        "c.gz, line \\d{4,}, byte \\d{5,}: somewhere after this place the file cannot be read on");
+        Path emptyZipped = Files.write(folder.resolve("b.gz"), gzip(new byte[0]));
+        assertThatThrownBy(() -> Corpus.open(emptyZipped).count()).hasMessageContaining("the file is empty");
+        Files.delete(emptyZipped);
         assertThatThrownBy(() -> Corpus.open(folder.resolve("d.csv")).count())
                 .hasMessageContaining("d.csv, line 3, byte 17");
         assertThatThrownBy(() -> Corpus.open(folder.resolve("e.json")).count())
@@ -281,15 +294,46 @@ final class CorpusTest {
                 .containsExactly("中文");
     }
 
+    /** Reads a folder in which one may not be read; run by {@link #aFolderWithoutPermissionIsNamed} where root runs the tests. */
+    static final class ClosedFolder {
+        public static void main(String[] arguments) throws IOException {
+            Corpus corpus = Corpus.open(Path.of(arguments[0]));
+            assertThatThrownBy(corpus::count)
+                    .isInstanceOf(CorpusException.class)
+                    .hasMessageContaining(arguments[1] + ": no permission to read this folder");
+            assertThat(corpus.onError(Corpus.OnError.SKIP).count()).isEqualTo(2);
+            assertThat(corpus.problems().first().get(0).file()).isEqualTo(Path.of(arguments[1]));
+        }
+    }
+
     @Test
-    void aFolderWithoutPermissionIsNamed() throws IOException {
+    void aFolderWithoutPermissionIsNamed() throws Exception {
         Path closed = Files.createDirectory(folder.resolve("closed"));
-        Assumptions.assumeTrue(
-                closed.toFile().setReadable(false, false) && !Files.isReadable(closed),
-                "this user may read everything (root), or the file system has no such rights");
         file("a.json", ARRAY);
-        assertThatThrownBy(() -> Corpus.open(folder).count()).hasMessageContaining("no permission to read this folder");
-        assertThat(Corpus.open(folder).onError(Corpus.OnError.SKIP).count()).isEqualTo(2);
+        Assumptions.assumeTrue(closed.toFile().setReadable(false, false), "the file system has no such rights");
+        String[] arguments = {folder.toString(), closed.toString()};
+        if (!Files.isReadable(closed)) {
+            ClosedFolder.main(arguments);
+            return;
+        }
+        // Root may read everything, unless it gives its capabilities away.
+        Assumptions.assumeTrue(
+                Files.exists(Path.of("/usr/bin/setpriv")),
+                "root runs the tests, and setpriv of util-linux is not here");
+        Process process = new ProcessBuilder(
+                        "setpriv",
+                        "--bounding-set=-all",
+                        "--inh-caps=-all",
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                        ClosedFolder.class.getName(),
+                        arguments[0],
+                        arguments[1])
+                .redirectErrorStream(true)
+                .start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(said).isZero();
     }
 
     @Test

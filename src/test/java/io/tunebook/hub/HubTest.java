@@ -15,6 +15,7 @@ import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -127,9 +128,7 @@ final class HubTest {
     @Test
     void anotherProcessesHalfFileIsFinished() throws IOException {
         Path blobs = Files.createDirectories(cache.resolve("models--owner--name/blobs"));
-        Files.write(
-                blobs.resolve(FakeHub.sha256(WEIGHTS) + ".tunebook.incomplete"),
-                java.util.Arrays.copyOf(WEIGHTS, 1000));
+        Files.write(blobs.resolve(FakeHub.sha256(WEIGHTS) + ".tunebook.incomplete"), Arrays.copyOf(WEIGHTS, 1000));
         assertThat(Files.readAllBytes(model().file("weights.bin"))).isEqualTo(WEIGHTS);
         assertThat(server.seen.get(server.seen.size() - 1).range()).isEqualTo("bytes=1000-");
     }
@@ -152,12 +151,15 @@ final class HubTest {
                 .doesNotExist();
     }
 
-    @Test
-    void aWrongLengthIsNeverTakenForTheFile() {
+    @ParameterizedTest
+    @ValueSource(ints = {5, -5})
+    void aWrongLengthIsNeverTakenForTheFile(int more) {
         for (int i = 0; i < 5; i++) {
-            server.faults.add(FakeHub.sends(new byte[WEIGHTS.length + 5]));
+            server.faults.add(FakeHub.sends(Arrays.copyOf(WEIGHTS, WEIGHTS.length + more)));
         }
-        assertThatThrownBy(() -> model().file("weights.bin")).hasMessageContaining("expected 300000 bytes");
+        assertThatThrownBy(() -> model().file("weights.bin"))
+                .hasMessageContaining("expected 300000 bytes, found " + (300_000 + more));
+        assertThat(cache.resolve("models--owner--name/snapshots")).doesNotExist();
     }
 
     @ParameterizedTest
