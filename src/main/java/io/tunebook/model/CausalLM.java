@@ -2,6 +2,7 @@ package io.tunebook.model;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -38,7 +39,8 @@ public final class CausalLM implements AutoCloseable {
     private final DeviceWeights weights;
     private final long[] shape;
     private final GradientGraphs graphs;
-    private final String withoutKernels;
+    private final Optional<String> withoutKernels;
+    private final boolean cudnn;
     private NDArray table;
     private ActiveLora active;
 
@@ -81,7 +83,7 @@ public final class CausalLM implements AutoCloseable {
         this.tokenizer = tokenizer;
         manager = NDManager.newBaseManager(device);
         boolean widthsFit = CudaKernels.fit(config) && (precision == null || precision == Precision.BFLOAT16);
-        Optional<String> without = !device.isGpu()
+        withoutKernels = !device.isGpu()
                 ? Optional.of("no GPU")
                 : widthsFit ? CudaKernels.register(device) : Optional.of("widths or type are not theirs");
         script = TorchScript.load(
@@ -89,9 +91,8 @@ public final class CausalLM implements AutoCloseable {
                 "Decoder",
                 CausalLM.class,
                 "decoder.ts",
-                without.isEmpty() ? "pointwise_cuda.ts" : "pointwise.ts");
-        graphs = without.isEmpty() && CudaGraph.available() ? new GradientGraphs(manager, script) : null;
-        withoutKernels = without.orElse("");
+                withoutKernels.isEmpty() ? "pointwise_cuda.ts" : "pointwise.ts");
+        graphs = withoutKernels.isEmpty() && CudaGraph.available() ? new GradientGraphs(manager, script) : null;
         this.precision = precision != null ? precision : faster(device);
         shape = new long[] {
             config.heads(),
@@ -105,6 +106,7 @@ public final class CausalLM implements AutoCloseable {
         try {
             weights = new DeviceWeights(manager, script, this.precision, from, quantized);
             growTable(Math.min(2048, config.maxPositions()));
+            cudnn = cudnnAgrees();
         } catch (IOException | RuntimeException e) {
             manager.close();
             throw e;
@@ -229,7 +231,12 @@ public final class CausalLM implements AutoCloseable {
                 config.hiddenSize(),
                 config.vocabularySize(),
                 (precision == Precision.FLOAT32 ? "float32" : "bfloat16") + (quantized() ? " from GGUF's blocks" : ""),
-                device());
+                device().isGpu()
+                        ? device()
+                                + withoutKernels
+                                        .map(why -> " without CUDA kernels of its own: " + why)
+                                        .orElse("")
+                        : device());
     }
 
     // ---- loading
@@ -558,10 +565,25 @@ public final class CausalLM implements AutoCloseable {
     /** cuDNN prepares itself for each length, which takes a while, so it gets those that come again; packed rows never go there. */
     private long[] shape(int length) {
         long[] all = shape.clone();
-        all[6] = !withoutKernels.isEmpty() || length % 128 != 0 || config.headDim() > 128 || !CudaKernels.hopper()
-                ? 0
-                : 1;
+        all[6] = cudnn && length % 128 == 0 ? 1 : 0;
         return all;
+    }
+
+    /** cuDNN's attention is the fastest on Hopper, but its versions differ: it must agree with the flash kernel for heads like this model's. */
+    private boolean cudnnAgrees() {
+        if (graphs == null || !CudaKernels.hopper() || config.headDim() > 128) {
+            return false;
+        }
+        try (NDManager scope = manager.newSubManager();
+                TorchScript.Arguments a = new TorchScript.Arguments()) {
+            float difference = script.call(
+                            scope, "cudnn_differs", a.tensor(weights.like()).numbers(shape))
+                    .get(0)
+                    .toFloatArray()[0];
+            return difference < 0.03; // bfloat16 has eight bits; the largest difference seen on H100 is 0.01
+        } catch (EngineException e) {
+            return false;
+        }
     }
 
     private int chunk() {

@@ -201,6 +201,26 @@ def d_attention(self: __torch__.Decoder, d_o: Tensor, q: Tensor, k: Tensor, v: T
     d_v = torch.flatten(torch.transpose(torch.sum(torch.unflatten(d_v1, 1, [-1, groups]), [2]), 1, 2), 0, 1)
   return (d_q, d_k, d_v)
 
+# How far cuDNN's attention is from the flash kernel's for such heads, forward and backward, as a share of the largest value, float32 [1]
+def cudnn_differs(self: __torch__.Decoder, like: Tensor, shape: List[int]) -> Tensor:
+  N = 256
+  q = torch.randn([N, shape[0], shape[2]], dtype=ops.prim.dtype(like), device=ops.prim.device(like))
+  k = torch.randn([N, shape[1], shape[2]], dtype=ops.prim.dtype(like), device=ops.prim.device(like))
+  v = torch.randn([N, shape[1], shape[2]], dtype=ops.prim.dtype(like), device=ops.prim.device(like))
+  d_o = torch.randn([N, shape[0], shape[2]], dtype=ops.prim.dtype(like), device=ops.prim.device(like))
+  starts = torch.arange(0, N + 1, 128, dtype=3, device=ops.prim.device(like))
+  none = torch.empty([0], device=ops.prim.device(like))
+  o, saved, = (self).attention(q, k, v, none, starts, 128, 2, False, )
+  o1, saved1, = (self).attention(q, k, v, none, starts, 128, 2, True, )
+  d_q, d_k, d_v, = (self).d_attention(d_o, q, k, v, o, saved, none, starts, 128, 2, False, )
+  d_q1, d_k1, d_v1, = (self).d_attention(d_o, q, k, v, o1, saved1, none, starts, 128, 2, True, )
+  flash = [o, d_q, d_k, d_v]
+  cudnn = [o1, d_q1, d_k1, d_v1]
+  worst = torch.zeros([1], dtype=6, device=ops.prim.device(like))
+  for i in range(4):
+    worst = torch.maximum(worst, torch.max(torch.abs(flash[i].to(6) - cudnn[i].to(6))) / torch.max(torch.abs(flash[i].to(6))))
+  return worst
+
 # ---- One layer: x + attention(norm(x)), then + MLP(norm(.)). Its two halves return what the backward needs as well.
 
 # q and k [N, heads + kv heads, head_dim] side by side, rotated; v [N, kv heads, head_dim]; saved: t, h, z, q|k|v as the product left it
