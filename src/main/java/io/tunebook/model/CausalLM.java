@@ -27,6 +27,8 @@ public final class CausalLM implements AutoCloseable {
     private static final int LOGITS = 1 << 25;
     /** 512 MB in bfloat16: a product must be large to keep a GPU busy. */
     private static final int GPU_LOGITS = 1 << 28;
+    /** What rows are padded to where steps are recorded by their shapes. */
+    private static final int LENGTHS = 64;
 
     private static Precision fasterOnCpu;
 
@@ -500,17 +502,18 @@ public final class CausalLM implements AutoCloseable {
             double dropout,
             long seed,
             boolean checkpointing) {
-        BatchInputs inputs = inputs(batch);
+        boolean recorded = graphs != null && dropout == 0;
+        BatchInputs inputs = recorded ? inputs(batch.paddedTo(LENGTHS)).rounded() : inputs(batch);
         if (inputs.at().length == 0) {
             return 0;
         }
         try (NDManager scope = manager.newSubManager();
                 TorchScript.Arguments a = new TorchScript.Arguments()) {
             List<NDArray> lossAndGradient;
-            if (graphs != null && dropout == 0) {
+            if (recorded) {
                 lossAndGradient = graphs.compute(
                         scope,
-                        inputs.rounded(),
+                        inputs,
                         flat,
                         checkpointing,
                         (owner, tensors) -> gradient(owner, tensors, flat, layout, 0, checkpointing));
