@@ -15,8 +15,8 @@ import java.util.function.Consumer;
  * the largest value, and the time of either. Exit status 1 if one differs by more than bfloat16 rounds.
  */
 final class KernelCheck {
-    /** Two roundings to eight bits. */
-    private static final double BOUND = 1.0 / 128;
+    /** PyTorch's operators round to bfloat16's eight bits after each step, the kernels once: a few roundings. */
+    private static final double BOUND = 1.0 / 64;
 
     private static int worst;
 
