@@ -552,6 +552,16 @@ public final class CausalLM implements AutoCloseable {
         }
     }
 
+    /** Gives back what {@link #gradient} keeps on a GPU between steps: recorded work and the memory that goes with it. */
+    public void releaseSteps() {
+        if (graphs != null) {
+            graphs.close();
+        }
+        if (device().isGpu()) {
+            JniUtils.emptyCudaCache();
+        }
+    }
+
     /** Weights, LoRA in use, shape: the arguments that all methods share. */
     private TorchScript.Arguments model(TorchScript.Arguments a, int length) {
         weights.arguments(a);

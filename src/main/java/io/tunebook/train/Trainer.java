@@ -1,7 +1,6 @@
 package io.tunebook.train;
 
 import ai.djl.engine.EngineException;
-import ai.djl.pytorch.jni.JniUtils;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
@@ -182,8 +181,10 @@ public final class Trainer {
             }
             report = report.ended(outcome);
         } catch (EngineException e) {
+            model.releaseSteps();
             throw outOfMemory(e).orElseThrow(() -> e);
         }
+        model.releaseSteps();
         adapter.use();
         listeners.forEach(l -> l.finished(report));
         return adapter;
@@ -322,9 +323,6 @@ public final class Trainer {
         String words = String.valueOf(e.getMessage());
         if (!words.contains("out of memory") && !words.contains("can't allocate memory")) {
             return Optional.empty();
-        }
-        if (model.device().isGpu()) {
-            JniUtils.emptyCudaCache();
         }
         return Optional.of(new TrainingException(
                 String.format(
