@@ -150,22 +150,42 @@ public final class CausalLM implements AutoCloseable {
         return load(path, precision, quantized(), device);
     }
 
+    /** Loads the model that Ollama has stored and leaves its matrices in GGUF's blocks. */
+    public static CausalLM loadQuantized(StoredModel stored) throws IOException {
+        return loadQuantized(weightsAlone(stored));
+    }
+
     private static CausalLM load(Path path, Precision precision, boolean quantized) throws IOException {
         return load(path, precision, quantized, Engine.getInstance().defaultDevice());
     }
 
     private static CausalLM load(Path path, Precision precision, boolean quantized, Device device) throws IOException {
         try (Weights weights = Weights.open(path)) {
-            Tokenizer tokenizer = Tokenizer.load(path);
+            Tokenizer tokenizer =
+                    weights.gguf().isPresent() ? Tokenizer.of(weights.gguf().get()) : Tokenizer.load(path);
             tokenizer.requireFits(
                     path.getFileName().toString(), weights.config().vocabularySize(), ModelConfig.specialIds(path));
             return new CausalLM(path, weights, tokenizer, device, precision, quantized);
         }
     }
 
-    /** Loads the model that Ollama has stored. */
+    /**
+     * Loads the model that Ollama has stored.
+     *
+     * @throws IllegalArgumentException if it has an adapter on top of its weights
+     */
     public static CausalLM load(StoredModel stored) throws IOException {
-        return load(stored.gguf());
+        return load(weightsAlone(stored));
+    }
+
+    private static Path weightsAlone(StoredModel stored) {
+        if (!stored.adapters().isEmpty()) {
+            throw new IllegalArgumentException(stored.name() + " has an adapter on top of its weights ("
+                    + stored.adapters().get(0)
+                    + "), without which it is another model: load the model that it was made from, or the weights alone by "
+                    + stored.gguf());
+        }
+        return stored.gguf();
     }
 
     public static CausalLM load(ModelSource source) throws IOException {

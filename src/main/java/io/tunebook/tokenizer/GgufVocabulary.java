@@ -1,6 +1,10 @@
 package io.tunebook.tokenizer;
 
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.databind.JsonSerializable;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializerProvider;
+import com.fasterxml.jackson.databind.jsontype.TypeSerializer;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.gguf.GgufFile;
@@ -174,16 +178,22 @@ final class GgufVocabulary {
         }
         ObjectNode model = model(root).put("byte_fallback", false).put("ignore_merges", pre.wholeWords);
         model.putNull("unk_token").put("fuse_unk", false);
-        ArrayNode merges = model.putArray("merges");
-        for (String merge : gguf.strings("tokenizer.ggml.merges")) {
-            int space = merge.indexOf(' ', 1);
-            if (space < 0) {
+        List<String> merges = gguf.strings("tokenizer.ggml.merges");
+        for (String merge : merges) {
+            if (merge.indexOf(' ', 1) < 0) {
                 throw new ModelFormatException(
                         gguf.path(),
                         "tokenizer.ggml.merges: expected two pieces parted by a space, found \"" + merge + "\"");
             }
-            merges.addArray().add(merge.substring(0, space)).add(merge.substring(space + 1));
         }
+        model.putPOJO("merges", streamed(out -> {
+            out.writeStartArray();
+            for (String merge : merges) {
+                int space = merge.indexOf(' ', 1);
+                pair(out, merge.substring(0, space), merge.substring(space + 1));
+            }
+            out.writeEndArray();
+        }));
         return pre.bos;
     }
 
@@ -225,10 +235,14 @@ final class GgufVocabulary {
         ObjectNode model = model(root).put("byte_fallback", true).put("fuse_unk", true);
         gguf.integer("tokenizer.ggml.unknown_token_id")
                 .ifPresent(id -> model.put("unk_token", tokens.get(Math.toIntExact(id))));
-        ArrayNode merges = model.putArray("merges");
-        for (Merge merge : merges(scores)) {
-            merges.addArray().add(merge.left).add(merge.right);
-        }
+        List<Merge> merges = merges(scores);
+        model.putPOJO("merges", streamed(out -> {
+            out.writeStartArray();
+            for (Merge merge : merges) {
+                pair(out, merge.left, merge.right);
+            }
+            out.writeEndArray();
+        }));
         return true;
     }
 
@@ -260,15 +274,45 @@ final class GgufVocabulary {
 
     private ObjectNode model(ObjectNode root) {
         ObjectNode model = root.putObject("model").put("type", "BPE").putNull("dropout");
-        ObjectNode vocab = model.putNull("continuing_subword_prefix")
-                .putNull("end_of_word_suffix")
-                .putObject("vocab");
-        for (int id = 0; id < types.length; id++) {
-            if (types[id] != UNUSED) {
-                vocab.put(tokens.get(id), id);
+        model.putNull("continuing_subword_prefix").putNull("end_of_word_suffix");
+        model.putPOJO("vocab", streamed(out -> {
+            out.writeStartObject();
+            for (int id = 0; id < types.length; id++) {
+                // A second token of the same text is unreachable; the last id counts, as it does to a JSON reader.
+                if (types[id] != UNUSED) {
+                    out.writeNumberField(tokens.get(id), id);
+                }
             }
-        }
+            out.writeEndObject();
+        }));
         return model;
+    }
+
+    private static void pair(JsonGenerator out, String left, String right) throws IOException {
+        out.writeStartArray();
+        out.writeString(left);
+        out.writeString(right);
+        out.writeEndArray();
+    }
+
+    private interface Writing {
+        void to(JsonGenerator out) throws IOException;
+    }
+
+    /** Parts with hundreds of thousands of elements are written as they are, without a tree of them in memory. */
+    private static JsonSerializable streamed(Writing writing) {
+        return new JsonSerializable.Base() {
+            @Override
+            public void serialize(JsonGenerator out, SerializerProvider provider) throws IOException {
+                writing.to(out);
+            }
+
+            @Override
+            public void serializeWithType(JsonGenerator out, SerializerProvider provider, TypeSerializer type)
+                    throws IOException {
+                writing.to(out);
+            }
+        };
     }
 
     private Map<String, Integer> roles() throws IOException {

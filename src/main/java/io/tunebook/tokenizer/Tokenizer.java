@@ -3,6 +3,7 @@ package io.tunebook.tokenizer;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import io.tunebook.gguf.GgufFile;
 import io.tunebook.ollama.ModelStore;
 import io.tunebook.ollama.StoredModel;
 import io.tunebook.tokenizer.Encoding.Side;
@@ -107,6 +108,15 @@ public final class Tokenizer implements AutoCloseable {
      */
     public static Tokenizer load(Path path) throws IOException {
         return new Tokenizer(Vocabulary.read(path));
+    }
+
+    /**
+     * Reads the tokenizer of an open GGUF file.
+     *
+     * @throws io.tunebook.gguf.ModelFormatException if it has none, or one of a kind that is not known here
+     */
+    public static Tokenizer of(GgufFile gguf) throws IOException {
+        return new Tokenizer(GgufVocabulary.read(gguf));
     }
 
     /**

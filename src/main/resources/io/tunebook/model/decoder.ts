@@ -384,6 +384,20 @@ def of_layer(self: __torch__.Decoder, all: List[Tensor], first: int, l: int, n: 
 # ---- Quantized weights (QLoRA: Dettmers et al., 2023): they stay in GGUF's blocks and are expanded layer by layer, in the forward and again
 # in the backward, by `expand` in pointwise.ts.
 
+# The same; on a CPU in pieces of a million values, so that nothing in between is ever as large as the weight
+def expand_all(self: __torch__.Decoder, scales: Tensor, codes: Tensor, type: int, out: Tensor) -> Tensor:
+  if torch.__or__(torch.eq(type, 0), ops.prim.is_cuda(out)):
+    _0 = (self).expand(scales, codes, type, out, )
+  else:
+    n = torch.size(codes, 0)
+    blocks = torch.view(out, [n, -1])
+    step = torch.floordiv(1048576, torch.size(blocks, 1))
+    for i in range(torch.floordiv(n + step - 1, step)):
+      start = i * step
+      end = ops.prim.min(start + step, n)
+      _1 = (self).expand(torch.slice(scales, 0, start, end), torch.slice(codes, 0, start, end), type, torch.slice(blocks, 0, start, end), )
+  return out
+
 # Targets first, first + 1, ... below one another, [sum of widths, columns]
 def expand_joined(self: __torch__.Decoder, q: List[Tensor], types: List[int], first: int, widths: List[int], columns: int, like: Tensor) -> Tensor:
   rows = 0
@@ -393,7 +407,7 @@ def expand_joined(self: __torch__.Decoder, q: List[Tensor], types: List[int], fi
   parts = torch.split_with_sizes(W, widths)
   for i in range(torch.len(widths)):
     t = first + i
-    _0 = (self).expand(q[2 * t], q[2 * t + 1], types[t], parts[i], )
+    _0 = (self).expand_all(q[2 * t], q[2 * t + 1], types[t], parts[i], )
   return W
 
 # The ten tensors of a layer
@@ -416,12 +430,11 @@ def embed(self: __torch__.Decoder, ids: Tensor, w: List[Tensor], q: List[Tensor]
   at = torch.flatten(ids)
   if torch.eq(torch.len(types), 0):
     x = torch.embedding(w[0], at)
+  elif torch.eq(types[0], 0):
+    x = torch.embedding(q[1], at).to(ops.prim.dtype(w[1]))
   else:
     x = torch.empty([torch.size(at, 0), torch.size(w[1], 0)], dtype=ops.prim.dtype(w[1]), device=ops.prim.device(w[1]))
-    if torch.eq(types[0], 0):
-      _0 = torch.copy_(x, torch.embedding(q[1], at))
-    else:
-      _1 = (self).expand((self).block_rows(q[0], at, shape[5], ), (self).block_rows(q[1], at, shape[5], ), types[0], x, )
+    _0 = (self).expand((self).block_rows(q[0], at, shape[5], ), (self).block_rows(q[1], at, shape[5], ), types[0], x, )
   return x
 
 def block_rows(self: __torch__.Decoder, blocks: Tensor, at: Tensor, rows: int) -> Tensor:
@@ -433,6 +446,31 @@ def output(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: Lis
   if torch.gt(torch.len(types), 0):
     W = (self).expand_joined(q, types, 1, [shape[5]], torch.size(w[1], 0), w[1], )
   return W
+
+# Its product with hidden states [N, width]: logits, float32 [N, vocabulary]. A quantized output matrix is expanded a slice of rows at a time, since
+# whole it would be the largest tensor of all.
+def head(self: __torch__.Decoder, h: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], shape: List[int]) -> Tensor:
+  if torch.eq(torch.len(types), 0):
+    y = torch.mm(h, torch.t(w[2])).to(6)
+  else:
+    n = shape[5]
+    width = torch.size(w[1], 0)
+    per = torch.floordiv(torch.size(q[3], 0), n)
+    step = 4096
+    if ops.prim.is_cuda(h):
+      step = n
+    y = torch.empty([torch.size(h, 0), n], dtype=6, device=ops.prim.device(h))
+    W = torch.empty([ops.prim.min(step, n), width], dtype=ops.prim.dtype(h), device=ops.prim.device(h))
+    for i in range(torch.floordiv(n + step - 1, step)):
+      start = i * step
+      end = ops.prim.min(start + step, n)
+      codes = torch.slice(q[3], 0, start * per, end * per)
+      if torch.eq(types[1], 0):
+        part = codes.to(ops.prim.dtype(h))
+      else:
+        part = (self).expand_all(torch.slice(q[2], 0, start * per, end * per), codes, types[1], torch.slice(W, 0, 0, end - start), )
+      _0 = torch.copy_(torch.slice(y, 1, start, end), torch.mm(h, torch.t(part)))
+  return y
 
 # DoRA's c = magnitude / |W + s B A|, row by row, for the four products of each layer; empty tensors without DoRA
 def dora(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int]) -> List[Tensor]:
@@ -553,7 +591,7 @@ def cut(self: __torch__.Decoder, flat: Tensor, sizes: List[int], columns: List[i
 # Logits of every position, float32 [N, vocabulary]
 def logits(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float) -> Tensor:
   h = (self).hidden(ids, positions, documents, starts, longest, table, w, q, types, f, r, s, shape, eps, )
-  return torch.mm(h, torch.t((self).output(w, q, types, shape, ))).to(6)
+  return (self).head(h, w, q, types, shape, )
 
 # The summed loss of the rows that have targets, float32 [1]
 def loss(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int, at: Tensor, targets: Tensor, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, chunk: int) -> Tensor:
@@ -652,7 +690,7 @@ def next(self: __torch__.Decoder, ids: Tensor, p: int, table: Tensor, w: List[Te
     x, _3, = (self).finish(x, torch.flatten(torch.transpose(torch.squeeze(o, 0), 0, 1), 1, 2), W, F, r1, s1, c, shape, eps, no, )
   y = torch.slice(x, 0, T - 1, T)
   last, _4, = (self).rms_norm(y, w[1], eps, )
-  return torch.flatten(torch.mm(last, torch.t((self).output(w, q, types, shape, ))).to(6))
+  return torch.flatten((self).head(last, w, q, types, shape, ))
 
 # Caches for this many tokens
 def new_cache(self: __torch__.Decoder, like: Tensor, shape: List[int], longest: int) -> List[Tensor]:
