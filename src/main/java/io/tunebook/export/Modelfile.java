@@ -7,8 +7,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Collection;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /**
  * The text that {@code ollama create NAME -f Modelfile} reads.
@@ -19,6 +21,7 @@ import java.util.Optional;
  * @param system the system prompt
  * @param parameters settings by Ollama's names, such as {@code temperature}; a collection gives one line for each element
  * @param licenses the base's licences
+ * @param engine which of Ollama's own {@code renderer} and {@code parser} serve the model, where the template does not
  * @see <a href="https://docs.ollama.com/modelfile">Ollama's reference</a>
  */
 public record Modelfile(
@@ -27,7 +30,8 @@ public record Modelfile(
         Optional<String> template,
         Optional<String> system,
         Map<String, Object> parameters,
-        List<String> licenses) {
+        List<String> licenses,
+        Map<String, String> engine) {
 
     /**
      * The file's text.
@@ -45,6 +49,7 @@ public record Modelfile(
                 line(out, "PARAMETER " + name, each instanceof String s ? quoted(s) : each.toString());
             }
         });
+        new TreeMap<>(engine).forEach((name, value) -> line(out, name.toUpperCase(Locale.ROOT), value));
         licenses.forEach(l -> line(out, "LICENSE", quoted(l)));
         return out.toString();
     }

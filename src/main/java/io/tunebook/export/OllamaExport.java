@@ -71,21 +71,45 @@ public final class OllamaExport {
         Path file = Files.createTempFile("tunebook", ".gguf");
         try {
             MergedGguf.write(base, adapter, quantization, file);
-            Map<String, Object> settings = settings(carried(base));
-            settings.put("files", Map.of("model.gguf", upload(ollama, file, "merged model")));
-            ollama.create(name, settings, status -> {});
-            long bytes = Files.size(file);
-            return new Created(
+            return create(
+                    ollama,
                     name,
-                    "the adapter merged into the model, one GGUF file of " + bytes / 1_000_000 + " MB (" + quantization
-                            + "), which Ollama " + version
+                    base,
+                    file,
+                    "the adapter merged into the model, one GGUF file of " + Files.size(file) / 1_000_000 + " MB ("
+                            + quantization + "), which Ollama " + version
                             + (takesAdapters(version)
                                     ? " takes as every version does"
-                                    : " needs, as it refuses adapters"),
-                    bytes);
+                                    : " needs, as it refuses adapters"));
         } finally {
             Files.deleteIfExists(file);
         }
+    }
+
+    /**
+     * Makes a model of a base as it is, for a server that does not have it: to ask both the same question.
+     *
+     * @param base a GGUF file, a blob of Ollama's folder, or a folder of safetensors, which is sent as one GGUF file of the same types
+     */
+    public static Created create(Ollama ollama, String name, Path base) throws IOException {
+        if (!Files.isDirectory(base)) {
+            return create(ollama, name, base, base, "the model as it is, one GGUF file");
+        }
+        Path file = Files.createTempFile("tunebook", ".gguf");
+        try {
+            MergedGguf.quantize(base, Quantization.AS_BASE, file, done -> {});
+            return create(ollama, name, base, file, "the model as it is, written as one GGUF file");
+        } finally {
+            Files.deleteIfExists(file);
+        }
+    }
+
+    private static Created create(Ollama ollama, String name, Path base, Path file, String explanation)
+            throws IOException {
+        Map<String, Object> settings = settings(carried(base));
+        settings.put("files", Map.of("model.gguf", upload(ollama, file, "model")));
+        ollama.create(name, settings, status -> {});
+        return new Created(name, explanation, Files.size(file));
     }
 
     /**
@@ -150,7 +174,8 @@ public final class OllamaExport {
                 stored.flatMap(StoredModel::template),
                 stored.flatMap(StoredModel::system),
                 stored.map(StoredModel::parameters).orElse(Map.of()),
-                stored.map(StoredModel::license).orElse(List.of()));
+                stored.map(StoredModel::license).orElse(List.of()),
+                stored.map(StoredModel::engine).orElse(Map.of()));
     }
 
     private static Map<String, Object> settings(Optional<StoredModel> stored) {
@@ -164,6 +189,7 @@ public final class OllamaExport {
             if (!model.license().isEmpty()) {
                 settings.put("license", model.license());
             }
+            settings.putAll(model.engine());
         });
         return settings;
     }

@@ -51,9 +51,19 @@ public record ChatRequest(
         return new ChatRequest(model, messages, options, JsonSchema.of(record), think, tools, keepAlive);
     }
 
+    /** The answer is to be JSON of any form; say in a message which one. */
+    public ChatRequest json() {
+        return new ChatRequest(model, messages, options, "json", think, tools, keepAlive);
+    }
+
     /** Whether the model thinks before it answers. */
     public ChatRequest think(boolean first) {
         return new ChatRequest(model, messages, options, format, first, tools, keepAlive);
+    }
+
+    /** How much the model thinks before it answers, for models that know {@code low}, {@code medium}, {@code high} and {@code max}. */
+    public ChatRequest think(String level) {
+        return new ChatRequest(model, messages, options, format, level, tools, keepAlive);
     }
 
     /** What the model may call; {@link Ollama#chat(ChatRequest)} calls it and goes on. */

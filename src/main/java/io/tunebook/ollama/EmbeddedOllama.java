@@ -16,6 +16,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -90,7 +92,7 @@ public final class EmbeddedOllama implements AutoCloseable {
     public static EmbeddedOllama start(Path gguf, String name, int port) throws IOException {
         EmbeddedOllama ollama = new EmbeddedOllama(port);
         try {
-            ollama.add(name, ServedModel.of(gguf.toAbsolutePath(), List.of(), "", "", Map.of(), ""));
+            ollama.add(name, ServedModel.of(gguf.toAbsolutePath(), List.of(), "", "", Map.of(), "", List.of()));
             ollama.server.start();
             return ollama;
         } catch (Throwable failure) {
@@ -193,7 +195,9 @@ public final class EmbeddedOllama implements AutoCloseable {
         if (method.equals("OPTIONS")) {
             exchange.getResponseHeaders().set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, HEAD, OPTIONS");
             exchange.getResponseHeaders()
-                    .set("Access-Control-Allow-Headers", "Authorization, Content-Type, User-Agent, Accept");
+                    .set(
+                            "Access-Control-Allow-Headers",
+                            "Authorization, Content-Type, User-Agent, Accept, X-Requested-With");
             exchange.sendResponseHeaders(204, -1);
         } else if (blob.matches()) {
             blob(exchange, blobs.resolve("sha256-" + blob.group(1)), blob.group(1));
@@ -290,8 +294,18 @@ public final class EmbeddedOllama implements AutoCloseable {
     private ObjectNode tags() {
         ObjectNode out = JSON.createObjectNode();
         var list = out.putArray("models");
-        models.forEach((name, m) ->
-                list.add(entry(name, m).put("modified_at", m.modified().toString())));
+        // The newest first, as Ollama lists them.
+        models.entrySet().stream()
+                .sorted(Comparator.comparing((Map.Entry<String, ServedModel> e) ->
+                                e.getValue().modified())
+                        .reversed()
+                        .thenComparing(Map.Entry::getKey))
+                .forEach(e -> {
+                    ObjectNode model = entry(e.getKey(), e.getValue())
+                            .put("modified_at", e.getValue().modified().toString());
+                    model.set("capabilities", JSON.valueToTree(e.getValue().capabilities()));
+                    list.add(model);
+                });
         return out;
     }
 
@@ -308,17 +322,23 @@ public final class EmbeddedOllama implements AutoCloseable {
     private ObjectNode ps() {
         ObjectNode out = JSON.createObjectNode();
         var list = out.putArray("models");
-        loaded.forEach((name, l) -> list.add(entry(name, l.model)
+        List<ObjectNode> all = new ArrayList<>();
+        loaded.forEach((name, l) -> all.add(entry(name, l.model)
                 .put("size_vram", 0)
                 .put("context_length", l.runner.context())
                 .put(
                         "expires_at",
                         (l.expires.equals(Instant.MAX) ? Instant.parse("2318-01-01T00:00:00Z") : l.expires)
                                 .toString())));
+        // The one that stays longest comes first.
+        all.sort(Comparator.comparing(
+                        (ObjectNode m) -> Instant.parse(m.get("expires_at").asText()))
+                .reversed());
+        list.addAll(all);
         return out;
     }
 
-    private ObjectNode show(JsonNode body) {
+    private ObjectNode show(JsonNode body) throws IOException {
         String name = name(body);
         ServedModel m = model(name);
         List<String> parameters = new ArrayList<>();
@@ -346,7 +366,14 @@ public final class EmbeddedOllama implements AutoCloseable {
         if (!m.license().isEmpty()) {
             modelfile.append("LICENSE \"\"\"").append(m.license()).append("\"\"\"\n");
         }
-        Map<String, Object> info = new LinkedHashMap<>(m.metadata());
+        m.messages().forEach(message -> modelfile
+                .append("MESSAGE ")
+                .append(message.role())
+                .append(" \"\"\"")
+                .append(message.content())
+                .append("\"\"\"\n"));
+        Map<String, Object> info =
+                new LinkedHashMap<>(body.path("verbose").asBoolean(false) ? m.allMetadata() : m.metadata());
         info.keySet().removeAll(List.of("general.name", "tokenizer.chat_template"));
         ObjectNode out = JSON.createObjectNode()
                 .put("license", m.license())
@@ -362,7 +389,11 @@ public final class EmbeddedOllama implements AutoCloseable {
             }
         });
         out.set("details", JSON.valueToTree(m.details()));
+        if (!m.messages().isEmpty()) {
+            out.set("messages", JSON.valueToTree(m.messages()));
+        }
         out.set("model_info", JSON.valueToTree(info));
+        out.set("tensors", JSON.valueToTree(m.tensors()));
         out.set("capabilities", JSON.valueToTree(m.capabilities()));
         return out;
     }
@@ -396,23 +427,44 @@ public final class EmbeddedOllama implements AutoCloseable {
     }
 
     private void create(HttpExchange exchange, JsonNode body) throws IOException {
+        for (String kind : List.of("files", "adapters")) {
+            for (var file : body.path(kind).properties()) {
+                if (!relative(file.getKey())) {
+                    throw new LocalHttp.Refusal(400, "file path must be relative");
+                }
+                if (file.getValue().asText().isEmpty()) {
+                    throw new LocalHttp.Refusal(400, "invalid digest format");
+                }
+            }
+        }
         String name = body.path("model").asText(body.path("name").asText());
         requireName(name, "invalid model name");
+        ServedModel from = null;
+        if (!body.path("from").asText("").isEmpty()) {
+            from = model(body.get("from").asText());
+        } else if (!body.path("files").isObject()) {
+            throw new LocalHttp.Refusal(400, "neither 'from' or 'files' was specified");
+        } else if (body.path("files").size() != 1) {
+            throw new LocalHttp.Refusal(
+                    400,
+                    body.path("files").isEmpty()
+                            ? "no files provided to convert"
+                            : "supplied file was not in GGUF format");
+        }
         List<Path> files = blobs(body.path("files"));
         List<Path> adapters = blobs(body.path("adapters"));
-        ServedModel from = null;
-        if (body.hasNonNull("from")) {
-            from = model(body.get("from").asText());
-        } else if (files.size() != 1) {
-            throw new LocalHttp.Refusal(400, "neither 'from' or 'files' was specified");
+        if (adapters.size() > 1) {
+            throw new LocalHttp.Refusal(400, "only one adapter is currently supported");
         }
-        if (body.hasNonNull("quantize") && !body.get("quantize").asText().isEmpty()) {
-            throw new LocalHttp.Refusal(400, "quantization is only supported for F16 and F32 models");
+        if (!body.path("quantize").asText("").isEmpty()) {
+            throw new LocalHttp.Refusal(400, "quantization is only supported for F16, BF16 and F32 models");
         }
         Map<String, Object> parameters = new LinkedHashMap<>(from == null ? Map.of() : from.parameters());
         body.path("parameters")
                 .properties()
                 .forEach(p -> parameters.put(p.getKey(), JSON.convertValue(p.getValue(), Object.class)));
+        List<ChatMessage> messages = new ArrayList<>();
+        body.path("messages").forEach(m -> messages.add(JSON.convertValue(m, ChatMessage.class)));
         status(exchange, body, "parsing GGUF");
         ServedModel made = read(
                 from == null ? files.get(0) : from.gguf(),
@@ -422,10 +474,24 @@ public final class EmbeddedOllama implements AutoCloseable {
                 parameters,
                 body.path("license").isArray()
                         ? String.join("\n", JSON.convertValue(body.get("license"), String[].class))
-                        : body.path("license").asText(from == null ? "" : from.license()));
+                        : body.path("license").asText(from == null ? "" : from.license()),
+                messages.isEmpty() && from != null ? from.messages() : messages);
+        for (Path layer : files) {
+            status(
+                    exchange,
+                    body,
+                    "using existing layer " + layer.getFileName().toString().replace('-', ':'));
+        }
         status(exchange, body, "writing manifest");
         add(name, made);
         done(exchange, body);
+    }
+
+    /** As Go's {@code fs.ValidPath} says it: no slash at either end, no empty part, no {@code .} and no {@code ..}. */
+    private static boolean relative(String path) {
+        return !path.contains("\\")
+                && Arrays.stream(path.split("/", -1))
+                        .noneMatch(part -> part.isEmpty() || part.equals(".") || part.equals(".."));
     }
 
     private static ServedModel read(
@@ -434,9 +500,10 @@ public final class EmbeddedOllama implements AutoCloseable {
             String template,
             String system,
             Map<String, Object> parameters,
-            String license) {
+            String license,
+            List<ChatMessage> messages) {
         try {
-            return ServedModel.of(gguf, adapters, template, system, parameters, license);
+            return ServedModel.of(gguf, adapters, template, system, parameters, license, messages);
         } catch (IOException broken) {
             throw new LocalHttp.Refusal(400, String.valueOf(broken.getMessage()));
         }
@@ -471,7 +538,7 @@ public final class EmbeddedOllama implements AutoCloseable {
         if (file != null && Files.isRegularFile(file)) {
             String own =
                     file.getFileName().toString().replaceFirst("\\.gguf$", "").replaceAll("[^A-Za-z0-9_.-]", "-");
-            add(own, read(file.toAbsolutePath(), List.of(), "", "", Map.of(), ""));
+            add(own, read(file.toAbsolutePath(), List.of(), "", "", Map.of(), "", List.of()));
         } else {
             try {
                 model(name);

@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -22,6 +23,7 @@ import java.util.stream.Collectors;
 final class EmbeddedOllamaAnswers implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int CONTEXT = 4096;
+    private static final Set<String> LEVELS = Set.of("low", "medium", "high", "max");
 
     private final Function<String, ServedModel> models;
     private final LoadedModels loaded;
@@ -45,6 +47,10 @@ final class EmbeddedOllamaAnswers implements AutoCloseable {
     void answer(HttpExchange exchange, JsonNode body, boolean chat) throws IOException, InterruptedException {
         long start = System.nanoTime();
         String name = body.path("model").asText();
+        int likely = body.path("top_logprobs").asInt(0);
+        if (likely < 0 || likely > 20) {
+            throw new LocalHttp.Refusal(400, "top_logprobs must be between 0 and 20");
+        }
         if (chat && name.isEmpty()) {
             throw new LocalHttp.Refusal(400, "model is required");
         }
@@ -63,9 +69,7 @@ final class EmbeddedOllamaAnswers implements AutoCloseable {
         if (raw && (body.hasNonNull("system") || body.hasNonNull("template") || body.hasNonNull("context"))) {
             throw new LocalHttp.Refusal(400, "raw mode does not support template, system, or context");
         }
-        if (!body.path("tools").isEmpty()) {
-            throw new LocalHttp.Refusal(400, ModelName.of(name).full() + " does not support tools");
-        }
+        refuse(name, body, chat);
         if (thinks(body.path("think")) && body.hasNonNull("think") && !model.thinks()) {
             throw new LocalHttp.Refusal(400, "\"" + name + "\" does not support thinking");
         }
@@ -86,6 +90,10 @@ final class EmbeddedOllamaAnswers implements AutoCloseable {
                             messages(model, body, chat),
                             think,
                             !chat || !body.path("truncate").asBoolean(true));
+            if (!raw && body.path("context").isArray()) {
+                // An earlier answer's tokens, which this one goes on from.
+                prompt = there.runner.text(JSON.convertValue(body.get("context"), int[].class)) + prompt;
+            }
             if (body.path("_debug_render_only").asBoolean(false)) {
                 ObjectNode rendered = piece(name, chat, "", "", false);
                 rendered.putObject("_debug_info").put("rendered_template", prompt);
@@ -148,8 +156,38 @@ final class EmbeddedOllamaAnswers implements AutoCloseable {
         }
     }
 
+    /** What is asked for and not to be had is refused, not left out in silence. */
+    private static void refuse(String name, JsonNode body, boolean chat) {
+        String full = ModelName.of(name).full();
+        if (!body.path("tools").isEmpty()) {
+            throw new LocalHttp.Refusal(400, full + " does not support tools");
+        }
+        if (!chat && !body.path("suffix").asText("").isEmpty()) {
+            throw new LocalHttp.Refusal(400, full + " does not support insert");
+        }
+        boolean images = !body.path("images").isEmpty();
+        for (JsonNode message : body.path("messages")) {
+            images |= !message.path("images").isEmpty();
+        }
+        if (images) {
+            throw new LocalHttp.Refusal(400, full + " does not support vision");
+        }
+        if (!chat && !body.path("template").asText("").isEmpty()) {
+            throw new LocalHttp.Refusal(400, "template: this server runs the GGUF file's own chat template alone");
+        }
+        if (body.path("logprobs").asBoolean(false)) {
+            throw new LocalHttp.Refusal(400, "logprobs: this server does not give them");
+        }
+    }
+
     /** Thinking is on where nobody says otherwise; a level such as {@code high} is a yes. */
     private static boolean thinks(JsonNode think) {
+        if (think.isTextual() && !LEVELS.contains(think.asText())) {
+            throw new LocalHttp.Refusal(
+                    400,
+                    "invalid think value: " + think
+                            + " (must be \"high\", \"medium\", \"low\", \"max\", true, or false)");
+        }
         return think.isMissingNode() || think.isNull() || think.isTextual() || think.asBoolean();
     }
 
@@ -250,9 +288,12 @@ final class EmbeddedOllamaAnswers implements AutoCloseable {
     private static List<ChatMessage> messages(ServedModel model, JsonNode body, boolean chat) {
         List<ChatMessage> messages = new ArrayList<>();
         String system = model.system();
+        if (chat || body.path("context").isMissingNode()) {
+            messages.addAll(model.messages());
+        }
         if (chat) {
             body.path("messages").forEach(m -> messages.add(JSON.convertValue(m, ChatMessage.class)));
-            if (messages.get(0).role().equals("system")) {
+            if (body.at("/messages/0/role").asText().equals("system")) {
                 system = "";
             }
         } else {

@@ -1,5 +1,7 @@
 package io.tunebook.ollama;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
 import java.lang.reflect.Type;
@@ -10,7 +12,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** The JSON schema of a record: strings, numbers, truth values, enums, lists, maps and records in it. */
+/**
+ * The JSON schema of a record: strings, numbers, truth values, enums, lists, maps and records in it. Jackson's {@code @JsonProperty} gives a component another
+ * name, {@code @JsonPropertyDescription} tells the model what it means.
+ */
 final class JsonSchema {
     private JsonSchema() {}
 
@@ -62,8 +67,15 @@ final class JsonSchema {
         Map<String, Object> properties = new LinkedHashMap<>();
         List<String> required = new ArrayList<>();
         for (RecordComponent component : record.getRecordComponents()) {
-            properties.put(component.getName(), of(component.getGenericType()));
-            required.add(component.getName());
+            JsonProperty named = component.getAccessor().getAnnotation(JsonProperty.class);
+            String name = named == null || named.value().isEmpty() ? component.getName() : named.value();
+            Map<String, Object> schema = new LinkedHashMap<>(of(component.getGenericType()));
+            JsonPropertyDescription meaning = component.getAccessor().getAnnotation(JsonPropertyDescription.class);
+            if (meaning != null) {
+                schema.put("description", meaning.value());
+            }
+            properties.put(name, schema);
+            required.add(name);
         }
         return Map.of("type", "object", "properties", properties, "required", required);
     }

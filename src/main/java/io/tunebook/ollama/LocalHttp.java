@@ -18,11 +18,22 @@ import java.util.regex.Pattern;
 final class LocalHttp {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    private static final Pattern ORIGIN = Pattern.compile(
-            "https?://(?:localhost|127\\.0\\.0\\.1|0\\.0\\.0\\.0)(?::\\d+)?|(?:app|file|tauri|vscode-webview|vscode-file|chrome-extension"
-                    + "|safari-extension|moz-extension|ms-browser-extension)://.*");
+    /** Pages of this machine, programs' own pages, and what {@code OLLAMA_ORIGINS} adds ({@code envconfig/config.go}). */
+    private static final Pattern ORIGIN = origins(System.getenv("OLLAMA_ORIGINS"));
 
     private LocalHttp() {}
+
+    /** @param more origins with commas between them, each with at most some {@code *} for anything; may be null */
+    static Pattern origins(String more) {
+        StringBuilder pattern = new StringBuilder("https?://(?:localhost|127\\.0\\.0\\.1|0\\.0\\.0\\.0)(?::\\d+)?"
+                + "|(?:app|file|tauri|vscode-webview|vscode-file|chrome-extension|safari-extension|moz-extension|ms-browser-extension)"
+                + "://.*");
+        for (String origin :
+                more == null || more.isBlank() ? new String[0] : more.strip().split(",")) {
+            pattern.append('|').append(Pattern.quote(origin.strip()).replace("*", "\\E.*\\Q"));
+        }
+        return Pattern.compile(pattern.toString());
+    }
 
     /** An answer that is an error, with Ollama's status and words; without a body where it has no words. */
     static final class Refusal extends RuntimeException {

@@ -15,8 +15,9 @@ public record ModelName(String host, String namespace, String model, String tag)
     private static final String DEFAULT_HOST = "registry.ollama.ai";
     private static final String DEFAULT_NAMESPACE = "library";
     private static final String PART = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}";
+    private static final String OWNER = "[A-Za-z0-9_][A-Za-z0-9_-]{0,79}";
     private static final Pattern NAME = Pattern.compile("(?:https?://)?(?:(?:([A-Za-z0-9_][A-Za-z0-9_.:-]{0,349})/)?("
-            + PART + ")/)?(" + PART + ")(?::(" + PART + "))?");
+            + OWNER + ")/)?(" + PART + ")(?::(" + PART + "))?");
 
     /**
      * Reads a name.

@@ -32,6 +32,10 @@ import java.util.stream.Stream;
 public final class ModelStore {
     private static final Pattern DIGEST = Pattern.compile("sha256[:-][0-9a-fA-F]{64}");
     private static final String LAYER = "application/vnd.ollama.image.";
+    /** Ollama's own folder of manifests, and before it two that newer versions may write instead (its change 15735). */
+    private static final List<String> LAYOUTS = List.of("manifest-v2", "manifests-v2", "manifests");
+
+    private static final String CONFIG = "application/vnd.docker.container.image.v1+json";
 
     private final Path folder;
 
@@ -51,19 +55,29 @@ public final class ModelStore {
     }
 
     /**
-     * Opens the folder that Ollama uses on this machine: {@code OLLAMA_MODELS}, else {@code .ollama/models} in the home folder, else
-     * that of the Linux service.
+     * Opens the folder that Ollama uses on this machine: {@code OLLAMA_MODELS}, else {@code .ollama/models} in the home folder (on Linux, macOS and
+     * Windows alike), else that of the Linux service.
      *
      * @throws NoSuchFileException if there is none
      */
     public static ModelStore open() throws IOException {
-        String named = System.getenv("OLLAMA_MODELS");
-        if (named != null && !named.isBlank()) {
-            return open(Path.of(named.strip()));
+        return open(folder(
+                System.getenv("OLLAMA_MODELS"),
+                Path.of(System.getProperty("user.home")),
+                Path.of("/usr/share/ollama/.ollama/models")));
+    }
+
+    /** Where Ollama keeps its models ({@code envconfig/config.go}; the service's folder: {@code scripts/install.sh}). */
+    static Path folder(String named, Path home, Path service) {
+        // As Ollama reads its variables: spaces and quotation marks around a value are not of it.
+        String set = named == null
+                ? ""
+                : named.strip().replaceAll("^[\"']+|[\"']+$", "").strip();
+        if (!set.isEmpty()) {
+            return Path.of(set);
         }
-        Path home = Path.of(System.getProperty("user.home"), ".ollama", "models");
-        Path service = Path.of("/usr/share/ollama/.ollama/models");
-        return open(!Files.isDirectory(home) && Files.isDirectory(service) ? service : home);
+        Path own = home.resolve(".ollama").resolve("models");
+        return !Files.isDirectory(own) && Files.isDirectory(service) ? service : own;
     }
 
     /**
@@ -72,7 +86,7 @@ public final class ModelStore {
      * @throws NoSuchFileException if it is not there or has no manifests
      */
     public static ModelStore open(Path folder) throws IOException {
-        if (!Files.isDirectory(folder.resolve("manifests"))) {
+        if (LAYOUTS.stream().noneMatch(l -> Files.isDirectory(folder.resolve(l)))) {
             throw new NoSuchFileException(
                     folder.toString(),
                     null,
@@ -198,6 +212,17 @@ public final class ModelStore {
         List<Layer> layers = layers(name, manifest);
         long bytes = layers.stream().mapToLong(Layer::bytes).sum();
         List<Path> models = blobs(layers, "model");
+        Map<String, String> words = new HashMap<>();
+        for (Layer layer : layers) {
+            if (layer.kind().equals(CONFIG)) {
+                JsonNode config = json(layer.blob());
+                for (String key : List.of("renderer", "parser")) {
+                    if (!config.path(key).asText("").isEmpty()) {
+                        words.put(key, config.get(key).asText());
+                    }
+                }
+            }
+        }
         if (models.size() != 1) {
             throw new ModelFormatException(
                     manifest,
@@ -219,6 +244,7 @@ public final class ModelStore {
                 text(layers, "system"),
                 texts(layers, "license"),
                 blobs(layers, "adapter"),
+                Map.copyOf(words),
                 bytes);
     }
 
@@ -234,6 +260,11 @@ public final class ModelStore {
             throw new ModelFormatException(manifest, "expected a manifest with layers; pull " + name + " again");
         }
         List<Layer> layers = new ArrayList<>();
+        // What tells format and engine is a blob like the others; some tools that write manifests leave it out.
+        if (json.path("config").has("digest")) {
+            Path blob = blob(name, manifest, json.get("config"));
+            layers.add(new Layer(CONFIG, blob, Files.size(blob)));
+        }
         for (JsonNode layer : json.path("layers")) {
             Path blob = blob(name, manifest, layer);
             layers.add(new Layer(layer.path("mediaType").asText(), blob, Files.size(blob)));
@@ -311,7 +342,7 @@ public final class ModelStore {
     /** The manifests, four folders deep: host, namespace, model, tag. */
     private List<Path> manifests() throws IOException {
         List<Path> out = new ArrayList<>();
-        for (String layout : List.of("manifests", "manifests-v2")) {
+        for (String layout : LAYOUTS) {
             Path root = folder.resolve(layout);
             if (Files.isDirectory(root)) {
                 try (Stream<Path> files = Files.walk(root, 4)) {

@@ -263,25 +263,25 @@ public final class Ollama {
         return new ChatStream(lines("/api/chat", request, request.model(), between));
     }
 
+    /** Completes a prompt and gives the whole text. */
+    public ChatResponse generate(String model, String prompt) throws IOException {
+        return generate(GenerateRequest.of(model, prompt), piece -> {});
+    }
+
     /**
-     * Completes a prompt.
+     * Completes a prompt, with a callback for each piece as it comes.
      *
-     * @param settings more of {@code /api/generate}'s fields, such as {@code raw}, {@code suffix}, {@code system}, {@code options}
+     * @return the whole text
      */
-    public ChatResponse generate(
-            String model, String prompt, Map<String, Object> settings, Consumer<ChatResponse> piece)
-            throws IOException {
-        Map<String, Object> body = new LinkedHashMap<>(settings);
-        body.put("model", model);
-        body.put("prompt", prompt);
-        try (ChatStream stream = new ChatStream(lines("/api/generate", body, model, between))) {
+    public ChatResponse generate(GenerateRequest request, Consumer<ChatResponse> piece) throws IOException {
+        try (ChatStream stream = stream(request)) {
             return stream.join(piece);
         }
     }
 
-    /** Completes a prompt and gives the whole answer. */
-    public ChatResponse generate(String model, String prompt) throws IOException {
-        return generate(model, prompt, Map.of(), piece -> {});
+    /** Completes a prompt piece by piece; closing it early stops the server. */
+    public ChatStream stream(GenerateRequest request) throws IOException {
+        return new ChatStream(lines("/api/generate", request, request.model(), between));
     }
 
     /** A vector for each text, of the model's width. */
@@ -366,19 +366,23 @@ public final class Ollama {
                 model);
     }
 
-    /** Fetches a model from the registry, with a progress bar; goes on where an earlier attempt broke off. */
+    /** Fetches a model from the registry, with a progress bar for each layer; goes on where an earlier attempt broke off. */
     public void pull(String model) throws IOException {
         Map<String, Progress> bars = new LinkedHashMap<>();
         try {
-            pull(model, s -> {
-                if (s.total() > 0) {
-                    bars.computeIfAbsent(s.digest(), d -> Display.progress(s.total(), s.status()))
-                            .at(s.completed());
-                }
-            });
+            pull(model, bars(bars));
         } finally {
             bars.values().forEach(Progress::close);
         }
+    }
+
+    private static Consumer<Status> bars(Map<String, Progress> bars) {
+        return s -> {
+            if (s.total() > 0) {
+                bars.computeIfAbsent(s.digest(), d -> Display.progress(s.total(), s.status()))
+                        .at(s.completed());
+            }
+        };
     }
 
     /** As {@link #pull(String)}, with a callback. */
@@ -395,7 +399,17 @@ public final class Ollama {
         }
     }
 
-    /** Sends a model to the registry. */
+    /** Sends a model to the registry, with a progress bar for each layer. */
+    public void push(String model) throws IOException {
+        Map<String, Progress> bars = new LinkedHashMap<>();
+        try {
+            push(model, bars(bars));
+        } finally {
+            bars.values().forEach(Progress::close);
+        }
+    }
+
+    /** As {@link #push(String)}, with a callback. */
     public void push(String model, Consumer<Status> progress) throws IOException {
         work("/api/push", Map.of("model", model), model, progress);
     }

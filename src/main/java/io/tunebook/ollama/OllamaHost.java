@@ -7,7 +7,7 @@ import java.util.regex.Pattern;
 /** Reads {@code OLLAMA_HOST} as Ollama's own tools do ({@code envconfig/config.go}). */
 final class OllamaHost {
     private static final Pattern ADDRESS = Pattern.compile(
-            "(?:(https?)://)?(\\[[0-9a-fA-F:.]+]|[0-9a-fA-F]*:[0-9a-fA-F:]*:[0-9a-fA-F:.]*|[^:/\\[\\]]*)(?::(\\d*))?(/.*)?");
+            "(?:(https?)://)?(\\[[0-9a-fA-F:.]+]|[0-9a-fA-F]*:[0-9a-fA-F:]*:[0-9a-fA-F:.]*|[^:/\\[\\]]*)(?::([^/:]*))?(/.*)?");
 
     private OllamaHost() {}
 
@@ -34,9 +34,9 @@ final class OllamaHost {
         }
         int otherwise = m.group(1) == null ? 11434 : scheme.equals("https") ? 443 : 80;
         int port = otherwise;
-        if (m.group(3) != null && !m.group(3).isEmpty()) {
-            port = m.group(3).length() > 5 ? otherwise : Integer.parseInt(m.group(3));
-            port = port > 65535 ? otherwise : port;
+        if (m.group(3) != null && m.group(3).matches("\\d{1,5}")) {
+            port = Integer.parseInt(m.group(3));
+            port = port > 65535 ? otherwise : port; // as for what is no number at all
         }
         String path = m.group(4) == null ? "" : m.group(4).replaceAll("/+$", "");
         return URI.create(scheme + "://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port + path);

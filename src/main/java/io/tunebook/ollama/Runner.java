@@ -20,6 +20,9 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /** A model in memory, run by llama.cpp. One request at a time, in the order they come. */
 final class Runner implements AutoCloseable {
+    /** As many may wait as wait in Ollama unless {@code OLLAMA_MAX_QUEUE} says otherwise. */
+    private static final int QUEUE = 512;
+
     private final ReentrantLock turn = new ReentrantLock(true);
     private final LlamaModel llama;
     private final int context;
@@ -103,6 +106,9 @@ final class Runner implements AutoCloseable {
      */
     Figures complete(String prompt, JsonNode options, String grammar, Sink sink)
             throws IOException, InterruptedException {
+        if (turn.getQueueLength() >= QUEUE) {
+            throw new LocalHttp.Refusal(503, "server busy, please try again.  maximum pending requests exceeded");
+        }
         turn.lockInterruptibly();
         try {
             requireOpen();

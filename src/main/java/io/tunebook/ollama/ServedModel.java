@@ -27,6 +27,7 @@ import java.util.Map;
  * @param system the system prompt, empty for none
  * @param parameters default options by Ollama's names
  * @param license the licence, empty for none
+ * @param messages what stands before every chat
  * @param metadata the GGUF file's metadata, long arrays empty
  * @param details what Ollama calls details
  * @param bytes the size on disk
@@ -39,6 +40,7 @@ record ServedModel(
         String system,
         Map<String, Object> parameters,
         String license,
+        List<ChatMessage> messages,
         Map<String, Object> metadata,
         Map<String, Object> details,
         long bytes,
@@ -67,7 +69,8 @@ record ServedModel(
             String template,
             String system,
             Map<String, Object> parameters,
-            String license)
+            String license,
+            List<ChatMessage> messages)
             throws IOException {
         try (GgufFile file = GgufFile.open(gguf)) {
             Map<String, Object> metadata = new LinkedHashMap<>();
@@ -89,6 +92,8 @@ record ServedModel(
             details.put(
                     "quantization_level",
                     FILE_TYPES.getOrDefault(file.integer("general.file_type").orElse(-1), "unknown"));
+            file.integer(family + ".context_length").ifPresent(n -> details.put("context_length", n));
+            file.integer(family + ".embedding_length").ifPresent(n -> details.put("embedding_length", n));
             return new ServedModel(
                     gguf,
                     List.copyOf(adapters),
@@ -96,10 +101,39 @@ record ServedModel(
                     system,
                     parameters,
                     license,
+                    List.copyOf(messages),
                     metadata,
                     details,
                     Files.size(gguf),
                     Files.getLastModifiedTime(gguf).toInstant().truncatedTo(ChronoUnit.MILLIS));
+        }
+    }
+
+    /** The metadata with its long arrays, as {@code verbose} asks for it. */
+    Map<String, Object> allMetadata() throws IOException {
+        try (GgufFile file = GgufFile.open(gguf)) {
+            Map<String, Object> all = new LinkedHashMap<>(metadata);
+            all.putAll(file.metadata());
+            return all;
+        }
+    }
+
+    /** The tensors, each with its dimensions in the file's order, the fastest first. */
+    List<Map<String, Object>> tensors() throws IOException {
+        try (GgufFile file = GgufFile.open(gguf)) {
+            List<Map<String, Object>> out = new ArrayList<>();
+            for (GgufTensor tensor : file.tensors()) {
+                List<Long> dimensions = new ArrayList<>();
+                for (long d : tensor.shape()) {
+                    dimensions.add(0, d);
+                }
+                Map<String, Object> one = new LinkedHashMap<>();
+                one.put("name", tensor.name());
+                one.put("type", tensor.type().name());
+                one.put("shape", dimensions);
+                out.add(one);
+            }
+            return out;
         }
     }
 
@@ -110,7 +144,8 @@ record ServedModel(
     /** What {@code tags}, {@code ps} and {@code show} give for the digest: of the file's place, size and time, not of its bytes. */
     String digest() {
         try {
-            String what = gguf + " " + bytes + " " + modified + " " + adapters + system + template + parameters;
+            String what =
+                    gguf + " " + bytes + " " + modified + " " + adapters + system + template + parameters + messages;
             return HexFormat.of()
                     .formatHex(MessageDigest.getInstance("SHA-256").digest(what.getBytes(StandardCharsets.UTF_8)));
         } catch (NoSuchAlgorithmException e) {

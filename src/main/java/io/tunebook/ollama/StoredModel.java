@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param system its system prompt
  * @param license its licences' texts
  * @param adapters LoRA adapters as GGUF files
+ * @param engine which of Ollama's own {@code renderer} and {@code parser} writes its prompts and reads its answers, where it is not the template
  * @param bytes how much all its blobs take, shared ones included
  */
 public record StoredModel(
@@ -25,6 +26,7 @@ public record StoredModel(
         Optional<String> system,
         List<String> license,
         List<Path> adapters,
+        Map<String, String> engine,
         long bytes) {
 
     /** Its name, size and file; no licence texts, which are long. */

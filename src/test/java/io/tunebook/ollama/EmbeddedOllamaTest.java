@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.export.AdapterGguf;
 import io.tunebook.gguf.GgufFile;
@@ -23,10 +24,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -190,6 +195,15 @@ class EmbeddedOllamaTest {
                 "POST   | /api/copy           | {\"source\":\"smollm2\",\"destination\":\"../b\"} | 400 | {\"error\":\"destination \\\"../b\\\" is invalid\"}",
                 "DELETE | /api/delete         | {\"model\":\"a\"}                               | 404 | {\"error\":\"model 'a' not found\"}",
                 "POST   | /api/create         | {\"model\":\"b\"}                               | 400 | {\"error\":\"neither 'from' or 'files' was specified\"}",
+                "POST   | /api/create         | {\"model\":\"b\",\"files\":{}}                  | 400 | {\"error\":\"no files provided to convert\"}",
+                "POST   | /api/create         | {\"model\":\"b\",\"files\":{\"/a\":\"sha256:1\"}} | 400 | {\"error\":\"file path must be relative\"}",
+                "POST   | /api/create         | {\"model\":\"b\",\"files\":{\"a\":\"\"}}         | 400 | {\"error\":\"invalid digest format\"}",
+                "POST   | /api/create         | {\"model\":\"../b\",\"from\":\"smollm2\"}        | 400 | {\"error\":\"invalid model name\"}",
+                "POST   | /api/create         | {\"model\":\"b\",\"from\":\"smollm2\",\"quantize\":\"q4_0\"} | 400 | {\"error\":\"quantization is only supported for F16, BF16 and F32 models\"}",
+                "POST   | /api/generate       | {\"model\":\"smollm2\",\"prompt\":\"a\",\"suffix\":\"b\"} | 400 | {\"error\":\"registry.ollama.ai/library/smollm2:latest does not support insert\"}",
+                "POST   | /api/chat           | {\"model\":\"smollm2\",\"messages\":[{\"role\":\"user\",\"images\":[\"AQID\"]}]} | 400 | {\"error\":\"registry.ollama.ai/library/smollm2:latest does not support vision\"}",
+                "POST   | /api/chat           | {\"model\":\"smollm2\",\"think\":\"hard\"}       | 400 | {\"error\":\"invalid think value: \\\"hard\\\" (must be \\\"high\\\", \\\"medium\\\", \\\"low\\\", \\\"max\\\", true, or false)\"}",
+                "POST   | /api/chat           | {\"model\":\"smollm2\",\"top_logprobs\":21}      | 400 | {\"error\":\"top_logprobs must be between 0 and 20\"}",
                 "POST   | /api/blobs/sha256:1 | x                                              | 400 | {\"error\":\"invalid digest format\"}"
             })
     void answersInOllamasWords(String method, String path, String body, int status, String words) throws Exception {
@@ -205,6 +219,144 @@ class EmbeddedOllamaTest {
                         HttpResponse.BodyHandlers.ofString());
         assertThat(answer.body()).isEqualTo(words);
         assertThat(answer.statusCode()).isEqualTo(status);
+    }
+
+    /** Field by field what Ollama's own types have ({@code api/types.go}). */
+    @Test
+    void tellsAllThatOllamaTells() throws Exception {
+        ollama.chat(CAPITAL);
+        JsonNode tags = json("GET", "/api/tags", null).at("/models/0");
+        assertThat(names(tags))
+                .containsExactlyInAnyOrder("name", "model", "modified_at", "size", "digest", "details", "capabilities");
+        assertThat(names(tags.get("details")))
+                .contains("parent_model", "format", "family", "families", "parameter_size", "quantization_level");
+        assertThat(names(json("GET", "/api/ps", null).at("/models/0")))
+                .containsExactlyInAnyOrder(
+                        "name", "model", "size", "digest", "details", "expires_at", "size_vram", "context_length");
+        JsonNode show = json("POST", "/api/show", "{\"model\":\"smollm2\"}");
+        assertThat(names(show))
+                .containsExactlyInAnyOrder(
+                        "modelfile", "template", "details", "model_info", "tensors", "capabilities", "modified_at");
+        assertThat(show.at("/tensors/0").toString())
+                .isEqualTo("{\"name\":\"token_embd.weight\",\"type\":\"Q8_0\",\"shape\":[576,49152]}");
+        assertThat(show.at("/model_info/tokenizer.ggml.tokens")).isEmpty();
+        assertThat(json("POST", "/api/show", "{\"model\":\"smollm2\",\"verbose\":true}")
+                        .at("/model_info/tokenizer.ggml.tokens"))
+                .hasSize(49152);
+        JsonNode chat = json(
+                "POST",
+                "/api/chat",
+                "{\"model\":\"smollm2\",\"stream\":false,\"options\":{\"num_predict\":2},\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}");
+        assertThat(names(chat))
+                .containsExactlyInAnyOrder(
+                        "model",
+                        "created_at",
+                        "message",
+                        "done",
+                        "done_reason",
+                        "total_duration",
+                        "load_duration",
+                        "prompt_eval_count",
+                        "prompt_eval_duration",
+                        "eval_count",
+                        "eval_duration");
+    }
+
+    private static List<String> names(JsonNode object) {
+        List<String> names = new ArrayList<>();
+        object.fieldNames().forEachRemaining(names::add);
+        return names;
+    }
+
+    private static JsonNode json(String method, String path, String body) throws Exception {
+        HttpRequest request = HttpRequest.newBuilder(URI.create(server.url() + path))
+                .method(
+                        method,
+                        body == null ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofString(body))
+                .build();
+        return new ObjectMapper()
+                .readTree(HttpClient.newHttpClient()
+                        .send(request, HttpResponse.BodyHandlers.ofString())
+                        .body());
+    }
+
+    /** The tokens that an answer ends with are a prompt's beginning; a model's own messages stand before every chat. */
+    @Test
+    void goesOnFromAnEarlierAnswer() throws Exception {
+        String ask =
+                "{\"model\":\"smollm2\",\"stream\":false,\"prompt\":\"%s\",\"options\":{\"temperature\":0,\"num_predict\":8}%s}";
+        JsonNode first = json("POST", "/api/generate", ask.formatted("My cat is called Tofu.", ""));
+        JsonNode second = json(
+                "POST",
+                "/api/generate",
+                ask.formatted(
+                        "What is my cat called?",
+                        ",\"_debug_render_only\":true,\"context\":"
+                                + first.get("context").toString()));
+        assertThat(second.at("/_debug_info/rendered_template").asText())
+                .contains("My cat is called Tofu.", first.get("response").asText(), "What is my cat called?");
+        ollama.create(
+                "primed",
+                Map.of(
+                        "from",
+                        "smollm2",
+                        "messages",
+                        List.of(ChatMessage.user("I am Ada."), ChatMessage.assistant("Hello, Ada."))),
+                s -> {});
+        assertThat(json(
+                                "POST",
+                                "/api/chat",
+                                "{\"model\":\"primed\",\"_debug_render_only\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Who am I?\"}]}")
+                        .at("/_debug_info/rendered_template")
+                        .asText())
+                .containsSubsequence("I am Ada.", "Hello, Ada.", "Who am I?");
+        assertThat(ollama.show("primed").modelfile()).contains("MESSAGE user \"\"\"I am Ada.\"\"\"");
+        ollama.delete("primed");
+    }
+
+    /** Who asks first is answered first, and nobody is answered in the middle of another's answer. */
+    @Test
+    void answersInTheOrderOfAsking() throws Exception {
+        List<Integer> order = Collections.synchronizedList(new ArrayList<>());
+        List<CompletableFuture<Void>> answers = new ArrayList<>();
+        try (ChatStream first = ollama.stream(CAPITAL.option("num_predict", 400).option("temperature", 2))) {
+            first.iterator().next();
+            for (int i = 0; i < 5; i++) {
+                int number = i;
+                CountDownLatch begun = new CountDownLatch(1);
+                answers.add(CompletableFuture.runAsync(
+                        () -> {
+                            begun.countDown();
+                            try {
+                                ollama.chat(CAPITAL.option("num_predict", 2), p -> {
+                                    if (!order.contains(number)) {
+                                        order.add(number);
+                                    }
+                                });
+                            } catch (IOException e) {
+                                throw new UncheckedIOException(e);
+                            }
+                        },
+                        Executors.newSingleThreadExecutor()));
+                begun.await();
+                Thread.sleep(150); // it is in the queue by now
+            }
+        }
+        for (CompletableFuture<Void> answer : answers) {
+            answer.get(60, TimeUnit.SECONDS);
+        }
+        assertThat(order).containsExactly(0, 1, 2, 3, 4);
+    }
+
+    @Test
+    void readsOtherOriginsAsOllamaDoes() {
+        Pattern origins = LocalHttp.origins("https://lab.example, http://*.intern:*");
+        assertThat("https://lab.example").matches(origins);
+        assertThat("http://a.intern:8888").matches(origins);
+        assertThat("http://localhost:1").matches(origins);
+        assertThat("https://lab.example.evil").doesNotMatch(origins);
+        assertThat("https://lab-example").doesNotMatch(origins);
+        assertThat("https://lab.example").doesNotMatch(LocalHttp.origins(null));
     }
 
     @Test
@@ -437,6 +589,7 @@ class EmbeddedOllamaTest {
         }
         ProcessBuilder builder = new ProcessBuilder(program, file.toString()).redirectErrorStream(true);
         builder.environment().put("OLLAMA_HOST", server.url());
+        builder.environment().put("MODEL_FILE", model.toString());
         Process process = builder.start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(process.waitFor()).as(output).isZero();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.groups.Tuple.tuple;
 
 import io.tunebook.gguf.ModelFormatException;
+import io.tunebook.model.CausalLM;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -40,6 +41,10 @@ class ModelStoreTest {
                         layer("license", blob("Apache")),
                         layer("adapter", blob("an adapter")),
                         layer("params", blob("{\"stop\": [\"<|im_end|>\"], \"temperature\": 0.5}"))));
+        write(
+                "manifests/registry.ollama.ai/library/rendered/latest",
+                "{\"config\": {\"digest\": \"" + blob("{\"renderer\": \"r-1\", \"parser\": \"p-1\", \"os\": \"linux\"}")
+                        + "\"}, \"layers\": [" + layer("model", weights) + "]}");
         manifest("manifests/registry.ollama.ai/library/tiny/shared", List.of(layer("model", weights)));
         manifest("manifests/hf.co/Owner/Model-GGUF/Q8_0", List.of(layer("model", weights)));
         manifest("manifests/registry.ollama.ai/someone/hers/latest", List.of(layer("model", weights)));
@@ -50,7 +55,7 @@ class ModelStoreTest {
         write("manifests/registry.ollama.ai/library/broken/latest", "{\"layers\": [");
         String child = blob("{\"layers\": [" + layer("model", weights) + "]}");
         write(
-                "manifests-v2/ollama.com/library/newer/1b",
+                "manifest-v2/ollama.com/library/newer/1b",
                 "{\"manifests\": [{\"digest\": \"sha256:" + "1".repeat(64)
                         + "\", \"format\": \"safetensors\"}, {\"digest\": \"" + child + "\", \"format\": \"gguf\"}]}");
         store = ModelStore.open(folder);
@@ -94,6 +99,7 @@ class ModelStoreTest {
                         tuple("hf.co/Owner/Model-GGUF:Q8_0", false),
                         tuple("someone/hers:latest", false),
                         tuple("newer:1b", false),
+                        tuple("rendered:latest", false),
                         tuple("lost:latest", true),
                         tuple("evil:latest", true),
                         tuple("broken:latest", true));
@@ -108,6 +114,42 @@ class ModelStoreTest {
         assertThatThrownBy(() -> store.model("evil"))
                 .isInstanceOf(ModelFormatException.class)
                 .hasMessageContaining("expected a digest");
+    }
+
+    @Test
+    void readsWhichOfOllamasEnginesServesTheModel() throws Exception {
+        assertThat(store.model("rendered").engine()).isEqualTo(Map.of("renderer", "r-1", "parser", "p-1"));
+        assertThat(store.model("tiny").engine()).isEmpty();
+        Files.delete(folder.resolve("blobs/"
+                + blob("{\"renderer\": \"r-1\", \"parser\": \"p-1\", \"os\": \"linux\"}")
+                        .replace(':', '-')));
+        assertThatThrownBy(() -> store.model("rendered"))
+                .isInstanceOf(NoSuchFileException.class)
+                .hasMessageContaining("ollama pull rendered:latest");
+    }
+
+    /** On every platform the home folder's, unless only the Linux service has one, or the variable names another. */
+    @Test
+    void findsTheFolderAsOllamaDoes() throws Exception {
+        Path home = folder.resolve("home");
+        Path service = Files.createDirectories(folder.resolve("service"));
+        Path own = home.resolve(".ollama").resolve("models");
+        assertThat(ModelStore.folder(null, home, folder.resolve("none"))).isEqualTo(own);
+        assertThat(ModelStore.folder(" ", home, service)).isEqualTo(service);
+        Files.createDirectories(own);
+        assertThat(ModelStore.folder("", home, service)).isEqualTo(own);
+        assertThat(ModelStore.folder(" \"" + folder + "\" ", home, service)).isEqualTo(folder);
+        assertThatThrownBy(() -> ModelStore.open(service))
+                .isInstanceOf(NoSuchFileException.class)
+                .hasMessageContaining("OLLAMA_MODELS");
+    }
+
+    @Test
+    void theWeightsOfAModelWithAnAdapterAreNotTheModel() throws Exception {
+        StoredModel adapted = store.model("tiny");
+        assertThatThrownBy(() -> CausalLM.load(adapted))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("tiny:latest has an adapter on top of its weights");
     }
 
     @Test

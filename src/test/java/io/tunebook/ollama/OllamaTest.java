@@ -3,6 +3,8 @@ package io.tunebook.ollama;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpExchange;
@@ -135,6 +137,39 @@ class OllamaTest {
         assertThat(messages.get(1).get("thinking").asText()).isEqualTo("hm");
         assertThat(messages.get(2).toString())
                 .isEqualTo("{\"role\":\"tool\",\"content\":\"Oslo: cold\",\"tool_name\":\"weather\"}");
+    }
+
+    @Test
+    void completesAPromptPieceByPiece(@TempDir Path folder) throws Exception {
+        on(
+                "/api/generate",
+                e -> send(
+                        e,
+                        200,
+                        "{\"model\":\"m\",\"response\":\"\",\"thinking\":\"hm\",\"done\":false}\n"
+                                + "{\"model\":\"m\",\"response\":\"a b\",\"done\":false}\n"
+                                + "{\"model\":\"m\",\"response\":\"\",\"done\":true,\"done_reason\":\"length\",\"context\":[1,2]}\n"));
+        Path image = Files.write(folder.resolve("i.png"), new byte[] {1, 2, 3});
+        GenerateRequest request = GenerateRequest.of("m", "def f(")
+                .suffix("return 1")
+                .system("s")
+                .asItIs()
+                .withImage(image)
+                .option("num_predict", 2)
+                .think(true)
+                .keepAlive(Duration.ofSeconds(90));
+        List<String> pieces = new ArrayList<>();
+        try (ChatStream stream = ollama.stream(request)) {
+            for (ChatResponse piece : stream) {
+                pieces.add(piece.thinking() + "|" + piece.text() + "|" + piece.doneReason());
+            }
+        }
+        assertThat(pieces).containsExactly("hm||", "|a b|", "||length");
+        assertThat(ollama.generate(request, p -> {}).text()).isEqualTo("a b");
+        assertThat(requests.get(0).toString())
+                .isEqualTo(
+                        "{\"model\":\"m\",\"prompt\":\"def f(\",\"suffix\":\"return 1\",\"system\":\"s\",\"raw\":true,\"images\":[\"AQID\"],"
+                                + "\"options\":{\"num_predict\":2},\"think\":true,\"keep_alive\":90}");
     }
 
     @Test
@@ -336,6 +371,56 @@ class OllamaTest {
     }
 
     @Test
+    void tellsTheModelWhatAToolsArgumentsMean() {
+        enum Unit {
+            CELSIUS,
+            KELVIN
+        }
+        record Place(
+                @JsonPropertyDescription("the city's English name")
+                String city,
+
+                @JsonProperty("country_code") String country,
+                List<Unit> units) {}
+        Tool tool = Tool.of("weather", "The weather", Place.class, p -> p.city() + " " + p.country() + " " + p.units());
+        JsonNode properties = new ObjectMapper().<JsonNode>valueToTree(tool).at("/function/parameters/properties");
+        assertThat(properties.at("/city/description").asText()).isEqualTo("the city's English name");
+        assertThat(properties.at("/country_code/type").asText()).isEqualTo("string");
+        assertThat(properties.at("/units/items/enum/1").asText()).isEqualTo("KELVIN");
+        assertThat(tool.call(Map.of("city", "Oslo", "country_code", "NO", "units", List.of("CELSIUS"))))
+                .isEqualTo("Oslo NO [CELSIUS]");
+    }
+
+    @Test
+    void asksForLevelsOfThoughtAndForAnyJson() throws Exception {
+        on("/api/chat", e -> send(e, 200, LAST));
+        ollama.chat(question().think("high").json());
+        assertThat(requests.get(0).get("think").asText()).isEqualTo("high");
+        assertThat(requests.get(0).get("format").asText()).isEqualTo("json");
+    }
+
+    @Test
+    void copiesDeletesPushesAndUnloads() throws Exception {
+        List<String> calls = new ArrayList<>();
+        for (String path : List.of("/api/copy", "/api/delete", "/api/push", "/api/chat")) {
+            on(path, e -> {
+                calls.add(e.getRequestMethod() + " " + path);
+                send(e, 200, path.equals("/api/push") ? "{\"status\":\"success\"}\n" : "");
+            });
+        }
+        ollama.copy("a", "b");
+        ollama.delete("a");
+        ollama.push("me/b");
+        ollama.unload("b");
+        assertThat(calls).containsExactly("POST /api/copy", "DELETE /api/delete", "POST /api/push", "POST /api/chat");
+        assertThat(requests)
+                .extracting(JsonNode::toString)
+                .first()
+                .isIn("{\"source\":\"a\",\"destination\":\"b\"}", "{\"destination\":\"b\",\"source\":\"a\"}");
+        assertThat(requests.get(3).get("keep_alive").asInt()).isZero();
+    }
+
+    @Test
     void saysWhatToDo() throws Exception {
         on("/api/show", e -> send(e, 404, "{\"error\":\"model 'm' not found\"}"));
         assertThatThrownBy(() -> ollama.show("m"))
@@ -388,6 +473,8 @@ class OllamaTest {
                 "::1, http://[::1]:11434",
                 "[::], http://[::1]:11434",
                 "example.org:99999, http://example.org:11434",
+                "example.org:port, http://example.org:11434",
+                "https://example.org:, https://example.org:443",
                 "' http://example.org:1234/ ', http://example.org:1234"
             })
     void readsOllamaHost(String address, URI expected) {

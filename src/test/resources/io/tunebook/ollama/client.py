@@ -1,5 +1,9 @@
 """The main calls of the package ollama from PyPI, against the server at OLLAMA_HOST."""
 
+import asyncio
+import json
+import os
+
 import ollama
 
 client = ollama.Client()
@@ -18,7 +22,27 @@ assert any(m.model == "smollm2:latest" for m in client.ps().models)
 client.copy("smollm2", "python-copy")
 assert [s.status for s in client.create("python-made", from_="python-copy", system="Quack.", stream=True)][-1] == "success"
 assert client.pull("python-made").status == "success"
-for name in ("python-copy", "python-made"):
+schema = {"type": "object", "properties": {"name": {"type": "string", "enum": ["Paris", "Rome"]}}, "required": ["name"]}
+assert json.loads(client.chat("smollm2", messages=question, options=options, format=schema).message.content)["name"] in ("Paris", "Rome")
+digest = client.create_blob(os.environ["MODEL_FILE"])
+assert client.create("python-file", files={"model.gguf": digest}, parameters={"num_predict": 3}).status == "success"
+assert client.chat("python-file", messages=question).eval_count <= 3
+assert client.show("python-file").parameters.split() == ["num_predict", "3"]
+
+
+async def concurrently() -> None:
+    several = ollama.AsyncClient()
+    answers = await asyncio.gather(*(several.chat("smollm2", messages=question, options=options) for _ in range(3)))
+    assert {a.message.content for a in answers} == {answer.message.content}
+    async for piece in await several.chat("smollm2", messages=question, options=options, stream=True):
+        assert piece.message.role == "assistant"
+        break  # the server stops when the client goes
+
+
+asyncio.run(concurrently())
+assert client.generate("smollm2", keep_alive=0).done_reason == "unload"
+assert not any(m.model == "smollm2:latest" for m in client.ps().models)
+for name in ("python-copy", "python-made", "python-file"):
     assert client.delete(name).status == "success"
 try:
     client.chat("absent", messages=question)
