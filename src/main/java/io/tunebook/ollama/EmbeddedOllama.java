@@ -32,7 +32,8 @@ import java.util.regex.Pattern;
 
 /**
  * A small server that speaks as Ollama does, in this process, for GGUF files: chat, generate, embed, tags, show, ps, version, create
- * (with adapters), copy, delete, blobs and the pull of a local file. llama.cpp computes, through its Java bindings.
+ * (with adapters), copy, delete, blobs and the pull of a local file. llama.cpp computes, in
+ * a process for each model.
  *
  * <p>It listens on the loopback address alone and answers only to names of this machine, and to pages of this machine, as Ollama does.
  * Prompts are made by the GGUF file's own chat template; templates in Go's syntax are kept and shown, not run; tools are refused.
@@ -180,6 +181,8 @@ public final class EmbeddedOllama implements AutoCloseable {
                 LocalHttp.send(exchange, 400, LocalHttp.error(String.valueOf(wrong.getMessage())));
             } catch (InterruptedException stopped) {
                 LocalHttp.send(exchange, 503, LocalHttp.error("server is shutting down"));
+            } catch (IllegalStateException failure) {
+                LocalHttp.send(exchange, 500, LocalHttp.error(String.valueOf(failure.getMessage())));
             } catch (RuntimeException failure) {
                 LocalHttp.send(exchange, 500, LocalHttp.error(failure.toString()));
             }

@@ -1,36 +1,43 @@
 package io.tunebook.ollama;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.databind.JsonNode;
-import de.kherud.llama.InferenceParameters;
-import de.kherud.llama.LlamaIterator;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import de.kherud.llama.LlamaModel;
-import de.kherud.llama.LlamaOutput;
-import de.kherud.llama.ModelParameters;
-import de.kherud.llama.args.PoolingType;
+import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.io.PrintStream;
 import java.io.UncheckedIOException;
+import java.io.Writer;
+import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 
-/** A model in memory, run by llama.cpp. One request at a time, in the order they come. */
+/**
+ * A model in memory, run by llama.cpp in a process of its own, as Ollama does it: what llama.cpp holds is given back when the model is unloaded (its Java binding
+ * never frees a model), and what ends llama.cpp does not end this JVM. One request at a time, in the order they come.
+ */
 final class Runner implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
     /** As many may wait as wait in Ollama unless {@code OLLAMA_MAX_QUEUE} says otherwise. */
     private static final int QUEUE = 512;
 
     private final ReentrantLock turn = new ReentrantLock(true);
-    private final LlamaModel llama;
     private final int context;
-    private boolean closed;
-
-    static {
-        loadLibrary();
-    }
+    private final Path folder;
+    private final Process process;
+    private final BufferedReader answers;
+    private final Writer requests;
+    private volatile boolean closed;
 
     /** What happens to the text as it comes. */
     interface Sink {
@@ -49,47 +56,64 @@ final class Runner implements AutoCloseable {
      */
     record Figures(int promptTokens, long promptTime, int tokens, long time, boolean full) {}
 
+    /**
+     * Loads a model.
+     *
+     * @throws UncheckedIOException if its process cannot be started
+     * @throws IllegalStateException if llama.cpp does not take the file
+     */
     Runner(Path gguf, List<Path> adapters, int context, boolean embedding) {
         this.context = context;
-        // One thread for each physical core, as llama.cpp itself would: more only spin while they wait for one another.
-        int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
-        ModelParameters parameters = new ModelParameters()
-                .setModel(gguf.toString())
-                .setCtxSize(context)
-                .setThreads(threads)
-                .setThreadsBatch(threads)
-                .skipWarmup()
-                .disableLog();
-        adapters.forEach(a -> parameters.addLoraAdapter(a.toString()));
-        if (embedding) {
-            parameters.enableEmbedding();
-            // As Ollama does where the file names no pooling.
-            parameters.setPoolingType(PoolingType.LAST);
-        }
-        this.llama = new LlamaModel(parameters);
-    }
-
-    /**
-     * The binding copies its library to a file of one name for all processes and says so on the standard output: here the file is this
-     * process's own, and a notebook's cell stays clean.
-     */
-    private static void loadLibrary() {
-        PrintStream out = System.out;
         try {
-            if (System.getProperty("de.kherud.llama.tmpdir") == null) {
-                Path folder = Files.createTempDirectory("tunebook-llama");
-                folder.toFile().deleteOnExit();
-                System.setProperty("de.kherud.llama.tmpdir", folder.toString());
-            }
-            System.setOut(new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8));
-            Class.forName(LlamaModel.class.getName());
+            folder = Files.createTempDirectory("tunebook-llama");
+            List<String> command = new ArrayList<>(List.of(
+                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                    "-XX:+UseSerialGC",
+                    "-XX:TieredStopAtLevel=1",
+                    "-Xmx512m",
+                    "-Dde.kherud.llama.tmpdir=" + folder,
+                    "-cp",
+                    classPath(),
+                    RunnerProcess.class.getName(),
+                    String.valueOf(context),
+                    String.valueOf(embedding),
+                    gguf.toString()));
+            adapters.forEach(a -> command.add(a.toString()));
+            process = new ProcessBuilder(command)
+                    .redirectError(folder.resolve("log").toFile())
+                    .start();
+            answers = process.inputReader(StandardCharsets.UTF_8);
+            requests = process.outputWriter(StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
-        } catch (ClassNotFoundException e) {
-            throw new AssertionError("the class is named above", e);
-        } finally {
-            System.setOut(out);
         }
+        try {
+            receive();
+        } catch (IOException | RuntimeException e) {
+            close();
+            throw e instanceof RuntimeException r ? r : new UncheckedIOException((IOException) e);
+        }
+    }
+
+    /** Where this class and those that it needs there come from. */
+    private static String classPath() {
+        Set<String> places = new LinkedHashSet<>();
+        for (Class<?> c : List.of(
+                Runner.class, LlamaModel.class, ObjectMapper.class, JsonFactory.class, JsonProperty.class)) {
+            try {
+                places.add(
+                        Path.of(c.getProtectionDomain().getCodeSource().getLocation().toURI())
+                                .toString());
+            } catch (URISyntaxException e) {
+                throw new IllegalStateException("no place on disk for " + c, e);
+            }
+        }
+        return String.join(File.pathSeparator, places);
+    }
+
+    /** Whether its process still runs. */
+    boolean alive() {
+        return process.isAlive();
     }
 
     /** How many tokens a prompt and its answer may have. */
@@ -109,133 +133,150 @@ final class Runner implements AutoCloseable {
         if (turn.getQueueLength() >= QUEUE) {
             throw new LocalHttp.Refusal(503, "server busy, please try again.  maximum pending requests exceeded");
         }
+        ObjectNode request =
+                JSON.createObjectNode().put("do", "complete").put("prompt", prompt).put("grammar", grammar);
+        request.set("options", options);
         turn.lockInterruptibly();
         try {
-            requireOpen();
-            int promptTokens = llama.encode(prompt).length;
-            int limit = options.path("num_predict").asInt(-1);
-            int room = context - promptTokens;
-            if (room <= 0) {
-                throw new IllegalArgumentException("the input length exceeds the context length");
+            send(request);
+            IOException failure = null;
+            boolean stopped = false;
+            while (true) {
+                JsonNode answer = receive();
+                if (answer.has("figures")) {
+                    if (failure != null) {
+                        throw failure;
+                    }
+                    return JSON.convertValue(answer.get("figures"), Figures.class);
+                }
+                if (stopped) {
+                    continue;
+                }
+                boolean more = false;
+                try {
+                    more = sink.piece(answer.path("piece").asText());
+                    if (Thread.interrupted()) {
+                        throw new IOException("interrupted");
+                    }
+                } catch (IOException e) {
+                    failure = e;
+                }
+                if (failure != null || !more) {
+                    stopped = true;
+                    send(JSON.createObjectNode().put("do", "stop"));
+                }
             }
-            limit = limit < 0 ? room : Math.min(limit, room);
-            InferenceParameters parameters = new InferenceParameters(prompt)
-                    .setNPredict(limit)
-                    .setCachePrompt(true)
-                    .setTemperature((float) options.path("temperature").asDouble(0.8))
-                    .setTopK(options.path("top_k").asInt(40))
-                    .setTopP((float) options.path("top_p").asDouble(0.9))
-                    .setMinP((float) options.path("min_p").asDouble(0))
-                    .setRepeatPenalty((float) options.path("repeat_penalty").asDouble(1.0))
-                    .setTypicalP((float) options.path("typical_p").asDouble(1.0))
-                    .setRepeatLastN(options.path("repeat_last_n").asInt(64))
-                    .setPresencePenalty((float) options.path("presence_penalty").asDouble(0))
-                    .setFrequencyPenalty(
-                            (float) options.path("frequency_penalty").asDouble(0))
-                    .setSeed(options.path("seed").asInt(-1));
-            List<String> stops = new ArrayList<>();
-            options.path("stop").forEach(s -> stops.add(s.asText()));
-            if (options.path("stop").isTextual()) {
-                stops.add(options.path("stop").asText());
-            }
-            if (!stops.isEmpty()) {
-                parameters.setStopStrings(stops.toArray(String[]::new));
-            }
-            if (grammar != null) {
-                parameters.setGrammar(grammar);
-            }
-            return run(parameters, promptTokens, limit, sink);
         } finally {
             turn.unlock();
         }
-    }
-
-    private Figures run(InferenceParameters parameters, int promptTokens, int limit, Sink sink) throws IOException {
-        long start = System.nanoTime();
-        long first = 0;
-        int tokens = 0;
-        LlamaIterator pieces = llama.generate(parameters).iterator();
-        boolean whole = false;
-        try {
-            while (pieces.hasNext()) {
-                LlamaOutput piece = pieces.next();
-                first = first == 0 ? System.nanoTime() : first;
-                tokens++;
-                if (!piece.text.isEmpty() && !sink.piece(piece.text)) {
-                    break;
-                }
-                if (Thread.interrupted()) {
-                    throw new IOException("interrupted");
-                }
-            }
-            whole = !pieces.hasNext();
-        } finally {
-            if (!whole) {
-                pieces.cancel();
-            }
-        }
-        long end = System.nanoTime();
-        // The last piece only says that this is the end.
-        tokens = Math.max(0, tokens - 1);
-        return new Figures(
-                promptTokens,
-                (first == 0 ? end : first) - start,
-                tokens,
-                first == 0 ? 0 : end - first,
-                tokens >= limit);
     }
 
     /** A text's tokens. */
     int[] tokens(String text) throws InterruptedException {
-        turn.lockInterruptibly();
-        try {
-            requireOpen();
-            return llama.encode(text);
-        } finally {
-            turn.unlock();
-        }
-    }
-
-    /** A call into a model that was unloaded would end the process. */
-    private void requireOpen() {
-        if (closed) {
-            throw new IllegalStateException("the model was unloaded");
-        }
+        return JSON.convertValue(ask(JSON.createObjectNode().put("do", "tokens").put("text", text)), int[].class);
     }
 
     /** A text's vector as the model gives it. */
     float[] embed(String text) throws InterruptedException {
-        turn.lockInterruptibly();
-        try {
-            requireOpen();
-            return llama.embed(text);
-        } finally {
-            turn.unlock();
-        }
+        return JSON.convertValue(ask(JSON.createObjectNode().put("do", "embed").put("text", text)), float[].class);
     }
 
     /** The text of tokens. */
     String text(int[] tokens) throws InterruptedException {
+        ObjectNode request = JSON.createObjectNode().put("do", "text");
+        request.set("tokens", JSON.valueToTree(tokens));
+        return ask(request).asText();
+    }
+
+    private JsonNode ask(ObjectNode request) throws InterruptedException {
         turn.lockInterruptibly();
         try {
-            requireOpen();
-            return llama.decode(tokens);
+            send(request);
+            return receive().get("result");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         } finally {
             turn.unlock();
         }
     }
 
-    /** Unloads the model when the request that has its turn is done. */
+    private void send(ObjectNode request) throws IOException {
+        if (closed) {
+            throw new IllegalStateException("the model was unloaded");
+        }
+        try {
+            requests.write(JSON.writeValueAsString(request));
+            requests.write('\n');
+            requests.flush();
+        } catch (IOException gone) {
+            throw ended(gone);
+        }
+    }
+
+    /** The next line that is an answer; llama.cpp may print others of its own. */
+    private JsonNode receive() throws IOException {
+        while (true) {
+            String line;
+            try {
+                line = answers.readLine();
+            } catch (IOException gone) {
+                throw ended(gone);
+            }
+            if (line == null) {
+                throw ended(null);
+            }
+            JsonNode answer;
+            try {
+                answer = line.startsWith("{") ? JSON.readTree(line) : JSON.missingNode();
+            } catch (JacksonException noise) {
+                continue;
+            }
+            if (answer.has("wrong")) {
+                throw new IllegalArgumentException(answer.get("wrong").asText());
+            }
+            if (answer.has("failed")) {
+                throw new IllegalStateException(answer.get("failed").asText());
+            }
+            if (answer.isObject()) {
+                return answer;
+            }
+        }
+    }
+
+    private IllegalStateException ended(IOException cause) throws IOException {
+        if (closed) {
+            return new IllegalStateException("the model was unloaded");
+        }
+        String log = Files.readString(folder.resolve("log"), StandardCharsets.UTF_8).strip();
+        String status = "";
+        try {
+            status = " with exit status " + process.waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return new IllegalStateException(
+                "llama runner process has terminated" + status
+                        + (log.isEmpty() ? "" : ": " + log.substring(0, Math.min(500, log.length()))),
+                cause);
+    }
+
+    /** Unloads the model at once; who still waits for it is told. */
     @Override
     public void close() {
-        turn.lock();
+        closed = true;
+        process.destroyForcibly();
         try {
-            if (!closed) {
-                closed = true;
-                llama.close();
+            process.waitFor();
+            try (var files = Files.list(folder)) {
+                for (Path file : (Iterable<Path>) files::iterator) {
+                    Files.deleteIfExists(file);
+                }
             }
-        } finally {
-            turn.unlock();
+            Files.deleteIfExists(folder);
+        } catch (IOException left) {
+            // A folder of temporary files that the system clears.
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 }

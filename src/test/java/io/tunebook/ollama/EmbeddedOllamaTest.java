@@ -27,11 +27,13 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -542,6 +544,71 @@ class EmbeddedOllamaTest {
         assertThat(Files.readAllLines(log).stream()
                         .filter(l -> !l.startsWith("SLF4J") && !l.contains("ai.djl") && !l.startsWith("INFO")))
                 .containsExactly("http://127.0.0.1:" + port + " serves alone:latest");
+    }
+
+    /** A program that serves, asks and closes; nothing of llama.cpp's keeps its JVM. */
+    static final class Program {
+        public static void main(String[] args) throws IOException {
+            try (EmbeddedOllama own = EmbeddedOllama.start(Path.of(args[0]), "own")) {
+                System.out.println("tokens: "
+                        + Ollama.connect(own.url())
+                                .chat(ChatRequest.of("own", ChatMessage.user("Hi")).option("num_predict", 2))
+                                .tokens());
+            }
+        }
+    }
+
+    @Test
+    void aProgramThatClosesItEnds(@TempDir Path folder) throws Exception {
+        Path log = folder.resolve("log");
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Program.class.getName(),
+                        model.toString())
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+        try {
+            assertThat(process.waitFor(120, TimeUnit.SECONDS)).as("it ended").isTrue();
+            assertThat(process.exitValue()).isZero();
+            assertThat(log).content().contains("tokens: 2");
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
+    /** As Ollama, which gives each model a process: it dies alone, and goes with all its memory when the model is unloaded. */
+    @Test
+    void outlivesTheProcessOfAModel() throws Exception {
+        ollama.copy("smollm2", "mortal");
+        ChatRequest request =
+                new ChatRequest("mortal", CAPITAL.messages(), CAPITAL.options(), null, null, List.of(), null);
+        Set<ProcessHandle> before = runners();
+        assertThat(ollama.chat(request).text()).contains("Paris");
+        Set<ProcessHandle> after = runners();
+        after.removeAll(before);
+        assertThat(after).hasSize(1);
+        ProcessHandle runner = after.iterator().next();
+        try (ChatStream stream =
+                ollama.stream(request.option("num_predict", 4000).option("temperature", 2))) {
+            var pieces = stream.iterator();
+            pieces.next();
+            runner.destroyForcibly();
+            assertThatThrownBy(() -> pieces.forEachRemaining(p -> {}))
+                    .hasMessageContaining("llama runner process has terminated");
+        }
+        assertThat(ollama.chat(request).text()).contains("Paris");
+        ollama.unload("mortal");
+        after = runners();
+        after.removeAll(before);
+        assertThat(after).isEmpty();
+        ollama.delete("mortal");
+    }
+
+    private static Set<ProcessHandle> runners() {
+        return ProcessHandle.current().children().filter(ProcessHandle::isAlive).collect(Collectors.toSet());
     }
 
     @Test
