@@ -47,7 +47,8 @@ final class LoadedModels implements AutoCloseable {
         String slot = embedding ? name + EMBEDDING : name;
         synchronized (loaded) {
             Loaded there = loaded.get(slot);
-            // Another context is another load, but not while somebody uses the model; a process that has died is of no use to anybody.
+            // Another context is another load, but not while somebody uses the model; a process that has died is of no
+            // use to anybody.
             if (there != null
                     && (!there.runner.alive()
                             || there.users == 0 && (there.model != model || there.runner.context() != context))) {

@@ -98,12 +98,14 @@ final class Runner implements AutoCloseable {
     /** Where this class and those that it needs there come from. */
     private static String classPath() {
         Set<String> places = new LinkedHashSet<>();
-        for (Class<?> c : List.of(
-                Runner.class, LlamaModel.class, ObjectMapper.class, JsonFactory.class, JsonProperty.class)) {
+        for (Class<?> c :
+                List.of(Runner.class, LlamaModel.class, ObjectMapper.class, JsonFactory.class, JsonProperty.class)) {
             try {
-                places.add(
-                        Path.of(c.getProtectionDomain().getCodeSource().getLocation().toURI())
-                                .toString());
+                places.add(Path.of(c.getProtectionDomain()
+                                .getCodeSource()
+                                .getLocation()
+                                .toURI())
+                        .toString());
             } catch (URISyntaxException e) {
                 throw new IllegalStateException("no place on disk for " + c, e);
             }
@@ -133,8 +135,10 @@ final class Runner implements AutoCloseable {
         if (turn.getQueueLength() >= QUEUE) {
             throw new LocalHttp.Refusal(503, "server busy, please try again.  maximum pending requests exceeded");
         }
-        ObjectNode request =
-                JSON.createObjectNode().put("do", "complete").put("prompt", prompt).put("grammar", grammar);
+        ObjectNode request = JSON.createObjectNode()
+                .put("do", "complete")
+                .put("prompt", prompt)
+                .put("grammar", grammar);
         request.set("options", options);
         turn.lockInterruptibly();
         try {
@@ -247,7 +251,8 @@ final class Runner implements AutoCloseable {
         if (closed) {
             return new IllegalStateException("the model was unloaded");
         }
-        String log = Files.readString(folder.resolve("log"), StandardCharsets.UTF_8).strip();
+        String log =
+                Files.readString(folder.resolve("log"), StandardCharsets.UTF_8).strip();
         String status = "";
         try {
             status = " with exit status " + process.waitFor();

@@ -512,9 +512,9 @@ def dora_scale(self: __torch__.Decoder, W: Tensor, A: Tensor, B: List[Tensor], r
 def row_norms(self: __torch__.Decoder, W: Tensor) -> Tensor:
   return torch.linalg_vector_norm(W.to(6), 2, [1])
 
-# ---- Weights from files. A tensor in the model's type, 6 or 15, on the device of another
+# ---- Weights from files. A copy of a tensor in the model's type, 6 or 15, on the device of another: what comes from Java lies in memory that Java frees
 def as_type(self: __torch__.Decoder, x: Tensor, type: int, like: Tensor) -> Tensor:
-  return x.to(ops.prim.device(like), type)
+  return x.to(ops.prim.device(like), type, False, True)
 
 # A whole file as elements of one type: 0 uint8, 1 int8, 5 float16, 6 or 15; mapped, so that only what is used is read, and private, so that nothing
 # is ever written

@@ -552,7 +552,8 @@ class EmbeddedOllamaTest {
             try (EmbeddedOllama own = EmbeddedOllama.start(Path.of(args[0]), "own")) {
                 System.out.println("tokens: "
                         + Ollama.connect(own.url())
-                                .chat(ChatRequest.of("own", ChatMessage.user("Hi")).option("num_predict", 2))
+                                .chat(ChatRequest.of("own", ChatMessage.user("Hi"))
+                                        .option("num_predict", 2))
                                 .tokens());
             }
         }
