@@ -212,7 +212,7 @@ public final class OllamaExport {
         return Optional.empty();
     }
 
-    private static String upload(Ollama ollama, Path file, String what) throws IOException {
+    static String upload(Ollama ollama, Path file, String what) throws IOException {
         try (Progress progress = Display.progress(Files.size(file), "sending the " + what)) {
             return ollama.uploadBlob(file, progress::at);
         }

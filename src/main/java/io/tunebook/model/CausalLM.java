@@ -220,6 +220,20 @@ public final class CausalLM implements AutoCloseable {
         return manager.getDevice();
     }
 
+    /** Which device computes, in words, and why it is not a GPU where it is none. */
+    public String deviceReason() {
+        if (device().isGpu()) {
+            return "It runs on GPU " + device().getDeviceId() + " of "
+                    + Engine.getInstance().getGpuCount() + ".";
+        }
+        String libraries = System.getenv("PYTORCH_LIBRARY_PATH");
+        return "It runs on the CPU: "
+                + (libraries == null
+                        ? "this PyTorch is the one without CUDA. With an NVIDIA card: java environment/Lab.java setup --gpu"
+                        : "no GPU answers to the PyTorch in " + libraries
+                                + ". What java environment/Lab.java doctor says of the GPU tells why");
+    }
+
     public Generator generator() {
         return new Generator(this);
     }

@@ -4,6 +4,7 @@ import io.tunebook.ollama.ModelStore;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -22,13 +23,17 @@ public record ModelSource(String name, Path path) {
      * @throws IOException if Ollama's folder cannot be read
      */
     public static ModelSource of(String name) throws IOException {
-        Path path = Path.of(name);
-        if (Files.exists(path)) {
-            return new ModelSource(name, path.toAbsolutePath());
-        }
-        if (name.endsWith(".gguf") || name.startsWith(".") || path.isAbsolute()) {
-            throw new FileNotFoundException(
-                    "expected a GGUF file or a folder of safetensors, found nothing at " + path.toAbsolutePath());
+        try {
+            Path path = Path.of(name);
+            if (Files.exists(path)) {
+                return new ModelSource(name, path.toAbsolutePath());
+            }
+            if (name.endsWith(".gguf") || name.startsWith(".") || path.isAbsolute()) {
+                throw new FileNotFoundException(
+                        "expected a GGUF file or a folder of safetensors, found nothing at " + path.toAbsolutePath());
+            }
+        } catch (InvalidPathException e) {
+            // On Windows a name such as qwen2.5:1.5b is no path: it is Ollama's.
         }
         return new ModelSource(name, ModelStore.open().model(name).gguf());
     }

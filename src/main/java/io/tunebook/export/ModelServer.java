@@ -1,0 +1,133 @@
+package io.tunebook.export;
+
+import io.tunebook.model.ModelSource;
+import io.tunebook.ollama.EmbeddedOllama;
+import io.tunebook.ollama.Ollama;
+import io.tunebook.ollama.OllamaException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A server that has a model: the Ollama at {@code OLLAMA_HOST} where one answers, else an {@link EmbeddedOllama} in this JVM, so that a notebook
+ * reads the same either way. {@link #close} ends the second and leaves the first alone.
+ */
+public final class ModelServer implements AutoCloseable {
+    private final Ollama ollama;
+    private final String model;
+    private final String account;
+    private final Optional<EmbeddedOllama> embedded;
+
+    private ModelServer(Ollama ollama, String model, String account, Optional<EmbeddedOllama> embedded) {
+        this.ollama = ollama;
+        this.model = model;
+        this.account = account;
+        this.embedded = embedded;
+    }
+
+    /**
+     * Finds or starts a server for a model. An Ollama that does not have it gets it, as one GGUF file.
+     *
+     * @throws IOException if the model cannot be read, sent or served
+     */
+    public static ModelServer of(ModelSource source) throws IOException {
+        return of(source, Ollama.connect());
+    }
+
+    /** The same with the Ollama to ask first. */
+    static ModelServer of(ModelSource source, Ollama first) throws IOException {
+        return first.running() ? there(source, first) : here(source, first.url());
+    }
+
+    private static ModelServer there(ModelSource source, Ollama ollama) throws IOException {
+        String account = "Ollama " + ollama.version() + " at " + ollama.url();
+        String stored = source.name().equals(source.path().toString()) ? name(source.path()) : source.name();
+        if (has(ollama, stored)) {
+            return new ModelServer(ollama, stored, account + " has " + stored, Optional.empty());
+        }
+        String name = name(source.path());
+        Optional<Path> converted = converted(source.path());
+        try {
+            String digest = OllamaExport.upload(ollama, converted.orElse(source.path()), "model");
+            ollama.create(name, Map.of("files", Map.of("model.gguf", digest)), status -> {});
+        } finally {
+            delete(converted);
+        }
+        return new ModelServer(ollama, name, account + " did not have " + name + " and was sent it", Optional.empty());
+    }
+
+    private static ModelServer here(ModelSource source, String asked) throws IOException {
+        Optional<Path> converted = converted(source.path());
+        EmbeddedOllama embedded = EmbeddedOllama.start(converted.orElse(source.path()), name(source.path()));
+        converted.ifPresent(file -> file.toFile().deleteOnExit());
+        Ollama ollama = Ollama.connect(embedded.url());
+        String model = ollama.list().get(0).name();
+        return new ModelServer(
+                ollama,
+                model,
+                "No Ollama answers at " + asked + ", so this notebook serves " + model + " itself at " + ollama.url(),
+                Optional.of(embedded));
+    }
+
+    private static boolean has(Ollama ollama, String name) throws IOException {
+        try {
+            ollama.show(name);
+            return true;
+        } catch (OllamaException.ModelNotFound e) {
+            return false;
+        }
+    }
+
+    /** A folder of safetensors as one GGUF file; nothing for what is one already. */
+    private static Optional<Path> converted(Path model) throws IOException {
+        if (!Files.isDirectory(model)) {
+            return Optional.empty();
+        }
+        Path file = Files.createTempFile("tunebook-", ".gguf");
+        try {
+            MergedGguf.quantize(model, Quantization.Q8_0, file, done -> {});
+            return Optional.of(file);
+        } catch (IOException | RuntimeException e) {
+            Files.deleteIfExists(file);
+            throw e;
+        }
+    }
+
+    private static void delete(Optional<Path> file) throws IOException {
+        if (file.isPresent()) {
+            Files.deleteIfExists(file.get());
+        }
+    }
+
+    private static String name(Path model) {
+        return model.getFileName()
+                .toString()
+                .toLowerCase(Locale.ROOT)
+                .replaceFirst("\\.gguf$", "")
+                .replaceAll("[^a-z0-9_.-]", "-");
+    }
+
+    /** Speaks with the server. */
+    public Ollama ollama() {
+        return ollama;
+    }
+
+    /** What the server calls the model. */
+    public String model() {
+        return model;
+    }
+
+    /** Which server it is, and how the model came there. */
+    @Override
+    public String toString() {
+        return account;
+    }
+
+    @Override
+    public void close() {
+        embedded.ifPresent(EmbeddedOllama::close);
+    }
+}
