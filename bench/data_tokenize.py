@@ -22,7 +22,7 @@ import time
 import record
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-COMMAND = "python bench/data_tokenize.py --record SMOLLM2.gguf"
+COMMAND = "python bench/data_tokenize.py --record --megabytes {} $TUNEBOOK_DEFAULT_MODEL"
 HEAP = "-Xmx512m"
 BATCH = 1000
 IN_MEMORY = 30_000
@@ -146,12 +146,12 @@ def main() -> None:
             what = {"tokenize": f"{IN_MEMORY:,} WuDao-like documents tokenised with SmolLM2's tokenizer, two cores",
                     "pack": f"{options.megabytes / 1000:g} GB of WuDao-like JSON on disk to one file of tokens, two cores"}[name]
             record.row("data." + name, what, round(mine, 3), round(peers, 3), "million tokens/s", round(mine / peers, 2),
-                       {"tokenize": ">=1.0", "pack": ">=1.3"}[name], COMMAND)
+                       {"tokenize": ">=1.0", "pack": ">=1.3"}[name], COMMAND.format(options.megabytes))
     print(f"largest resident memory: ours {max(memory[::2]):.2f}, tokenizers {max(memory[1::2]):.2f} GB")
     if options.record:
         record.row("data.pack.memory", f"{options.megabytes / 1000:g} GB of WuDao-like JSON on disk to one file of tokens, largest "
                    "resident memory", round(max(memory[::2]), 2), round(max(memory[1::2]), 2), "GB", round(max(memory[::2]), 2), "<=1.0",
-                   COMMAND)
+                   COMMAND.format(options.megabytes))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@ package io.tunebook.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.ibm.icu.lang.UCharacter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.text.Normalizer;
@@ -18,8 +19,8 @@ import java.util.regex.Pattern;
 /**
  * Byte-level BPE without places, several times as fast as the tokenizers library, for the tokenizers whose splitting is
  * known here; a corpus goes through it. It finds the same ids or, where it is not certain to, none: the library has to
- * do texts that spell out an added token, that need normalising, that hold characters younger than this Java's Unicode,
- * or that have hundreds of bytes without a place to cut.
+ * do texts that spell out an added token, that need normalising, that hold characters younger than Unicode 13, or
+ * that have hundreds of bytes without a place to cut.
  *
  * <p>A piece of text is merged by rank, lowest first, then leftmost. Two things save most of that work and change
  * nothing: a piece that is a token, and that merging would give as this one token, is looked up; and a piece is cut
@@ -30,6 +31,21 @@ import java.util.regex.Pattern;
 final class ByteLevelBpe {
     /** Merging takes time that grows with the square of the bytes; from here on the library's way is the better one. */
     private static final int LONGEST = 512;
+
+    /** Younger characters than Java 17's are letters to one library and nothing to another, by their versions. */
+    private static final int YOUNGEST_UNICODE = 13;
+
+    private static final BitSet KNOWN = new BitSet(Character.MAX_CODE_POINT + 1);
+
+    static {
+        for (int c = 0; c <= Character.MAX_CODE_POINT; c++) {
+            int age = UCharacter.getAge(c).getMajor();
+            int type = Character.getType(c);
+            KNOWN.set(
+                    c,
+                    age > 0 && age <= YOUNGEST_UNICODE && type != Character.UNASSIGNED && type != Character.SURROGATE);
+        }
+    }
 
     private static final long NONE = Long.MAX_VALUE;
 
@@ -211,8 +227,7 @@ final class ByteLevelBpe {
             if (c >= 0x300 && !(c >= 0x4e00 && c < 0x9fa6)) {
                 simple = false;
                 int point = text.codePointAt(i);
-                int type = Character.getType(point);
-                if (type == Character.UNASSIGNED || type == Character.SURROGATE) {
+                if (!KNOWN.get(point)) {
                     return false;
                 }
                 i += Character.charCount(point) - 1;

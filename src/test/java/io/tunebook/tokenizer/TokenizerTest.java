@@ -259,7 +259,7 @@ final class TokenizerTest {
                 }
             }
         }
-        assertThat(left).isLessThan(texts.size() / 8);
+        assertThat(left).isLessThan(texts.size() / 4);
     }
 
     @Test
