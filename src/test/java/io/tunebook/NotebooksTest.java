@@ -3,6 +3,8 @@ package io.tunebook;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -19,6 +21,8 @@ final class NotebooksTest {
     private static final Path KERNEL =
             Path.of("../kernel/target/tunebook-kernel.jar").toAbsolutePath();
     private static final Path NOTEBOOKS = Path.of("../notebooks").toAbsolutePath();
+
+    private static final String STUB = "throw new UnsupportedOperationException(\"YOUR CODE HERE\");";
 
     @TempDir
     Path out;
@@ -42,6 +46,58 @@ final class NotebooksTest {
             assertThat(run.status).as(run.text).isEqualTo(1);
             assertThat(run.text).contains("YOUR CODE HERE");
         }
+    }
+
+    /** An exercise is handed out without its solution and with everything else, as nbgrader wants it. */
+    @Test
+    void anExerciseIsItsSolutionWithoutTheLinesToBeWritten() throws Exception {
+        for (int n = 0; n < 5; n++) {
+            Path file = notebooks("exercises").get(n);
+            List<JsonNode> exercise = code(file);
+            List<JsonNode> solution = code(notebooks("solutions").get(n));
+            assertThat(exercise).as(file.toString()).hasSameSizeAs(solution);
+            int tasks = 0;
+            for (int i = 0; i < exercise.size(); i++) {
+                JsonNode grading = exercise.get(i).path("metadata").path("nbgrader");
+                String given = source(exercise.get(i));
+                String whole = source(solution.get(i));
+                assertThat(solution.get(i).path("metadata"))
+                        .isEqualTo(exercise.get(i).path("metadata"));
+                if (grading.path("solution").asBoolean()) {
+                    int stub = given.indexOf(STUB);
+                    assertThat(stub).as(given).isPositive();
+                    assertThat(whole)
+                            .startsWith(given.substring(0, stub))
+                            .endsWith(given.substring(stub + STUB.length()))
+                            .doesNotContain(STUB);
+                    assertThat(grading.path("locked").asBoolean()).as(given).isFalse();
+                    tasks++;
+                } else {
+                    assertThat(given).isEqualTo(whole);
+                }
+                if (grading.path("grade").asBoolean()) {
+                    assertThat(grading.path("locked").asBoolean()).as(given).isTrue();
+                    assertThat(grading.path("points").asInt()).as(given).isPositive();
+                }
+            }
+            assertThat(tasks).as(file.toString()).isPositive();
+        }
+    }
+
+    private static List<JsonNode> code(Path notebook) throws IOException {
+        List<JsonNode> code = new ArrayList<>();
+        for (JsonNode cell : new ObjectMapper().readTree(notebook.toFile()).path("cells")) {
+            if (cell.path("cell_type").asText().equals("code")) {
+                code.add(cell);
+            }
+        }
+        return code;
+    }
+
+    private static String source(JsonNode cell) {
+        StringBuilder source = new StringBuilder();
+        cell.path("source").forEach(line -> source.append(line.asText()));
+        return source.toString();
     }
 
     private record Run(int status, String text) {}
