@@ -2,6 +2,7 @@
 their logits by PEFT, the losses of 50 steps by PEFT and torch.optim.AdamW, and 64 greedy tokens of SmolLM2 by Transformers.
 
     python bench/reference/training.py                      # all but SmolLM2
+    python bench/reference/training.py --generation         # generation.json alone, from the models and adapters that are there
     python bench/reference/training.py smollm2.gguf         # SmolLM2's greedy tokens, dequantised by Transformers
     python bench/reference/training.py --check FOLDER       # logits with an adapter that Tunebook saved, as JSON
 """
@@ -170,6 +171,35 @@ def make() -> None:
         print(f"{name:14s} loss {case['losses'][0]:.4f} → {case['losses'][-1]:.4f}")
 
 
+SETTINGS = [
+    dict(temperature=1.0), dict(temperature=0.7, top_k=12), dict(temperature=1.5, top_p=0.8), dict(temperature=0.8, min_p=0.1),
+    dict(temperature=1.2, top_k=30, top_p=0.9, min_p=0.05), dict(temperature=0.9, top_k=20, top_p=0.7, repetition_penalty=1.4),
+]
+
+
+def generation() -> None:
+    """What Transformers' logits processors leave of random logits, and greedy tokens: plain, with a repetition penalty, with an adapter of PEFT's."""
+    model = transformers.AutoModelForCausalLM.from_pretrained(OUT / "llama", dtype=torch.float32).eval()
+    ids = torch.tensor([json.loads((OUT / "documents.json").read_text())[0][0][0]])
+    torch.manual_seed(4)
+    draws = []
+    for settings in SETTINGS:
+        logits = 3 * torch.randn(1, VOCABULARY)
+        config = transformers.GenerationConfig(do_sample=True, **({"top_k": 0} | settings))
+        processors = model._get_logits_processor(generation_config=config, input_ids_seq_length=ids.shape[1], encoder_input_ids=ids,
+                                                 prefix_allowed_tokens_fn=None, logits_processor=transformers.LogitsProcessorList())
+        p = torch.softmax(processors(ids, logits.clone()), -1)[0]
+        draws.append(dict(settings=settings, logits=logits[0].tolist(), probabilities=p.tolist()))
+
+    def answer(m, **more) -> list:
+        return m.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=40, do_sample=False, eos_token_id=None, pad_token_id=0, **more)[0, ids.shape[1]:].tolist()
+
+    found = dict(ids=ids[0].tolist(), draws=draws, greedy=answer(model), penalized=answer(model, repetition_penalty=1.3))
+    for name in ("plain", "dora"):
+        found[name] = answer(peft.PeftModel.from_pretrained(transformers.AutoModelForCausalLM.from_pretrained(OUT / "llama", dtype=torch.float32), OUT / "cases" / name / "final").eval())
+    (OUT / "generation.json").write_text(json.dumps(found, separators=(",", ":")))
+
+
 def greedy(path: pathlib.Path) -> None:
     tokenizer = transformers.AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     model = transformers.AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
@@ -200,7 +230,10 @@ if __name__ == "__main__":
     torch.set_num_threads(2)
     if sys.argv[1:2] == ["--check"]:
         check(pathlib.Path(sys.argv[2]))
+    elif sys.argv[1:2] == ["--generation"]:
+        generation()
     elif len(sys.argv) > 1:
         greedy(pathlib.Path(sys.argv[1]))
     else:
         make()
+        generation()

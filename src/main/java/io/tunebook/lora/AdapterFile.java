@@ -38,6 +38,8 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors) {
     private static final String PREFIX = "base_model.model.";
     private static final Pattern KEY =
             Pattern.compile("base_model\\.model\\.(.+)\\.(lora_A\\.weight|lora_B\\.weight|lora_magnitude_vector)");
+    private static final Pattern START_IN_BASE =
+            Pattern.compile("(pissa|olora|corda|lora_ga|loftq).*", Pattern.CASE_INSENSITIVE);
     private static final Pattern NUMBER = Pattern.compile("\\d+");
 
     /** What PEFT can do and this library does not, with the value that each field has where it is not used. */
@@ -295,6 +297,14 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors) {
                 }
             }
         }
+        String start = json.path("init_lora_weights").asText("true");
+        if (START_IN_BASE.matcher(start).matches()) {
+            throw new ModelFormatException(
+                    config,
+                    "init_lora_weights: expected true, false, gaussian, orthogonal or eva, found " + start
+                            + ", which has changed the base model's weights as well; save the adapter again in PEFT with"
+                            + " path_initial_model_for_weight_conversion");
+        }
         if (!json.path("r").canConvertToInt() || json.path("r").intValue() < 1) {
             throw new ModelFormatException(config, "r: expected a positive integer, found " + json.path("r"));
         }
@@ -308,7 +318,7 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors) {
                 modules,
                 json.path("use_rslora").asBoolean(false),
                 json.path("use_dora").asBoolean(false),
-                json.path("init_lora_weights").asText("true"),
+                start,
                 ranks,
                 alphas,
                 json.path("base_model_name_or_path").asText(""));

@@ -3,6 +3,7 @@ package io.tunebook.lora;
 import io.tunebook.model.LoraLayout;
 import io.tunebook.model.ModelConfig;
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Pattern;
 import tech.tablesaw.api.LongColumn;
 import tech.tablesaw.api.StringColumn;
@@ -18,7 +19,7 @@ import tech.tablesaw.api.Table;
  *     or {@code all-linear}
  * @param rslora whether the scale is alpha / sqrt(rank) (Kalajdzievski, 2023)
  * @param dora whether the magnitude of each output is trained beside its direction (Liu et al., 2024)
- * @param initialization how A starts; B starts at zero
+ * @param initialization how the factors start
  */
 public record LoraConfig(
         int rank,
@@ -31,12 +32,54 @@ public record LoraConfig(
     /** All linear modules of the layers; the embedding and the output stay as they are. */
     public static final String ALL_LINEAR = "all-linear";
 
-    /** How A starts. */
+    /** How the factors start. Each leaves the model as it was: B A is zero. */
     public enum Initialization {
-        /** Uniform within 1 / sqrt(inputs), as PEFT's {@code init_lora_weights=True}. */
-        KAIMING_UNIFORM,
-        /** Normal with deviation 1 / rank, as PEFT's {@code init_lora_weights="gaussian"}. */
-        GAUSSIAN
+        /** A uniform within 1 / sqrt(inputs), B zero, as PEFT's {@code init_lora_weights=True}. */
+        KAIMING_UNIFORM("true"),
+        /** A normal with deviation 1 / rank, B zero, as PEFT's {@code init_lora_weights="gaussian"}. */
+        GAUSSIAN("gaussian"),
+        /**
+         * Neither is zero: A lies in the odd rows of a random orthogonal matrix and B in the even ones, as PEFT's {@code init_lora_weights="orthogonal"}. The
+         * rank must be even.
+         */
+        ORTHOGONAL("orthogonal");
+
+        private final String peft;
+
+        Initialization(String peft) {
+            this.peft = peft;
+        }
+
+        /** What PEFT calls it. */
+        public String peftName() {
+            return peft;
+        }
+
+        /**
+         * The initialisation of a name of PEFT's.
+         *
+         * @throws IllegalArgumentException for those that are not made here; the message says why
+         */
+        public static Initialization of(String peftName) {
+            String name = peftName.toLowerCase(Locale.ROOT);
+            for (Initialization i : values()) {
+                if (i.peft.equals(name)) {
+                    return i;
+                }
+            }
+            String why =
+                    switch (name.replaceFirst("_niter_\\d+", "")) {
+                        case "pissa", "olora", "corda", "lora_ga" ->
+                            "it takes the factors out of the base model's weights, so that the adapter would not fit the model that is served";
+                        case "loftq" -> "it starts from the error of quantising the base model anew";
+                        case "eva" -> "it wants a pass over the data first, and ranks of their own for the layers";
+                        case "mica" -> "it trains B alone";
+                        case "false" -> "its B A is not zero, so that the model would be damaged before the first step";
+                        default -> "PEFT has none of this name";
+                    };
+            throw new IllegalArgumentException(
+                    "initialization: expected true, gaussian or orthogonal, found " + peftName + ": " + why);
+        }
     }
 
     public LoraConfig {
@@ -44,6 +87,9 @@ public record LoraConfig(
             throw new IllegalArgumentException(
                     "expected rank >= 1, alpha > 0, 0 <= dropout < 1 and a target module, found rank " + rank
                             + ", alpha " + alpha + ", dropout " + dropout + ", targets " + targetModules);
+        }
+        if (initialization == Initialization.ORTHOGONAL && rank % 2 != 0) {
+            throw new IllegalArgumentException("orthogonal initialization: expected an even rank, found " + rank);
         }
         targetModules = List.copyOf(targetModules);
     }
@@ -71,6 +117,11 @@ public record LoraConfig(
 
     public LoraConfig dora(boolean on) {
         return new LoraConfig(rank, alpha, dropout, targetModules, rslora, on, initialization);
+    }
+
+    /** By PEFT's name: {@code true}, {@code gaussian} or {@code orthogonal}. */
+    public LoraConfig initialization(String peftName) {
+        return initialization(Initialization.of(peftName));
     }
 
     public LoraConfig initialization(Initialization how) {

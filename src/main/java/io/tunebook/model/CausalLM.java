@@ -7,9 +7,12 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.jni.JniUtils;
+import io.tunebook.gguf.GgufType;
+import io.tunebook.model.DeviceWeights.Storage;
 import io.tunebook.ollama.StoredModel;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -68,7 +71,7 @@ public final class CausalLM implements AutoCloseable {
     }
 
     /** LoRA factors that are added to every product until they are taken off. */
-    private record ActiveLora(NDArray flat, LoraLayout layout, List<NDArray> factors) {}
+    private record ActiveLora(LoraLayout layout, List<NDArray> factors, List<NDArray> dora) {}
 
     static {
         String cudart = System.getenv("JNA_LIBRARY_PATH");
@@ -78,7 +81,7 @@ public final class CausalLM implements AutoCloseable {
     }
 
     private CausalLM(
-            Path path, Weights from, Tokenizer tokenizer, Device device, Precision precision, boolean quantized)
+            Path path, Weights from, Tokenizer tokenizer, Device device, Precision precision, Storage storage)
             throws IOException {
         this.path = path;
         this.config = from.config();
@@ -96,6 +99,12 @@ public final class CausalLM implements AutoCloseable {
                 withoutKernels.isEmpty() ? "pointwise_cuda.ts" : "pointwise.ts");
         graphs = withoutKernels.isEmpty() && CudaGraph.available() ? new GradientGraphs(manager, script) : null;
         this.precision = precision != null ? precision : faster(device);
+        GgufType type = from.tensor("model.embed_tokens.weight").type();
+        boolean narrow = precision == null
+                && this.precision == Precision.FLOAT32
+                && type != GgufType.F32
+                && type != GgufType.F16;
+        Storage chosen = storage != null ? storage : narrow ? Storage.NARROW : Storage.COMPUTED;
         shape = new long[] {
             config.heads(),
             config.kvHeads(),
@@ -106,7 +115,7 @@ public final class CausalLM implements AutoCloseable {
             0
         };
         try {
-            weights = new DeviceWeights(manager, script, this.precision, from, quantized);
+            weights = new DeviceWeights(manager, script, this.precision, from, chosen);
             growTable(Math.min(2048, config.maxPositions()));
             cudnn = cudnnAgrees();
         } catch (IOException | RuntimeException e) {
@@ -116,7 +125,9 @@ public final class CausalLM implements AutoCloseable {
     }
 
     /**
-     * Loads a model in the type that this machine multiplies faster, on the GPU if there is one.
+     * Loads a model on the GPU if there is one, in bfloat16; on a CPU in the type that it multiplies faster. Where that is float32, matrices that the file has
+     * in bfloat16 stay there, mapped, and those that it has in blocks are expanded to bfloat16; they are cast layer by layer when they are used, and a token is
+     * generated from them as they are, which is twice as fast as from float32. Give a precision to have all of it in one type.
      *
      * @param path a GGUF file, or a folder of safetensors with {@code config.json} and {@code tokenizer.json}
      * @throws IOException if it cannot be read, or is not what it should be; the message names tensor, expectation and finding
@@ -127,7 +138,7 @@ public final class CausalLM implements AutoCloseable {
 
     /** Loads a model in the given type. */
     public static CausalLM load(Path path, Precision precision) throws IOException {
-        return load(path, precision, false);
+        return load(path, precision, null);
     }
 
     /**
@@ -137,17 +148,22 @@ public final class CausalLM implements AutoCloseable {
      * @param path a GGUF file
      */
     public static CausalLM loadQuantized(Path path) throws IOException {
-        return load(path, null, true);
+        return load(path, null, Storage.BLOCKS);
     }
 
     /** Loads a quantized model for QLoRA that computes in the given type. */
     public static CausalLM loadQuantized(Path path, Precision precision) throws IOException {
-        return load(path, precision, true);
+        return load(path, precision, Storage.BLOCKS);
+    }
+
+    /** What {@link #load(Path)} does where a CPU multiplies faster in float32. */
+    static CausalLM loadNarrow(Path path) throws IOException {
+        return load(path, Precision.FLOAT32, Storage.NARROW);
     }
 
     /** The same model, loaded once more, on another device. Adapters that were merged are not in it. */
     public CausalLM copyOn(Device device) throws IOException {
-        return load(path, precision, quantized(), device);
+        return load(path, precision, quantized() ? Storage.BLOCKS : Storage.COMPUTED, device);
     }
 
     /** Loads the model that Ollama has stored and leaves its matrices in GGUF's blocks. */
@@ -155,17 +171,17 @@ public final class CausalLM implements AutoCloseable {
         return loadQuantized(weightsAlone(stored));
     }
 
-    private static CausalLM load(Path path, Precision precision, boolean quantized) throws IOException {
-        return load(path, precision, quantized, Engine.getInstance().defaultDevice());
+    private static CausalLM load(Path path, Precision precision, Storage storage) throws IOException {
+        return load(path, precision, storage, Engine.getInstance().defaultDevice());
     }
 
-    private static CausalLM load(Path path, Precision precision, boolean quantized, Device device) throws IOException {
+    private static CausalLM load(Path path, Precision precision, Storage storage, Device device) throws IOException {
         try (Weights weights = Weights.open(path)) {
             Tokenizer tokenizer =
                     weights.gguf().isPresent() ? Tokenizer.of(weights.gguf().get()) : Tokenizer.load(path);
             tokenizer.requireFits(
                     path.getFileName().toString(), weights.config().vocabularySize(), ModelConfig.specialIds(path));
-            return new CausalLM(path, weights, tokenizer, device, precision, quantized);
+            return new CausalLM(path, weights, tokenizer, device, precision, storage);
         }
     }
 
@@ -255,6 +271,30 @@ public final class CausalLM implements AutoCloseable {
         return weights.bytes();
     }
 
+    /** The bytes that weights take for as long as they are used, where they are stored in another type or in blocks: the output matrix, and a layer's. */
+    public long expandedBytes() {
+        return weights.stored()
+                ? (long) precision.bytes()
+                        * ((long) config.vocabularySize() * config.hiddenSize()
+                                + 3L * config.intermediateSize() * config.hiddenSize()
+                                + 2L * (config.heads() + config.kvHeads()) * config.headDim() * config.hiddenSize())
+                : 0;
+    }
+
+    /** For how many positions at a time logits are made, so that those of a long batch are never there all at once. */
+    public int lossTokens() {
+        return Math.max(16, (device().isGpu() ? GPU_LOGITS : LOGITS) / config.vocabularySize());
+    }
+
+    /** The decoder's text in TorchScript, with what each backward is the derivative of. */
+    public static String source() {
+        try {
+            return TorchScript.text(CausalLM.class, "decoder.ts") + "\n" + TorchScript.text(CausalLM.class, "pointwise.ts");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     @Override
     public String toString() {
         return String.format(
@@ -266,7 +306,8 @@ public final class CausalLM implements AutoCloseable {
                 config.layers(),
                 config.hiddenSize(),
                 config.vocabularySize(),
-                (precision == Precision.FLOAT32 ? "float32" : "bfloat16") + (quantized() ? " from GGUF's blocks" : ""),
+                (precision == Precision.FLOAT32 ? "float32" : "bfloat16")
+                        + (quantized() ? " from GGUF's blocks" : weights.stored() ? " from bfloat16" : ""),
                 device().isGpu()
                         ? device()
                                 + withoutKernels
@@ -364,7 +405,15 @@ public final class CausalLM implements AutoCloseable {
     public void use(NDArray flat, LoraLayout layout) {
         Objects.requireNonNull(layout);
         useNone();
-        active = new ActiveLora(flat, layout, cut(manager, flat, layout));
+        List<NDArray> factors = cut(manager, flat, layout);
+        List<NDArray> dora = List.of();
+        if (layout.slices().values().stream().anyMatch(s -> s.magnitude() >= 0)) {
+            try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+                weights.arguments(a).tensors(factors).numbers(layout.ranks());
+                dora = script.call(manager, "dora", a.reals(layout.scales()).numbers(shape));
+            }
+        }
+        active = new ActiveLora(layout, factors, dora);
     }
 
     /** Copies values to where an array lies; what reads it by its address, a recorded step say, sees them. */
@@ -395,6 +444,7 @@ public final class CausalLM implements AutoCloseable {
     public void useNone() {
         if (active != null) {
             active.factors.forEach(NDArray::close);
+            active.dora.forEach(NDArray::close);
             active = null;
         }
     }
@@ -436,7 +486,7 @@ public final class CausalLM implements AutoCloseable {
             script.call(
                     scope,
                     "merge_",
-                    a.tensors(weights.plain())
+                    weights.arguments(a)
                             .tensors(factors)
                             .numbers(layout.ranks())
                             .reals(layout.scales())
@@ -485,7 +535,7 @@ public final class CausalLM implements AutoCloseable {
             }
             BatchInputs.Tensors tensors = inputs.on(scope);
             tensors.tokens(a).tensor(tensors.at()).tensor(tensors.targets()).tensor(table);
-            model(a, batch.length()).number(chunk());
+            model(a, batch.length()).number(lossTokens());
             return new Loss(script.call(scope, "loss", a).get(0).toFloatArray()[0], labels);
         }
     }
@@ -579,7 +629,7 @@ public final class CausalLM implements AutoCloseable {
                     .reals(layout.scales())
                     .numbers(shape((int) batch.ids().getShape().get(1)))
                     .real(config.rmsNormEps())
-                    .number(chunk());
+                    .number(lossTokens());
             a.tensor(flat).numbers(layout.sizes()).numbers(layout.columns());
             a.real(dropout).flag(checkpointing);
             return script.call(owner, "gradient", a);
@@ -633,10 +683,6 @@ public final class CausalLM implements AutoCloseable {
         }
     }
 
-    private int chunk() {
-        return Math.max(16, (device().isGpu() ? GPU_LOGITS : LOGITS) / config.vocabularySize());
-    }
-
     private BatchInputs inputs(TokenBatch batch) {
         BatchInputs inputs = BatchInputs.of(batch, config.vocabularySize());
         requirePositions(inputs.last() + 1);
@@ -686,7 +732,11 @@ public final class CausalLM implements AutoCloseable {
                 a.tensor(step.create(tokens, new Shape(1, ids.length)))
                         .number(length)
                         .tensor(table);
-                float[] logits = script.call(step, "next", model(a, ids.length).tensors(tensors))
+                List<NDArray> dora = active == null ? List.of() : active.dora;
+                float[] logits = script.call(
+                                step,
+                                "next",
+                                model(a, ids.length).tensors(dora).tensors(tensors))
                         .get(0)
                         .toFloatArray();
                 length += ids.length;

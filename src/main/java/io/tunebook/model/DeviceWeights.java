@@ -39,55 +39,72 @@ final class DeviceWeights {
     private final NDManager manager;
     private final TorchScript script;
     private final Precision precision;
+    private final Precision narrow;
     private final Weights from;
     private final NDArray like;
     private final Map<String, NDArray> maps = new HashMap<>();
     private final List<NDArray> weights = new ArrayList<>();
     private final List<NDArray> blocks = new ArrayList<>();
+    private final List<Integer> wide = new ArrayList<>();
     private final long[] types;
+    private final boolean quantized;
     private final long bytes;
 
-    /** @param quantized whether matrices stay in their blocks */
-    DeviceWeights(NDManager manager, TorchScript script, Precision precision, Weights from, boolean quantized)
+    /** How matrices lie in memory; vectors always have the type that the model computes in. */
+    enum Storage {
+        /** In the type that the model computes in. */
+        COMPUTED,
+        /**
+         * Cast layer by layer when they are used: bfloat16 where the file has it (mapped, not copied) or has blocks, float32 where the file has floats that
+         * bfloat16 cannot hold.
+         */
+        NARROW,
+        /** GGUF's blocks, expanded layer by layer. */
+        BLOCKS
+    }
+
+    DeviceWeights(NDManager manager, TorchScript script, Precision precision, Weights from, Storage storage)
             throws IOException {
         this.manager = manager;
         this.script = script;
         this.precision = precision;
+        this.narrow = storage == Storage.NARROW ? Precision.BFLOAT16 : precision;
         this.from = from;
+        boolean apart = storage != Storage.COMPUTED;
         like = manager.create(new Shape(0));
         ModelConfig config = from.config();
-        types = quantized ? new long[2 + TARGETS.size() * config.layers()] : new long[0];
+        types = apart ? new long[2 + TARGETS.size() * config.layers()] : new long[0];
         String output = config.tiedEmbeddings() || !from.tensors().containsKey("lm_head.weight")
                 ? "model.embed_tokens.weight"
                 : "lm_head.weight";
-        if (quantized) {
-            keep(0, "model.embed_tokens.weight");
-            keep(1, output);
+        if (apart) {
+            keep(0, "model.embed_tokens.weight", storage);
+            keep(1, output, storage);
         }
-        weights.add(quantized ? like : joined("model.embed_tokens.weight"));
+        weights.add(apart ? like : joined("model.embed_tokens.weight"));
         weights.add(joined("model.norm.weight"));
-        weights.add(
-                quantized || output.equals("model.embed_tokens.weight") ? weights.get(0) : joined("lm_head.weight"));
+        weights.add(apart || output.equals("model.embed_tokens.weight") ? weights.get(0) : joined("lm_head.weight"));
         for (int l = 0; l < config.layers(); l++) {
             String layer = "model.layers." + l + ".";
             String attention = layer + "self_attn.";
-            if (quantized) {
+            if (apart) {
                 for (int t = 0; t < TARGETS.size(); t++) {
-                    keep(2 + l * TARGETS.size() + t, layer + TARGETS.get(t) + ".weight");
+                    keep(2 + l * TARGETS.size() + t, layer + TARGETS.get(t) + ".weight", storage);
                 }
             }
             weights.add(joined(layer + "input_layernorm.weight"));
-            weights.add(quantized ? like : matrix(attention, "q_proj", "k_proj", "v_proj"));
+            weights.add(apart ? like : matrix(attention, "q_proj", "k_proj", "v_proj"));
             weights.add(joined(attention + "q_proj.bias", attention + "k_proj.bias", attention + "v_proj.bias"));
-            weights.add(quantized ? like : matrix(attention, "o_proj"));
+            weights.add(apart ? like : matrix(attention, "o_proj"));
             weights.add(joined(attention + "o_proj.bias"));
             weights.add(joined(layer + "post_attention_layernorm.weight"));
-            weights.add(quantized ? like : matrix(layer + "mlp.", "gate_proj", "up_proj"));
-            weights.add(quantized ? like : matrix(layer + "mlp.", "down_proj"));
+            weights.add(apart ? like : matrix(layer + "mlp.", "gate_proj", "up_proj"));
+            weights.add(apart ? like : matrix(layer + "mlp.", "down_proj"));
             weights.add(joined(attention + "q_norm.weight"));
             weights.add(joined(attention + "k_norm.weight"));
         }
         maps.values().forEach(NDArray::close); // what is used of them keeps them mapped
+        quantized = Arrays.stream(types).anyMatch(t -> t != 0);
         bytes = weights.stream()
                         .distinct()
                         .mapToLong(w -> w.getShape().size() * precision.bytes())
@@ -101,7 +118,7 @@ final class DeviceWeights {
             if (t != 1 || blocks.get(3) != blocks.get(1)) {
                 long codes = blocks.get(2 * t + 1).getShape().size();
                 sum += types[t] == 0
-                        ? codes * precision.bytes()
+                        ? codes * (wide.contains(t) ? Precision.FLOAT32 : narrow).bytes()
                         : codes + 2 * blocks.get(2 * t).getShape().size();
             }
         }
@@ -113,7 +130,13 @@ final class DeviceWeights {
         return a.tensors(weights).tensors(blocks).numbers(types);
     }
 
+    /** Whether a matrix is in blocks. */
     boolean quantized() {
+        return quantized;
+    }
+
+    /** Whether matrices are cast or expanded when they are used. */
+    boolean stored() {
         return types.length > 0;
     }
 
@@ -127,14 +150,9 @@ final class DeviceWeights {
         return weights.get(1);
     }
 
-    /** The weights themselves, to change them in place. */
-    List<NDArray> plain() {
-        return weights;
-    }
-
     /** One of the ten tensors of a layer, expanded if need be; its owner is {@code scope}. */
     NDArray layer(NDManager scope, int layer, int tensor, long[] shape) {
-        if (!quantized()) {
+        if (!stored()) {
             return weights.get(3 + layer * TENSORS + tensor);
         }
         try (TorchScript.Arguments a = new TorchScript.Arguments()) {
@@ -149,19 +167,26 @@ final class DeviceWeights {
 
     /** Tensors below one another, in the model's type; empty if the architecture has none of this name. */
     private NDArray joined(String... names) throws IOException {
+        return joined(precision, names);
+    }
+
+    private NDArray joined(Precision type, String... names) throws IOException {
         if (!from.tensors().containsKey(names[0])) {
             return like;
         }
         List<Weights.Tensor> tensors = Arrays.stream(names).map(from::tensor).toList();
         if (tensors.stream().allMatch(this::mappable)) {
-            return mapped(tensors);
+            return mapped(type, tensors);
         }
         if (tensors.stream().allMatch(t -> expandable(t.type()))) {
-            return expanded(tensors);
+            return expanded(type, tensors);
         }
         List<NDArray> parts = new ArrayList<>();
         for (Weights.Tensor t : tensors) {
-            parts.add(mappable(t) ? mapped(List.of(t)) : expandable(t.type()) ? expanded(List.of(t)) : read(t));
+            parts.add(
+                    mappable(t)
+                            ? mapped(type, List.of(t))
+                            : expandable(t.type()) ? expanded(type, List.of(t)) : read(type, t));
         }
         if (parts.size() == 1) {
             return parts.get(0);
@@ -211,7 +236,7 @@ final class DeviceWeights {
         return known;
     }
 
-    private NDArray mapped(List<Weights.Tensor> tensors) throws IOException {
+    private NDArray mapped(Precision precision, List<Weights.Tensor> tensors) throws IOException {
         List<Weights.Tensor> pieces = new ArrayList<>();
         List<Long> rows = new ArrayList<>();
         for (Weights.Tensor t : tensors) {
@@ -261,7 +286,7 @@ final class DeviceWeights {
         }
     }
 
-    private NDArray expanded(List<Weights.Tensor> tensors) throws IOException {
+    private NDArray expanded(Precision precision, List<Weights.Tensor> tensors) throws IOException {
         List<NDArray> parts = new ArrayList<>();
         try (TorchScript.Arguments a = new TorchScript.Arguments()) {
             for (Weights.Tensor t : tensors) {
@@ -279,7 +304,7 @@ final class DeviceWeights {
     }
 
     /** Of a type that only Java expands. */
-    private NDArray read(Weights.Tensor t) throws IOException {
+    private NDArray read(Precision precision, Weights.Tensor t) throws IOException {
         if (t.values() > Integer.MAX_VALUE / Float.BYTES) {
             throw new IOException(t.name() + ": expected at most 2 GB as float32, found " + Arrays.toString(t.shape()));
         }
@@ -297,20 +322,24 @@ final class DeviceWeights {
         }
     }
 
-    /** Leaves a matrix in its blocks. */
-    private void keep(int target, String name) throws IOException {
+    /** Leaves a matrix as it is stored. */
+    private void keep(int target, String name, Storage storage) throws IOException {
         if (target == 1 && name.equals("model.embed_tokens.weight")) {
             blocks.addAll(List.copyOf(blocks.subList(0, 2)));
             types[1] = types[0];
             return;
         }
         Weights.Tensor t = from.tensor(name);
-        if (expandable(t.type())) {
+        if (storage == Storage.BLOCKS && expandable(t.type())) {
             blocks.addAll(blocks(t));
             types[target] = t.type().id();
-        } else {
-            blocks.add(like);
-            blocks.add(joined(name));
+            return;
         }
+        boolean exactOnlyWide = t.type() == GgufType.F32 || t.type() == GgufType.F16;
+        if (exactOnlyWide && narrow != precision) {
+            wide.add(target);
+        }
+        blocks.add(like);
+        blocks.add(joined(exactOnlyWide ? precision : narrow, name));
     }
 }

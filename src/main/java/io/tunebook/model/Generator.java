@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
 /**
  * Writes on from a text, token by token. Immutable: each setting gives another generator. By default greedy, at most 256 tokens, ending where the model ends
@@ -18,28 +19,47 @@ public final class Generator {
     private final Consumer<String> listener;
 
     /**
-     * How the next token is chosen.
+     * How the next token is chosen. The filters come in the order of Transformers: repetition penalty, temperature, top-k, top-p, min-p.
      *
      * @param maxTokens the most tokens to write
      * @param temperature divides the logits; 0 takes the likeliest token
      * @param topK only so many likeliest tokens are drawn from; 0 for all
-     * @param topP only the likeliest tokens whose probabilities add up to this are drawn from
+     * @param topP only the likeliest tokens whose probabilities add up to this are drawn from; 1 for all
+     * @param minP only tokens of at least this share of the likeliest one's probability are drawn from; 0 for all
+     * @param repetitionPenalty divides the positive logits of all tokens that were there before, prompt included, and multiplies the negative ones (Keskar et
+     *     al., 2019); 1 for none
      * @param seed of the draws
      * @param stop texts that end the answer and do not belong to it
      */
-    public record Settings(int maxTokens, double temperature, int topK, double topP, long seed, List<String> stop) {
+    public record Settings(
+            int maxTokens,
+            double temperature,
+            int topK,
+            double topP,
+            double minP,
+            double repetitionPenalty,
+            long seed,
+            List<String> stop) {
         public Settings {
-            if (maxTokens < 1 || temperature < 0 || topK < 0 || !(topP > 0 && topP <= 1)) {
-                throw new IllegalArgumentException(
-                        "expected maxTokens >= 1, temperature >= 0, topK >= 0 and 0 < topP <= 1, found " + maxTokens
-                                + ", " + temperature + ", " + topK + ", " + topP);
-            }
+            require(maxTokens >= 1, "maxTokens", "at least 1", maxTokens);
+            require(temperature >= 0, "temperature", "0 or a positive number", temperature);
+            require(topK >= 0, "topK", "0 or a positive number", topK);
+            require(topP > 0 && topP <= 1, "topP", "a share above 0, at most 1", topP);
+            require(minP >= 0 && minP <= 1, "minP", "a share from 0 to 1", minP);
+            require(repetitionPenalty > 0, "repetitionPenalty", "a positive number", repetitionPenalty);
             stop = List.copyOf(stop);
+            require(stop.stream().noneMatch(String::isEmpty), "stop", "texts that are not empty", stop);
+        }
+
+        private static void require(boolean holds, String field, String expected, Object found) {
+            if (!holds) {
+                throw new IllegalArgumentException(field + ": expected " + expected + ", found " + found);
+            }
         }
     }
 
     Generator(CausalLM model) {
-        this(model, new Settings(256, 0, 0, 1, 42, List.of()), text -> {});
+        this(model, new Settings(256, 0, 0, 1, 0, 1, 42, List.of()), text -> {});
     }
 
     private Generator(CausalLM model, Settings settings, Consumer<String> listener) {
@@ -49,33 +69,48 @@ public final class Generator {
     }
 
     public Generator maxTokens(int most) {
-        return with(
-                new Settings(most, settings.temperature, settings.topK, settings.topP, settings.seed, settings.stop));
+        Settings s = settings;
+        return with(new Settings(most, s.temperature, s.topK, s.topP, s.minP, s.repetitionPenalty, s.seed, s.stop));
     }
 
-    public Generator temperature(double temperature) {
-        return with(new Settings(
-                settings.maxTokens, temperature, settings.topK, settings.topP, settings.seed, settings.stop));
+    public Generator temperature(double value) {
+        Settings s = settings;
+        return with(new Settings(s.maxTokens, value, s.topK, s.topP, s.minP, s.repetitionPenalty, s.seed, s.stop));
     }
 
     public Generator topK(int k) {
+        Settings s = settings;
         return with(
-                new Settings(settings.maxTokens, settings.temperature, k, settings.topP, settings.seed, settings.stop));
+                new Settings(s.maxTokens, s.temperature, k, s.topP, s.minP, s.repetitionPenalty, s.seed, s.stop));
     }
 
     public Generator topP(double p) {
+        Settings s = settings;
         return with(
-                new Settings(settings.maxTokens, settings.temperature, settings.topK, p, settings.seed, settings.stop));
+                new Settings(s.maxTokens, s.temperature, s.topK, p, s.minP, s.repetitionPenalty, s.seed, s.stop));
+    }
+
+    public Generator minP(double share) {
+        Settings s = settings;
+        return with(
+                new Settings(s.maxTokens, s.temperature, s.topK, s.topP, share, s.repetitionPenalty, s.seed, s.stop));
+    }
+
+    public Generator repetitionPenalty(double factor) {
+        Settings s = settings;
+        return with(new Settings(s.maxTokens, s.temperature, s.topK, s.topP, s.minP, factor, s.seed, s.stop));
     }
 
     public Generator seed(long seed) {
-        return with(new Settings(
-                settings.maxTokens, settings.temperature, settings.topK, settings.topP, seed, settings.stop));
+        Settings s = settings;
+        return with(
+                new Settings(s.maxTokens, s.temperature, s.topK, s.topP, s.minP, s.repetitionPenalty, seed, s.stop));
     }
 
     public Generator stop(String... texts) {
+        Settings s = settings;
         return with(new Settings(
-                settings.maxTokens, settings.temperature, settings.topK, settings.topP, settings.seed, List.of(texts)));
+                s.maxTokens, s.temperature, s.topK, s.topP, s.minP, s.repetitionPenalty, s.seed, List.of(texts)));
     }
 
     /** Hands the text over as it grows, never half a character. */
@@ -137,21 +172,25 @@ public final class Generator {
         List<Integer> written = new ArrayList<>();
         StreamingDecoder decoder = model.tokenizer().stream();
         StringBuilder text = new StringBuilder();
+        int told = 0;
         try (CausalLM.Cache cache = model.new Cache(prompt.length + Math.max(most, 0))) {
             float[] logits = cache.next(prompt);
             while (written.size() < most) {
-                int id = choose(logits, random);
+                int[] before = settings.repetitionPenalty == 1
+                        ? prompt
+                        : IntStream.concat(
+                                        Arrays.stream(prompt),
+                                        written.stream().mapToInt(Integer::intValue))
+                                .toArray();
+                int id = choose(logits, before, settings, random);
                 if (Arrays.stream(ends).anyMatch(e -> e == id)) {
                     break;
                 }
                 written.add(id);
-                String piece = decoder.push(id);
-                text.append(piece);
+                text.append(decoder.push(id));
+                told = tell(text, told, false);
                 if (stopAt(text.toString()) >= 0) {
                     break;
-                }
-                if (!piece.isEmpty()) {
-                    listener.accept(piece);
                 }
                 if (Thread.currentThread().isInterrupted() || written.size() == most) {
                     break;
@@ -159,44 +198,103 @@ public final class Generator {
                 logits = cache.next(id);
             }
         }
-        String last = decoder.end();
-        if (!last.isEmpty()) {
-            listener.accept(last);
-        }
+        text.append(decoder.end());
+        tell(text, told, true);
         return written.stream().mapToInt(Integer::intValue).toArray();
     }
 
-    private int choose(float[] logits, SplittableRandom random) {
+    /**
+     * Hands over what is certain: the text before a stop text, and while more may come not what could be the beginning of one.
+     *
+     * @return how much of the text has been handed over
+     */
+    private int tell(StringBuilder text, int told, boolean whole) {
+        int stop = stopAt(text.toString());
+        int end = stop >= 0 ? stop : text.length();
+        if (stop < 0 && !whole) {
+            for (String s : settings.stop) {
+                for (int n = Math.min(s.length() - 1, text.length()); n > 0; n--) {
+                    if (s.startsWith(text.substring(text.length() - n))) {
+                        end = Math.min(end, text.length() - n);
+                        break;
+                    }
+                }
+            }
+        }
+        if (end > told) {
+            listener.accept(text.substring(told, end));
+        }
+        return Math.max(told, end);
+    }
+
+    private static int choose(float[] logits, int[] before, Settings settings, SplittableRandom random) {
+        penalize(logits, before, settings.repetitionPenalty);
+        if (settings.temperature == 0) {
+            return likeliest(logits);
+        }
+        Candidates candidates = candidates(logits, settings);
+        double draw = random.nextDouble();
+        for (int i = 0; i < candidates.ids.length; i++) {
+            draw -= candidates.probabilities[i];
+            if (draw < 0) {
+                return candidates.ids[i];
+            }
+        }
+        return candidates.ids[candidates.ids.length - 1];
+    }
+
+    static void penalize(float[] logits, int[] before, double penalty) {
+        if (penalty != 1) {
+            Arrays.stream(before)
+                    .distinct()
+                    .forEach(id -> logits[id] *= (float) (logits[id] < 0 ? penalty : 1 / penalty));
+        }
+    }
+
+    private static int likeliest(float[] logits) {
         int best = 0;
         for (int i = 1; i < logits.length; i++) {
             best = logits[i] > logits[best] ? i : best;
         }
-        if (settings.temperature == 0) {
-            return best;
-        }
-        float highest = logits[best];
-        Integer[] order = new Integer[logits.length];
-        Arrays.setAll(order, i -> i);
-        Arrays.sort(order, (a, b) -> Float.compare(logits[b], logits[a]));
-        int candidates = settings.topK == 0 ? logits.length : Math.min(settings.topK, logits.length);
-        double[] p = new double[candidates];
+        return best;
+    }
+
+    /** Tokens that may come next, the likeliest first, with probabilities that add up to 1. */
+    record Candidates(int[] ids, double[] probabilities) {}
+
+    /** What is left of logits after temperature, top-k, top-p and min-p. */
+    static Candidates candidates(float[] logits, Settings settings) {
+        float highest = logits[likeliest(logits)];
+        // Tokens below e^-50 of the likeliest one add nothing to a sum in double, and most tokens are.
+        double lowest = highest - 50 * settings.temperature;
+        long[] order = IntStream.range(0, logits.length)
+                .filter(i -> logits[i] >= lowest)
+                .mapToLong(i -> (long) ascending(logits[i]) << 32 | Integer.MAX_VALUE - i)
+                .sorted()
+                .toArray();
+        int n = settings.topK == 0 ? order.length : Math.min(settings.topK, order.length);
+        int[] ids = new int[n];
+        double[] p = new double[n];
         double sum = 0;
-        for (int i = 0; i < candidates; i++) {
-            p[i] = Math.exp((logits[order[i]] - highest) / settings.temperature);
+        for (int i = 0; i < n; i++) {
+            ids[i] = Integer.MAX_VALUE - (int) order[order.length - 1 - i];
+            p[i] = Math.exp((logits[ids[i]] - highest) / settings.temperature);
             sum += p[i];
         }
         double kept = 0;
-        int n = 0;
-        while (n < candidates && kept < settings.topP * sum) {
-            kept += p[n++];
+        int left = 0;
+        while (left < n && kept < settings.topP * sum && p[left] >= settings.minP) {
+            kept += p[left++];
         }
-        double draw = random.nextDouble() * kept;
-        for (int i = 0; i < n; i++) {
-            draw -= p[i];
-            if (draw < 0) {
-                return order[i];
-            }
-        }
-        return order[n - 1];
+        double all = kept;
+        return new Candidates(
+                Arrays.copyOf(ids, left),
+                Arrays.stream(p, 0, left).map(x -> x / all).toArray());
+    }
+
+    /** A float's bits as an int of the same order. */
+    private static int ascending(float x) {
+        int bits = Float.floatToIntBits(x);
+        return bits < 0 ? bits ^ Integer.MAX_VALUE : bits;
     }
 }

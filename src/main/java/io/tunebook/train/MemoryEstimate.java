@@ -3,6 +3,7 @@ package io.tunebook.train;
 import ai.djl.Device;
 import ai.djl.util.cuda.CudaUtils;
 import com.sun.management.OperatingSystemMXBean;
+import io.tunebook.model.CausalLM;
 import io.tunebook.model.ModelConfig;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -16,7 +17,7 @@ import java.util.Locale;
  * What a step needs besides the model that is loaded already, in bytes.
  *
  * @param factors the factors with their gradient and AdamW's two moments, float32
- * @param activations what the forward pass keeps for the backward pass, and one layer's temporaries
+ * @param activations what the forward pass keeps for the backward pass, and one layer's temporaries and expanded weights
  * @param logits the logits of the tokens whose loss is computed at a time, with their gradient
  * @param free what the device has left
  */
@@ -29,25 +30,22 @@ record MemoryEstimate(long factors, long activations, long logits, long free) {
      *
      * @param parameters how many factors are trained
      * @param tokens positions of the largest batch, padding included
-     * @param bytes of an activation's element: 4, or 2 in bfloat16
      */
-    static MemoryEstimate of(
-            ModelConfig c, long parameters, long tokens, int bytes, boolean checkpointing, Device device) {
+    static MemoryEstimate of(CausalLM model, long parameters, long tokens, boolean checkpointing) {
+        ModelConfig c = model.config();
+        int bytes = model.precision().bytes();
         long attention = (long) (c.heads() + 2 * c.kvHeads()) * c.headDim();
-        // Kept a layer: two residuals, q|k|v before and after the rotation, the attention's output, gate|up.
+        // Kept a layer: two residuals and two norms of them, q|k|v before and after the rotation, the attention's output, gate|up.
         long kept = tokens
-                * (2L * c.hiddenSize() + 2 * attention + (long) c.heads() * c.headDim() + 2L * c.intermediateSize());
-        long temporary = tokens * (4L * c.hiddenSize() + 2 * attention + 4L * c.intermediateSize());
+                * (4L * c.hiddenSize() + 2 * attention + (long) c.heads() * c.headDim() + 2L * c.intermediateSize());
+        long temporary = tokens * (4L * c.hiddenSize() + 2 * attention + 6L * c.intermediateSize());
         long layers = checkpointing ? tokens * c.hiddenSize() * c.layers() + kept : kept * c.layers();
         return new MemoryEstimate(
                 4 * 4 * parameters,
-                bytes * (layers + temporary),
-                2L * 4 * Math.min(tokens, LOSS_TOKENS) * c.vocabularySize(),
-                free(device));
+                bytes * (layers + temporary) + model.expandedBytes(),
+                2L * bytes * Math.min(tokens, model.lossTokens()) * c.vocabularySize(),
+                free(model.device()));
     }
-
-    /** The loss is computed for so many tokens at a time. */
-    private static final long LOSS_TOKENS = 1024;
 
     long needed() {
         return factors + activations + logits;

@@ -4,7 +4,7 @@ import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.Progress;
 import java.util.Locale;
 
-/** One line under the cell: steps done, time left, loss, speed and memory. */
+/** One line under the cell: steps done, time left, loss, speed and memory; and sample answers, printed as they come. */
 final class ProgressBar implements TrainingListener {
     private Progress bar;
 
@@ -27,6 +27,12 @@ final class ProgressBar implements TrainingListener {
                     s.memory() / 1_000_000));
             bar.at(s.step());
         }
+    }
+
+    @Override
+    public void sampled(TrainingReport.Sample sample) {
+        System.out.println("step " + sample.step() + " · " + sample.prompt() + "\n    "
+                + sample.answer().strip().replace("\n", "\n    "));
     }
 
     @Override

@@ -167,12 +167,7 @@ public final class Trainer {
             }
             long tokens = longest(epochs.get(0));
             MemoryEstimate.of(
-                            model.config(),
-                            adapter.parameters().getShape().size(),
-                            tokens,
-                            model.precision().bytes(),
-                            arguments.gradientCheckpointing(),
-                            model.device())
+                            model, adapter.parameters().getShape().size(), tokens, arguments.gradientCheckpointing())
                     .require(arguments, arguments.maxLength());
             listeners.forEach(l -> l.started(report));
             TrainingReport.Outcome outcome = steps(run, epochs, heldOut, adapter, replicas, optimizer, fingerprint);
@@ -482,7 +477,7 @@ public final class Trainer {
         }
         all.put("data", dataset.size() + " examples, checksum " + Long.toHexString(crc.getValue()));
         all.put("model", model.config().toString());
-        all.put("precision", model.precision().toString());
+        all.put("precision", model.precision() + " from " + model.weightBytes() + " bytes of weights");
         all.put("lora", lora.toString());
         all.put("epochs", Double.toString(arguments.epochs()));
         all.put("maxSteps", Integer.toString(arguments.maxSteps()));

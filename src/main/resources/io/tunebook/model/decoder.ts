@@ -664,33 +664,137 @@ def accumulate(self: __torch__.Decoder, sum: Tensor, gradients: Tensor, weight: 
 # ---- Generation: one pass over new tokens [1, T] at position p, keys and values kept in caches [1, kv heads, longest, head_dim], two a layer.
 # Returns the logits of the last position, float32 [vocabulary].
 
-def next(self: __torch__.Decoder, ids: Tensor, p: int, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, cache: List[Tensor]) -> Tensor:
+def next(self: __torch__.Decoder, ids: Tensor, p: int, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float, cs: List[Tensor], cache: List[Tensor]) -> Tensor:
   T = torch.size(ids, 1)
   x = (self).embed(ids, w, q, types, shape, )
   cos, sin, = torch.unbind((self).angles(table, torch.arange(p, p + T, dtype=4, device=ops.prim.device(ids)), x, ))
   no = annotate(List[Tensor], [])
-  cs = (self).dora(w, q, types, f, r, s, shape, )
   for l in range(shape[3]):
-    W = (self).weights(w, q, types, shape, l, )
     F = (self).of_layer(f, 0, l, 15, )
     c = (self).of_layer(cs, 0, l, 4, )
     r1 = torch.slice(r, l * 7, l * 7 + 7)
     s1 = torch.slice(s, l * 7, l * 7 + 7)
-    qk, v1, _0, = (self).project(x, cos, sin, W, F, r1, s1, c, shape, eps, no, )
-    q1, k1, = torch.split_with_sizes((self).by_head(qk, 1, 1, ), [shape[0], shape[1]], 1)
-    _1 = torch.copy_(torch.slice(cache[2 * l], 2, p, p + T), k1)
-    _2 = torch.copy_(torch.slice(cache[2 * l + 1], 2, p, p + T), (self).by_head(v1, 1, 1, ))
-    k = torch.slice(cache[2 * l], 2, 0, p + T)
-    v = torch.slice(cache[2 * l + 1], 2, 0, p + T)
-    if torch.__and__(torch.gt(T, 1), torch.gt(p, 0)):
-      past = torch.tril(torch.ones([T, p + T], dtype=11, device=ops.prim.device(x)), p)
-      o = torch.scaled_dot_product_attention(q1, k, v, past, 0., False, scale=None, enable_gqa=True)
+    if torch.eq(T, 1):
+      x = (self).next_layer(torch.flatten(x), p, cos, sin, w, q, types, l, F, r1, s1, c, shape, eps, cache[2 * l], cache[2 * l + 1], )
     else:
-      o = torch.scaled_dot_product_attention(q1, k, v, None, 0., torch.gt(T, 1), scale=None, enable_gqa=True)
-    x, _3, = (self).finish(x, torch.flatten(torch.transpose(torch.squeeze(o, 0), 0, 1), 1, 2), W, F, r1, s1, c, shape, eps, no, )
-  y = torch.slice(x, 0, T - 1, T)
-  last, _4, = (self).rms_norm(y, w[1], eps, )
-  return torch.flatten((self).head(last, w, q, types, shape, ))
+      W = (self).weights(w, q, types, shape, l, )
+      qk, v1, _0, = (self).project(x, cos, sin, W, F, r1, s1, c, shape, eps, no, )
+      q1, k1, = torch.split_with_sizes((self).by_head(qk, 1, 1, ), [shape[0], shape[1]], 1)
+      _1 = torch.copy_(torch.slice(cache[2 * l], 2, p, p + T), k1)
+      _2 = torch.copy_(torch.slice(cache[2 * l + 1], 2, p, p + T), (self).by_head(v1, 1, 1, ))
+      k = torch.slice(cache[2 * l], 2, 0, p + T)
+      v = torch.slice(cache[2 * l + 1], 2, 0, p + T)
+      if torch.gt(p, 0):
+        past = torch.tril(torch.ones([T, p + T], dtype=11, device=ops.prim.device(x)), p)
+        o = torch.scaled_dot_product_attention(q1, k, v, past, 0., False, scale=None, enable_gqa=True)
+      else:
+        o = torch.scaled_dot_product_attention(q1, k, v, None, 0., True, scale=None, enable_gqa=True)
+      x, _3, = (self).finish(x, torch.flatten(torch.transpose(torch.squeeze(o, 0), 0, 1), 1, 2), W, F, r1, s1, c, shape, eps, no, )
+  if torch.eq(T, 1):
+    last = torch.unsqueeze(x, 0)
+  else:
+    last = torch.slice(x, 0, T - 1, T)
+  y, _4, = (self).rms_norm(last, w[1], eps, )
+  blocks = False
+  if torch.gt(torch.len(types), 0):
+    blocks = torch.ne(types[1], 0)
+  if blocks:
+    logits = torch.flatten((self).head(y, w, q, types, shape, ))
+  else:
+    logits = (self).products(torch.flatten(y), (self).as_stored(w, q, types, 2, 1, [shape[5]], torch.size(w[1], 0), ), ).to(6)
+  return logits
+
+# One layer for one token, all activations vectors: the same formulas in fewer operations. A product with a vector takes as long as its weights take to
+# be read, so it reads them as they are stored and takes the vector in their type; what stays is float32 where the model computes in float32.
+def next_layer(self: __torch__.Decoder, x: Tensor, p: int, cos: Tensor, sin: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], l: int, f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, keys: Tensor, values: Tensor) -> Tensor:
+  W = (self).of_layer(w, 3, l, 10, )
+  d = shape[2]
+  width = torch.size(x, 0)
+  inner = shape[4]
+  widths = [shape[0] * d, shape[1] * d, shape[1] * d]
+  lora = torch.gt(torch.len(f), 0)
+  h = (self).vector_norm(x, W[0], eps, )
+  qkv = (self).products(h, (self).as_stored(w, q, types, 3 + l * 10 + 1, 2 + l * 7, widths, width, ), )
+  if lora:
+    _0 = (self).vector_lora(qkv, h, f[0], [f[1], f[2], f[3]], torch.slice(r, 0, 3), torch.slice(s, 0, 3), widths, c[0], )
+  if torch.gt(torch.numel(W[2]), 0):
+    _1 = torch.add_(qkv, W[2])
+  heads = torch.view(qkv, [1, -1, d])
+  qk = torch.slice(heads, 1, 0, shape[0] + shape[1])
+  if torch.gt(torch.numel(W[8]), 0):
+    q0, k0, = torch.split_with_sizes(qk, [shape[0], shape[1]], 1)
+    qn, _2, = (self).rms_norm(q0, W[8], eps, )
+    kn, _3, = (self).rms_norm(k0, W[9], eps, )
+    qk = torch.cat([qn, kn], 1)
+  qk1 = (self).rope(qk, cos, sin, False, )
+  _4 = torch.copy_(torch.select(keys, 2, p), torch.slice(qk1, 1, shape[0]))
+  _5 = torch.copy_(torch.select(values, 2, p), torch.slice(heads, 1, shape[0] + shape[1]))
+  # the queries of a group stand where attention expects the positions of a sequence, so that no key is copied
+  q1 = torch.view(torch.slice(qk1, 1, 0, shape[0]), [1, shape[1], -1, d])
+  o = torch.scaled_dot_product_attention(q1, torch.slice(keys, 2, 0, p + 1), torch.slice(values, 2, 0, p + 1), None, 0., False)
+  a = torch.flatten(o)
+  x1 = (self).products(a, (self).as_stored(w, q, types, 3 + l * 10 + 3, 2 + l * 7 + 3, [width], widths[0], ), )
+  if lora:
+    _6 = (self).vector_lora(x1, a, f[4], [f[5]], [r[3]], [s[3]], [width], c[1], )
+  _7 = torch.add_(x1, x)
+  if torch.gt(torch.numel(W[4]), 0):
+    _8 = torch.add_(x1, W[4])
+  h1 = (self).vector_norm(x1, W[5], eps, )
+  gu = (self).products(h1, (self).as_stored(w, q, types, 3 + l * 10 + 6, 2 + l * 7 + 4, [inner, inner], width, ), )
+  if lora:
+    _9 = (self).vector_lora(gu, h1, f[6], [f[7], f[8]], torch.slice(r, 4, 6), torch.slice(s, 4, 6), [inner, inner], c[2], )
+  g, u, = torch.chunk(gu, 2)
+  m = (self).swiglu(g, u, )
+  y = (self).products(m, (self).as_stored(w, q, types, 3 + l * 10 + 7, 2 + l * 7 + 6, [width], inner, ), )
+  if lora:
+    _10 = (self).vector_lora(y, m, f[9], [f[10]], [r[6]], [s[6]], [width], c[3], )
+  return torch.add_(y, x1)
+
+# Weights that a vector is multiplied with, as they are stored: the joined one of w, or those of several targets, of which only blocks are expanded
+def as_stored(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[int], at: int, target: int, widths: List[int], columns: int) -> List[Tensor]:
+  Ws = annotate(List[Tensor], [])
+  if torch.eq(torch.len(types), 0):
+    _0 = torch.append(Ws, w[at])
+  else:
+    for i in range(torch.len(widths)):
+      if torch.eq(types[target + i], 0):
+        _1 = torch.append(Ws, q[2 * (target + i) + 1])
+      else:
+        _2 = torch.append(Ws, (self).expand_joined(q, types, target + i, [widths[i]], columns, w[1], ))
+  return Ws
+
+# W x for several W, one behind the other, in the type of x
+def products(self: __torch__.Decoder, x: Tensor, Ws: List[Tensor]) -> Tensor:
+  type = ops.prim.dtype(x)
+  if torch.eq(torch.len(Ws), 1):
+    y = torch.mv(Ws[0], x.to(ops.prim.dtype(Ws[0]))).to(type)
+  else:
+    ys = annotate(List[Tensor], [])
+    x1 = x.to(ops.prim.dtype(Ws[0]))
+    for i in range(torch.len(Ws)):
+      _0 = torch.append(ys, torch.mv(Ws[i], x1.to(ops.prim.dtype(Ws[i]))))
+    y = torch.cat(ys, 0).to(type)
+  return y
+
+def vector_norm(self: __torch__.Decoder, x: Tensor, w: Tensor, eps: float) -> Tensor:
+  if ops.prim.is_cuda(x):
+    y, _0, = (self).rms_norm(torch.unsqueeze(x, 0), w, eps, )
+    y = torch.squeeze(y, 0)
+  else:
+    n = float(torch.linalg_vector_norm(x, 2, None, False, dtype=6))
+    y = (x.to(6) * torch.pow(n * n / torch.size(x, 0) + eps, -0.5)).to(ops.prim.dtype(x)) * w
+  return y
+
+# Adds LoRA's products to y = W x, then DoRA's factor
+def vector_lora(self: __torch__.Decoder, y: Tensor, x: Tensor, A: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], widths: List[int], c: Tensor) -> Tensor:
+  zs = torch.split_with_sizes(torch.mv(A, x), ranks)
+  ys = torch.split_with_sizes(y, widths)
+  for i in range(torch.len(B)):
+    if torch.gt(ranks[i], 0):
+      _0 = torch.addmv_(ys[i], B[i], zs[i], alpha=scales[i])
+  if torch.gt(torch.numel(c), 0):
+    _1 = torch.mul_(y, c)
+  return y
 
 # Caches for this many tokens
 def new_cache(self: __torch__.Decoder, like: Tensor, shape: List[int], longest: int) -> List[Tensor]:
@@ -704,14 +808,19 @@ def product(self: __torch__.Decoder, x: Tensor, W: Tensor) -> Tensor:
   return torch.sum(torch.mm(x, torch.t(W)).to(6), [0, 1], True)
 
 # W + sign * s B A in place, target by target; sign -1 takes it out again
-def merge_(self: __torch__.Decoder, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], shape: List[int], sign: float) -> Tensor:
+def merge_(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], sign: float) -> Tensor:
   for l in range(shape[3]):
     W = (self).of_layer(w, 3, l, 10, )
     F = (self).of_layer(f, 0, l, 15, )
-    q = shape[0] * shape[2]
+    n = shape[0] * shape[2]
     kv = shape[1] * shape[2]
-    inner = torch.floordiv(torch.size(W[6], 0), 2)
-    T = [torch.slice(W[1], 0, 0, q), torch.slice(W[1], 0, q, q + kv), torch.slice(W[1], 0, q + kv, q + 2 * kv), W[3], torch.slice(W[6], 0, 0, inner), torch.slice(W[6], 0, inner, 2 * inner), W[7]]
+    inner = shape[4]
+    if torch.eq(torch.len(types), 0):
+      T = [torch.slice(W[1], 0, 0, n), torch.slice(W[1], 0, n, n + kv), torch.slice(W[1], 0, n + kv, n + 2 * kv), W[3], torch.slice(W[6], 0, 0, inner), torch.slice(W[6], 0, inner, 2 * inner), W[7]]
+    else:
+      T = annotate(List[Tensor], [])
+      for i in range(7):
+        _0 = torch.append(T, q[2 * (2 + l * 7 + i) + 1])
     r1 = torch.slice(r, l * 7, l * 7 + 7)
     A1 = torch.split_with_sizes(F[0], torch.slice(r1, 0, 3))
     A2 = torch.split_with_sizes(F[6], torch.slice(r1, 4, 6))
@@ -719,5 +828,5 @@ def merge_(self: __torch__.Decoder, w: List[Tensor], f: List[Tensor], r: List[in
     B = [F[1], F[2], F[3], F[5], F[7], F[8], F[10]]
     for i in range(7):
       if torch.gt(r1[i], 0):
-        _0 = torch.addmm_(T[i], B[i], A[i], alpha=sign * s[l * 7 + i])
+        _1 = torch.copy_(T[i], torch.addmm(T[i].to(ops.prim.dtype(B[i])), B[i], A[i], alpha=sign * s[l * 7 + i]))
   return w[1]

@@ -13,34 +13,42 @@ def d_rms_norm(self: __torch__.Decoder, d_y: Tensor, x: Tensor, t: Tensor, w: Te
   a = x.to(6)
   g = d_y.to(6) * w
   m = torch.sum(g * a, [-1], True) / torch.size(x, -1)
-  d_x = t * (g - a * (t * t * m))
   if torch.gt(torch.numel(onto), 0):
-    d_x = onto + d_x
-  return d_x.to(ops.prim.dtype(x))
+    d_x = torch.addcmul(onto.to(6), g, t)
+  else:
+    d_x = torch.mul_(g, t)
+  return torch.addcmul_(d_x, a, t * t * t * m, value=-1).to(ops.prim.dtype(x))
 
 # ---- Rotary position embedding (Su et al., 2021), halves rotated as in the Hugging Face checkpoints: (a, b) becomes (a cos - b sin, b cos + a sin).
 # sin has the minus in its first half. x is [N, heads, head_dim]; in_place allows the result to take the place of x.
 
 def rope(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, in_place: bool) -> Tensor:
-  return x * cos + torch.roll(x, [torch.floordiv(torch.size(x, -1), 2)], [-1]) * sin
+  return torch.addcmul_(x * cos, torch.roll(x, [torch.floordiv(torch.size(x, -1), 2)], [-1]), sin)
 
 # A rotation's transpose is its inverse: d_x is the rotation of d_y by the negative angle. Returns those of q and k and what came for v side by side.
 def d_rope(self: __torch__.Decoder, d_q: Tensor, d_k: Tensor, d_v: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-  d_qk = torch.cat([d_q, d_k], 1)
-  d_x = d_qk * cos - torch.roll(d_qk, [torch.floordiv(torch.size(d_qk, -1), 2)], [-1]) * sin
-  return torch.cat([d_x, d_v], 1)
+  d_x = torch.cat([d_q, d_k, d_v], 1)
+  d_qk = torch.slice(d_x, 1, 0, torch.size(d_q, 1) + torch.size(d_k, 1))
+  rolled = torch.roll(d_qk, [torch.floordiv(torch.size(d_qk, -1), 2)], [-1])
+  _0 = torch.addcmul_(torch.mul_(d_qk, cos), rolled, sin, value=-1)
+  return d_x
 
 # ---- SwiGLU (Shazeer, 2020): m = silu(g) * u
 
 def swiglu(self: __torch__.Decoder, g: Tensor, u: Tensor) -> Tensor:
-  return torch.silu(g) * u
+  return torch.mul_(torch.silu(g), u)
 
 # d_u = d_m silu(g),  d_g = d_m u (sigma + silu(g) (1 - sigma)),  sigma = sigmoid(g); returns d_g, d_u and m again. in_place allows them to take the
 # places of g, u and d_m.
 def d_swiglu(self: __torch__.Decoder, d_m: Tensor, g: Tensor, u: Tensor, in_place: bool) -> Tuple[Tensor, Tensor, Tensor]:
-  sigma = torch.sigmoid(g)
-  sg = g * sigma
-  return (d_m * u * (sigma + sg * (1 - sigma)), d_m * sg, sg * u)
+  sg = torch.silu(g)
+  m = sg * u
+  d_g = torch.silu_backward(d_m * u, g)
+  if in_place:
+    d_u = torch.mul_(d_m, sg)
+  else:
+    d_u = d_m * sg
+  return (d_g, d_u, m)
 
 # ---- Cross entropy of rows of logits: with p = softmax(logits), the sum of -log p[target], float32 [1], and, if wanted, p - onehot(target), which is its
 # derivative. The sums are float32 in either type.

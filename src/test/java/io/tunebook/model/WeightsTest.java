@@ -93,6 +93,28 @@ class WeightsTest {
     }
 
     @Test
+    void namesTheTensorThatIsCutShortOrOfAnUnknownType() throws Exception {
+        Safetensors.write(folder.resolve("whole.safetensors"), values(), Map.of());
+        byte[] whole = Files.readAllBytes(folder.resolve("whole.safetensors"));
+        Path model = folder.resolve("model.safetensors");
+        // 4 bytes short: the last tensor, the final norm
+        Files.write(model, Arrays.copyOf(whole, whole.length - 4));
+        assertThatThrownBy(() -> Weights.open(folder))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining(model.toString())
+                .hasMessageContaining("tensor model.norm.weight")
+                .hasMessageContaining("expected")
+                .hasMessageContaining("found");
+        String text = new String(whole, java.nio.charset.StandardCharsets.ISO_8859_1);
+        Files.write(
+                model,
+                text.replaceFirst("\"F32\"", "\"F64\"").getBytes(java.nio.charset.StandardCharsets.ISO_8859_1));
+        assertThatThrownBy(() -> Weights.open(folder))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining("tensor model.embed_tokens.weight: expected dtype F32, F16 or BF16, found F64");
+    }
+
+    @Test
     void refusesWhatItDoesNotCompute() throws Exception {
         Path config = folder.resolve("config.json");
         Files.writeString(config, CONFIG.replace("llama\"", "gemma3\""));

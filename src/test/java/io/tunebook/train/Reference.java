@@ -14,12 +14,12 @@ import java.util.Arrays;
 import java.util.List;
 
 /** What {@code bench/reference/training.py} left: tiny models, documents to train on, and the figures of Transformers and PEFT. */
-final class Reference {
+public final class Reference {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private Reference() {}
 
-    static Path path(String name) {
+    public static Path path(String name) {
         try {
             return Path.of(Reference.class
                     .getResource("/io/tunebook/reference/" + name)
@@ -29,22 +29,22 @@ final class Reference {
         }
     }
 
-    static JsonNode json(String name) throws IOException {
+    public static JsonNode json(String name) throws IOException {
         return JSON.readTree(Files.readAllBytes(path(name)));
     }
 
-    static CausalLM model(String architecture) throws IOException {
+    public static CausalLM model(String architecture) throws IOException {
         return CausalLM.load(path(architecture), CausalLM.Precision.FLOAT32);
     }
 
-    static float[] floats(String file, String tensor) throws IOException {
+    public static float[] floats(String file, String tensor) throws IOException {
         try (Safetensors f = Safetensors.open(path(file))) {
             return f.read(f.tensors().get(tensor));
         }
     }
 
     /** The tokens that all logits are of. */
-    static int[] ids() throws IOException {
+    public static int[] ids() throws IOException {
         float[] ids = floats("llama/logits.safetensors", "ids");
         int[] whole = new int[ids.length];
         Arrays.setAll(whole, i -> (int) ids[i]);
