@@ -70,7 +70,9 @@ public final class LoraAdapter implements AutoCloseable {
     private static void orthogonal(float[] values, LoraLayout.Slice s, SplittableRandom random) {
         int r = s.rank();
         double[][] q = new double[r][r];
-        for (int i = 0; i < r; i++) { // Gram and Schmidt's rows, each cleared of those before twice, for rounding's sake
+        for (int i = 0;
+                i < r;
+                i++) { // Gram and Schmidt's rows, each cleared of those before twice, for rounding's sake
             Arrays.setAll(q[i], j -> random.nextGaussian());
             for (int pass = 0; pass < 2; pass++) {
                 for (int k = 0; k < i; k++) {

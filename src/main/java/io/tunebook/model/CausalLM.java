@@ -80,8 +80,7 @@ public final class CausalLM implements AutoCloseable {
         }
     }
 
-    private CausalLM(
-            Path path, Weights from, Tokenizer tokenizer, Device device, Precision precision, Storage storage)
+    private CausalLM(Path path, Weights from, Tokenizer tokenizer, Device device, Precision precision, Storage storage)
             throws IOException {
         this.path = path;
         this.config = from.config();
@@ -289,7 +288,8 @@ public final class CausalLM implements AutoCloseable {
     /** The decoder's text in TorchScript, with what each backward is the derivative of. */
     public static String source() {
         try {
-            return TorchScript.text(CausalLM.class, "decoder.ts") + "\n" + TorchScript.text(CausalLM.class, "pointwise.ts");
+            return TorchScript.text(CausalLM.class, "decoder.ts") + "\n"
+                    + TorchScript.text(CausalLM.class, "pointwise.ts");
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -734,9 +734,7 @@ public final class CausalLM implements AutoCloseable {
                         .tensor(table);
                 List<NDArray> dora = active == null ? List.of() : active.dora;
                 float[] logits = script.call(
-                                step,
-                                "next",
-                                model(a, ids.length).tensors(dora).tensors(tensors))
+                                step, "next", model(a, ids.length).tensors(dora).tensors(tensors))
                         .get(0)
                         .toFloatArray();
                 length += ids.length;

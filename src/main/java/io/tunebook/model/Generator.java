@@ -80,14 +80,12 @@ public final class Generator {
 
     public Generator topK(int k) {
         Settings s = settings;
-        return with(
-                new Settings(s.maxTokens, s.temperature, k, s.topP, s.minP, s.repetitionPenalty, s.seed, s.stop));
+        return with(new Settings(s.maxTokens, s.temperature, k, s.topP, s.minP, s.repetitionPenalty, s.seed, s.stop));
     }
 
     public Generator topP(double p) {
         Settings s = settings;
-        return with(
-                new Settings(s.maxTokens, s.temperature, s.topK, p, s.minP, s.repetitionPenalty, s.seed, s.stop));
+        return with(new Settings(s.maxTokens, s.temperature, s.topK, p, s.minP, s.repetitionPenalty, s.seed, s.stop));
     }
 
     public Generator minP(double share) {
@@ -179,8 +177,7 @@ public final class Generator {
                 int[] before = settings.repetitionPenalty == 1
                         ? prompt
                         : IntStream.concat(
-                                        Arrays.stream(prompt),
-                                        written.stream().mapToInt(Integer::intValue))
+                                        Arrays.stream(prompt), written.stream().mapToInt(Integer::intValue))
                                 .toArray();
                 int id = choose(logits, before, settings, random);
                 if (Arrays.stream(ends).anyMatch(e -> e == id)) {

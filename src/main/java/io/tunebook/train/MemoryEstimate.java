@@ -18,7 +18,7 @@ import java.util.Locale;
  *
  * @param factors the factors with their gradient and AdamW's two moments, float32
  * @param activations what the forward pass keeps for the backward pass, and one layer's temporaries and expanded weights
- * @param logits the logits of the tokens whose loss is computed at a time, with their gradient
+ * @param logits the logits of the tokens whose loss is computed at a time, their softmax and one more of the kind while it is made
  * @param free what the device has left
  */
 record MemoryEstimate(long factors, long activations, long logits, long free) {
@@ -35,7 +35,8 @@ record MemoryEstimate(long factors, long activations, long logits, long free) {
         ModelConfig c = model.config();
         int bytes = model.precision().bytes();
         long attention = (long) (c.heads() + 2 * c.kvHeads()) * c.headDim();
-        // Kept a layer: two residuals and two norms of them, q|k|v before and after the rotation, the attention's output, gate|up.
+        // Kept a layer: two residuals and two norms of them, q|k|v before and after the rotation, the attention's
+        // output, gate|up.
         long kept = tokens
                 * (4L * c.hiddenSize() + 2 * attention + (long) c.heads() * c.headDim() + 2L * c.intermediateSize());
         long temporary = tokens * (4L * c.hiddenSize() + 2 * attention + 6L * c.intermediateSize());
@@ -43,7 +44,7 @@ record MemoryEstimate(long factors, long activations, long logits, long free) {
         return new MemoryEstimate(
                 4 * 4 * parameters,
                 bytes * (layers + temporary) + model.expandedBytes(),
-                2L * bytes * Math.min(tokens, model.lossTokens()) * c.vocabularySize(),
+                3L * bytes * Math.min(tokens, model.lossTokens()) * c.vocabularySize(),
                 free(model.device()));
     }
 

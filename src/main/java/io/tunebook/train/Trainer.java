@@ -166,8 +166,7 @@ public final class Trainer {
                 replicas.follow();
             }
             long tokens = longest(epochs.get(0));
-            MemoryEstimate.of(
-                            model, adapter.parameters().getShape().size(), tokens, arguments.gradientCheckpointing())
+            MemoryEstimate.of(model, adapter.parameters().getShape().size(), tokens, arguments.gradientCheckpointing())
                     .require(arguments, arguments.maxLength());
             listeners.forEach(l -> l.started(report));
             TrainingReport.Outcome outcome = steps(run, epochs, heldOut, adapter, replicas, optimizer, fingerprint);

@@ -101,7 +101,8 @@ final class LoraAdapterTest {
                 for (int i = 0; i < s.rank() * s.in(); i++) {
                     square += all[s.a() + i] * all[s.a() + i];
                 }
-                // PEFT's: U(-1/sqrt(in), 1/sqrt(in)); N(0, 1/rank^2); a product of N(0, 1) with orthonormal rows, over 10
+                // PEFT's: U(-1/sqrt(in), 1/sqrt(in)); N(0, 1/rank^2); a product of N(0, 1) with orthonormal rows, over
+                // 10
                 double deviation =
                         switch (how) {
                             case KAIMING_UNIFORM -> 1 / Math.sqrt(3.0 * s.in());
@@ -125,7 +126,8 @@ final class LoraAdapterTest {
         }
         assertThatThrownBy(() -> lora.initialization("loftq")).hasMessageContaining("quantising");
         assertThatThrownBy(() -> lora.initialization("eva")).hasMessageContaining("a pass over the data");
-        assertThatThrownBy(() -> LoraConfig.rank(3).initialization("orthogonal")).hasMessageContaining("an even rank");
+        assertThatThrownBy(() -> LoraConfig.rank(3).initialization("orthogonal"))
+                .hasMessageContaining("an even rank");
     }
 
     /** PEFT has moved part of the base model into such an adapter, so that with the base as it is its logits would be others. */
@@ -147,13 +149,19 @@ final class LoraAdapterTest {
         try (CausalLM model = Reference.model("llama")) {
             LoraConfig lora = LoraConfig.rank(4);
             assertThat(lora.layout(model.config()).slices()).hasSize(14);
-            assertThat(lora.targetModules("q_proj", "mlp.down_proj").layout(model.config()).slices().keySet())
+            assertThat(lora.targetModules("q_proj", "mlp.down_proj")
+                            .layout(model.config())
+                            .slices()
+                            .keySet())
                     .containsExactly(
                             "model.layers.0.self_attn.q_proj",
                             "model.layers.0.mlp.down_proj",
                             "model.layers.1.self_attn.q_proj",
                             "model.layers.1.mlp.down_proj");
-            assertThat(lora.targetModules(".*\\.1\\..*_proj").layout(model.config()).slices()).hasSize(7);
+            assertThat(lora.targetModules(".*\\.1\\..*_proj")
+                            .layout(model.config())
+                            .slices())
+                    .hasSize(7);
             assertThatThrownBy(() -> lora.targetModules("query_key_value").layout(model.config()))
                     .hasMessageContaining("query_key_value")
                     .hasMessageContaining("model.layers.0.self_attn.q_proj");
@@ -166,7 +174,8 @@ final class LoraAdapterTest {
                 LoraAdapter adapter = LoraAdapter.load(Reference.path("cases/decay/final"), model)) {
             Table table = adapter.summary();
             // hidden 32, 4 heads and 2 key-value heads of 8, 2 layers, rank 4 on q and v
-            assertThat(table.stringColumn("module").asList()).containsExactly("self_attn.q_proj", "self_attn.v_proj", "all");
+            assertThat(table.stringColumn("module").asList())
+                    .containsExactly("self_attn.q_proj", "self_attn.v_proj", "all");
             assertThat(table.longColumn("parameters").asList())
                     .containsExactly(2L * 4 * (32 + 32), 2L * 4 * (32 + 16), 896L);
             assertThat(adapter.parameters().getShape().size()).isEqualTo(896);
@@ -177,7 +186,8 @@ final class LoraAdapterTest {
     void anAdapterOfAnotherModelIsRefused() throws IOException {
         try (CausalLM model = Reference.model("qwen3")) {
             assertThatThrownBy(() -> LoraAdapter.load(Reference.path("cases/plain/final"), model))
-                    .hasMessageContaining("model.layers.0.self_attn.q_proj: expected [64, 32] as in the model, found [32, 32]");
+                    .hasMessageContaining(
+                            "model.layers.0.self_attn.q_proj: expected [64, 32] as in the model, found [32, 32]");
         }
     }
 }

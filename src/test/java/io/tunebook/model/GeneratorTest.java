@@ -138,7 +138,10 @@ final class GeneratorTest {
         byte[] head = Arrays.copyOf(text, (text.length + 7) / 8 * 8);
         Arrays.fill(head, text.length, head.length, (byte) ' ');
         try (OutputStream out = Files.newOutputStream(to.resolve("model.safetensors"))) {
-            out.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(head.length).array());
+            out.write(ByteBuffer.allocate(8)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .putLong(head.length)
+                    .array());
             out.write(head);
             data.writeTo(out);
         }
@@ -193,7 +196,8 @@ final class GeneratorTest {
     void aStopTextEndsTheAnswerAndIsNeverHandedOver() {
         String text = model.tokenizer().decode(prompt);
         String whole = generator().generate(text);
-        // From the middle of one word to the middle of the next but one: three tokens, and none of them is the whole stop text.
+        // From the middle of one word to the middle of the next but one: three tokens, and none of them is the whole
+        // stop text.
         int from = whole.indexOf(' ', whole.length() / 2) - 1;
         String stop = whole.substring(from, whole.indexOf(' ', from + 3) + 2);
         List<String> pieces = new ArrayList<>();
@@ -209,7 +213,8 @@ final class GeneratorTest {
 
     @Test
     void settingsOutOfTheirRangeAreRefused() {
-        assertThatThrownBy(() -> model.generator().topP(0)).hasMessage("topP: expected a share above 0, at most 1, found 0.0");
+        assertThatThrownBy(() -> model.generator().topP(0))
+                .hasMessage("topP: expected a share above 0, at most 1, found 0.0");
         assertThatThrownBy(() -> model.generator().minP(2)).hasMessageContaining("minP");
         assertThatThrownBy(() -> model.generator().repetitionPenalty(0)).hasMessageContaining("repetitionPenalty");
         assertThatThrownBy(() -> model.generator().tokens()).hasMessageContaining("expected at least one token");

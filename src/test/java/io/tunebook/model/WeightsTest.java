@@ -107,8 +107,7 @@ class WeightsTest {
                 .hasMessageContaining("found");
         String text = new String(whole, java.nio.charset.StandardCharsets.ISO_8859_1);
         Files.write(
-                model,
-                text.replaceFirst("\"F32\"", "\"F64\"").getBytes(java.nio.charset.StandardCharsets.ISO_8859_1));
+                model, text.replaceFirst("\"F32\"", "\"F64\"").getBytes(java.nio.charset.StandardCharsets.ISO_8859_1));
         assertThatThrownBy(() -> Weights.open(folder))
                 .isInstanceOf(ModelFormatException.class)
                 .hasMessageContaining("tensor model.embed_tokens.weight: expected dtype F32, F16 or BF16, found F64");

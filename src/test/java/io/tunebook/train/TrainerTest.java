@@ -50,7 +50,8 @@ final class TrainerTest {
         model.close();
     }
 
-    private LoraAdapter train(Trainer trainer, TrainingArguments arguments, List<TokenBatch> heldOut) throws IOException {
+    private LoraAdapter train(Trainer trainer, TrainingArguments arguments, List<TokenBatch> heldOut)
+            throws IOException {
         return trainer.with(arguments)
                 .train(
                         Reference.epochs(Reference.padded()),
@@ -78,7 +79,8 @@ final class TrainerTest {
         assertThat(Thread.interrupted()).as("the interrupt is used up").isFalse();
         assertThat(trainer.report().outcome()).isEqualTo(TrainingReport.Outcome.INTERRUPTED);
         assertThat(trainer.report().steps()).hasSize(4);
-        assertThat(stopped.floats()).isEqualTo(train(trainer(), TEN.maxSteps(4), List.of()).floats());
+        assertThat(stopped.floats())
+                .isEqualTo(train(trainer(), TEN.maxSteps(4), List.of()).floats());
         // the session goes on: the adapter is in use, is saved, and another run follows
         stopped.save(folder.resolve("adapter"));
         assertThat(folder.resolve("adapter/adapter_model.safetensors")).exists();
@@ -107,8 +109,7 @@ final class TrainerTest {
     @Test
     void aLossThatIsNotFiniteStopsWithStepBatchAndCause() {
         TrainingArguments wild = TEN.learningRate(1e30).maxGradientNorm(0);
-        TrainingException stop = catchThrowableOfType(
-                TrainingException.class, () -> train(trainer(), wild, List.of()));
+        TrainingException stop = catchThrowableOfType(TrainingException.class, () -> train(trainer(), wild, List.of()));
         assertThat(stop.getMessage())
                 .matches("(?s)Step \\d+, epoch 1, batch \\d+: the (loss|gradient's norm) is (NaN|-?Infinity)\\..*")
                 .contains("learning rate")
@@ -139,7 +140,8 @@ final class TrainerTest {
                                     Map.of(),
                                     LoraAdapter.create(other, LORA, 1)))
                     .isInstanceOf(TrainingException.class)
-                    .hasMessageContaining("Step 1, epoch 1, batch 1: the loss is NaN. It was so before anything was learned");
+                    .hasMessageContaining(
+                            "Step 1, epoch 1, batch 1: the loss is NaN. It was so before anything was learned");
         }
     }
 
@@ -198,7 +200,8 @@ final class TrainerTest {
             assertThat(step.timeLeft().isNegative()).isFalse();
         }
         assertThat(steps.get(9).path("seconds_left").asDouble()).isZero();
-        assertThat(lines.stream().filter(l -> l.has("eval_loss")).map(l -> l.path("step").asInt()))
+        assertThat(lines.stream().filter(l -> l.has("eval_loss")).map(l -> l.path("step")
+                        .asInt()))
                 .containsExactly(0, 5, 10);
         Table table = trainer.report().table();
         assertThat(table.rowCount()).isEqualTo(10);
@@ -214,8 +217,7 @@ final class TrainerTest {
         // transformers.get_scheduler("cosine", optimizer, 2, 10), in thousandths
         double[] expected = {0, 0.5, 1, 0.961940, 0.853553, 0.691342, 0.5, 0.308658, 0.146447, 0.038060};
         for (int i = 0; i < 10; i++) {
-            assertThat(1000 * trainer.report().steps().get(i).learningRate())
-                    .isCloseTo(expected[i], within(1e-6));
+            assertThat(1000 * trainer.report().steps().get(i).learningRate()).isCloseTo(expected[i], within(1e-6));
         }
     }
 
@@ -252,8 +254,8 @@ final class TrainerTest {
         String gguf = System.getenv("TUNEBOOK_DEFAULT_MODEL");
         assumeTrue(gguf != null, "skipped: TUNEBOOK_DEFAULT_MODEL names no GGUF file");
         try (CausalLM smol = CausalLM.load(Path.of(gguf))) {
-            List<ChatExample> examples =
-                    ChatExample.read(Path.of("../notebooks/data/identity.jsonl")).subList(0, 8);
+            List<ChatExample> examples = ChatExample.read(Path.of("../notebooks/data/identity.jsonl"))
+                    .subList(0, 8);
             Dataset data = Dataset.chat(examples, smol.tokenizer());
             List<TrainingReport.Sample> heard = new ArrayList<>();
             Trainer trainer = Trainer.of(smol, LoraConfig.rank(8))
@@ -288,7 +290,8 @@ final class TrainerTest {
     /** In a JVM whose heap is touched from the start, so that what the process holds grows by native memory alone. */
     @Test
     void noNativeMemoryGrowsOverAThousandSteps() throws Exception {
-        assumeTrue(Files.exists(Path.of("/proc/self/status")), "skipped: only Linux tells what a process holds in /proc");
+        assumeTrue(
+                Files.exists(Path.of("/proc/self/status")), "skipped: only Linux tells what a process holds in /proc");
         Path output = folder.resolve("output.txt");
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
