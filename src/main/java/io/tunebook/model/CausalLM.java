@@ -406,14 +406,12 @@ public final class CausalLM implements AutoCloseable {
         Objects.requireNonNull(layout);
         useNone();
         List<NDArray> factors = cut(manager, flat, layout);
-        List<NDArray> dora = List.of();
-        if (layout.slices().values().stream().anyMatch(s -> s.magnitude() >= 0)) {
-            try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-                weights.arguments(a).tensors(factors).numbers(layout.ranks());
-                dora = script.call(manager, "dora", a.reals(layout.scales()).numbers(shape));
-            }
+        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+            weights.arguments(a).tensors(factors).numbers(layout.ranks());
+            List<NDArray> dora =
+                    script.call(manager, "dora", a.reals(layout.scales()).numbers(shape));
+            active = new ActiveLora(layout, factors, dora);
         }
-        active = new ActiveLora(layout, factors, dora);
     }
 
     /** Copies values to where an array lies; what reads it by its address, a recorded step say, sees them. */

@@ -477,16 +477,20 @@ def dora(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[
   cs = annotate(List[Tensor], [])
   if torch.gt(torch.len(f), 0):
     for l in range(shape[3]):
-      W = (self).weights(w, q, types, shape, l, )
       F = (self).of_layer(f, 0, l, 15, )
-      r1 = torch.slice(r, l * 7, l * 7 + 7)
-      s1 = torch.slice(s, l * 7, l * 7 + 7)
-      inner = torch.floordiv(torch.size(W[6], 0), 2)
-      kv = shape[1] * shape[2]
-      _0 = torch.append(cs, (self).dora_scale(W[1], F[0], [F[1], F[2], F[3]], [r1[0], r1[1], r1[2]], [s1[0], s1[1], s1[2]], [shape[0] * shape[2], kv, kv], F[11], ))
-      _1 = torch.append(cs, (self).dora_scale(W[3], F[4], [F[5]], [r1[3]], [s1[3]], [torch.size(W[3], 0)], F[12], ))
-      _2 = torch.append(cs, (self).dora_scale(W[6], F[6], [F[7], F[8]], [r1[4], r1[5]], [s1[4], s1[5]], [inner, inner], F[13], ))
-      _3 = torch.append(cs, (self).dora_scale(W[7], F[9], [F[10]], [r1[6]], [s1[6]], [torch.size(W[7], 0)], F[14], ))
+      if torch.eq(torch.numel(F[11]) + torch.numel(F[12]) + torch.numel(F[13]) + torch.numel(F[14]), 0):
+        for i in range(4):
+          _4 = torch.append(cs, F[11])
+      else:
+        W = (self).weights(w, q, types, shape, l, )
+        r1 = torch.slice(r, l * 7, l * 7 + 7)
+        s1 = torch.slice(s, l * 7, l * 7 + 7)
+        inner = torch.floordiv(torch.size(W[6], 0), 2)
+        kv = shape[1] * shape[2]
+        _0 = torch.append(cs, (self).dora_scale(W[1], F[0], [F[1], F[2], F[3]], [r1[0], r1[1], r1[2]], [s1[0], s1[1], s1[2]], [shape[0] * shape[2], kv, kv], F[11], ))
+        _1 = torch.append(cs, (self).dora_scale(W[3], F[4], [F[5]], [r1[3]], [s1[3]], [torch.size(W[3], 0)], F[12], ))
+        _2 = torch.append(cs, (self).dora_scale(W[6], F[6], [F[7], F[8]], [r1[4], r1[5]], [s1[4], s1[5]], [inner, inner], F[13], ))
+        _3 = torch.append(cs, (self).dora_scale(W[7], F[9], [F[10]], [r1[6]], [s1[6]], [torch.size(W[7], 0)], F[14], ))
   return cs
 
 def dora_scale(self: __torch__.Decoder, W: Tensor, A: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], widths: List[int], magnitude: Tensor) -> Tensor:

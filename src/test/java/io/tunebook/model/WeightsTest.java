@@ -97,12 +97,12 @@ class WeightsTest {
         Safetensors.write(folder.resolve("whole.safetensors"), values(), Map.of());
         byte[] whole = Files.readAllBytes(folder.resolve("whole.safetensors"));
         Path model = folder.resolve("model.safetensors");
-        // 4 bytes short: the last tensor, the final norm
+        // 4 bytes short: the last tensor, the output
         Files.write(model, Arrays.copyOf(whole, whole.length - 4));
         assertThatThrownBy(() -> Weights.open(folder))
                 .isInstanceOf(ModelFormatException.class)
                 .hasMessageContaining(model.toString())
-                .hasMessageContaining("tensor model.norm.weight")
+                .hasMessageContaining("tensor lm_head.weight")
                 .hasMessageContaining("expected")
                 .hasMessageContaining("found");
         String text = new String(whole, java.nio.charset.StandardCharsets.ISO_8859_1);
