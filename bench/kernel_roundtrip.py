@@ -74,6 +74,12 @@ def measure(name, folders):
         manager.shutdown_kernel(now=True)
 
 
+def peer_folders():
+    """Where pip may have put JJava's kernelspec."""
+    folders = [os.path.join(p, "share", "jupyter", "kernels") for p in {sys.prefix, *sys.path}]
+    return [f for f in folders if os.path.isdir(f)]
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--record", action="store_true")
@@ -81,8 +87,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TUNEBOOK_HISTORY"] = os.path.join(folder, "history.jsonl")
         ours = measure("tunebook", [install(folder)])
-    folders = [os.path.join(p, "share", "jupyter", "kernels") for p in {sys.prefix, *sys.path}]
-    peer = measure("java", [f for f in folders if os.path.isdir(f)])
+    peer = measure("java", peer_folders())
     print(f"a cell such as 7 + 1, median of {CELLS} after {WARM} warm ones (95th percentile)")
     print(f"Tunebook {ours[0]:.1f} ms ({ours[1]:.1f})   JJava {peer[0]:.1f} ms ({peer[1]:.1f})   ratio {ours[0] / peer[0]:.2f}")
     if options.record:
