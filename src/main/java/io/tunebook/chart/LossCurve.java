@@ -1,7 +1,6 @@
 package io.tunebook.chart;
 
 import io.tunebook.kernel.display.Display;
-import io.tunebook.kernel.display.DisplayHandle;
 import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.train.TrainingListener;
 import io.tunebook.train.TrainingReport;
@@ -19,7 +18,7 @@ public final class LossCurve implements TrainingListener {
     private static final long FRAME = 500_000_000; // ns
     private static final int SHARE = 20;
 
-    private DisplayHandle shown;
+    private String shown;
     private long next;
 
     private LossCurve() {}
@@ -52,7 +51,7 @@ public final class LossCurve implements TrainingListener {
         if (shown == null) {
             shown = Display.display(frame);
         } else {
-            shown.update(frame);
+            Display.update(shown, frame);
         }
         long end = System.nanoTime();
         next = end + Math.max(FRAME, SHARE * (end - start));

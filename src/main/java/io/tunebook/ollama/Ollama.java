@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
 import io.tunebook.kernel.display.Display;
-import io.tunebook.kernel.display.DisplayHandle;
 import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.display.Progress;
 import java.io.FilterInputStream;
@@ -198,14 +197,14 @@ public final class Ollama {
         StringBuilder thinking = new StringBuilder();
         StringBuilder text = new StringBuilder();
         // Nothing is shown before the first piece: an error then stands alone.
-        DisplayHandle[] handle = {null};
+        String[] id = {null};
         long[] shown = {0};
         ChatResponse response = chat(request, piece -> {
             thinking.append(piece.thinking());
             text.append(piece.text());
             // A frontend need not draw more often than an eye can follow.
-            if (handle[0] == null || System.nanoTime() - shown[0] > 50_000_000) {
-                show(handle, MimeBundle.of(MimeBundle.TEXT, (text.isEmpty() ? thinking : text).toString()));
+            if (id[0] == null || System.nanoTime() - shown[0] > 50_000_000) {
+                show(id, MimeBundle.of(MimeBundle.TEXT, (text.isEmpty() ? thinking : text).toString()));
                 shown[0] = System.nanoTime();
             }
         });
@@ -213,15 +212,15 @@ public final class Ollama {
                 ? ""
                 : "<details><summary>Thinking</summary>\n\n"
                         + response.thinking().strip() + "\n\n</details>\n\n";
-        show(handle, MimeBundle.of(MimeBundle.TEXT, response.text(), MimeBundle.MARKDOWN, thoughts + response.text()));
+        show(id, MimeBundle.of(MimeBundle.TEXT, response.text(), MimeBundle.MARKDOWN, thoughts + response.text()));
         return response;
     }
 
-    private static void show(DisplayHandle[] handle, MimeBundle bundle) {
-        if (handle[0] == null) {
-            handle[0] = Display.display(bundle);
+    private static void show(String[] id, MimeBundle bundle) {
+        if (id[0] == null) {
+            id[0] = Display.display(bundle);
         } else {
-            handle[0].update(bundle);
+            Display.update(id[0], bundle);
         }
     }
 

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import io.tunebook.kernel.protocol.Message;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -28,7 +29,16 @@ final class History {
     private int session;
 
     /** One cell that ran. @param output the plain text of its result, or the empty string */
-    private record Entry(int session, int line, String source, String output) {}
+    private record Entry(int session, int line, String source, String output) {
+        String json() {
+            return Message.object()
+                    .put("session", session)
+                    .put("line", line)
+                    .put("source", source)
+                    .put("output", output)
+                    .toString();
+        }
+    }
 
     /** @param file where it is kept; need not be there */
     History(Path file) {
@@ -43,7 +53,7 @@ final class History {
             Files.createDirectories(file.toAbsolutePath().getParent());
             Files.writeString(
                     file,
-                    JSON.writeValueAsString(entry) + "\n",
+                    entry.json() + "\n",
                     StandardCharsets.UTF_8,
                     StandardOpenOption.CREATE,
                     StandardOpenOption.APPEND);
@@ -145,8 +155,13 @@ final class History {
 
     private void parse(String line) {
         try {
-            entries.add(JSON.readValue(line, Entry.class));
-        } catch (JsonProcessingException e) {
+            JsonNode json = JSON.readTree(line);
+            entries.add(new Entry(
+                    json.required("session").asInt(),
+                    json.required("line").asInt(),
+                    json.required("source").asText(),
+                    json.path("output").asText()));
+        } catch (JsonProcessingException | IllegalArgumentException e) {
             LOG.log(System.Logger.Level.DEBUG, "a line of the history was left out", e); // another kernel died in it
         }
     }

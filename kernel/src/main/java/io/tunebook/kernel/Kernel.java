@@ -382,17 +382,21 @@ public final class Kernel implements AutoCloseable {
         ObjectNode content = Message.object();
         ObjectNode data = content.putObject("data");
         bundle.data().forEach((type, value) -> data.set(type, node(type, value)));
-        content.set("metadata", JSON.valueToTree(bundle.metadata()));
+        ObjectNode metadata = content.putObject("metadata");
+        bundle.metadata().forEach((type, value) -> metadata.set(type, JSON.valueToTree(value)));
         return content;
     }
 
     /** A text under a JSON type is JSON itself. */
     private static JsonNode node(String type, Object value) {
-        if (value instanceof String text && (type.equals(MimeBundle.JSON) || type.endsWith("+json"))) {
+        if (value instanceof String text) {
+            if (!type.equals(MimeBundle.JSON) && !type.endsWith("+json")) {
+                return JSON.getNodeFactory().textNode(text);
+            }
             try {
                 return JSON.readTree(text);
             } catch (JsonProcessingException e) {
-                return JSON.valueToTree(text); // then it is a string
+                return JSON.getNodeFactory().textNode(text); // then it is a string
             }
         }
         return JSON.valueToTree(value);

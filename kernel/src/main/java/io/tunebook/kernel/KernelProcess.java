@@ -36,22 +36,22 @@ public final class KernelProcess {
     /** The command line of this very kernel up to its main class; what it is told comes after it. */
     public static List<String> command(List<String> jvmOptions) {
         if (Files.isRegularFile(home())) {
-            return command(home(), jvmOptions);
+            return command(java().toString(), home().toString(), jvmOptions);
         }
-        List<String> command = start(jvmOptions);
+        List<String> command = start(java().toString(), jvmOptions);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
         return command;
     }
 
-    /** The same for a jar elsewhere. */
-    public static List<String> command(Path jar, List<String> jvmOptions) {
-        List<String> command = start(jvmOptions);
-        command.addAll(List.of("-jar", jar.toString()));
+    /** The same for a java and a jar elsewhere. */
+    public static List<String> command(String java, String jar, List<String> jvmOptions) {
+        List<String> command = start(java, jvmOptions);
+        command.addAll(List.of("-jar", jar));
         return command;
     }
 
-    private static List<String> start(List<String> jvmOptions) {
-        List<String> command = new ArrayList<>(List.of(java().toString()));
+    private static List<String> start(String java, List<String> jvmOptions) {
+        List<String> command = new ArrayList<>(List.of(java));
         command.addAll(OPTIONS);
         command.addAll(jvmOptions);
         return command;

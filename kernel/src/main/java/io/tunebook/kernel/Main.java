@@ -1,6 +1,7 @@
 package io.tunebook.kernel;
 
 import io.tunebook.kernel.install.KernelSpecInstaller;
+import io.tunebook.kernel.install.Wheel;
 import io.tunebook.kernel.notebook.NotebookRunner;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -10,11 +11,14 @@ import java.util.List;
 public final class Main {
     public static final String VERSION = "0.1.0";
 
+    private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
+
     private static final String USAGE = """
             Usage: java -jar tunebook-kernel.jar COMMAND [OPTION ...]
 
               kernel [--class-path PATH] CONNECTION_FILE   serves a frontend; Jupyter does this
               install, uninstall                           put the kernel where Jupyter looks, or remove it
+              wheel                                        writes a wheel, which pip installs
               run                                          executes notebooks without a frontend
               --version                                    prints the version
 
@@ -30,6 +34,7 @@ public final class Main {
                     case "kernel" -> kernel(rest);
                     case "install" -> KernelSpecInstaller.install(rest);
                     case "uninstall" -> KernelSpecInstaller.uninstall(rest);
+                    case "wheel" -> Wheel.command(rest);
                     case "run" -> NotebookRunner.run(rest);
                     case "execute" -> NotebookRunner.execute(rest);
                     case "--version" -> print(VERSION + "\n");
@@ -51,6 +56,9 @@ public final class Main {
     }
 
     private static int kernel(List<String> args) {
+        if (System.getProperty(LOG_FORMAT) == null) {
+            System.setProperty(LOG_FORMAT, "%1$tF %1$tT %4$s %3$s: %5$s%6$s%n"); // one line a message
+        }
         boolean hasClassPath = args.size() == 3 && args.get(0).equals("--class-path");
         if (args.size() != 1 && !hasClassPath) {
             System.err.print(USAGE);

@@ -10,14 +10,19 @@ import io.tunebook.kernel.eval.CellOutput;
 import io.tunebook.kernel.eval.Completer;
 import io.tunebook.kernel.eval.Inspector;
 import io.tunebook.kernel.magic.Magics;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A person's session of Java: cells run one after another and share their variables. The Jupyter kernel and the headless runner are two frontends of it.
  */
 public final class Session implements AutoCloseable {
     private static final String PRELUDE = """
+            import io.tunebook.kernel.magic.CellStatics;
             import java.io.*;
             import java.math.*;
             import java.net.*;
@@ -26,9 +31,11 @@ public final class Session implements AutoCloseable {
             import java.util.*;
             import java.util.concurrent.*;
             import java.util.function.*;
+            import java.util.prefs.*;
             import java.util.regex.*;
             import java.util.stream.*;
             import static io.tunebook.kernel.display.Display.*;
+            import static io.tunebook.kernel.magic.CellStatics.*;
             """;
 
     private final CellEvaluator evaluator;
@@ -37,6 +44,7 @@ public final class Session implements AutoCloseable {
     private final Inspector inspector;
     private final Runnable release;
     private final long outputLimit;
+    private final Duration timeout;
 
     /** What one cell shows, prints and asks. */
     public interface Frontend extends DisplaySink, CellOutput.Listener {}
@@ -52,11 +60,12 @@ public final class Session implements AutoCloseable {
         completer = new Completer(evaluator);
         inspector = new Inspector(evaluator, completer);
         outputLimit = options.outputLimit();
+        timeout = options.timeout();
         release = CellOutput.capture();
         Display.connect(new CurrentCell());
         Frontend silent = new Silent();
         try {
-            execute(PRELUDE, 0, silent);
+            evaluator.declareImports(PRELUDE);
             for (String code : options.startup()) {
                 execute(code, 0, silent);
             }
@@ -76,6 +85,15 @@ public final class Session implements AutoCloseable {
     public Optional<MimeBundle> execute(String code, int number, Frontend frontend) throws CellException {
         CellContext cell = new CellContext(number, new CellOutput(frontend, outputLimit), frontend);
         evaluator.begin(cell);
+        boolean[] late = {false};
+        Future<?> clock = timeout.isZero() || number == 0
+                ? CompletableFuture.completedFuture(null)
+                : CompletableFuture.runAsync(
+                        () -> {
+                            late[0] = true;
+                            evaluator.interrupt();
+                        },
+                        CompletableFuture.delayedExecutor(timeout.toMillis(), TimeUnit.MILLISECONDS));
         try {
             Optional<CellEvaluator.Result> result = magics.execute(code, number);
             // Rendering is the user's code too: it belongs on the cell's thread, and can be interrupted.
@@ -83,7 +101,16 @@ public final class Session implements AutoCloseable {
                     ? Optional.empty()
                     : Optional.of(
                             evaluator.call(() -> Display.render(result.get().value())));
+        } catch (CellException e) {
+            throw !late[0]
+                    ? e
+                    : new CellException(
+                            "Timeout",
+                            "the cell was stopped after " + timeout.toMillis() / 1000.0 + " s",
+                            e.traceback(),
+                            null);
         } finally {
+            clock.cancel(false);
             evaluator.end(cell);
         }
     }
@@ -183,7 +210,17 @@ public final class Session implements AutoCloseable {
         public void text(boolean error, String text) {}
     }
 
-    /** The user's settings. */
+    /**
+     * The user's settings.
+     *
+     * @param startup code that runs before the first cell
+     * @param outputLimit how many bytes a cell may print
+     * @param timeout after which a cell is stopped; zero for none
+     */
     public record SessionOptions(
-            List<String> classPath, List<String> compilerOptions, List<String> startup, long outputLimit) {}
+            List<String> classPath,
+            List<String> compilerOptions,
+            List<String> startup,
+            long outputLimit,
+            Duration timeout) {}
 }

@@ -4,10 +4,15 @@ import io.tunebook.kernel.Session.SessionOptions;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.PathMatcher;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /** Settings from the environment, under our names and those of IJava and JJava. */
@@ -26,10 +31,19 @@ public final class Settings {
         List<String> entries = new ArrayList<>(classPath(classPath));
         entries.addAll(classPath(first("CLASSPATH")));
         List<String> startup = new ArrayList<>();
-        for (String path : first("STARTUP_SCRIPTS_PATH").split(File.pathSeparator)) {
-            if (!path.isBlank()) {
-                startup.add(read(Path.of(path)));
+        try {
+            for (String path : first("STARTUP_SCRIPTS_PATH").split(File.pathSeparator)) {
+                List<Path> scripts = path.isBlank() ? List.of() : files(path.strip());
+                if (!path.isBlank() && scripts.isEmpty()) {
+                    throw new IOException("no such file");
+                }
+                for (Path script : scripts) {
+                    startup.add(Files.readString(script, StandardCharsets.UTF_8));
+                }
             }
+        } catch (IOException e) {
+            throw new IllegalArgumentException(
+                    "the start-up scripts " + first("STARTUP_SCRIPTS_PATH") + " cannot be read: " + e.getMessage(), e);
         }
         if (!first("STARTUP_SCRIPT").isBlank()) {
             startup.add(first("STARTUP_SCRIPT"));
@@ -40,16 +54,34 @@ public final class Settings {
                 entries,
                 options.isBlank() ? List.of() : List.of(options.strip().split("\\s+")),
                 startup,
-                limit == null ? OUTPUT_LIMIT : Long.parseLong(limit.strip()));
+                limit == null ? OUTPUT_LIMIT : Long.parseLong(limit.strip()),
+                timeout(first("TIMEOUT")));
     }
 
-    /** The entries of a class path, a folder and {@code *} standing for all its jars. */
+    /** IJava's notation: a number of milliseconds, or a number and a {@link TimeUnit}; below 1 there is no limit. */
+    static Duration timeout(String text) {
+        if (text.isBlank()) {
+            return Duration.ZERO;
+        }
+        String[] words = text.strip().split("\\s+");
+        try {
+            TimeUnit unit =
+                    words.length < 2 ? TimeUnit.MILLISECONDS : TimeUnit.valueOf(words[1].toUpperCase(Locale.ROOT));
+            return Duration.of(Math.max(0, Long.parseLong(words[0])), unit.toChronoUnit());
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("TIMEOUT: expected a duration such as 30 SECONDS, found " + text, e);
+        }
+    }
+
+    /** The entries of a class path; each may be a pattern, and a folder with {@code *} stands for all its jars. */
     public static List<String> classPath(String path) {
         List<String> entries = new ArrayList<>();
         for (String entry : path.split(File.pathSeparator)) {
-            if (entry.endsWith("*")) {
-                try (Stream<Path> jars = Files.list(Path.of(entry.substring(0, entry.length() - 1)))) {
-                    jars.filter(p -> p.toString().endsWith(".jar")).sorted().forEach(p -> entries.add(p.toString()));
+            if (!entry.isBlank() && isPattern(entry)) {
+                try {
+                    files(entry.endsWith("*") ? entry + ".jar" : entry).stream()
+                            .filter(Settings::isLibrary)
+                            .forEach(p -> entries.add(p.toString()));
                 } catch (IOException e) {
                     throw new IllegalArgumentException("class path: cannot list " + entry + ": " + e.getMessage(), e);
                 }
@@ -58,6 +90,36 @@ public final class Settings {
             }
         }
         return entries;
+    }
+
+    private static boolean isPattern(String path) {
+        return path.matches(".*[*?\\[{].*");
+    }
+
+    /** Whether what a pattern found belongs on the class path: sources beside classes would confuse the compiler. */
+    public static boolean isLibrary(Path file) {
+        return !file.toString().matches(".*-(sources|javadoc)\\.jar");
+    }
+
+    /** The files that a pattern matches, whose wildcards may stand in any part of it; sorted, none if there are none. */
+    public static List<Path> files(String pattern) throws IOException {
+        if (!isPattern(pattern)) {
+            return Files.exists(Path.of(pattern)) ? List.of(Path.of(pattern)) : List.of();
+        }
+        String plain = pattern.replaceAll("[*?\\[{].*", "").replace(File.separatorChar, '/');
+        int slash = plain.lastIndexOf('/');
+        Path base = Path.of(slash < 0 ? "" : slash == 0 ? "/" : plain.substring(0, slash));
+        if (!Files.isDirectory(base)) {
+            return List.of();
+        }
+        String rest = pattern.substring(slash + 1);
+        PathMatcher matcher = FileSystems.getDefault().getPathMatcher("glob:" + rest);
+        int depth = rest.contains("**") ? Integer.MAX_VALUE : rest.split("/").length;
+        try (Stream<Path> files = Files.walk(base, depth)) {
+            return files.filter(p -> matcher.matches(base.relativize(p)))
+                    .sorted()
+                    .toList();
+        }
     }
 
     static Path historyFile() {
@@ -71,13 +133,5 @@ public final class Settings {
                 .filter(v -> v != null && !v.isBlank())
                 .findFirst()
                 .orElse("");
-    }
-
-    private static String read(Path file) {
-        try {
-            return Files.readString(file, StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new IllegalArgumentException("the start-up script " + file + " cannot be read: " + e.getMessage(), e);
-        }
     }
 }

@@ -12,11 +12,13 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.regex.Pattern;
 
 /**
  * What a cell shows besides its result. Every cell has these methods by static import. Outside a kernel they print plain text.
  */
 public final class Display {
+    private static final Pattern TYPE = Pattern.compile("(application|audio|image|text|video)/[\\w.+-]+");
     private static volatile DisplaySink sink = new PlainSink();
 
     private Display() {}
@@ -35,20 +37,38 @@ public final class Display {
         return sink.rich();
     }
 
-    /** Shows a value now, by the renderer of its type. */
-    public static DisplayHandle display(Object value) {
-        return display(value, UUID.randomUUID().toString());
+    /** Shows a value now, by the renderer of its type. @return the id by which {@link #update} finds it, from another cell too */
+    public static String display(Object value) {
+        return show(render(value), UUID.randomUUID().toString());
     }
 
-    /** Shows a value under an id of your own, by which {@link #update} finds it, from another cell too. */
-    public static DisplayHandle display(Object value, String id) {
-        sink.show(render(value), Objects.requireNonNull(id, "id"), false);
-        return new DisplayHandle(id);
+    /**
+     * Shows a value under an id of your own; or, if the text is a MIME type such as {@code text/html}, in this representation alone.
+     *
+     * @return the id
+     */
+    public static String display(Object value, String id) {
+        return TYPE.matcher(id).matches() ? display(value, new String[] {id}) : show(render(value), id);
+    }
+
+    /** Shows a value in these representations alone, as IJava and JJava do. @return its id */
+    public static String display(Object value, String... types) {
+        return show(render(value, types), UUID.randomUUID().toString());
+    }
+
+    private static String show(MimeBundle bundle, String id) {
+        sink.show(bundle, Objects.requireNonNull(id, "id"), false);
+        return id;
     }
 
     /** Replaces what is shown under this id. */
     public static void update(String id, Object value) {
         sink.show(render(value), Objects.requireNonNull(id, "id"), true);
+    }
+
+    /** The same under the name that it has in IJava and JJava. */
+    public static void updateDisplay(String id, Object value, String... types) {
+        sink.show(types.length == 0 ? render(value) : render(value, types), Objects.requireNonNull(id, "id"), true);
     }
 
     /** Clears the cell's output at once. */
@@ -64,6 +84,21 @@ public final class Display {
     /** All representations of a value, by the renderer of its type. */
     public static MimeBundle render(Object value) {
         return Renderers.render(value);
+    }
+
+    /** A value in these representations alone: a text is taken for what the type says, of others the renderer's are kept. */
+    public static MimeBundle render(Object value, String... types) {
+        Map<String, Object> data = new LinkedHashMap<>();
+        MimeBundle all = render(value);
+        for (String type : types) {
+            Object content = value instanceof CharSequence
+                    ? value.toString()
+                    : all.data().get(type);
+            if (content != null) {
+                data.put(type, content);
+            }
+        }
+        return data.isEmpty() ? all : new MimeBundle(data, all.metadata());
     }
 
     public static MimeBundle html(String html) {

@@ -28,7 +28,7 @@ public final class Html {
      *
      * @param header the column names, empty for none
      * @param rows cells as plain text
-     * @param omitted how many rows are not shown; said below the table if not 0
+     * @param omitted how many rows are not shown, said below the table if not 0; negative if their number is not known
      */
     public static String table(List<String> header, List<List<String>> rows, long omitted) {
         StringBuilder out = new StringBuilder("<table>");
@@ -48,8 +48,10 @@ public final class Html {
             out.append("</tr>");
         }
         out.append("</tbody></table>");
-        if (omitted > 0) {
-            out.append("<p><i>").append(omitted).append(" more rows</i></p>");
+        if (omitted != 0) {
+            out.append("<p><i>")
+                    .append(omitted > 0 ? omitted + " more rows" : "more rows")
+                    .append("</i></p>");
         }
         return out.toString();
     }

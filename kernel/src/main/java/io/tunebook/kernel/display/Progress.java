@@ -5,11 +5,12 @@ import java.util.Locale;
 import java.util.UUID;
 
 /**
- * A bar that grows in place, redrawn at most five times a second. Steps may come from any thread. Where nobody sees HTML it is one line of text
- * when it ends.
+ * A bar that grows in place, redrawn at most five times a second. Steps may come from any thread. In a plain terminal it is one line
+ * that is written over; where nobody looks it is a line of text when it ends.
  */
 public final class Progress implements AutoCloseable {
     private static final long FRAME = 200_000_000; // ns
+    private static final boolean TERMINAL = System.console() != null && System.getenv("TERM") != null;
     private static final String BAR =
             "<div style=\"font-family:var(--jp-code-font-family,monospace);font-size:13px;display:flex;align-items:center;gap:8px\">"
                     + "<span>%s</span><span style=\"display:inline-block;width:240px;height:10px;border-radius:5px;background:rgba(128,128,128,.25)\">"
@@ -62,7 +63,7 @@ public final class Progress implements AutoCloseable {
     }
 
     private void drawIfDue() {
-        if (!closed && Display.sink().rich() && (!shown || System.nanoTime() - drawn >= FRAME)) {
+        if (!closed && (TERMINAL || Display.rich()) && (!shown || System.nanoTime() - drawn >= FRAME)) {
             draw();
         }
     }
@@ -71,6 +72,13 @@ public final class Progress implements AutoCloseable {
         drawn = System.nanoTime();
         Duration elapsed = Duration.ofNanos(drawn - start);
         String state = state(elapsed);
+        if (TERMINAL && !Display.rich()) {
+            String line = (label.isEmpty() ? "" : label + ": ") + state;
+            System.out.print("\r" + line + "\u001b[K" + (closed ? "\n" : ""));
+            System.out.flush();
+            shown = true;
+            return;
+        }
         double share = total > 0 ? Math.min(1, (double) done / total) : closed ? 1 : 0;
         MimeBundle bundle = MimeBundle.of(
                 MimeBundle.HTML,

@@ -202,7 +202,12 @@ final class StandardRenderers {
             }
             StringBuilder text = new StringBuilder(String.join("\t", header));
             rows.forEach(r -> text.append('\n').append(String.join("\t", r)));
-            return MimeBundle.of(MimeBundle.TEXT, text.toString(), MimeBundle.HTML, Html.table(header, rows, 0));
+            boolean more = rows.size() == ROWS && results.next();
+            return MimeBundle.of(
+                    MimeBundle.TEXT,
+                    text.append(more ? "\n…" : "").toString(),
+                    MimeBundle.HTML,
+                    Html.table(header, rows, more ? -1 : 0));
         } catch (SQLException e) {
             return MimeBundle.of(MimeBundle.TEXT, results + " (" + e.getMessage() + ")");
         }

@@ -2,6 +2,7 @@ package io.tunebook.kernel.eval;
 
 import java.io.File;
 import java.lang.reflect.Field;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -14,6 +15,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Function;
 import jdk.jshell.DeclarationSnippet;
 import jdk.jshell.Diag;
 import jdk.jshell.EvalException;
@@ -41,8 +43,10 @@ public final class CellEvaluator implements AutoCloseable {
     private final CellExecution execution;
     private final JShell shell;
     private final SourceCodeAnalysis analysis;
-    private final SpentSnippets spent;
+    private final JShellInternals internals;
     private final Map<String, Traceback.Origin> origins = new HashMap<>();
+    private String imports = "";
+    private volatile Function<Path, Optional<Path>> sources = jar -> Optional.empty();
 
     /**
      * @param classPath entries of the user's class path, jars and folders
@@ -68,7 +72,7 @@ public final class CellEvaluator implements AutoCloseable {
                 .compilerOptions(compilerOptions.toArray(String[]::new))
                 .build();
         analysis = shell.sourceCodeAnalysis();
-        spent = SpentSnippets.of(shell);
+        internals = JShellInternals.of(shell);
         // Not as an option: what is added later would not count.
         if (!classPath.isEmpty()) {
             shell.addToClasspath(String.join(File.pathSeparator, classPath));
@@ -203,6 +207,17 @@ public final class CellEvaluator implements AutoCloseable {
             }
         }
         return new CellException(known.name(), known.getMessage(), lines, null);
+    }
+
+    /**
+     * Declares imports, all of them as one snippet: JShell takes the text behind the first one as it stands, and one compilation instead of a dozen is a
+     * quarter of a start.
+     *
+     * @param text the first import is the snippet's name, so it must be one that no cell writes
+     */
+    public void declareImports(String text) {
+        imports = text;
+        shell.eval(text.replace('\n', ' '));
     }
 
     /** Runs code that stands in no cell. */
@@ -346,7 +361,7 @@ public final class CellEvaluator implements AutoCloseable {
                 && s.subKind() != SubKind.TEMP_VAR_EXPRESSION_SUBKIND;
         for (String className : loader.takeStatements(others)) {
             if (!declares) {
-                spent.forget(s, className);
+                internals.forget(s, className);
                 origins.remove(s.id());
             }
         }
@@ -454,15 +469,27 @@ public final class CellEvaluator implements AutoCloseable {
                 .map(f -> new Result(get(f)));
     }
 
-    /** Forgets all that cells have declared; the class path stays. */
+    /** Forgets all that cells have declared; the class path and the first imports stay. */
     public void reset() {
         shell.snippets().filter(s -> shell.status(s).isActive()).toList().forEach(shell::drop);
+        declareImports(imports);
     }
 
     /** Adds a jar or a folder to the class path, from the next cell on. */
     public void addToClassPath(String entry) {
         shell.addToClasspath(Objects.requireNonNull(entry));
         io.tunebook.kernel.display.Renderers.reload();
+    }
+
+    /** Whoever knows where jars come from finds their sources; called when somebody asks for help. */
+    public void findSources(Function<Path, Optional<Path>> finder) {
+        sources = finder;
+    }
+
+    /** The {@code -sources.jar} of a jar on the class path: beside it, or from where the jar came. */
+    Optional<Path> sources(Path jar) {
+        Path beside = Path.of(jar.toString().replaceFirst("\\.jar$", "-sources.jar"));
+        return !beside.equals(jar) && Files.isRegularFile(beside) ? Optional.of(beside) : sources.apply(jar);
     }
 
     /** The jars and folders of the user's class path. */
@@ -475,12 +502,19 @@ public final class CellEvaluator implements AutoCloseable {
         return loader;
     }
 
+    /** JShell's analysis with the index that completion and help need. */
+    SourceCodeAnalysis indexed() {
+        internals.index(true);
+        return analysis;
+    }
+
     SourceCodeAnalysis analysis() {
         return analysis;
     }
 
     @Override
     public void close() {
+        internals.index(false); // other sessions of this process wait for it too
         shell.close();
     }
 

@@ -27,11 +27,12 @@ import jdk.jshell.Snippet.Kind;
 import jdk.jshell.SourceCodeAnalysis.CompletionInfo;
 import jdk.jshell.SourceCodeAnalysis.Suggestion;
 
-/** What may stand at the cursor of a half-written cell, the most likely first. Types that are not imported are offered by their full name. */
+/** What may stand at the cursor of a half-written cell, the most likely first. Types that are not imported bring their import, or stand by their full name. */
 public final class Completer {
     private static final Pattern MAGIC_LINE = Pattern.compile("(?m)^[ \\t]*(%{1,2}\\w*)(?:[ \\t]+(\\S.*)?)?$");
     private static final Pattern IMPORT = Pattern.compile("import\\s+((?:\\w+\\.)+(\\w+))\\s*;?");
     private static final Pattern WORD = Pattern.compile("[\\p{javaJavaIdentifierPart}]*$");
+    private static final Pattern CONDITION = Pattern.compile("\\b(?:if|while)\\s*\\(");
     private static final Set<String> OBJECT =
             Set.of("equals(", "getClass()", "hashCode()", "notify()", "notifyAll()", "wait(", "wait()", "toString()");
     private static final Set<String> KEYWORDS = Set.of(
@@ -85,6 +86,8 @@ public final class Completer {
     private static final Set<String> PRIMITIVES =
             Set.of("boolean", "byte", "char", "double", "float", "int", "long", "short");
     private static final int TYPES = 30;
+    /** A longer beginning of a cell is not offered again with each match. */
+    private static final int IMPORTED = 2_000;
     /** The types of the JDK that cells can use, by simple name; made once, when somebody first asks. */
     private static volatile CompletableFuture<NavigableMap<String, Set<String>>> jdkTypes;
 
@@ -111,9 +114,7 @@ public final class Completer {
             return paths(cursor, line.substring(Math.max(line.lastIndexOf(' '), line.lastIndexOf('\t')) + 1));
         }
         int quote = openString(line);
-        return quote >= 0
-                ? paths(cursor, line.substring(quote + 1))
-                : java(blankMagics(cell.substring(0, cursor)), cursor);
+        return quote >= 0 ? paths(cursor, line.substring(quote + 1)) : java(cell, cursor);
     }
 
     private boolean isBetweenSnippets(String before) {
@@ -162,11 +163,18 @@ public final class Completer {
         return found;
     }
 
-    private List<Proposal> java(String before, int cursor) {
+    private List<Proposal> java(String cell, int cursor) {
+        String before = blankMagics(cell.substring(0, cursor));
         String code = context(before);
         int[] anchor = {code.length()};
         Map<String, Suggestion> found = new LinkedHashMap<>();
-        for (Suggestion s : evaluator.analysis().completionSuggestions(code, code.length(), anchor)) {
+        List<Suggestion> suggestions = evaluator.indexed().completionSuggestions(code, code.length(), anchor);
+        if (suggestions.isEmpty()) {
+            code = withoutCondition(code);
+            anchor[0] = code.length();
+            suggestions = evaluator.indexed().completionSuggestions(code, code.length(), anchor);
+        }
+        for (Suggestion s : suggestions) {
             String text = s.continuation();
             if (!text.contains("$") && !text.equals("REPL") && !text.startsWith("REPL.")) {
                 found.merge(text, s, (a, b) -> a.matchesType() ? a : b);
@@ -191,9 +199,47 @@ public final class Completer {
                 && prefix.length() >= 3
                 && Character.isUpperCase(prefix.charAt(0))
                 && (matches.isEmpty() || start == at)) {
-            types(prefix, found.keySet()).forEach(t -> matches.add(new Proposal(t, at, cursor, "class")));
+            // All matches replace the same text. Where no other stands beside them that is the cell up to here, with
+            // the import above it.
+            boolean alone = matches.isEmpty() && at <= IMPORTED;
+            types(prefix, found.keySet())
+                    .forEach(t -> matches.add(
+                            alone
+                                    ? new Proposal(
+                                            "import " + t + ";\n" + cell.substring(0, at) + t.replaceAll(".*\\.", ""),
+                                            0,
+                                            cursor,
+                                            "class")
+                                    : new Proposal(t, at, cursor, "class")));
         }
         return matches;
+    }
+
+    /** JShell knows nothing inside the parenthesis of an {@code if} or {@code while} that is not closed yet: to it that is a variable's value. */
+    private static String withoutCondition(String code) {
+        Matcher m = CONDITION.matcher(code);
+        for (int from = 0, at = -1; ; from = m.end()) {
+            boolean more = m.find(from);
+            if (more && isOpen(code.substring(m.end()))) {
+                at = m.start();
+            } else if (!more) {
+                return at < 0
+                        ? code
+                        : code.substring(0, at)
+                                + CONDITION.matcher(code.substring(at)).replaceFirst("boolean condition\\$ = ");
+            }
+        }
+    }
+
+    private static boolean isOpen(String inside) {
+        int depth = 0;
+        for (char c : inside.toCharArray()) {
+            depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+            if (depth < 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private int rank(Suggestion s, boolean member) {

@@ -29,7 +29,7 @@ import javax.tools.SimpleJavaFileObject;
 import javax.tools.ToolProvider;
 import jdk.jshell.SourceCodeAnalysis.Documentation;
 
-/** Signatures and Javadoc of what stands at the cursor: the JDK's from its {@code src.zip}, a library's from the {@code -sources.jar} beside its jar. */
+/** Signatures and Javadoc of what stands at the cursor: the JDK's from its {@code src.zip}, a library's from its {@code -sources.jar}. */
 public final class Inspector {
     private static final int SHOWN = 12;
     private static final Pattern MEMBER =
@@ -52,9 +52,9 @@ public final class Inspector {
         }
         String before = Completer.blankMagics(cell.substring(0, end));
         String code = completer.context(before);
-        List<Documentation> found = evaluator.analysis().documentation(code, code.length(), true);
+        List<Documentation> found = evaluator.indexed().documentation(code, code.length(), true);
         if (found.isEmpty()) {
-            found = evaluator.analysis().documentation(code + "(", code.length() + 1, true);
+            found = evaluator.indexed().documentation(code + "(", code.length() + 1, true);
         }
         if (found.isEmpty()) {
             return variable(before);
@@ -155,9 +155,9 @@ public final class Inspector {
             return Optional.empty();
         }
         for (Path jar : evaluator.classPath()) {
-            Path sources = Path.of(jar.toString().replaceFirst("\\.jar$", "-sources.jar"));
-            if (!sources.equals(jar) && Files.isRegularFile(sources)) {
-                Optional<String> found = find(sources, className, method, arity);
+            if (entry(jar, className + ".class").isPresent()) {
+                Optional<String> found =
+                        evaluator.sources(jar).flatMap(sources -> find(sources, className, method, arity));
                 if (found.isPresent()) {
                     return found;
                 }
@@ -166,18 +166,30 @@ public final class Inspector {
         return Optional.empty();
     }
 
-    private static Optional<String> find(Path sources, String className, String method, int arity) {
-        try (JarFile jar = new JarFile(sources.toFile())) {
-            Optional<JarEntry> entry = jar.stream()
-                    .filter(e -> ("/" + e.getName()).endsWith("/" + className + ".java"))
+    private static Optional<String> entry(Path jar, String name) {
+        if (!Files.isRegularFile(jar)) {
+            return Optional.empty();
+        }
+        try (JarFile file = new JarFile(jar.toFile())) {
+            return file.stream()
+                    .map(JarEntry::getName)
+                    .filter(e -> ("/" + e).endsWith("/" + name))
                     .findFirst();
-            if (entry.isEmpty()) {
-                return Optional.empty();
-            }
-            String source = new String(jar.getInputStream(entry.get()).readAllBytes(), StandardCharsets.UTF_8);
-            return comment(source, className, method, arity);
         } catch (IOException e) {
             return Optional.empty(); // help is not worth an error
+        }
+    }
+
+    private static Optional<String> find(Path sources, String className, String method, int arity) {
+        Optional<String> entry = entry(sources, className + ".java");
+        if (entry.isEmpty()) {
+            return Optional.empty();
+        }
+        try (JarFile jar = new JarFile(sources.toFile())) {
+            byte[] source = jar.getInputStream(jar.getEntry(entry.get())).readAllBytes();
+            return comment(new String(source, StandardCharsets.UTF_8), className, method, arity);
+        } catch (IOException e) {
+            return Optional.empty();
         }
     }
 

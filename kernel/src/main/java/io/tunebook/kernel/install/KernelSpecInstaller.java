@@ -1,7 +1,6 @@
 package io.tunebook.kernel.install;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.kernel.KernelProcess;
 import java.io.File;
@@ -25,8 +24,8 @@ import java.util.stream.Stream;
  * @see <a href="https://jupyter-client.readthedocs.io/en/stable/kernels.html#kernel-specs">Kernel specs</a>
  */
 public final class KernelSpecInstaller {
-    private static final List<String> LOGOS = List.of("logo-32x32.png", "logo-64x64.png", "logo-svg.svg");
-    private static final String JAR = "tunebook-kernel.jar";
+    static final List<String> LOGOS = List.of("logo-32x32.png", "logo-64x64.png", "logo-svg.svg");
+    static final String JAR = "tunebook-kernel.jar";
     private static final String ARCHIVE = "tunebook-kernel.jsa";
 
     private static final String USAGE = """
@@ -50,7 +49,6 @@ public final class KernelSpecInstaller {
             The kernel runs on the JDK that runs this command.
             """;
 
-    private final ObjectMapper json = new ObjectMapper();
     private final List<String> jvmOptions = new ArrayList<>();
     private final Map<String, String> environment = new TreeMap<>();
     private Path kernels;
@@ -217,32 +215,42 @@ public final class KernelSpecInstaller {
             copy(Files.newInputStream(jar), folder.resolve(JAR));
         }
         for (String logo : LOGOS) {
-            copy(KernelSpecInstaller.class.getResourceAsStream("/kernelspec/" + logo), folder.resolve(logo));
+            copy(logo(logo), folder.resolve(logo));
         }
         List<String> start = command(folder, "-XX:ArchiveClassesAtExit=" + folder.resolve(ARCHIVE));
         FirstRun.run(start, environment);
         boolean archived = Files.exists(folder.resolve(ARCHIVE));
-        ObjectNode content = json.createObjectNode();
-        ArrayNode argv = content.putArray("argv");
-        (archived
-                        ? command(folder, "-XX:SharedArchiveFile=" + folder.resolve(ARCHIVE), "-Xlog:disable")
-                        : command(folder))
-                .forEach(argv::add);
-        content.put("display_name", displayName);
-        content.put("language", "java");
-        content.put("interrupt_mode", "message");
-        content.set("env", json.valueToTree(environment));
-        content.putObject("metadata").put("debugger", false);
-        byte[] text = json.writerWithDefaultPrettyPrinter().writeValueAsBytes(content);
+        List<String> argv = archived
+                ? command(folder, "-XX:SharedArchiveFile=" + folder.resolve(ARCHIVE), "-Xlog:disable")
+                : command(folder);
+        byte[] text = spec(argv, displayName, environment);
         copy(new java.io.ByteArrayInputStream(text), spec);
         System.out.println("Installed the kernel " + name + " in " + folder
                 + (archived ? "" : ", without an archive of classes: it starts slower"));
     }
 
+    static InputStream logo(String name) {
+        return KernelSpecInstaller.class.getResourceAsStream("/kernelspec/" + name);
+    }
+
+    /** A kernel.json. */
+    static byte[] spec(List<String> argv, String displayName, Map<String, String> environment) throws IOException {
+        ObjectMapper json = new ObjectMapper();
+        ObjectNode content = json.createObjectNode();
+        argv.forEach(content.putArray("argv")::add);
+        content.put("display_name", displayName);
+        content.put("language", "java");
+        content.put("interrupt_mode", "message");
+        content.set("env", json.valueToTree(environment));
+        content.putObject("metadata").put("debugger", false);
+        return json.writerWithDefaultPrettyPrinter().writeValueAsBytes(content);
+    }
+
     private List<String> command(Path folder, String... more) {
         List<String> options = new ArrayList<>(List.of(more));
         options.addAll(jvmOptions);
-        List<String> command = KernelProcess.command(folder.resolve(JAR), options);
+        List<String> command = KernelProcess.command(
+                KernelProcess.java().toString(), folder.resolve(JAR).toString(), options);
         command.add("kernel");
         if (!classPath.isEmpty()) {
             command.addAll(List.of("--class-path", classPath));

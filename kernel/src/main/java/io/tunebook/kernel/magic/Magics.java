@@ -12,11 +12,15 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** Cuts a cell into Java and magics, and runs both in order. */
 public final class Magics {
     private static final Pattern LINE = Pattern.compile("[ \\t]*(%\\w+)(?:[ \\t]+(.*))?[ \\t]*");
     private static final Pattern CELL = Pattern.compile("\\s*(%%\\w+)(?:[ \\t]+([^\\n]*))?(?:\\n([\\s\\S]*))?");
+    /** {@code var x = %magic ...}, as IJava has it; no Java has a percent sign behind an equals sign. */
+    private static final Pattern ASSIGNED = Pattern.compile("([^%\"]*=[ \\t]*)%(\\w+)(?:[ \\t]+(.*?))?[ \\t;]*");
+
     private static final Pattern WORD = Pattern.compile("\"((?:[^\"\\\\]|\\\\.)*)\"|(\\S+)");
 
     private final CellEvaluator evaluator;
@@ -64,10 +68,13 @@ public final class Magics {
      * @throws CellException if Java or a magic fails
      */
     public Optional<CellEvaluator.Result> execute(String cell, int number) throws CellException {
+        CellStatics.connect(this); // the session whose cell runs
         Matcher whole = CELL.matcher(cell);
         if (whole.matches() && all.containsKey(whole.group(1))) {
-            return run(all.get(whole.group(1)), orEmpty(whole.group(2)), orEmpty(whole.group(3)), number, 1);
+            String rest = orEmpty(whole.group(2));
+            return run(all.get(whole.group(1)), words(rest), rest, orEmpty(whole.group(3)), number, 1);
         }
+        cell = withCalls(cell);
         Optional<CellEvaluator.Result> result = Optional.empty();
         int from = 0;
         int lineStart = 0;
@@ -80,7 +87,8 @@ public final class Magics {
                 if (!cell.substring(from, lineStart).isBlank()) {
                     evaluator.evaluate(cell, from, lineStart, number);
                 }
-                result = run(all.get(line.group(1)), orEmpty(line.group(2)).strip(), "", number, lineNumber);
+                String rest = orEmpty(line.group(2)).strip();
+                result = run(all.get(line.group(1)), words(rest), rest, "", number, lineNumber);
                 from = Math.min(end + 1, cell.length());
             }
             lineStart = end + 1;
@@ -91,21 +99,59 @@ public final class Magics {
                 : result;
     }
 
+    /** What a magic gives is assigned by a call in its place; lines stay where they are. */
+    private String withCalls(String cell) {
+        if (!cell.contains("%")) {
+            return cell;
+        }
+        StringBuilder code = new StringBuilder();
+        StringBuilder java = new StringBuilder(); // the same without lines of magics
+        for (String line : cell.split("(?<=\n)")) {
+            Matcher m = ASSIGNED.matcher(line.stripTrailing());
+            if (m.matches() && all.containsKey("%" + m.group(2)) && evaluator.isWhole(java.toString())) {
+                String arguments = words(orEmpty(m.group(3))).stream()
+                        .map(w -> '"' + w.replace("\\", "\\\\").replace("\"", "\\\"") + '"')
+                        .collect(Collectors.joining(", "));
+                code.append(m.group(1) + "lineMagic(\"" + m.group(2) + "\", java.util.List.of(" + arguments + "));");
+                code.append(line.substring(line.stripTrailing().length()));
+            } else {
+                code.append(line);
+            }
+            java.append(LINE.matcher(line.stripTrailing()).matches() ? "\n" : line);
+        }
+        return code.toString();
+    }
+
+    /** Runs a magic by its name, with its percent signs. */
+    Object call(String name, List<String> arguments, String body) throws CellException {
+        Magic magic = all.get(name);
+        if (magic == null) {
+            throw unknown(name, 0);
+        }
+        return run(magic, arguments, String.join(" ", arguments), body, 0, 1)
+                .map(CellEvaluator.Result::value)
+                .orElse(null);
+    }
+
     private boolean isMagic(Matcher line, int number) throws CellException {
         if (all.containsKey(line.group(1))) {
             return true;
         }
-        throw new CellException(
+        throw unknown(line.group(1), number);
+    }
+
+    private static CellException unknown(String name, int number) {
+        return new CellException(
                 "UnknownMagic",
-                line.group(1),
-                List.of("Cell[" + number + "]: there is no magic " + line.group(1) + ". %lsmagic lists them all."),
+                name,
+                List.of("Cell[" + number + "]: there is no magic " + name + ". %lsmagic lists them all."),
                 null);
     }
 
-    private Optional<CellEvaluator.Result> run(Magic magic, String rest, String body, int number, int line)
-            throws CellException {
+    private static Optional<CellEvaluator.Result> run(
+            Magic magic, List<String> words, String rest, String body, int number, int line) throws CellException {
         try {
-            return Optional.ofNullable(magic.action().run(words(rest), rest, body))
+            return Optional.ofNullable(magic.action().run(words, rest, body))
                     .map(v -> v instanceof CellEvaluator.Result r ? r : new CellEvaluator.Result(v));
         } catch (CellException e) {
             throw e;

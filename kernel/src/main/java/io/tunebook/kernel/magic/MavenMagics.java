@@ -6,27 +6,31 @@ import eu.maveniverse.maven.mima.context.Runtimes;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.Progress;
 import io.tunebook.kernel.eval.CellEvaluator;
-import java.io.IOException;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
+import java.util.Iterator;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import javax.xml.XMLConstants;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.eclipse.aether.DefaultRepositorySystemSession;
 import org.eclipse.aether.RepositoryException;
+import org.eclipse.aether.artifact.Artifact;
 import org.eclipse.aether.artifact.DefaultArtifact;
 import org.eclipse.aether.collection.CollectRequest;
 import org.eclipse.aether.graph.Dependency;
 import org.eclipse.aether.repository.RemoteRepository;
+import org.eclipse.aether.resolution.ArtifactRequest;
 import org.eclipse.aether.resolution.ArtifactResult;
 import org.eclipse.aether.resolution.DependencyRequest;
 import org.eclipse.aether.transfer.AbstractTransferListener;
 import org.eclipse.aether.transfer.TransferEvent;
+import org.eclipse.aether.util.artifact.SubArtifact;
 import org.eclipse.aether.util.filter.DependencyFilterUtils;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
@@ -37,14 +41,16 @@ import org.xml.sax.InputSource;
 final class MavenMagics {
     private final CellEvaluator evaluator;
     private final List<RemoteRepository> repositories = new ArrayList<>();
-    private final Set<String> added = new LinkedHashSet<>();
+    private final Map<Path, Artifact> added = new ConcurrentHashMap<>();
+    private final Map<Path, Optional<Path>> sources = new ConcurrentHashMap<>();
 
     MavenMagics(CellEvaluator evaluator) {
         this.evaluator = evaluator;
+        evaluator.findSources(jar -> sources.computeIfAbsent(jar, this::sources));
     }
 
     List<Magic> all() {
-        String coordinates = "GROUP:ARTIFACT[:TYPE[:CLASSIFIER]]:VERSION ...";
+        String coordinates = "[--from URL] GROUP:ARTIFACT[:TYPE[:CLASSIFIER]]:VERSION ...";
         String dependency = "Adds artifacts of Maven repositories and all that they need to the class path.";
         String repository = "Adds a Maven repository to those that are asked.";
         Magic.Action add = (a, rest, body) -> maven(a);
@@ -67,7 +73,17 @@ final class MavenMagics {
                         (a, rest, body) -> pom(body)));
     }
 
-    private Object maven(List<String> coordinates) throws Exception {
+    private Object maven(List<String> arguments) throws Exception {
+        List<String> coordinates = new ArrayList<>();
+        for (Iterator<String> words = arguments.iterator(); words.hasNext(); ) {
+            String word = words.next();
+            if (word.startsWith("--from")) { // IJava's: one more repository
+                String url = word.startsWith("--from=") ? word.substring(7) : words.next();
+                repository(List.of("from-" + repositories.size(), url));
+            } else if (!word.equals("-v") && !word.equals("--verbose")) {
+                coordinates.add(word);
+            }
+        }
         if (coordinates.isEmpty()) {
             throw new IllegalArgumentException("expected GROUP:ARTIFACT:VERSION, found nothing");
         }
@@ -134,10 +150,8 @@ final class MavenMagics {
                 : found.item(0).getTextContent().strip();
     }
 
-    private void resolve(List<Dependency> dependencies) throws RepositoryException, IOException {
-        try (Context context = Runtimes.INSTANCE
-                        .getRuntime()
-                        .create(ContextOverrides.create().withUserSettings(true).build());
+    private void resolve(List<Dependency> dependencies) throws RepositoryException {
+        try (Context context = context();
                 Progress progress = Display.progress(0, "Maven")) {
             DefaultRepositorySystemSession session =
                     new DefaultRepositorySystemSession(context.repositorySystemSession());
@@ -148,19 +162,49 @@ final class MavenMagics {
                     progress.step();
                 }
             });
-            List<RemoteRepository> all = new ArrayList<>(context.remoteRepositories());
-            all.addAll(context.repositorySystem().newResolutionRepositories(session, repositories));
-            CollectRequest collect = new CollectRequest(dependencies, List.of(), all);
+            CollectRequest collect = new CollectRequest(dependencies, List.of(), repositories(context));
             List<ArtifactResult> results = context.repositorySystem()
                     .resolveDependencies(
                             session, new DependencyRequest(collect, DependencyFilterUtils.classpathFilter("runtime")))
                     .getArtifactResults();
             for (ArtifactResult r : results) {
-                String file = r.getArtifact().getFile().getAbsolutePath();
-                if (added.add(file)) {
-                    evaluator.addToClassPath(file);
+                Path file = r.getArtifact().getFile().toPath().toAbsolutePath();
+                if (added.put(file, r.getArtifact()) == null) {
+                    evaluator.addToClassPath(file.toString());
                 }
             }
         }
+    }
+
+    /** The sources of a jar that came from a repository, fetched when somebody asks for help. */
+    private Optional<Path> sources(Path jar) {
+        Artifact artifact = added.get(jar);
+        if (artifact == null) {
+            return Optional.empty();
+        }
+        try (Context context = context()) {
+            ArtifactRequest request =
+                    new ArtifactRequest(new SubArtifact(artifact, "sources", "jar"), repositories(context), null);
+            return Optional.of(context.repositorySystem()
+                    .resolveArtifact(context.repositorySystemSession(), request)
+                    .getArtifact()
+                    .getFile()
+                    .toPath());
+        } catch (RepositoryException e) {
+            return Optional.empty(); // not every library has them
+        }
+    }
+
+    private static Context context() {
+        return Runtimes.INSTANCE
+                .getRuntime()
+                .create(ContextOverrides.create().withUserSettings(true).build());
+    }
+
+    private List<RemoteRepository> repositories(Context context) {
+        List<RemoteRepository> all = new ArrayList<>(context.remoteRepositories());
+        all.addAll(
+                context.repositorySystem().newResolutionRepositories(context.repositorySystemSession(), repositories));
+        return all;
     }
 }

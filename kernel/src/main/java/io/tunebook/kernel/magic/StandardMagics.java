@@ -2,22 +2,20 @@ package io.tunebook.kernel.magic;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.kernel.Settings;
 import io.tunebook.kernel.display.Html;
 import io.tunebook.kernel.eval.CellEvaluator;
 import io.tunebook.kernel.eval.CellException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.PathMatcher;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /** The magics that need nothing but the session: class path, files, timing, processes. */
 final class StandardMagics {
@@ -86,36 +84,19 @@ final class StandardMagics {
         if (paths.isEmpty()) {
             throw new IllegalArgumentException("expected a path, found nothing");
         }
+        List<String> added = new ArrayList<>();
         for (String path : paths) {
-            List<Path> found = glob(path);
+            List<Path> found = Settings.files(path);
             if (found.isEmpty()) {
                 throw new IllegalArgumentException(
                         "no file matches " + path + " (in " + Path.of("").toAbsolutePath() + ")");
             }
             found.stream()
-                    .filter(p -> !jarsOnly || p.toString().endsWith(".jar"))
-                    .forEach(p -> evaluator.addToClassPath(p.toAbsolutePath().toString()));
+                    .filter(p -> !jarsOnly || p.toString().endsWith(".jar") && Settings.isLibrary(p))
+                    .forEach(p -> added.add(p.toAbsolutePath().toString()));
         }
-        return null;
-    }
-
-    /** The files of a pattern whose wildcards may stand in any part of it. */
-    private static List<Path> glob(String pattern) throws IOException {
-        int wildcard = pattern.replaceAll("[*?\\[{].*", "").length();
-        if (wildcard == pattern.length()) {
-            return Files.exists(Path.of(pattern)) ? List.of(Path.of(pattern)) : List.of();
-        }
-        int slash = pattern.lastIndexOf('/', wildcard);
-        Path base = Path.of(slash < 0 ? "" : slash == 0 ? "/" : pattern.substring(0, slash));
-        if (!Files.isDirectory(base)) {
-            return List.of();
-        }
-        PathMatcher matcher = FileSystems.getDefault().getPathMatcher("glob:" + pattern.substring(slash + 1));
-        try (Stream<Path> files = Files.walk(base)) {
-            return files.filter(p -> matcher.matches(base.relativize(p)))
-                    .sorted()
-                    .toList();
-        }
+        added.forEach(evaluator::addToClassPath);
+        return added;
     }
 
     private Object load(List<String> files) throws Exception {

@@ -41,6 +41,8 @@ public final class Channels implements Transport, AutoCloseable {
         wire = new Wire(connection.key());
         shell = bind(SocketType.ROUTER, connection, connection.shellPort());
         control = bind(SocketType.ROUTER, connection, connection.controlPort());
+        logEnds(shell, "shell");
+        logEnds(control, "control");
         stdin = bind(SocketType.ROUTER, connection, connection.stdinPort());
         ZMQ.Socket publisher = bind(SocketType.XPUB, connection, connection.iopubPort());
         publisher.setXpubVerbose(true);
@@ -61,6 +63,20 @@ public final class Channels implements Transport, AutoCloseable {
             socket.bind(connection.address(port));
         }
         return socket;
+    }
+
+    /** JeroMQ says that a connection has ended, and not why. */
+    private void logEnds(ZMQ.Socket socket, String name) {
+        socket.setEventHook(
+                event -> {
+                    if (!closing) {
+                        LOG.log(
+                                System.Logger.Level.INFO,
+                                "a connection on " + name + " has ended: its client left, sent what is not ZeroMQ, or a"
+                                        + " frame above " + (LARGEST >> 20) + " MB, which is dropped");
+                    }
+                },
+                ZMQ.EVENT_DISCONNECTED);
     }
 
     private static void start(String name, Runnable loop) {

@@ -1,8 +1,6 @@
 package io.tunebook.kernel.protocol;
 
-import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
-import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Path;
@@ -14,24 +12,16 @@ import java.nio.file.Path;
  * @param key of the signatures; empty for none
  * @see <a href="https://jupyter-client.readthedocs.io/en/stable/kernels.html#connection-files">Connection files</a>
  */
-@JsonIgnoreProperties(ignoreUnknown = true)
 public record ConnectionFile(
         String transport,
         String ip,
         String key,
-        @JsonProperty("signature_scheme") String signatureScheme,
-        @JsonProperty("shell_port") int shellPort,
-        @JsonProperty("control_port") int controlPort,
-        @JsonProperty("iopub_port") int iopubPort,
-        @JsonProperty("stdin_port") int stdinPort,
-        @JsonProperty("hb_port") int heartbeatPort) {
-
-    public ConnectionFile {
-        transport = transport == null || transport.isEmpty() ? "tcp" : transport;
-        ip = ip == null || ip.isEmpty() ? "127.0.0.1" : ip;
-        key = key == null ? "" : key;
-        signatureScheme = signatureScheme == null || signatureScheme.isEmpty() ? "hmac-sha256" : signatureScheme;
-    }
+        String signatureScheme,
+        int shellPort,
+        int controlPort,
+        int iopubPort,
+        int stdinPort,
+        int heartbeatPort) {
 
     /**
      * Reads a connection file.
@@ -40,7 +30,18 @@ public record ConnectionFile(
      * @throws IllegalArgumentException if it asks for what this kernel refuses: another signature, or to listen beyond this machine without a key
      */
     public static ConnectionFile read(Path file) throws IOException {
-        ConnectionFile c = new ObjectMapper().readValue(file.toFile(), ConnectionFile.class);
+        // By hand: binding JSON to a record costs a start a hundred classes.
+        JsonNode json = Message.JSON.readTree(file.toFile());
+        ConnectionFile c = new ConnectionFile(
+                text(json, "transport", "tcp"),
+                text(json, "ip", "127.0.0.1"),
+                text(json, "key", ""),
+                text(json, "signature_scheme", "hmac-sha256"),
+                json.path("shell_port").asInt(),
+                json.path("control_port").asInt(),
+                json.path("iopub_port").asInt(),
+                json.path("stdin_port").asInt(),
+                json.path("hb_port").asInt());
         if (!c.signatureScheme.equals("hmac-sha256")) {
             throw new IllegalArgumentException(
                     file + ": expected the signature scheme hmac-sha256, found " + c.signatureScheme);
@@ -55,6 +56,11 @@ public record ConnectionFile(
                     + " is not this machine's loopback, and there is no key: anybody could run code here. Set a key.");
         }
         return c;
+    }
+
+    private static String text(JsonNode json, String field, String otherwise) {
+        String found = json.path(field).asText();
+        return found.isEmpty() ? otherwise : found;
     }
 
     /** Where a tcp channel listens. */

@@ -1,0 +1,100 @@
+package io.tunebook.kernel.install;
+
+import io.tunebook.kernel.KernelProcess;
+import io.tunebook.kernel.Main;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+
+/**
+ * Writes a wheel: {@code pip install} of that file puts the kernel into the Python environment, for the {@code java} on the path. A wheel runs nothing when it
+ * is installed, so there is no archive of classes: such a kernel starts slower than one that {@code install} made.
+ *
+ * @see <a href="https://packaging.python.org/en/latest/specifications/binary-distribution-format/">Binary distribution format</a>
+ */
+public final class Wheel {
+    private static final String NAME = "tunebook_kernel-" + Main.VERSION;
+    private static final String KERNEL = NAME + ".data/data/share/jupyter/kernels/tunebook/";
+
+    private Wheel() {}
+
+    /** The command {@code wheel [FOLDER]}. @return the exit status */
+    public static int command(List<String> args) throws IOException {
+        if (args.size() > 1 || args.stream().anyMatch(a -> a.startsWith("-"))) {
+            System.err.println("Usage: java -jar tunebook-kernel.jar wheel [FOLDER]");
+            return 2;
+        }
+        Path jar = KernelProcess.home();
+        if (!Files.isRegularFile(jar)) {
+            System.err.println("expected to run from the kernel's jar, found classes in " + jar);
+            return 1;
+        }
+        Path folder = Files.createDirectories(Path.of(args.isEmpty() ? "." : args.get(0)));
+        System.out.println(write(jar, folder));
+        return 0;
+    }
+
+    private static Path write(Path jar, Path folder) throws IOException {
+        Map<String, byte[]> files = new LinkedHashMap<>();
+        files.put(KERNEL + KernelSpecInstaller.JAR, Files.readAllBytes(jar));
+        for (String logo : KernelSpecInstaller.LOGOS) {
+            files.put(KERNEL + logo, KernelSpecInstaller.logo(logo).readAllBytes());
+        }
+        List<String> argv = KernelProcess.command("java", "{resource_dir}/" + KernelSpecInstaller.JAR, List.of());
+        argv.addAll(List.of("kernel", "{connection_file}"));
+        files.put(KERNEL + "kernel.json", KernelSpecInstaller.spec(argv, "Java (Tunebook)", Map.of()));
+        text(files, "METADATA", """
+                Metadata-Version: 2.1
+                Name: tunebook-kernel
+                Version: %s
+                Summary: A Java kernel for Jupyter
+                License: Apache-2.0
+                Requires-Python: >=3.8
+                """.formatted(Main.VERSION));
+        text(files, "WHEEL", """
+                Wheel-Version: 1.0
+                Generator: tunebook-kernel (%s)
+                Root-Is-Purelib: true
+                Tag: py3-none-any
+                """.formatted(Main.VERSION));
+        StringBuilder record = new StringBuilder();
+        files.forEach(
+                (name, content) -> record.append(name + ",sha256=" + hash(content) + "," + content.length + "\n"));
+        text(files, "RECORD", record.append(NAME + ".dist-info/RECORD,,\n").toString());
+        Path wheel = folder.resolve(NAME + "-py3-none-any.whl");
+        Path part = folder.resolve(wheel.getFileName() + ".part");
+        try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(part))) {
+            for (Map.Entry<String, byte[]> file : files.entrySet()) {
+                ZipEntry entry = new ZipEntry(file.getKey());
+                entry.setTime(315_619_200_000L); // 1980, the first year of zip: the same jar gives the same wheel
+                zip.putNextEntry(entry);
+                zip.write(file.getValue());
+                zip.closeEntry();
+            }
+        }
+        return Files.move(part, wheel, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    private static void text(Map<String, byte[]> files, String name, String content) {
+        files.put(NAME + ".dist-info/" + name, content.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static String hash(byte[] content) {
+        try {
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(content);
+            return Base64.getUrlEncoder().withoutPadding().encodeToString(hash);
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException(e); // every Java platform has SHA-256
+        }
+    }
+}

@@ -1,0 +1,37 @@
+package io.tunebook.kernel.magic;
+
+import io.tunebook.kernel.eval.CellEvaluator;
+import io.tunebook.kernel.eval.CellException;
+import java.util.List;
+
+/** The static methods that every cell has besides those of {@link io.tunebook.kernel.display.Display}, under the names of IJava and JJava. */
+public final class CellStatics {
+    private static volatile Magics magics;
+
+    private CellStatics() {}
+
+    static void connect(Magics to) {
+        magics = to;
+    }
+
+    public static void printf(String format, Object... arguments) {
+        System.out.printf(format, arguments);
+    }
+
+    /** Runs code as a cell, with magics. @return the value of its last expression, or null */
+    public static Object eval(String code) throws CellException {
+        return magics.execute(code, 0).map(CellEvaluator.Result::value).orElse(null);
+    }
+
+    /** Runs {@code %name arguments}. @return its value, which may be null */
+    @SuppressWarnings("unchecked") // who writes the magic's name knows what it gives
+    public static <T> T lineMagic(String name, List<String> arguments) throws CellException {
+        return (T) magics.call("%" + name, arguments, "");
+    }
+
+    /** Runs {@code %%name arguments} with the lines below it. @return its value, which may be null */
+    @SuppressWarnings("unchecked") // as above
+    public static <T> T cellMagic(String name, List<String> arguments, String body) throws CellException {
+        return (T) magics.call("%%" + name, arguments, body);
+    }
+}
