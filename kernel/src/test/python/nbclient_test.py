@@ -1,9 +1,12 @@
 """The kernel under nbclient."""
 
+import os
+import tempfile
 import unittest
 
+import nbconvert
 import nbformat
-from jupyter_client.manager import start_new_kernel
+from jupyter_client.manager import KernelManager, start_new_kernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
@@ -23,8 +26,8 @@ class NbclientTest(unittest.TestCase):
         nb = execute(
             notebook(
                 'System.out.println("out"); System.err.println("err"); 6 * 7',
-                'var h = display(html("<b>1</b>"), "bar");',
-                'h.update(html("<b>2</b>"));',
+                'String h = display(html("<b>1</b>"), "bar");',
+                'update(h, html("<b>2</b>"));',
             )
         )
         kinds = [(o.output_type, o.get("name")) for o in nb.cells[0].outputs]
@@ -42,6 +45,25 @@ class NbclientTest(unittest.TestCase):
         self.assertIn("Cell[1], line 2", text.replace("\x1b[36m", "").replace("\x1b[0m", ""))
         self.assertNotIn("jdk.jshell", text)
 
+    def test_a_progress_bar_is_one_bar_in_html(self):
+        nb = execute(notebook('try (var bar = progress(3)) { for (int i = 0; i < 3; i++) { Thread.sleep(250); bar.step(); } }'))
+        self.assertEqual(1, len(nb.cells[0].outputs))
+        html, _ = nbconvert.HTMLExporter().from_notebook_node(nb)
+        self.assertEqual(1, html.count("3 of 3"))
+        self.assertNotIn("1 of 3", html)
+        self.assertIn("width:100.0%", html)
+
+    def test_another_jackson_than_the_kernels_own(self):
+        nb = execute(
+            notebook(
+                "%maven com.fasterxml.jackson.core:jackson-databind:2.13.5",
+                "import com.fasterxml.jackson.databind.ObjectMapper;\nnew ObjectMapper().version().toString()",
+                'new ObjectMapper().readTree("{\\"a\\": [1, 2]}")',
+            )
+        )
+        self.assertEqual("2.13.5", nb.cells[1].outputs[0].data["text/plain"])
+        self.assertEqual({"a": [1, 2]}, nb.cells[2].outputs[0].data["application/json"])
+
     def test_a_timeout_interrupts_and_the_next_cell_still_has_the_variables(self):
         nb = notebook("int kept = 5;", "while (true) { }", "kept")
         client = NotebookClient(
@@ -56,6 +78,27 @@ class NbclientTest(unittest.TestCase):
         outputs = nb.cells[0].outputs
         self.assertLess(len(outputs), 100)
         self.assertEqual("".join(f"line {i}\n" for i in range(20_000)), "".join(o.text for o in outputs))
+
+
+class TransportTest(unittest.TestCase):
+    def test_unix_domain_sockets(self):
+        with tempfile.TemporaryDirectory() as folder:
+            manager = KernelManager(kernel_name="tunebook", transport="ipc", ip=os.path.join(folder, "kernel"))
+            manager.start_kernel()
+            client = manager.client()
+            client.start_channels()
+            try:
+                client.wait_for_ready(timeout=60)
+                texts = []
+                reply = client.execute_interactive(
+                    "6 * 7", timeout=30, output_hook=lambda m: texts.append(m["content"].get("data"))
+                )
+                self.assertEqual("ok", reply["content"]["status"])
+                self.assertIn({"text/plain": "42"}, texts)
+                self.assertTrue(client.is_alive())
+            finally:
+                client.stop_channels()
+                manager.shutdown_kernel()
 
 
 class StandardInputTest(unittest.TestCase):

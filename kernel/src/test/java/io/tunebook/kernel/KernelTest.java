@@ -1,6 +1,7 @@
 package io.tunebook.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -280,9 +281,45 @@ class KernelTest {
     }
 
     @Test
-    void typesThatNobodyImportedComeByTheirFullName() {
+    void typesThatNobodyImportedBringTheirImport() {
         assertThat(complete("new ConcurrentSkipListM")).isNotEmpty();
-        assertThat(complete("Inflat")).contains("java.util.zip.Inflater");
+        assertThat(complete("Inflat")).contains("import java.util.zip.Inflater;\nInflater");
+        String code = "int level = 5;\n%who\nvar small = new Deflat";
+        JsonNode reply = kernel.shell("complete_request", at(code)).reply();
+        assertThat(reply.path("cursor_start").asInt()).isZero();
+        assertThat(reply.path("cursor_end").asInt()).isEqualTo(code.length());
+        String accepted = "import java.util.zip.Deflater;\nint level = 5;\n%who\nvar small = new Deflater";
+        assertThat(texts(reply.path("matches"))).contains(accepted);
+        assertThat(kernel.run(accepted + "(level);\nsmall.getClass().getName()").result())
+                .isEqualTo("java.util.zip.Deflater");
+        // Beside what is imported they stand by their full name.
+        assertThat(complete("Time")).contains("TimeUnit", "java.sql.Time");
+    }
+
+    @Test
+    void halfWrittenCodeIsCompleted() {
+        assertThat(complete("class Half {\n    String name;\n    int f() {\n        return name.leng"))
+                .contains("length()");
+        assertThat(complete("for (var e : System.getenv().entrySet()) {\n    if (e.getK"))
+                .contains("getKey()");
+        assertThat(complete("List.of(1, 2).stream().map(x -> x.intV")).contains("intValue()");
+        assertThat(complete("try {\n    \"a\".isB")).contains("isBlank()");
+        assertThat(complete("String q = \"\";\nwhile (q.length() > 0 && !q.isBl"))
+                .contains("isBlank()");
+        assertThat(complete("if (true) { if (\"a\".isBl")).contains("isBlank()");
+    }
+
+    @Test
+    void theJdksJavadocComesFromItsSources() {
+        assumeTrue(
+                Files.exists(java.nio.file.Path.of(System.getProperty("java.home"), "lib", "src.zip")),
+                "skipped: this JDK has no lib/src.zip");
+        String help = kernel.shell("inspect_request", at("Math.max("))
+                .reply()
+                .path("data")
+                .path("text/markdown")
+                .asText();
+        assertThat(help).contains("```java", "int Math.max(int a, int b)", "Returns the greater of two");
     }
 
     @Test

@@ -116,8 +116,8 @@ class OutputTest {
 
     @Test
     void displaysAreUpdatedById() {
-        kernel.run("var handle = display(html(\"<b>one</b>\"), \"box\");");
-        TestKernel.Answer answer = kernel.run("handle.update(html(\"<b>two</b>\"));");
+        kernel.run("String shown = display(html(\"<b>one</b>\"), \"box\");");
+        TestKernel.Answer answer = kernel.run("update(shown, html(\"<b>two</b>\"));");
         Message update = answer.of("update_display_data").get(0);
         assertThat(update.content().path("transient").path("display_id").asText())
                 .isEqualTo("box");

@@ -3,8 +3,10 @@ package io.tunebook.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.kernel.protocol.Message;
 import io.tunebook.kernel.protocol.Wire;
+import io.tunebook.kernel.protocol.WireTest;
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -20,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,6 +34,17 @@ import org.zeromq.ZMQ;
 /** A kernel in a process of its own, on real sockets. */
 class SocketsTest {
     private static final String KEY = "0123-key-4567";
+    private static final List<String> NONSENSE = List.of(
+            "history_request",
+            "comm_info_request",
+            "comm_open",
+            "comm_msg",
+            "comm_close",
+            "kernel_info_request",
+            "debug_request",
+            "nothing_request",
+            "",
+            "input_reply");
 
     @TempDir
     Path folder;
@@ -169,14 +183,8 @@ class SocketsTest {
                 "execute_request",
                 "test",
                 Message.object().put("code", "1"));
-        for (int i = 0; i < 5_000; i++) {
-            List<byte[]> frames = new ArrayList<>();
-            for (int n = 1 + random.nextInt(8); n > 0; n--) {
-                byte[] noise = new byte[random.nextInt(50)];
-                random.nextBytes(noise);
-                frames.add(noise);
-            }
-            send(shell, i % 2 == 0 ? frames : new Wire("wrong" + i).encode(request));
+        for (int i = 0; i < 500; i++) {
+            send(shell, new Wire("wrong" + i).encode(request));
         }
         List<byte[]> once = wire.encode(request);
         send(shell, once);
@@ -207,6 +215,68 @@ class SocketsTest {
                 .contains("the signature is wrong", "the message came before")
                 .doesNotContain(KEY);
         assertThat(log().lines().filter(l -> l.contains("came before"))).hasSize(1);
+        assertThat(log().lines().filter(l -> l.contains("a connection on shell has ended")))
+                .hasSizeGreaterThanOrEqualTo(21);
+    }
+
+    /** A million messages that are none, cost a line of the log each, and a hundred thousand signed ones whose content is nonsense are answered or dropped. */
+    @Test
+    void aMillionMalformedMessages() throws Exception {
+        ZMQ.Socket shell = connect(SocketType.DEALER, "shell_port");
+        ask(shell, "kernel_info_request", "");
+        Random random = new Random(2);
+        Wire other = new Wire("another key");
+        List<byte[]> good = wire.encode(Message.of(
+                List.of("id".getBytes(StandardCharsets.UTF_8)),
+                Message.object(),
+                "execute_request",
+                "test",
+                Message.object().put("code", "System.exit(1);")));
+        for (int i = 0; i < 1_000_000; i++) {
+            List<byte[]> frames = WireTest.copy(good);
+            if (i % 10 == 0) {
+                frames = new ArrayList<>(other.encode(nonsense(random)));
+            } else {
+                WireTest.mutate(frames, random);
+            }
+            if (frames.isEmpty()) {
+                frames.add(new byte[0]);
+            }
+            send(shell, frames);
+        }
+        for (int i = 0; i < 100_000; i++) {
+            send(shell, wire.encode(nonsense(random)));
+            while (shell.recv(ZMQ.DONTWAIT) != null) {
+                // the answers do not matter
+            }
+        }
+        assertThat(ask(shell, "execute_request", "6 * 7")
+                        .content()
+                        .path("status")
+                        .asText())
+                .isEqualTo("ok");
+        try (Stream<String> lines = Files.lines(folder.resolve("log"), StandardCharsets.UTF_8)) {
+            assertThat(lines.filter(l -> l.contains("dropped a message on shell"))
+                            .count())
+                    .isEqualTo(1_000_000);
+        }
+    }
+
+    /** A message as it should be, but for what it asks. */
+    private static Message nonsense(Random random) {
+        String type = NONSENSE.get(random.nextInt(NONSENSE.size()));
+        ObjectNode content = Message.object();
+        for (String field :
+                List.of("code", "comm_id", "data", "cursor_pos", "hist_access_type", "n", "pattern", "target_name")) {
+            switch (random.nextInt(5)) {
+                case 0 -> content.put(field, random.nextInt());
+                case 1 -> content.put(field, "\u0000%*{" + random.nextInt());
+                case 2 -> content.putNull(field);
+                case 3 -> content.putArray(field).add(1).addObject().put("a", true);
+                default -> content.remove(field);
+            }
+        }
+        return Message.of(List.of(), Message.object(), type, "test", content);
     }
 
     private static void raw(int port, byte[] bytes) throws IOException {

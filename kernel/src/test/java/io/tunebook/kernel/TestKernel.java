@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -72,13 +73,18 @@ public final class TestKernel implements AutoCloseable {
     }
 
     public TestKernel() {
+        this(Duration.ZERO);
+    }
+
+    /** @param timeout after which a cell is stopped; zero for none */
+    public TestKernel(Duration timeout) {
         attachAgent();
         try {
             history = Files.createTempDirectory("history").resolve("history.jsonl");
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        session = new Session(new Session.SessionOptions(List.of(), List.of(), List.of(), 1L << 20));
+        session = new Session(new Session.SessionOptions(List.of(), List.of(), List.of(), 1L << 20, timeout));
         latest = session;
         kernel = new Kernel(wires, CompletableFuture.completedFuture(session), history);
     }
