@@ -24,7 +24,7 @@ from jupyter_client.session import Session
 import record
 from kernel_roundtrip import install, peer_folders
 
-ROUNDS, IDLE = 15, 10
+ROUNDS, IDLE = 7, 10
 COMPLETIONS = ["System.out.pri", "List.of(1, 2).st", "new ArrayL", "var q = new ArrayDeque<String>();\nq.addF", "for (var e : System.getenv().entrySet()) {\n    e.getK",
                "Math.max(", "import java.util.conc", "Strin", "Inflat"]
 WARM, TIMES = 5, 20
@@ -136,7 +136,7 @@ def main():
     if options.record:
         command = "python bench/kernel_startup.py"
         record.row("kernel.startup", "process start to the answer of the first 1+1, median", round(ours), round(peer), "ms",
-                   round(ours / peer, 2), "<=0.6", command)
+                   round(ours / peer, 3), "<=0.6", command)
         record.row("kernel.memory.idle", "resident memory of an idle kernel after its first cell", round(memory["Tunebook"]),
                    round(memory["JJava"]), "MB", round(memory["Tunebook"]), "<=150", command)
         record.row("kernel.completion", "completion, warm: the slowest of nine texts at the median", round(worst["Tunebook"], 1),

@@ -88,7 +88,8 @@ final class StandardRenderers {
     /** The user's Jackson and the kernel's are different classes, so the name decides. */
     private static boolean isJacksonNode(Class<?> type) {
         for (Class<?> c = type; c != null; c = c.getSuperclass()) {
-            if (c.getName().equals("com.fasterxml.jackson.databind.JsonNode")) {
+            if (c.getName()
+                    .endsWith(".jackson.databind.JsonNode")) { // the whole name would be renamed in the kernel's jar
                 return true;
             }
         }

@@ -46,6 +46,7 @@ public final class Channels implements Transport, AutoCloseable {
         stdin = bind(SocketType.ROUTER, connection, connection.stdinPort());
         ZMQ.Socket publisher = bind(SocketType.XPUB, connection, connection.iopubPort());
         publisher.setXpubVerbose(true);
+        publisher.setXpubManual(true); // nobody hears anything before the welcome
         ZMQ.Socket heartbeat = bind(SocketType.ROUTER, connection, connection.heartbeatPort());
         start("iopub", () -> publish(publisher));
         start("heartbeat", () -> echo(heartbeat));
@@ -112,7 +113,11 @@ public final class Channels implements Transport, AutoCloseable {
 
     private void welcome(ZMQ.Socket socket) {
         for (byte[] s = socket.recv(ZMQ.DONTWAIT); s != null; s = socket.recv(ZMQ.DONTWAIT)) {
-            if (s.length > 0 && s[0] == 1) {
+            // JeroMQ wants both as they came, with the byte in front that says which it is.
+            if (s.length > 0 && s[0] == 0) {
+                socket.unsubscribe(s);
+            } else if (s.length > 0 && s[0] == 1) {
+                socket.subscribe(s);
                 String topic = new String(s, 1, s.length - 1, StandardCharsets.UTF_8);
                 send(
                         socket,
