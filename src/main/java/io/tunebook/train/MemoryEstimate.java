@@ -1,6 +1,7 @@
 package io.tunebook.train;
 
 import ai.djl.Device;
+import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.util.cuda.CudaUtils;
 import com.sun.management.OperatingSystemMXBean;
 import io.tunebook.model.CausalLM;
@@ -83,6 +84,7 @@ record MemoryEstimate(long factors, long activations, long logits, long free) {
     /** Bytes that a device has left; 0 if nobody knows. */
     static long free(Device device) {
         if (device.isGpu()) {
+            JniUtils.emptyCudaCache(); // what PyTorch keeps for later is free for a step
             var gpu = CudaUtils.getGpuMemory(device);
             return gpu.getMax() - gpu.getCommitted();
         }

@@ -243,7 +243,9 @@ def project(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, w: Lis
     qk = torch.cat([q1, k1], 1)
   v = torch.unflatten(torch.slice(qkv, 1, widths[0] + widths[1]), 1, [-1, d])
   # the rotated ones may take their place, unless the product's output is needed again
-  again = torch.__or__(torch.gt(torch.numel(w[8]), 0), torch.gt(torch.numel(c[0]), 0))
+  again = torch.gt(torch.numel(w[8]), 0)
+  if torch.gt(torch.len(c), 0):
+    again = torch.__or__(again, torch.gt(torch.numel(c[0]), 0))
   return ((self).rope(qk, cos, sin, torch.__not__(again), ), v, [t, h, z, qkv])
 
 # The layer's output from its input x and the heads' outputs a; saved: x1, t1, h1, gate, up, z of o, gate|up, down, and with DoRA their outputs
