@@ -112,7 +112,7 @@ async function check(page) {
   await step('and the variables are still there');
 
   await run(5);
-  const box = page.locator('.jp-Stdin-input');
+  const box = cell(5).locator('.jp-Stdin-input');
   await box.waitFor();
   assert.notEqual(await box.getAttribute('type'), 'password');
   await box.fill('Ada');
@@ -120,11 +120,12 @@ async function check(page) {
   await outputs(5).filter({ hasText: 'Hello Ada' }).first().waitFor();
   await step('a Scanner asks in a box');
   await run(6);
-  await box.waitFor();
-  assert.equal(await box.getAttribute('type'), 'password');
+  const secret = cell(6).locator('.jp-Stdin-input');
+  await secret.waitFor();
+  assert.equal(await secret.getAttribute('type'), 'password');
   assert.match(await cell(6).innerText(), /Key:/);
-  await box.fill('secret');
-  await box.press('Enter');
+  await secret.fill('secret');
+  await secret.press('Enter');
   await outputs(6).filter({ hasText: '6' }).last().waitFor();
   assert.doesNotMatch(await cell(6).innerText(), /secret/);
   await step('a password stays hidden');

@@ -318,8 +318,8 @@ class NotebookRunnerIT {
     void updatesAndClearingsAreFoldedIntoTheOutputsTheyConcern() throws Exception {
         Path file = notebook(
                 "fold.ipynb",
-                new Source("var h = display(html(\"<b>1</b>\"), \"bar\");\nSystem.out.print(\"50%\\r100%\\n\");"),
-                new Source("h.update(html(\"<b>2</b>\"));"),
+                new Source("var id = display(html(\"<b>1</b>\"), \"bar\");\nSystem.out.print(\"50%\\r100%\\n\");"),
+                new Source("update(id, html(\"<b>2</b>\"));"),
                 new Source("System.out.println(\"gone\");\nclear(true);\nSystem.out.println(\"stays\");"),
                 new Source("display(json(\"{\\\"a\\\": [1]}\"));"));
         assertThat(run(file).status()).isZero();
