@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import tech.tablesaw.api.Table;
 
@@ -45,7 +46,7 @@ public final class LoraAdapter implements AutoCloseable {
                 System.arraycopy(model.rowNorms(s), 0, values, s.magnitude(), s.out());
             }
         }
-        return new LoraAdapter(model, settings(config, model), layout, values);
+        return new LoraAdapter(model, settings(config, model, layout), layout, values);
     }
 
     private static void start(
@@ -118,12 +119,27 @@ public final class LoraAdapter implements AutoCloseable {
         return sum;
     }
 
-    private static AdapterFile.Settings settings(LoraConfig c, CausalLM model) {
+    /** What is adapted in the words of PEFT, which takes {@code all-linear} and patterns for a whole string only: last parts of names, or whole names. */
+    private static List<String> targets(CausalLM model, LoraLayout layout) {
+        Set<String> modules = layout.slices().keySet();
+        List<String> last =
+                modules.stream().map(LoraAdapter::lastPart).distinct().sorted().toList();
+        boolean everywhere = LoraLayout.modules(model.config()).stream()
+                .filter(m -> last.contains(lastPart(m)))
+                .allMatch(modules::contains);
+        return everywhere ? last : List.copyOf(modules);
+    }
+
+    private static String lastPart(String module) {
+        return module.substring(module.lastIndexOf('.') + 1);
+    }
+
+    private static AdapterFile.Settings settings(LoraConfig c, CausalLM model, LoraLayout layout) {
         return new AdapterFile.Settings(
                 c.rank(),
                 c.alpha(),
                 c.dropout(),
-                c.targetModules(),
+                targets(model, layout),
                 c.rslora(),
                 c.dora(),
                 c.initialization().peftName(),
