@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import de.kherud.llama.LlamaModel;
 import de.kherud.llama.ModelParameters;
 import io.tunebook.gguf.GgufFile;
+import io.tunebook.gguf.GgufType;
 import io.tunebook.gguf.GgufWriter;
 import java.io.IOException;
 import java.io.InputStream;
@@ -16,11 +17,13 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.FutureTask;
 import java.util.zip.CRC32;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
@@ -31,7 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Ids, places and decoded texts of more than ten thousand strings equal to those of Python's Transformers, from the
- * model's own files and again through a GGUF. The golden files come from bench/reference/tokenizer_golden.py.
+ * model's own files and again through a GGUF, which llama.cpp opens too. The golden files come from bench/reference/tokenizer_golden.py.
  */
 final class TokenizerGoldenTest {
     @TempDir
@@ -52,23 +55,49 @@ final class TokenizerGoldenTest {
         }
     }
 
-    /** Places are left out: GGUF does not keep what trims them. */
+    /**
+     * Places are left out: GGUF does not keep what trims them. The last column is in how many texts llama.cpp (b4916) itself
+     * differs from Transformers, for the reasons that {@link #differsInLlamaCpp} has.
+     */
     @ParameterizedTest
     @CsvSource({
-        "qwen3, gpt2, qwen2",
-        "llama3_2, gpt2, llama-bpe",
-        "deepseek_v3, gpt2, deepseek-v3",
-        "mistral_nemo, gpt2, tekken",
-        "llama2, llama,",
-        "gemma3, llama,"
+        "qwen3, gpt2, qwen2, 95",
+        "llama3_2, gpt2, llama-bpe, 0",
+        "deepseek_v3, gpt2, deepseek-v3, 22",
+        "mistral_nemo, gpt2, tekken, 240",
+        "llama2, llama, , 0",
+        "gemma3, llama, , 0"
     })
-    void throughGguf(String name, String model, String pre) throws IOException {
+    void throughGguf(String name, String model, String pre, int otherInLlamaCpp) throws Exception {
         Path gguf = folder.resolve(name + ".gguf");
         String checksum = toGguf(models(name), model, pre, gguf);
         try (Tokenizer tokenizer = Tokenizer.load(gguf)) {
             assertGolden(tokenizer, name, false);
             assertThat(tokenizer.checksum()).isEqualTo(checksum);
+            List<String> differing = differing(gguf, tokenizer, strings());
+            assertThat(differing)
+                    .allMatch(text -> differsInLlamaCpp(name, text))
+                    .hasSize(otherInLlamaCpp);
+            if (name.equals("qwen3")) { // what the reason says: with the text normalised for it, nothing is left
+                assertThat(differing(
+                                gguf,
+                                tokenizer,
+                                differing.stream()
+                                        .map(text -> Normalizer.normalize(text, Normalizer.Form.NFC))
+                                        .toList()))
+                        .isEmpty();
+            }
         }
+    }
+
+    /** Which texts llama.cpp splits otherwise than the model's own tokenizer.json says. */
+    private static boolean differsInLlamaCpp(String name, String text) {
+        return switch (name) {
+            case "qwen3" -> !Normalizer.isNormalized(text, Normalizer.Form.NFC); // it does not normalise
+            case "deepseek_v3" -> text.contains("~"); // missing from its table of ASCII characters in \p{S}
+            case "mistral_nemo" -> text.matches("(?s).*\\p{M}.*"); // its pattern for tekken has no \p{M}
+            default -> false;
+        };
     }
 
     /**
@@ -76,30 +105,41 @@ final class TokenizerGoldenTest {
      * times, and its neighbours merge or not: such strings do not count here, Transformers decides.
      */
     @Test
-    void smollm2AsLlamaCppTokenizes() throws IOException {
-        Path model = defaultModel();
-        List<String> texts = strings();
-        List<String> differing = new ArrayList<>();
-        int compared = 0;
-        try (Tokenizer tokenizer = Tokenizer.load(model);
-                LlamaModel llama = new LlamaModel(new ModelParameters()
-                        .setModel(model.toString())
-                        .setCtxSize(64)
-                        .setGpuLayers(0))) {
-            for (String text : texts) {
-                int[] ids = tokenizer.ids(text, true);
-                if (text.indexOf('\0') >= 0 || !tokenizer.decode(ids, false).equals(text)) {
-                    continue;
-                }
-                compared++;
-                int[] theirs = llama.encode(text);
-                if (!Arrays.equals(theirs, ids)) {
-                    differing.add(text + " " + Arrays.toString(theirs) + " " + Arrays.toString(ids));
-                }
-            }
+    void smollm2AsLlamaCppTokenizes() throws Exception {
+        try (Tokenizer tokenizer = Tokenizer.load(defaultModel())) {
+            List<String> whole = strings().stream()
+                    .filter(text ->
+                            tokenizer.decode(tokenizer.ids(text, false), false).equals(text))
+                    .toList();
+            assertThat(whole).hasSizeGreaterThan(9_000);
+            assertThat(differing(defaultModel(), tokenizer, whole)).isEmpty();
         }
-        assertThat(compared).isGreaterThan(9_000);
-        assertThat(differing).isEmpty();
+    }
+
+    /**
+     * The texts of which llama.cpp makes other ids, special tokens parsed and none added. Texts with NUL are left out: its
+     * bindings end there. They ask in a thread of their own, since {@code std::regex} recurses once a character.
+     */
+    private static List<String> differing(Path gguf, Tokenizer tokenizer, List<String> texts) throws Exception {
+        List<String> asked = texts.stream().filter(t -> t.indexOf('\0') < 0).toList();
+        int[][] ours = tokenizer.ids(asked, false);
+        FutureTask<List<String>> asking = new FutureTask<>(() -> {
+            try (LlamaModel llama = new LlamaModel(new ModelParameters()
+                    .setModel(gguf.toString())
+                    .setCtxSize(64)
+                    .setGpuLayers(0)
+                    .disableLog())) {
+                List<String> differing = new ArrayList<>();
+                for (int i = 0; i < ours.length; i++) {
+                    if (!Arrays.equals(llama.encode(asked.get(i)), ours[i])) {
+                        differing.add(asked.get(i));
+                    }
+                }
+                return differing;
+            }
+        });
+        new Thread(null, asking, "llama.cpp", 256L << 20).start();
+        return asking.get();
     }
 
     private static void assertGolden(Tokenizer tokenizer, String name, boolean places) throws IOException {
@@ -190,12 +230,39 @@ final class TokenizerGoldenTest {
                 writer.uint32(
                         "tokenizer.ggml.unknown_token_id", tokenizer.unkId().getAsInt());
             }
+            tiny(writer, types.length);
             writer.write(gguf, bytes -> {});
             try (GgufFile written = GgufFile.open(gguf)) {
                 assertThat(written.strings("tokenizer.ggml.tokens")).hasSize(types.length);
             }
             return tokenizer.checksum();
         }
+    }
+
+    /** The smallest model that llama.cpp opens with this vocabulary; its weights are zeros. */
+    private static void tiny(GgufWriter writer, int vocabulary) {
+        int width = 32;
+        writer.string("general.architecture", "llama")
+                .uint32("llama.block_count", 1)
+                .uint32("llama.context_length", 64)
+                .uint32("llama.embedding_length", width)
+                .uint32("llama.feed_forward_length", width)
+                .uint32("llama.attention.head_count", 1)
+                .float32("llama.attention.layer_norm_rms_epsilon", 1e-6f);
+        zeros(writer, "token_embd.weight", GgufType.F16, vocabulary, width);
+        zeros(writer, "output_norm.weight", GgufType.F32, width);
+        for (String norm : List.of("attn_norm", "ffn_norm")) {
+            zeros(writer, "blk.0." + norm + ".weight", GgufType.F32, width);
+        }
+        for (String matrix : List.of("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")) {
+            zeros(writer, "blk.0." + matrix + ".weight", GgufType.F16, width, width);
+        }
+    }
+
+    private static void zeros(GgufWriter writer, String name, GgufType type, long... shape) {
+        long elements = Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+        int bytes = Math.toIntExact(elements * (type == GgufType.F32 ? 4 : 2));
+        writer.tensor(name, type, shape, out -> out.write(ByteBuffer.allocate(bytes)));
     }
 
     private static int crc(int[] values) {
