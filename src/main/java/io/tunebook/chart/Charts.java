@@ -25,7 +25,7 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
  * Charts as PNG of twice the size shown, for sharp screens, with a text that says the same to those who do not see it. Values that are not
- * finite are left out.
+ * finite are left out. On a machine without fonts the text comes alone, with what to do: neither a training run nor a pass over a corpus is to end for it.
  */
 public final class Charts {
     static final int WIDTH = 640;
@@ -216,6 +216,10 @@ public final class Charts {
 
     /** Paints a chart at twice its size onto nothing. @param alt what to say where the picture cannot be seen */
     static MimeBundle png(Chart<?, ?> chart, String alt) {
+        if (CjkFonts.missing().isPresent()) {
+            return MimeBundle.of(
+                    MimeBundle.TEXT, alt + "\n" + CjkFonts.missing().get());
+        }
         BufferedImage image =
                 new BufferedImage(2 * chart.getWidth(), 2 * chart.getHeight(), BufferedImage.TYPE_INT_ARGB);
         Graphics2D g = image.createGraphics();

@@ -6,6 +6,7 @@ import java.awt.Font;
 import java.awt.GraphicsEnvironment;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.knowm.xchart.style.Styler;
@@ -28,7 +29,31 @@ final class CjkFonts extends AbstractBaseTheme {
             "WenQuanYi Zen Hei",
             "Droid Sans Fallback");
     private static final String SAMPLE = "训练损失";
-    private static final Font FONT = find();
+    private static final Optional<String> MISSING;
+    private static final Font FONT;
+
+    static {
+        Set<String> installed = new TreeSet<>();
+        String why = "Java finds none";
+        try {
+            installed.addAll(Arrays.asList(
+                    GraphicsEnvironment.getLocalGraphicsEnvironment().getAvailableFontFamilyNames()));
+        } catch (RuntimeException
+                | LinkageError
+                | InternalError e) { // depends on what is missing and on Java's version
+            Throwable cause = e;
+            while (cause.getCause() != null) {
+                cause = cause.getCause();
+            }
+            why = cause.getMessage();
+        }
+        MISSING = installed.isEmpty()
+                ? Optional.of("No picture, for this machine has no fonts to write with (" + why
+                        + "). Install fontconfig and a font, and restart the kernel; on Debian and Ubuntu:"
+                        + " apt-get install fontconfig fonts-dejavu-core fonts-noto-cjk")
+                : Optional.empty();
+        FONT = find(installed);
+    }
 
     /** Contrast of at least 4:1 to white and to JupyterLab's dark background. */
     private static final Color INK = new Color(0x747b85);
@@ -41,16 +66,19 @@ final class CjkFonts extends AbstractBaseTheme {
 
     /** Whether the charts' font can write Chinese. */
     static boolean found() {
-        return FONT.canDisplayUpTo(SAMPLE) < 0;
+        return MISSING.isEmpty() && FONT.canDisplayUpTo(SAMPLE) < 0;
+    }
+
+    /** Why nothing can be written at all, and what to do about it. */
+    static Optional<String> missing() {
+        return MISSING;
     }
 
     static Color series(int i) {
         return SERIES[i % SERIES.length];
     }
 
-    private static Font find() {
-        Set<String> installed = new TreeSet<>(
-                Arrays.asList(GraphicsEnvironment.getLocalGraphicsEnvironment().getAvailableFontFamilyNames()));
+    private static Font find(Set<String> installed) {
         return FAMILIES.stream()
                 .filter(installed::contains)
                 .map(name -> new Font(name, Font.PLAIN, 12))

@@ -2,6 +2,7 @@ package io.tunebook.chart;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.tunebook.kernel.display.Display;
@@ -11,6 +12,9 @@ import io.tunebook.train.TrainingReport;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -20,6 +24,7 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import tech.tablesaw.api.DoubleColumn;
 import tech.tablesaw.api.StringColumn;
 import tech.tablesaw.api.Table;
@@ -83,6 +88,38 @@ final class ChartsTest {
         String other = (String) Charts.bar("一", "n", Map.of("a", 1)).data().get(MimeBundle.PNG);
 
         assertThat(empty).isNotEqualTo(other);
+    }
+
+    /** What a JVM without fonts draws. */
+    static final class Drawing {
+        public static void main(String[] arguments) {
+            MimeBundle chart = Charts.line("Heap", "documents", "MB", new double[] {0, 1}, new double[] {3, 5});
+            System.out.println(chart.data().keySet() + " " + chart.text());
+            System.out.println(Charts.bar("Again", "MB", Map.of("a", 1)).text());
+        }
+    }
+
+    /** Java keeps in the user's folder what fontconfig once said, so that JVM has another one. */
+    @Test
+    void withoutFontsTheTextComesAloneAndSaysWhatToDo(@TempDir Path home) throws Exception {
+        Path none = Files.writeString(home.resolve("fonts.conf"), "<?xml version=\"1.0\"?><fontconfig></fontconfig>");
+        ProcessBuilder drawing = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Djava.awt.headless=true",
+                        "-Duser.home=" + home,
+                        "-cp",
+                        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                        Drawing.class.getName())
+                .redirectErrorStream(true);
+        drawing.environment().put("FONTCONFIG_FILE", none.toString());
+        Process process = drawing.start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+        assertThat(process.waitFor()).as(said).isZero();
+        assumeFalse(said.contains("image/png"), "skipped: this Java finds fonts without fontconfig");
+        assertThat(said)
+                .contains("[text/plain] Heap: MB from 3 to 5 over documents 0 to 1", "Again (MB): a 1")
+                .contains("no fonts", "apt-get install fontconfig fonts-dejavu-core fonts-noto-cjk");
     }
 
     @Test
