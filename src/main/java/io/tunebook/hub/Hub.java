@@ -17,8 +17,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -38,8 +36,8 @@ import java.util.stream.Stream;
  * }</pre>
  *
  * Sources are asked in their order, the next when one has failed or not answered for three seconds. Without
- * {@link #from} that is Hugging Face ({@code HF_ENDPOINT}) and then ModelScope, or ModelScope first once the other could
- * not be reached. Files go into the cache of huggingface_hub ({@code HF_HUB_CACHE}, {@code HF_HOME}), so that Python
+ * {@link #from} that is Hugging Face ({@code HF_ENDPOINT}) and then ModelScope, or ModelScope first for an hour after the
+ * other could not be reached. Files go into the cache of huggingface_hub ({@code HF_HUB_CACHE}, {@code HF_HOME}), so that Python
  * finds them and what Python fetched is found. {@code HF_HUB_OFFLINE=1} asks nobody. Proxies are those of
  * {@code HTTPS_PROXY} and {@code NO_PROXY}. Tokens come from {@code HF_TOKEN}
  * (or the file that {@code hf auth login} writes) and {@code MODELSCOPE_API_TOKEN}; each is sent to its own hub only.
@@ -54,7 +52,6 @@ public final class Hub {
             "train", "train|training",
             "test", "test|testing|eval|evaluation",
             "validation", "validation|valid|val|dev");
-    private static final Set<String> UNREACHABLE = ConcurrentHashMap.newKeySet();
     private static final ExecutorService ASKING = Executors.newCachedThreadPool(run -> {
         Thread thread = new Thread(run, "hub");
         thread.setDaemon(true);
@@ -367,19 +364,21 @@ public final class Hub {
         if (!sources.isEmpty()) {
             return sources;
         }
-        return order(HubSource.huggingFace(), HubSource.modelScope());
+        return order(access.cache(), HubSource.huggingFace(), HubSource.modelScope());
     }
 
-    /** The second first, once the first could not be reached. */
-    static List<HubSource> order(HubSource first, HubSource second) {
-        return UNREACHABLE.contains(first.toString()) ? List.of(second, first) : List.of(first, second);
+    /** The second first, if of the two only the first could not be reached lately. */
+    static List<HubSource> order(Path cache, HubSource first, HubSource second) {
+        return HubCache.unreachable(cache, first) && !HubCache.unreachable(cache, second)
+                ? List.of(second, first)
+                : List.of(first, second);
     }
 
     private Future<HubListing> ask(HubSource source, Instant deadline) {
         return ASKING.submit(() -> HubListing.of(source, repository, access.token(source), access.silence(), deadline));
     }
 
-    private static Optional<HubListing> answer(
+    private Optional<HubListing> answer(
             HubSource source, Map<HubSource, Future<HubListing>> asked, Map<HubSource, String> answers, Duration wait)
             throws IOException {
         Future<HubListing> pending = asked.get(source);
@@ -387,7 +386,7 @@ public final class Hub {
             HubListing found = pending.get(wait.toMillis(), TimeUnit.MILLISECONDS);
             asked.remove(source);
             giveUp(asked);
-            UNREACHABLE.remove(source.toString());
+            HubCache.unreachable(access.cache(), source, false);
             return Optional.of(found);
         } catch (TimeoutException e) {
             return Optional.empty();
@@ -395,7 +394,7 @@ public final class Hub {
             asked.remove(source);
             answers.put(source, String.valueOf(e.getCause().getMessage()));
             if (e.getCause() instanceof HubException he && he.status() == 0) {
-                UNREACHABLE.add(source.toString());
+                HubCache.unreachable(access.cache(), source, true);
             }
             return Optional.empty();
         } catch (InterruptedException e) {
@@ -405,10 +404,10 @@ public final class Hub {
     }
 
     /** Those that were still silent when another answered, or when the time was up. */
-    private static void giveUp(Map<HubSource, Future<HubListing>> silent) {
+    private void giveUp(Map<HubSource, Future<HubListing>> silent) {
         silent.forEach((source, pending) -> {
             pending.cancel(true);
-            UNREACHABLE.add(source.toString());
+            HubCache.unreachable(access.cache(), source, true);
         });
     }
 

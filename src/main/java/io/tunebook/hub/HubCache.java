@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
@@ -32,6 +33,7 @@ import java.util.function.LongConsumer;
 final class HubCache {
     private static final int TRIES = 5;
     private static final Duration PATIENCE = Duration.ofHours(12);
+    private static final Duration UNREACHABLE = Duration.ofHours(1);
     /** A file lock holds between processes only; this one between the threads of this process. */
     private static final Map<Path, ReentrantLock> LOCKS = new ConcurrentHashMap<>();
 
@@ -63,6 +65,40 @@ final class HubCache {
 
     Path snapshot(String commit) {
         return folder.resolve("snapshots").resolve(commit);
+    }
+
+    /** Whether a source could not be reached in the last hour, by this process or by another with this cache. */
+    static boolean unreachable(Path root, HubSource source) {
+        try {
+            Instant marked = Files.getLastModifiedTime(mark(root, source)).toInstant();
+            return Duration.between(marked, Instant.now()).abs().compareTo(UNREACHABLE) < 0;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** Remembers whether a source could be reached; not to remember it costs a few seconds at most. */
+    static void unreachable(Path root, HubSource source, boolean now) {
+        Path mark = mark(root, source);
+        try {
+            if (now) {
+                Files.createDirectories(mark.getParent());
+                Files.writeString(mark, "");
+                Files.setLastModifiedTime(mark, FileTime.from(Instant.now()));
+            } else {
+                Files.deleteIfExists(mark);
+            }
+        } catch (IOException e) {
+            // a cache that cannot be written says so when a file comes
+        }
+    }
+
+    /** Among the locks, where huggingface_hub expects no repository; hashed, since an address may hold a password. */
+    private static Path mark(Path root, HubSource source) {
+        byte[] name = digest("SHA-256").digest(source.toString().getBytes(StandardCharsets.UTF_8));
+        return root.resolve(".locks")
+                .resolve("unreachable")
+                .resolve(HexFormat.of().formatHex(name));
     }
 
     /** Remembers which commit a branch or tag stands for. */

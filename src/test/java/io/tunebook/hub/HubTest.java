@@ -9,8 +9,10 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.sql.DriverManager;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
@@ -24,6 +26,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -293,19 +296,46 @@ final class HubTest {
                             .files())
                     .hasSize(1);
             assertThat(other.seen).allSatisfy(s -> assertThat(s.cookie()).isNull());
-            assertThat(Hub.order(HubSource.mirror(server.url()), HubSource.modelScope(other.url())))
+            assertThat(Hub.order(cache, HubSource.mirror(server.url()), HubSource.modelScope(other.url())))
                     .as("the silent one comes last from then on")
                     .containsExactly(HubSource.modelScope(other.url()), HubSource.mirror(server.url()));
         }
     }
 
+    /** It is remembered in the cache's folder, not in the process, so other notebooks need not find out again. */
     @Test
-    void whatCouldNotBeReachedIsAskedLastFromThenOn() throws IOException {
+    void whatCouldNotBeReachedIsAskedLastForAnHour() throws IOException {
         HubSource other = HubSource.mirror(server.url());
         HubSource gone = HubSource.mirror("http://localhost:2");
-        assertThat(Hub.order(gone, other)).containsExactly(gone, other);
+        assertThat(Hub.order(cache, gone, other)).containsExactly(gone, other);
         assertThat(hub("model", gone, other).files()).hasSize(4);
-        assertThat(Hub.order(gone, other)).containsExactly(other, gone);
+        assertThat(Hub.order(cache, gone, other)).containsExactly(other, gone);
+        assertThat(Hub.order(cache.resolve("another"), gone, other)).containsExactly(gone, other);
+
+        try (Stream<Path> marks = Files.list(cache.resolve(".locks/unreachable"))) {
+            Files.setLastModifiedTime(
+                    marks.findFirst().orElseThrow(), FileTime.from(Instant.now().minus(Duration.ofMinutes(61))));
+        }
+        assertThat(Hub.order(cache, gone, other)).containsExactly(gone, other);
+    }
+
+    @Test
+    void whatAnswersAgainIsAskedFirstAgain() throws IOException {
+        HubSource first = HubSource.mirror(server.url());
+        try (FakeHub other = new FakeHub().with("config.json", "{}")) {
+            HubSource second = HubSource.modelScope(other.url());
+            server.apiFaults.add(FakeHub.slow(8_000));
+            assertThat(hub("model", first, second).files()).hasSize(1);
+            assertThat(Hub.order(cache, first, second)).containsExactly(second, first);
+            assertThat(hub("model", first, second).files()).hasSize(4);
+            assertThat(Hub.order(cache, first, second)).containsExactly(first, second);
+        }
+        HubSource gone = HubSource.mirror("http://localhost:2");
+        server.close();
+        assertThatThrownBy(() -> hub("model", first, gone).files()).isInstanceOf(HubException.class);
+        assertThat(Hub.order(cache, first, gone))
+                .as("where neither answered, the usual order is as good as any")
+                .containsExactly(first, gone);
     }
 
     @Test
