@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,12 +26,6 @@ final class NotebooksTest {
 
     @TempDir
     Path out;
-
-    @BeforeAll
-    static void needsKernelAndModel() {
-        assumeTrue(Files.exists(KERNEL), "skipped: no " + KERNEL + "; mvn package makes it");
-        assumeTrue(System.getenv("TUNEBOOK_DEFAULT_MODEL") != null, "skipped: TUNEBOOK_DEFAULT_MODEL names no model");
-    }
 
     @Test
     void solutionsPass() throws Exception {
@@ -111,6 +104,8 @@ final class NotebooksTest {
     }
 
     private Run run(List<Path> notebooks) throws IOException, InterruptedException {
+        assumeTrue(Files.exists(KERNEL), "skipped: no " + KERNEL + "; mvn package makes it");
+        assumeTrue(System.getenv("TUNEBOOK_DEFAULT_MODEL") != null, "skipped: TUNEBOOK_DEFAULT_MODEL names no model");
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-jar",
