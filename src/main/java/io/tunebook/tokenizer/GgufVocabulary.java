@@ -400,6 +400,10 @@ final class GgufVocabulary {
                 "deepseek-v3");
         put(
                 kinds,
+                plain("[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+", perDigit),
+                "deepseek-coder");
+        put(
+                kinds,
                 plain(perDigit, GPT2),
                 "smollm",
                 "starcoder",

@@ -97,8 +97,23 @@ final class TokenizerGoldenTest {
         List<String> all = strings();
         List<String> some =
                 IntStream.range(0, all.size() / 8).mapToObj(i -> all.get(8 * i)).toList();
-        Map<String, Integer> expected =
-                Map.of("dbrx", 0, "stablelm2", 0, "gpt-4o", 6, "smollm", 0, "gpt-2", 0, "falcon", 0, "default", 0);
+        Map<String, Integer> expected = Map.of(
+                "dbrx",
+                0,
+                "stablelm2",
+                0,
+                "deepseek-coder",
+                0,
+                "gpt-4o",
+                6,
+                "smollm",
+                0,
+                "gpt-2",
+                0,
+                "falcon",
+                0,
+                "default",
+                0);
         Map<String, Integer> found = new HashMap<>();
         for (String pre : expected.keySet()) {
             Path gguf = folder.resolve(pre + ".gguf");
