@@ -51,10 +51,11 @@ final class KernelCheck {
         }
     }
 
-    private void compare(String method, String what, Consumer<TorchScript.Arguments> arguments) {
-        List<float[]> theirs = results(plain, method, arguments);
-        List<float[]> ours = results(fused, method, arguments);
-        double worstShare = 0;
+    /** @param written arrays that the method writes besides its results */
+    private void compare(String method, String what, Consumer<TorchScript.Arguments> arguments, NDArray... written) {
+        List<float[]> theirs = results(plain, method, arguments, written);
+        List<float[]> ours = results(fused, method, arguments, written);
+        double worstShare = theirs.size() == ours.size() ? 0 : Double.POSITIVE_INFINITY;
         for (int i = 0; i < theirs.size(); i++) {
             double most = 0;
             double difference = 0;
@@ -78,11 +79,15 @@ final class KernelCheck {
                 time(fused, method, arguments));
     }
 
-    private List<float[]> results(TorchScript script, String method, Consumer<TorchScript.Arguments> arguments) {
+    private List<float[]> results(
+            TorchScript script, String method, Consumer<TorchScript.Arguments> arguments, NDArray... written) {
         try (TorchScript.Arguments a = new TorchScript.Arguments()) {
             arguments.accept(a);
             List<float[]> all = new ArrayList<>();
             for (NDArray y : script.call(manager, method, a)) {
+                all.add(type(y, 6).toFloatArray());
+            }
+            for (NDArray y : written) {
                 all.add(type(y, 6).toFloatArray());
             }
             return all;
@@ -144,6 +149,11 @@ final class KernelCheck {
         NDArray dm = bf16(4096, 8960);
         compare("swiglu", "4096 x 8960", a -> a.tensor(g).tensor(u));
         compare("d_swiglu", "4096 x 8960", a -> a.tensor(dm).tensor(g).tensor(u).flag(false));
+        for (int rank : new int[] {8, 16, 32}) {
+            for (int[] size : new int[][] {{333, 1000}, {4096, 8960}}) {
+                aroundSwiglu(size[0], size[1], rank);
+            }
+        }
         for (int type : new int[] {2, 3, 8, 12, 14}) {
             int values = type < 12 ? 32 : 256;
             int scales = type == 3 || type == 12 ? 2 : 1;
@@ -187,6 +197,49 @@ final class KernelCheck {
                 "entropy        64 x 4096: losses differ by %.2e, gradients by %.2e%n",
                 difference,
                 gradient);
+    }
+
+    private void aroundSwiglu(int rows, int inner, int rank) {
+        if (!CudaKernels.compiled(rank)) {
+            System.out.println("swiglu_lora: skipped, this card has no kernels for rank " + rank);
+            return;
+        }
+        String what = rows + " x " + inner + ", rank " + rank;
+        NDArray gu = bf16(rows, 2 * inner);
+        NDArray d_m = bf16(rows, inner);
+        NDArray z = bf16(rows, 2 * rank);
+        NDArray d_z = bf16(rows, rank);
+        NDArray gate = bf16(inner, rank);
+        NDArray up = bf16(inner, rank);
+        NDArray down = bf16(rank, inner);
+        NDArray gradients = bf16(3 * inner * rank);
+        List<NDArray> pieces;
+        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+            long each = (long) inner * rank;
+            a.tensor(gradients).numbers(each, each, each).numbers(rank, rank, inner);
+            pieces = plain.call(manager, "cut", a.tensor(like).flag(false));
+        }
+        compare("swiglu_lora", what, a -> a.tensor(gu)
+                .tensor(z)
+                .tensor(gate)
+                .tensor(up)
+                .tensor(down)
+                .real(0.5)
+                .real(0.25));
+        compare(
+                "d_swiglu_lora",
+                what,
+                a -> a.tensor(d_m)
+                        .tensor(gu)
+                        .tensor(z)
+                        .tensor(d_z)
+                        .tensor(gate)
+                        .tensor(up)
+                        .tensor(down)
+                        .real(0.5)
+                        .real(0.25)
+                        .tensors(pieces),
+                gradients);
     }
 
     /** Cosines, or with sign -1 sines: the halves are the same but for the sign of the first. */

@@ -67,6 +67,8 @@ def main() -> None:
         module.save_tokenizer(out / name)
         save_file({n: p.cpu().contiguous() for n, p in model.state_dict().items() if not (config.tie_word_embeddings and n == "lm_head.weight")},
                   out / name / "model.safetensors", metadata={"format": "pt"})
+    # ranks that have kernels of their own
+    module.CASES |= {"rank8": dict(rank=8, alpha=8), "rank16": dict(rank=16, alpha=16, accumulation=2), "rank32": dict(rank=32, alpha=32)}
     bounds = {}
     for name, changes in module.CASES.items():
         case = module.PLAIN | changes

@@ -28,8 +28,10 @@ public final class CausalLM implements AutoCloseable {
     private static final int BFLOAT16 = 15;
     /** Logits are made for so many elements at once: 128 MB in float32. */
     private static final int LOGITS = 1 << 25;
-    /** 512 MB in bfloat16: a product must be large to keep a GPU busy. */
-    private static final int GPU_LOGITS = 1 << 28;
+    /** 256 MB in bfloat16; on a GPU rows come in multiples of the tiles that its products are computed in. */
+    private static final int GPU_LOGITS = 1 << 27;
+
+    private static final int GPU_ROWS = 256;
     /** What rows are padded to where steps are recorded by their shapes. */
     private static final int LENGTHS = 64;
 
@@ -48,6 +50,7 @@ public final class CausalLM implements AutoCloseable {
     private final boolean cudnn;
     private NDArray table;
     private ActiveLora active;
+    private boolean aroundSwiglu;
 
     /** The type that weights and activations have; sums of losses and the factors of LoRA are float32 in either. */
     public enum Precision {
@@ -111,6 +114,7 @@ public final class CausalLM implements AutoCloseable {
             config.layers(),
             config.intermediateSize(),
             config.vocabularySize(),
+            0,
             0
         };
         try {
@@ -282,7 +286,9 @@ public final class CausalLM implements AutoCloseable {
 
     /** For how many positions at a time logits are made, so that those of a long batch are never there all at once. */
     public int lossTokens() {
-        return Math.max(16, (device().isGpu() ? GPU_LOGITS : LOGITS) / config.vocabularySize());
+        return device().isGpu()
+                ? Math.max(1, GPU_LOGITS / config.vocabularySize() / GPU_ROWS) * GPU_ROWS
+                : Math.max(16, LOGITS / config.vocabularySize());
     }
 
     /** The decoder's text in TorchScript, with what each backward is the derivative of. */
@@ -621,17 +627,38 @@ public final class CausalLM implements AutoCloseable {
             boolean checkpointing) {
         try (TorchScript.Arguments a = new TorchScript.Arguments()) {
             List<NDArray> factors = cut(owner, flat, layout);
+            long[] shape = shape((int) batch.ids().getShape().get(1));
+            shape[7] = dropout == 0 ? rankAroundSwiglu(layout) : 0;
             batch.tokens(a).tensor(batch.at()).tensor(batch.targets()).tensor(table);
             weights.arguments(a).tensors(factors);
             a.numbers(layout.ranks())
                     .reals(layout.scales())
-                    .numbers(shape((int) batch.ids().getShape().get(1)))
+                    .numbers(shape)
                     .real(config.rmsNormEps())
                     .number(lossTokens());
             a.tensor(flat).numbers(layout.sizes()).numbers(layout.columns());
             a.real(dropout).flag(checkpointing);
             return script.call(owner, "gradient", a);
         }
+    }
+
+    /** The rank whose products around SwiGLU are computed in its kernels, if gate, up and down of some layer have one that they are there for; 0 if not. */
+    private long rankAroundSwiglu(LoraLayout layout) {
+        if (layout.slices().values().stream().anyMatch(slice -> slice.magnitude() >= 0)) {
+            return 0;
+        }
+        for (int down = LoraLayout.TARGETS - 1; down < layout.ranks().length; down += LoraLayout.TARGETS) {
+            long rank = layout.ranks()[down];
+            if (rank > 0 && rank == layout.ranks()[down - 1] && rank == layout.ranks()[down - 2]) {
+                return aroundSwiglu || withoutKernels.isEmpty() && CudaKernels.compiled(rank) ? rank : 0;
+            }
+        }
+        return 0;
+    }
+
+    /** On other devices the products around SwiGLU are computed by themselves, which is faster there; after this they are not, so that tests see those formulas too. */
+    void aroundSwiglu() {
+        aroundSwiglu = true;
     }
 
     /** Gives back what {@link #gradient} keeps on a GPU between steps: recorded work and the memory that goes with it. */

@@ -17,7 +17,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
@@ -34,9 +36,21 @@ import java.util.stream.Stream;
  */
 final class CudaKernels {
     /** {@code const T*} becomes a tensor, {@code T*} one that is written, {@code i64} an int, {@code double} a float. */
-    private static final Pattern KERNEL = Pattern.compile("extern \"C\" __global__ void (\\w+)\\(([^)]*)\\)");
+    private static final Pattern KERNEL =
+            Pattern.compile("extern \"C\" __global__ void (?:__launch_bounds__\\(\\d+, 1\\) )?(\\w+)\\(([^)]*)\\)");
 
     private static final int MOST_PARAMETERS = 32;
+
+    /**
+     * The ranks that there are kernels for: those with a parameter {@code rank}, compiled for each. They get one block a multiprocessor, and all the shared memory, in bytes,
+     * that a block may have on compute capability 9.0.
+     */
+    private static final List<Long> RANKS = List.of(8L, 16L, 32L);
+
+    private static final int SHARED = 227 * 1024;
+
+    /** {@code pointwise_cuda.ts} makes room for the parts of so many. */
+    private static final int MOST_BLOCKS = 160;
 
     private static final ThreadLocal<Parameters> PARAMETERS = ThreadLocal.withInitial(Parameters::new);
     private static final ThreadLocal<Long> STREAM = ThreadLocal.withInitial(() -> 0L);
@@ -48,7 +62,12 @@ final class CudaKernels {
     private static volatile String failure;
     private static Optional<String> missing;
     private static boolean registered;
+    private static String architecture;
     private static int generation;
+    private static int multiprocessors;
+
+    /** The kernels of each rank that has been asked for, by their names; empty where they cannot be compiled. */
+    private static final ConcurrentHashMap<Long, Map<String, Long>> OF_RANK = new ConcurrentHashMap<>();
 
     private CudaKernels() {}
 
@@ -106,7 +125,13 @@ final class CudaKernels {
         }
     }
 
-    private record Launch(String name, long function, boolean[] tensor) implements Operator {
+    /**
+     * What an operator starts.
+     *
+     * @param function 0 for a kernel that is compiled for each rank
+     * @param rank which parameter is the rank, -1 if none is
+     */
+    private record Launch(String name, long function, boolean[] tensor, int rank) implements Operator {
         @Override
         public void call(long arguments, long count, long results) {
             Parameters p = PARAMETERS.get();
@@ -122,8 +147,16 @@ final class CudaKernels {
             }
             int blocks = (int) p.copy[n - 2];
             int threads = (int) p.copy[n - 1];
+            int shared = 0;
+            long kernel = function;
+            if (rank >= 0) {
+                blocks = Math.min(blocks, multiprocessors);
+                shared = SHARED;
+                kernel = OF_RANK.getOrDefault(p.copy[rank], Map.of()).getOrDefault(name, 0L);
+            }
             if (status == 0 && blocks > 0) {
-                status = Driver.cuLaunchKernel(function, blocks, 1, 1, threads, 1, 1, 0, STREAM.get(), p.addresses, 0);
+                status = Driver.cuLaunchKernel(
+                        kernel, blocks, 1, 1, threads, 1, 1, shared, STREAM.get(), p.addresses, 0);
             }
             if (status != 0 && failure == null) {
                 failure = "the CUDA kernel " + name + " could not be started, error " + status + ", with " + blocks
@@ -158,6 +191,57 @@ final class CudaKernels {
             }
         }
         return missing;
+    }
+
+    /** Whether there are kernels for this rank; they are compiled when it is asked for first, which takes a second or two. */
+    static boolean compiled(long rank) {
+        return registered
+                && RANKS.contains(rank)
+                && !OF_RANK.computeIfAbsent(rank, CudaKernels::compile).isEmpty();
+    }
+
+    private static Map<String, Long> compile(long rank) {
+        NativeLibrary driver = driver();
+        IntByReference count = new IntByReference();
+        IntByReference device = new IntByReference();
+        Map<String, Long> kernels = new HashMap<>();
+        try {
+            call(driver, "cuDeviceGetCount", count);
+            String text = TorchScript.text(CudaKernels.class, "kernels.cu");
+            PointerByReference loaded =
+                    loaded(cubin(text, "--gpu-architecture=" + architecture, "--define-macro=RANK=" + rank));
+            Matcher kernel = KERNEL.matcher(text);
+            while (kernel.find()) {
+                if (rankIn(kernel.group(2).split(",\\s*")) >= 0) {
+                    Pointer function = function(loaded, kernel.group(1));
+                    for (int i = 0; i < count.getValue(); i++) {
+                        call(driver, "cuDeviceGet", device, i);
+                        // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+                        call(driver, "cuKernelSetAttribute", 8, SHARED, function, device.getValue());
+                    }
+                    kernels.put(kernel.group(1), Pointer.nativeValue(function));
+                }
+            }
+            return kernels;
+        } catch (IOException | UnsatisfiedLinkError | EngineException e) {
+            return Map.of(); // what they do is also done without them
+        }
+    }
+
+    private static int rankIn(String[] parameters) {
+        return List.of(parameters).indexOf("i64 rank");
+    }
+
+    private static PointerByReference loaded(Memory code) {
+        PointerByReference library = new PointerByReference();
+        call(driver(), "cuLibraryLoadData", library, code, null, null, 0, null, null, 0);
+        return library;
+    }
+
+    private static Pointer function(PointerByReference library, String name) {
+        PointerByReference function = new PointerByReference();
+        call(driver(), "cuLibraryGetKernel", function, library.getValue(), name);
+        return function.getValue();
     }
 
     /** Whether the card is of the Hopper generation or newer. */
@@ -211,13 +295,16 @@ final class CudaKernels {
             throw new EngineException(
                     "expected compute capability 8.0 or newer, found " + major.getValue() + "." + minor.getValue());
         }
+        IntByReference count = new IntByReference();
+        call(driver, "cuDeviceGetAttribute", count, 16, handle.getValue());
         generation = major.getValue();
+        multiprocessors = Math.min(MOST_BLOCKS, count.getValue());
+        architecture = "sm_" + major.getValue() + minor.getValue();
         String text = TorchScript.text(CudaKernels.class, "kernels.cu");
-        Memory code = cubin(text, "sm_" + major.getValue() + minor.getValue());
+        Memory code = cubin(text, "--gpu-architecture=" + architecture);
         Native.register(Driver.class, driver);
         Driver.cuCtxSetCurrent(context(device));
-        PointerByReference loaded = new PointerByReference();
-        call(driver, "cuLibraryLoadData", loaded, code, null, null, 0, null, null, 0);
+        PointerByReference loaded = loaded(code);
 
         Path torch = Path.of(LibUtils.getLibtorchPath()).resolve(System.mapLibraryName("torch_cpu"));
         Native.register(Torch.class, NativeLibrary.getInstance(torch.toString()));
@@ -236,8 +323,8 @@ final class CudaKernels {
         while (kernel.find()) {
             String name = kernel.group(1);
             String[] parameters = kernel.group(2).split(",\\s*");
-            PointerByReference function = new PointerByReference();
-            call(driver, "cuLibraryGetKernel", function, loaded.getValue(), name);
+            int rank = rankIn(parameters);
+            long function = rank < 0 ? Pointer.nativeValue(function(loaded, name)) : 0;
             boolean[] tensor = new boolean[parameters.length];
             StringBuilder schema = new StringBuilder(name).append('(');
             for (int i = 0; i < tensor.length; i++) {
@@ -251,26 +338,27 @@ final class CudaKernels {
                         .append(", ");
             }
             schema.append("int blocks, int threads) -> ()");
-            Launch launch = new Launch(name, Pointer.nativeValue(function.getValue()), tensor);
+            Launch launch = new Launch(name, function, tensor, rank);
             KEPT.add(launch);
             require(schema.toString(), Torch.aoti_torch_library_def(definitions.getValue(), schema.toString()));
             require(name, Torch.aoti_torch_library_impl(implementations.getValue(), name, launch));
         }
     }
 
-    private static Memory cubin(String text, String architecture) throws IOException {
+    private static Memory cubin(String text, String... arguments) throws IOException {
         NativeLibrary nvrtc = nvrtc();
         PointerByReference program = new PointerByReference();
         call(nvrtc, "nvrtcCreateProgram", program, text, "kernels.cu", 0, null, null);
         try {
-            Object[] options = {program.getValue(), 1, new String[] {"--gpu-architecture=" + architecture}};
+            Object[] options = {program.getValue(), arguments.length, arguments};
             int status = nvrtc.getFunction("nvrtcCompileProgram").invokeInt(options);
             LongByReference size = new LongByReference();
             if (status != 0) {
                 call(nvrtc, "nvrtcGetProgramLogSize", program.getValue(), size);
                 Memory log = new Memory(Math.max(1, size.getValue()));
                 call(nvrtc, "nvrtcGetProgramLog", program.getValue(), log);
-                throw new EngineException("kernels.cu does not compile for " + architecture + ": " + log.getString(0));
+                throw new EngineException(
+                        "kernels.cu does not compile with " + String.join(" ", arguments) + ": " + log.getString(0));
             }
             call(nvrtc, "nvrtcGetCUBINSize", program.getValue(), size);
             Memory code = new Memory(size.getValue());

@@ -16,7 +16,8 @@
 #   r, s     rank and scale of q, k, v, o, gate, up, down in each layer; rank 0: not adapted
 #   c        DoRA's factors of the layer's four products, see `dora`
 #   masks    dropout's of q, k, v, o, gate, up, down; none without dropout
-#   shape    heads, key-value heads, head_dim, layers, the MLP's inner width, vocabulary, whether cuDNN's attention may be used
+#   shape    heads, key-value heads, head_dim, layers, the MLP's inner width, vocabulary, whether cuDNN's attention may be used, the rank whose
+#            products around SwiGLU are in one kernel with it (0: no rank; else there is neither DoRA nor dropout)
 #
 # Written for few and large kernels: a residual or a bias is what a product is added to, LoRA's products are added in place, and what a norm
 # divided by is kept.
@@ -62,40 +63,32 @@ def outputs(self: __torch__.Decoder, x: Tensor, W: Tensor, onto: Tensor, z: Tens
 
 # The derivatives of a product for several targets; ys are the targets' d_y, with DoRA c * d_y:
 #   d_z_i = s_i d_y_i B_i   d_B_i = s_i d_y_i^T z_i   d_A = d_z^T x   d_x = d_y W + d_z A
-# Two steps, since x may be known only behind d_x (the MLP's inner activation is computed again).
-def d_inputs(self: __torch__.Decoder, ys: List[Tensor], W: Tensor, z: Tensor, A: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], masks: List[Tensor], G: List[Tensor]) -> Tuple[Tensor, Tensor]:
-  d_z = torch.empty_like(z)
-  ds = torch.split_with_sizes(d_z, ranks, 1)
+# One by one, since x may be known only behind d_x (the MLP's inner activation is computed again). First d_z, and d_B, which is left in G
+def d_z(self: __torch__.Decoder, ys: List[Tensor], z: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], G: List[Tensor]) -> Tensor:
+  d = torch.empty_like(z)
+  ds = torch.split_with_sizes(d, ranks, 1)
   zs = torch.split_with_sizes(z, ranks, 1)
-  for i in range(torch.len(ys)):
+  for i in range(torch.len(B)):
     if torch.gt(ranks[i], 0):
       _0 = torch.addmm_(ds[i], ys[i], B[i], beta=0, alpha=scales[i])
       _1 = torch.addmm_(G[i], torch.t(ys[i]), zs[i], beta=0, alpha=scales[i])
+  return d
+
+# ys may be several targets in one where they lie side by side
+def d_x(self: __torch__.Decoder, ys: List[Tensor], W: Tensor, d_z: Tensor, A: Tensor, ranks: List[int], masks: List[Tensor]) -> Tensor:
   at = torch.size(ys[0], 1)
-  early = torch.__and__(torch.eq(torch.len(masks), 0), torch.gt(torch.numel(z), 0))
+  early = torch.__and__(torch.eq(torch.len(masks), 0), torch.gt(torch.numel(d_z), 0))
   if early:
-    d_x = torch.addmm_(torch.mm(d_z, A), ys[0], torch.slice(W, 0, 0, at))
+    d = torch.addmm_(torch.mm(d_z, A), ys[0], torch.slice(W, 0, 0, at))
   else:
-    d_x = torch.mm(ys[0], torch.slice(W, 0, 0, at))
+    d = torch.mm(ys[0], torch.slice(W, 0, 0, at))
   for i in range(torch.len(ys) - 1):
     end = at + torch.size(ys[i + 1], 1)
-    _2 = torch.addmm_(d_x, ys[i + 1], torch.slice(W, 0, at, end))
+    _0 = torch.addmm_(d, ys[i + 1], torch.slice(W, 0, at, end))
     at = end
   if torch.__not__(early):
-    d_x = (self).through(d_x, d_z, A, ranks, masks, )
-  return (d_x, d_z)
-
-# The same where the targets lie side by side in one d_y, so that one product gives d_x
-def d_joined(self: __torch__.Decoder, d_y: Tensor, W: Tensor, z: Tensor, A: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], widths: List[int], masks: List[Tensor], G: List[Tensor]) -> Tuple[Tensor, Tensor]:
-  d_z = torch.empty_like(z)
-  ds = torch.split_with_sizes(d_z, ranks, 1)
-  zs = torch.split_with_sizes(z, ranks, 1)
-  ys = torch.split_with_sizes(d_y, widths, 1)
-  for i in range(torch.len(ys)):
-    if torch.gt(ranks[i], 0):
-      _0 = torch.addmm_(ds[i], ys[i], B[i], beta=0, alpha=scales[i])
-      _1 = torch.addmm_(G[i], torch.t(ys[i]), zs[i], beta=0, alpha=scales[i])
-  return ((self).through(torch.mm(d_y, W), d_z, A, ranks, masks, ), d_z)
+    d = (self).through(d, d_z, A, ranks, masks, )
+  return d
 
 # d_x + d_z A, target by target where dropout gave each a mask
 def through(self: __torch__.Decoder, d_x: Tensor, d_z: Tensor, A: Tensor, ranks: List[int], masks: List[Tensor]) -> Tensor:
@@ -248,6 +241,11 @@ def project(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, w: Lis
     again = torch.__or__(again, torch.gt(torch.numel(c[0]), 0))
   return ((self).rope(qk, cos, sin, torch.__not__(again), ), v, [t, h, z, qkv])
 
+# Whether LoRA's products around SwiGLU are computed with it: then gate|up is kept as the large product leaves it, in the place of gate
+def around_swiglu(self: __torch__.Decoder, r: List[int], shape: List[int]) -> bool:
+  same = torch.__and__(torch.eq(r[4], shape[7]), torch.__and__(torch.eq(r[5], shape[7]), torch.eq(r[6], shape[7])))
+  return torch.__and__(torch.gt(shape[7], 0), same)
+
 # The layer's output from its input x and the heads' outputs a; saved: x1, t1, h1, gate, up, z of o, gate|up, down, and with DoRA their outputs
 def finish(self: __torch__.Decoder, x: Tensor, a: Tensor, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, masks: List[Tensor]) -> Tuple[Tensor, List[Tensor]]:
   none = torch.empty([0], device=ops.prim.device(x))
@@ -276,12 +274,16 @@ def finish(self: __torch__.Decoder, x: Tensor, a: Tensor, w: List[Tensor], f: Li
       saved_o = [o]
     h1, t1, = (self).rms_norm(x1, w[5], eps, )
     zg = (self).inputs(h1, f[6], [r[4], r[5]], torch.slice(masks, 4, 6), )
-    z0, z1, = torch.split_with_sizes(zg, [r[4], r[5]], 1)
-    c0, c1, = torch.chunk(c[2], 2)
-    g = (self).outputs(h1, gate, none, z0, [f[7]], [r[4]], [s[4]], [inner], c0, )
-    u = (self).outputs(h1, up, none, z1, [f[8]], [r[5]], [s[5]], [inner], c1, )
-    m = (self).swiglu(g, u, )
-    zd = (self).inputs(m, f[9], [r[6]], torch.slice(masks, 6, 7), )
+    if (self).around_swiglu(r, shape, ):
+      g, u = torch.mm(h1, torch.t(w[6])), none
+      m, zd, = (self).swiglu_lora(g, zg, f[7], f[8], f[9], s[4], s[5], )
+    else:
+      z0, z1, = torch.split_with_sizes(zg, [r[4], r[5]], 1)
+      c0, c1, = torch.chunk(c[2], 2)
+      g = (self).outputs(h1, gate, none, z0, [f[7]], [r[4]], [s[4]], [inner], c0, )
+      u = (self).outputs(h1, up, none, z1, [f[8]], [r[5]], [s[5]], [inner], c1, )
+      m = (self).swiglu(g, u, )
+      zd = (self).inputs(m, f[9], [r[6]], torch.slice(masks, 6, 7), )
     if torch.eq(torch.numel(c[3]), 0):
       y = (self).outputs(m, w[7], x1, zd, [f[10]], [r[6]], [s[6]], [width], c[3], )
       saved_d = no
@@ -308,21 +310,29 @@ def d_layer(self: __torch__.Decoder, d_out: Tensor, t: List[Tensor], cos: Tensor
   x, qk, v, o, t0, h, z, qkv, x1, t1, h1, g, u, zo, zg, zd = t[0], t[1], t[2], t[3], t[9], t[10], t[11], t[12], t[13], t[14], t[15], t[16], t[17], t[18], t[19], t[20]
   # MLP
   d_dn = (self).d_magnitude(d_out, t[-1], none, c[3], f[14], [r[6]], [width], G[14], )
-  d_m, dzd, = (self).d_inputs([d_dn], w[7], zd, f[9], [f[10]], [r[6]], [s[6]], torch.slice(masks, 6, 7), [G[10]], )
-  dora = torch.gt(torch.numel(c[2]), 0)
-  d_g, d_u, m, = (self).d_swiglu(d_m, g, u, torch.__not__(dora), )
-  (self).d_A(dzd, m, [r[6]], torch.slice(masks, 6, 7), G[9], )
-  if dora:
-    d_gu = (self).d_magnitude(torch.cat([d_g, d_u], 1), torch.cat([g, u], 1), none, c[2], f[13], [r[4], r[5]], [inner, inner], G[13], )
-    d_g, d_u, = torch.chunk(d_gu, 2, 1)
-  d_h1, dzg, = (self).d_inputs([d_g, d_u], w[6], zg, f[6], [f[7], f[8]], [r[4], r[5]], [s[4], s[5]], torch.slice(masks, 4, 6), [G[7], G[8]], )
+  dzd = (self).d_z([d_dn], zd, [f[10]], [r[6]], [s[6]], [G[10]], )
+  if (self).around_swiglu(r, shape, ):
+    d_gu, dzg, = (self).d_swiglu_lora(torch.mm(d_dn, w[7]), g, zg, dzd, f[7], f[8], f[9], s[4], s[5], torch.slice(G, 7, 10), )
+    d_ys = [d_gu]
+  else:
+    d_m = (self).d_x([d_dn], w[7], dzd, f[9], [r[6]], torch.slice(masks, 6, 7), )
+    dora = torch.gt(torch.numel(c[2]), 0)
+    d_g, d_u, m, = (self).d_swiglu(d_m, g, u, torch.__not__(dora), )
+    (self).d_A(dzd, m, [r[6]], torch.slice(masks, 6, 7), G[9], )
+    if dora:
+      d_gu1 = (self).d_magnitude(torch.cat([d_g, d_u], 1), torch.cat([g, u], 1), none, c[2], f[13], [r[4], r[5]], [inner, inner], G[13], )
+      d_g, d_u, = torch.chunk(d_gu1, 2, 1)
+    d_ys = [d_g, d_u]
+    dzg = (self).d_z(d_ys, zg, [f[7], f[8]], [r[4], r[5]], [s[4], s[5]], [G[7], G[8]], )
+  d_h1 = (self).d_x(d_ys, w[6], dzg, f[6], [r[4], r[5]], torch.slice(masks, 4, 6), )
   (self).d_A(dzg, h1, [r[4], r[5]], torch.slice(masks, 4, 6), G[6], )
   d_x1 = (self).d_rms_norm(d_h1, x1, t1, w[5], d_out, )
   # Attention
   d_ao = d_x1
   if torch.gt(torch.numel(c[1]), 0):
     d_ao = (self).d_magnitude(d_x1, t[21], w[4], c[1], f[12], [r[3]], [width], G[12], )
-  d_a, dzo, = (self).d_inputs([d_ao], w[3], zo, f[4], [f[5]], [r[3]], [s[3]], torch.slice(masks, 3, 4), [G[5]], )
+  dzo = (self).d_z([d_ao], zo, [f[5]], [r[3]], [s[3]], [G[5]], )
+  d_a = (self).d_x([d_ao], w[3], dzo, f[4], [r[3]], torch.slice(masks, 3, 4), )
   (self).d_A(dzo, torch.flatten(o, 1, 2), [r[3]], torch.slice(masks, 3, 4), G[4], )
   q, k, = torch.split_with_sizes(qk, [shape[0], shape[1]], 1)
   d_q, d_k, d_v, = (self).d_attention(torch.unflatten(d_a, 1, [-1, d]), q, k, v, o, torch.slice(t, 4, 9), mask, starts, longest, batch, torch.gt(shape[6], 0), )
@@ -335,7 +345,8 @@ def d_layer(self: __torch__.Decoder, d_out: Tensor, t: List[Tensor], cos: Tensor
     d_heads = torch.cat([(self).d_rms_norm(torch.contiguous(d_q1), q0, tq, w[8], none, ), (self).d_rms_norm(torch.contiguous(d_k1), k0, tk, w[9], none, ), d_v1], 1)
   d_qkv = torch.flatten(d_heads, 1, 2)
   d_qkv1 = (self).d_magnitude(d_qkv, qkv, w[2], c[0], f[11], [r[0], r[1], r[2]], widths, G[11], )
-  d_h, dz, = (self).d_joined(d_qkv1, w[1], z, f[0], [f[1], f[2], f[3]], [r[0], r[1], r[2]], [s[0], s[1], s[2]], widths, torch.slice(masks, 0, 3), [G[1], G[2], G[3]], )
+  dz = (self).d_z(torch.split_with_sizes(d_qkv1, widths, 1), z, [f[1], f[2], f[3]], [r[0], r[1], r[2]], [s[0], s[1], s[2]], [G[1], G[2], G[3]], )
+  d_h = (self).d_x([d_qkv1], w[1], dz, f[0], [r[0], r[1], r[2]], torch.slice(masks, 0, 3), )
   (self).d_A(dz, h, [r[0], r[1], r[2]], torch.slice(masks, 0, 3), G[0], )
   return (self).d_rms_norm(d_h, x, t0, w[0], d_x1, )
 

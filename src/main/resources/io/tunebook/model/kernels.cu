@@ -3,6 +3,8 @@
 // in PyTorch's own operators.
 //
 // Activations are bfloat16, sums float32. Each thread works on eight neighbours, 16 bytes at a time, so widths are multiples of eight.
+//
+// The text is compiled without RANK for most of the kernels, and with RANK for those that have a rank as parameter.
 
 typedef unsigned int u32;
 typedef unsigned short bf16;
@@ -31,6 +33,8 @@ __device__ inline u32 pack(float low, float high) {
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
   return r;
 }
+
+#ifndef RANK
 
 __device__ inline void store(bf16* p, const Eight& e) {
   *reinterpret_cast<uint4*>(p) =
@@ -185,6 +189,22 @@ extern "C" __global__ void d_swiglu(const bf16* d_m, const bf16* g, const bf16* 
   store(m + i * 8, d);
 }
 
+// The sum of arrays that lie one behind the other, for LoRA's products that are computed in parts; a thread for four values
+extern "C" __global__ void sum_parts(const bf16* parts, bf16* sum, i64 count, i64 fours) {
+  i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= fours) return;
+  float a[4] = {};
+#pragma unroll 16
+  for (i64 p = 0; p < count; p++) {
+    uint2 x = reinterpret_cast<const uint2*>(parts)[p * fours + i];
+    a[0] += __uint_as_float(x.x << 16);
+    a[1] += __uint_as_float(x.x & 0xffff0000u);
+    a[2] += __uint_as_float(x.y << 16);
+    a[3] += __uint_as_float(x.y & 0xffff0000u);
+  }
+  reinterpret_cast<uint2*>(sum)[i] = make_uint2(pack(a[0], a[1]), pack(a[2], a[3]));
+}
+
 // ---- Cross entropy of a row of logits, a block a row: losses[row] = log(sum(exp(x))) - x[target], and the row becomes softmax(x) - onehot(target).
 // A target below zero does not count: its loss and its gradient are zero.
 
@@ -294,3 +314,388 @@ extern "C" __global__ void expand(const unsigned short* scales, const unsigned c
   }
   store(out + v * 8, e);
 }
+
+#else
+
+// ---- SwiGLU with LoRA's thin products around it: those of gate and up are added to what the large products gave, g + s z B^T, and down's z = m A^T
+// is taken on the way, so that no wide array is read or written for them. z is [rows, 2 rank], gate's and up's side by side.
+//
+// This part is compiled for a rank of 8, 16 or 32, for cards of compute capability 9.0 and newer with 227 KB of shared memory for a block.
+//
+// One block a multiprocessor passes over tiles of 128 columns, all rows of the first, then all of the second: the factors of a tile's columns stay in registers.
+// While a tile is computed the next one comes into shared memory. A warp adds the products of 16 columns (mma: rows by columns, K the rank). What several blocks
+// have a part in is left in parts and added up by a second kernel, always in the same order: sums over columns in a part for each 128 of them, in bfloat16,
+// sums over rows in one for each block that has rows of these columns, in float32.
+
+#define R RANK
+#define ROWS 64
+#define COLUMNS 128
+#define PITCH (COLUMNS + 8)   // a row in shared memory: eight rows one below another lie in different banks
+#define WIDE (ROWS * PITCH)   // a tile there
+
+__device__ inline u32 address(const void* shared) {
+  return (u32)__cvta_generic_to_shared(shared);
+}
+
+// 16 bytes from global to shared memory, zeros if they are not there
+__device__ inline void fetch(bf16* to, const bf16* from, bool there) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address(to)), "l"(from), "r"(there ? 16 : 0));
+}
+
+// The fragments of 16 by 16 values (4 registers) or 16 by 8 (2) for mma, as they lie or transposed
+template <int N, bool TRANSPOSED>
+__device__ inline void fragment(u32* r, const bf16* p) {
+  if (N == 4 && !TRANSPOSED) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address(p)));
+  } else if (N == 4) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address(p)));
+  } else if (!TRANSPOSED) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];" : "=r"(r[0]), "=r"(r[1]) : "r"(address(p)));
+  } else {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];" : "=r"(r[0]), "=r"(r[1]) : "r"(address(p)));
+  }
+}
+
+// c += a b for 16 rows, 8 columns and K of 16 or 8
+template <int K>
+__device__ inline void mma(float* c, const u32* a, const u32* b) {
+  if (K == 16) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  } else {
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(b[0]));
+  }
+}
+
+__device__ inline u32 both(const bf16* low, const bf16* high) {
+  return *low | (u32)*high << 16;
+}
+
+__device__ inline float half_of(u32 x, int high) {
+  return __uint_as_float(high ? x & 0xffff0000u : x << 16);
+}
+
+// What a warp's 16 columns need of a factor for x += z F, F being B^T or A: for two times eight columns
+struct Factor {
+  static const int K = R < 16 ? 8 : 16, STEPS = R / K, EACH = K / 8;
+  u32 r[2][STEPS][EACH];
+
+  // from B [columns, R]; `at` is the first column
+  __device__ inline void of_B(const bf16* B, i64 at, i64 columns) {
+    int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+#pragma unroll
+    for (int i = 0; i < 2 * STEPS * EACH; i++) {
+      int j = i / (STEPS * EACH), k = i % (STEPS * EACH) * 8 + 2 * t;
+      i64 column = at + j * 8 + g;
+      r[j][i / EACH % STEPS][i % EACH] = column < columns ? *reinterpret_cast<const u32*>(B + column * R + k) : 0;
+    }
+  }
+
+  // from A [R, columns]
+  __device__ inline void of_A(const bf16* A, i64 at, i64 columns) {
+    int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+#pragma unroll
+    for (int i = 0; i < 2 * STEPS * EACH; i++) {
+      int j = i / (STEPS * EACH), k = i % (STEPS * EACH) * 8 + 2 * t;
+      i64 column = at + j * 8 + g;
+      r[j][i / EACH % STEPS][i % EACH] = column < columns ? both(A + k * columns + column, A + (k + 1) * columns + column) : 0;
+    }
+  }
+
+  // c[j] = z F for 16 rows of z, which begin at p with so many elements each
+  __device__ inline void times(float c[2][4], const bf16* p, int pitch) const {
+    int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int i = 0; i < 8; i++) c[i / 4][i % 4] = 0.f;
+#pragma unroll
+    for (int k = 0; k < STEPS; k++) {
+      u32 z[4];
+      fragment<2 * EACH, false>(z, p + lane % 16 * pitch + k * 16 + lane / 16 % EACH * 8);
+      mma<K>(c[0], z, r[0][k]);
+      mma<K>(c[1], z, r[1][k]);
+    }
+  }
+};
+
+// The tiles that this block computes: one after another, rows of the same columns first
+struct Tiles {
+  i64 down, all, from, to;
+
+  __device__ inline Tiles(i64 rows, i64 columns) {
+    down = (rows + ROWS - 1) / ROWS;
+    all = down * ((columns + COLUMNS - 1) / COLUMNS);
+    from = all * blockIdx.x / gridDim.x;
+    to = all * (blockIdx.x + 1) / gridDim.x;
+  }
+
+  // The block that computes a tile
+  __device__ inline i64 block(i64 tile) const {
+    return ((tile + 1) * gridDim.x + all - 1) / all - 1;
+  }
+};
+
+// Asks for a tile of x [rows, columns] to come into shared memory; whose rows are so far apart
+__device__ inline void fetch_tile(bf16* to, const bf16* x, i64 stride, i64 row, i64 column, i64 rows, i64 columns) {
+#pragma unroll
+  for (int p = 0; p < ROWS / 16; p++) {
+    int r = p * 16 + threadIdx.x / 16, c = threadIdx.x % 16 * 8;
+    bool there = row + r < rows && column + c < columns;
+    fetch(to + r * PITCH + c, there ? x + (row + r) * stride + column + c : x, there);
+  }
+}
+
+__device__ inline void store_tile(bf16* x, i64 stride, const bf16* from, i64 row, i64 column, i64 rows, i64 columns) {
+#pragma unroll
+  for (int p = 0; p < ROWS / 16; p++) {
+    int r = p * 16 + threadIdx.x / 16, c = threadIdx.x % 16 * 8;
+    if (row + r < rows && column + c < columns) {
+      *reinterpret_cast<uint4*>(x + (row + r) * stride + column + c) = *reinterpret_cast<const uint4*>(from + r * PITCH + c);
+    }
+  }
+}
+
+// What a warp has of 16 rows and 8 N columns, scaled, into x [rows, width] from column `first` on
+template <int N>
+__device__ inline void store_rows(bf16* x, i64 width, int first, const float c[N][4], i64 row, i64 rows, float scale) {
+  i64 at = row + threadIdx.x % 32 / 4;
+#pragma unroll
+  for (int j = 0; j < N; j++) {
+    bf16* p = x + at * width + first + j * 8 + threadIdx.x % 4 * 2;
+    if (at < rows) *reinterpret_cast<u32*>(p) = pack(scale * c[j][0], scale * c[j][1]);
+    if (at + 8 < rows) *reinterpret_cast<u32*>(p + 8 * width) = pack(scale * c[j][2], scale * c[j][3]);
+  }
+}
+
+// Rows of a narrow z [rows, WIDTH]
+template <int WIDTH>
+__device__ inline void fetch_rows(bf16* to, int pitch, const bf16* z, i64 row, i64 rows) {
+  for (int i = threadIdx.x; i < ROWS * WIDTH / 8; i += blockDim.x) {
+    int r = i / (WIDTH / 8), c = i % (WIDTH / 8) * 8;
+    bool there = row + r < rows;
+    fetch(to + r * pitch + c, there ? z + (row + r) * WIDTH + c : z, there);
+  }
+}
+
+template <int WAITING>
+__device__ inline void arrived() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(WAITING));
+  __syncthreads();
+}
+
+// m = silu(a) b with a = g + s z B^T, b likewise; parts [inner / 128, rows, R] of m A^T
+extern "C" __global__ void __launch_bounds__(256, 1) swiglu_lora(const bf16* g, const bf16* u, const bf16* z, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* m, bf16* parts, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
+  const int STAGES = 3, Z = 2 * R + 8, STAGE = 2 * WIDE + ROWS * Z;
+  const int EACH = R < 16 ? 1 : R / 16;  // eight columns of m A^T: each warp takes 16 rows and half of them, of a rank of 8 half of the warps
+  extern __shared__ uint4 memory[];
+  bf16* stages = reinterpret_cast<bf16*>(memory);
+  int warp = threadIdx.x / 32, lane = threadIdx.x % 32, q = lane / 4, t = lane % 4;
+  float s_gate = scale_gate, s_up = scale_up;
+  Tiles tiles(rows, inner);
+  auto ask = [&](i64 tile) {
+    if (tile < tiles.to) {
+      bf16* s = stages + (tile - tiles.from) % STAGES * STAGE;
+      i64 row = tile % tiles.down * ROWS, column = tile / tiles.down * COLUMNS;
+      fetch_tile(s, g, stride, row, column, rows, inner);
+      fetch_tile(s + WIDE, u, stride, row, column, rows, inner);
+      fetch_rows<2 * R>(s + 2 * WIDE, Z, z, row, rows);
+    }
+    asm volatile("cp.async.commit_group;");
+  };
+  Factor gate, up;
+  u32 down[8][EACH][2];
+  int at_row = warp % 4 * 16, first = warp / 4 * EACH * 8;
+  bool takes = first < R;
+  i64 strip = -1;
+  for (int i = 0; i < STAGES - 1; i++) ask(tiles.from + i);
+  for (i64 tile = tiles.from; tile < tiles.to; tile++) {
+    arrived<STAGES - 2>();
+    ask(tile + STAGES - 1);
+    i64 row = tile % tiles.down * ROWS, column = tile / tiles.down * COLUMNS;
+    if (tile / tiles.down != strip) {
+      strip = tile / tiles.down;
+      gate.of_B(B_gate, column + warp * 16, inner);
+      up.of_B(B_up, column + warp * 16, inner);
+#pragma unroll
+      for (int i = 0; i < 8 * EACH * 2; i++) {
+        i64 at = column + i / (EACH * 2) * 16 + i % 2 * 8 + 2 * t, k = first + i / 2 % EACH * 8 + q;
+        down[i / (EACH * 2)][i / 2 % EACH][i % 2] = takes && at < inner ? *reinterpret_cast<const u32*>(A_down + k * inner + at) : 0;
+      }
+    }
+    bf16* s = stages + (tile - tiles.from) % STAGES * STAGE;
+#pragma unroll 2
+    for (int i = 0; i < ROWS / 16; i++) {
+      float a[2][4], b[2][4];
+      gate.times(a, s + 2 * WIDE + i * 16 * Z, Z);
+      up.times(b, s + 2 * WIDE + i * 16 * Z + R, Z);
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        u32* p = reinterpret_cast<u32*>(s + (i * 16 + j % 2 * 8 + q) * PITCH + warp * 16 + j / 2 * 8 + 2 * t);
+        u32 x = p[0], y = p[WIDE / 2];
+        float v[2];
+#pragma unroll
+        for (int e = 0; e < 2; e++) {
+          float x1 = half_of(x, e) + s_gate * a[j / 2][j % 2 * 2 + e], y1 = half_of(y, e) + s_up * b[j / 2][j % 2 * 2 + e];
+          v[e] = __fdividef(x1, 1.f + __expf(-x1)) * y1;
+        }
+        p[0] = pack(v[0], v[1]);
+      }
+    }
+    __syncthreads();
+    store_tile(m, inner, s, row, column, rows, inner);
+    float c[EACH][4] = {};
+#pragma unroll
+    for (int k = 0; k < 8; k++) {
+      u32 x[4];
+      fragment<4, false>(x, s + (at_row + lane % 16) * PITCH + k * 16 + lane / 16 * 8);
+#pragma unroll
+      for (int j = 0; j < EACH; j++) mma<16>(c[j], x, down[k][j]);
+    }
+    if (takes) store_rows<EACH>(parts + strip * rows * R, R, first, c, row + at_row, rows, 1.f);
+  }
+}
+
+// With d = d_m + d_z_down A: d_u = d silu(a), d_g = d b (sigma + silu(a) (1 - sigma)) in place of u and g, and m again, which is not kept. Parts of d_z,
+// s d_y B of gate and up, [inner / 128, rows, 2 R]; of the factors' gradients one behind the other: d_B of gate and of up, s d_y^T z [inner, R], d_A of down,
+// d_z_down^T m [R, inner].
+extern "C" __global__ void __launch_bounds__(256, 1) d_swiglu_lora(const bf16* d_m, bf16* g, bf16* u, const bf16* z, const bf16* d_z_down, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* parts, float* factors, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
+  const int STAGES = 2, Z = 3 * R + 8, STAGE = 3 * WIDE + ROWS * Z;
+  extern __shared__ uint4 memory[];
+  bf16* stages = reinterpret_cast<bf16*>(memory);
+  int warp = threadIdx.x / 32, lane = threadIdx.x % 32, q = lane / 4, t = lane % 4;
+  float s_gate = scale_gate, s_up = scale_up;
+  Tiles tiles(rows, inner);
+  auto ask = [&](i64 tile) {
+    if (tile < tiles.to) {
+      bf16* s = stages + (tile - tiles.from) % STAGES * STAGE;
+      i64 row = tile % tiles.down * ROWS, column = tile / tiles.down * COLUMNS;
+      fetch_tile(s, g, stride, row, column, rows, inner);
+      fetch_tile(s + WIDE, u, stride, row, column, rows, inner);
+      fetch_tile(s + 2 * WIDE, d_m, inner, row, column, rows, inner);
+      fetch_rows<2 * R>(s + 3 * WIDE, Z, z, row, rows);
+      fetch_rows<R>(s + 3 * WIDE + 2 * R, Z, d_z_down, row, rows);
+    }
+    asm volatile("cp.async.commit_group;");
+  };
+  Factor gate, up, down;
+  u32 back[8][R / 8][2];  // for d_z: four warps take gate, four up
+  float acc[3][R / 8][4] = {};
+  i64 strip = -1;
+  auto flush = [&]() {
+    float* to = factors + (blockIdx.x - tiles.block(strip * tiles.down)) * 3 * inner * R;
+#pragma unroll
+    for (int i = 0; i < R / 8 * 2; i++) {
+      i64 column = strip * COLUMNS + warp * 16 + i % 2 * 8 + q;
+      int j = i / 2, k = j * 8 + 2 * t, h = i % 2 * 2;
+      if (column < inner) {
+        *reinterpret_cast<float2*>(to + column * R + k) = make_float2(s_gate * acc[0][j][h], s_gate * acc[0][j][h + 1]);
+        *reinterpret_cast<float2*>(to + (inner + column) * R + k) = make_float2(s_up * acc[1][j][h], s_up * acc[1][j][h + 1]);
+        to[(2 * R + k) * inner + column] = acc[2][j][h];
+        to[(2 * R + k + 1) * inner + column] = acc[2][j][h + 1];
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < 3 * R / 8 * 4; i++) acc[i / (R / 8 * 4)][i / 4 % (R / 8)][i % 4] = 0.f;
+  };
+  for (int i = 0; i < STAGES - 1; i++) ask(tiles.from + i);
+  for (i64 tile = tiles.from; tile < tiles.to; tile++) {
+    arrived<STAGES - 2>();
+    ask(tile + STAGES - 1);
+    i64 row = tile % tiles.down * ROWS, column = tile / tiles.down * COLUMNS;
+    if (tile / tiles.down != strip) {
+      if (strip >= 0) flush();
+      strip = tile / tiles.down;
+      gate.of_B(B_gate, column + warp * 16, inner);
+      up.of_B(B_up, column + warp * 16, inner);
+      down.of_A(A_down, column + warp * 16, inner);
+      const bf16* B = warp < 4 ? B_gate : B_up;
+#pragma unroll
+      for (int i = 0; i < 8 * R / 8 * 2; i++) {
+        i64 at = column + i / (R / 8 * 2) * 16 + i % 2 * 8 + 2 * t;
+        const bf16* p = B + at * R + i / 2 % (R / 8) * 8 + q;
+        back[i / (R / 8 * 2)][i / 2 % (R / 8)][i % 2] = at < inner ? both(p, p + R) : 0;
+      }
+    }
+    bf16* s = stages + (tile - tiles.from) % STAGES * STAGE;
+    const bf16* zs = s + 3 * WIDE;
+#pragma unroll 2
+    for (int i = 0; i < ROWS / 16; i++) {
+      float a[2][4], b[2][4], d[2][4];
+      gate.times(a, zs + i * 16 * Z, Z);
+      up.times(b, zs + i * 16 * Z + R, Z);
+      down.times(d, zs + i * 16 * Z + 2 * R, Z);
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        u32* p = reinterpret_cast<u32*>(s + (i * 16 + j % 2 * 8 + q) * PITCH + warp * 16 + j / 2 * 8 + 2 * t);
+        u32 x = p[0], y = p[WIDE / 2], w = p[WIDE];
+        float d_g[2], d_u[2], again[2];
+#pragma unroll
+        for (int e = 0; e < 2; e++) {
+          int c = j % 2 * 2 + e;
+          float x1 = half_of(x, e) + s_gate * a[j / 2][c], y1 = half_of(y, e) + s_up * b[j / 2][c], w1 = half_of(w, e) + d[j / 2][c];
+          float sigma = __fdividef(1.f, 1.f + __expf(-x1));
+          float silu = x1 * sigma;
+          d_g[e] = w1 * y1 * (sigma + silu * (1.f - sigma));
+          d_u[e] = w1 * silu;
+          again[e] = silu * y1;
+        }
+        p[0] = pack(d_g[0], d_g[1]);
+        p[WIDE / 2] = pack(d_u[0], d_u[1]);
+        p[WIDE] = pack(again[0], again[1]);
+      }
+    }
+    __syncwarp();
+    // sums over rows: a warp's 16 columns by the rank
+#pragma unroll
+    for (int k = 0; k < ROWS / 16; k++) {
+#pragma unroll
+      for (int i = 0; i < 3; i++) {
+        u32 x[4];
+        fragment<4, true>(x, s + i * WIDE + (k * 16 + lane / 16 * 8 + lane % 8) * PITCH + warp * 16 + lane / 8 % 2 * 8);
+#pragma unroll
+        for (int j = 0; j < R / 8; j++) {
+          u32 y[2];
+          fragment<2, true>(y, zs + (k * 16 + lane % 16) * Z + i * R + j * 8);
+          mma<16>(acc[i][j], x, y);
+        }
+      }
+    }
+    __syncthreads();
+    store_tile(g, stride, s, row, column, rows, inner);
+    store_tile(u, stride, s + WIDE, row, column, rows, inner);
+    // sums over columns: 16 rows of d_g or d_u by the rank
+    float c[R / 8][4] = {};
+#pragma unroll
+    for (int k = 0; k < 8; k++) {
+      u32 x[4];
+      fragment<4, false>(x, s + warp / 4 * WIDE + (warp % 4 * 16 + lane % 16) * PITCH + k * 16 + lane / 16 * 8);
+#pragma unroll
+      for (int j = 0; j < R / 8; j++) mma<16>(c[j], x, back[k][j]);
+    }
+    store_rows<R / 8>(parts + strip * rows * 2 * R, 2 * R, warp / 4 * R, c, row + warp % 4 * 16, rows, warp < 4 ? s_gate : s_up);
+  }
+  if (strip >= 0) flush();
+}
+
+// The factors' gradients from the parts that as many blocks have left
+extern "C" __global__ void __launch_bounds__(256, 1) sum_factors(const float* factors, bf16* sums, i64 rows, i64 inner, i64 rank) {
+  Tiles tiles(rows, inner);
+  i64 piece = inner * R;
+  for (i64 i = ((i64)blockIdx.x * blockDim.x + threadIdx.x) * 4; i < 3 * piece; i += (i64)gridDim.x * blockDim.x * 4) {
+    i64 tile = (i < 2 * piece ? i % piece / R : i % inner) / COLUMNS * tiles.down;
+    i64 parts = tiles.block(tile + tiles.down - 1) - tiles.block(tile) + 1;
+    float4 sum = make_float4(0.f, 0.f, 0.f, 0.f);
+    for (i64 p = 0; p < parts; p++) {
+      float4 x = *reinterpret_cast<const float4*>(factors + p * 3 * piece + i);
+      sum.x += x.x;
+      sum.y += x.y;
+      sum.z += x.z;
+      sum.w += x.w;
+    }
+    *reinterpret_cast<uint2*>(sums + i) = make_uint2(pack(sum.x, sum.y), pack(sum.z, sum.w));
+  }
+}
+
+#endif

@@ -50,6 +50,27 @@ def d_swiglu(self: __torch__.Decoder, d_m: Tensor, g: Tensor, u: Tensor, in_plac
     d_u = d_m * sg
   return (d_g, d_u, m)
 
+# SwiGLU with LoRA's thin products around it. gu is what the large product gave, gate's and up's side by side, and z alike: with a = g + s z B^T and b of up,
+# m = silu(a) b. Returns m and down's z = m A^T.
+def swiglu_lora(self: __torch__.Decoder, gu: Tensor, z: Tensor, B_gate: Tensor, B_up: Tensor, A_down: Tensor, s_gate: float, s_up: float) -> Tuple[Tensor, Tensor]:
+  g, u, = torch.chunk(gu, 2, 1)
+  z_gate, z_up, = torch.chunk(z, 2, 1)
+  m = (self).swiglu(torch.addmm(g, z_gate, torch.t(B_gate), alpha=s_gate), torch.addmm(u, z_up, torch.t(B_up), alpha=s_up), )
+  return (m, torch.mm(m, torch.t(A_down)))
+
+# d_m is what the large product gave, without d_z A. Returns d_g and d_u side by side, which may take the place of gu, and d_z of gate and up; leaves d_B of
+# gate and up and d_A of down in G.
+def d_swiglu_lora(self: __torch__.Decoder, d_m: Tensor, gu: Tensor, z: Tensor, d_z_down: Tensor, B_gate: Tensor, B_up: Tensor, A_down: Tensor, s_gate: float, s_up: float, G: List[Tensor]) -> Tuple[Tensor, Tensor]:
+  g, u, = torch.chunk(gu, 2, 1)
+  z_gate, z_up, = torch.chunk(z, 2, 1)
+  a = torch.addmm(g, z_gate, torch.t(B_gate), alpha=s_gate)
+  b = torch.addmm(u, z_up, torch.t(B_up), alpha=s_up)
+  d_g, d_u, m, = (self).d_swiglu(torch.addmm(d_m, d_z_down, A_down), a, b, False, )
+  _0 = torch.addmm_(G[0], torch.t(d_g), z_gate, beta=0, alpha=s_gate)
+  _1 = torch.addmm_(G[1], torch.t(d_u), z_up, beta=0, alpha=s_up)
+  _2 = torch.addmm_(G[2], torch.t(d_z_down), m, beta=0)
+  return (torch.cat([d_g, d_u], 1), torch.cat([torch.mm(d_g, B_gate) * s_gate, torch.mm(d_u, B_up) * s_up], 1))
+
 # ---- Cross entropy of rows of logits: with p = softmax(logits), the sum of -log p[target], float32 [1], and, if wanted, p - onehot(target), which is its
 # derivative. The sums are float32 in either type.
 

@@ -48,6 +48,37 @@ def d_swiglu(self: __torch__.Decoder, d_m: Tensor, g: Tensor, u: Tensor, in_plac
   _0 = ops.tunebook.d_swiglu(d_m, g, u, d_g, d_u, m, vectors, torch.floordiv(vectors + 255, 256), 256)
   return (d_g, d_u, m)
 
+# The next two pass over tiles of 64 rows and 128 columns and leave parts of what is a sum of several tiles. The launcher takes at most as many blocks as there
+# are multiprocessors, and 160 of them.
+
+def tiles(self: __torch__.Decoder, rows: int, inner: int) -> int:
+  return torch.floordiv(rows + 63, 64) * torch.floordiv(inner + 127, 128)
+
+def sum_parts(self: __torch__.Decoder, parts: Tensor) -> Tensor:
+  sum = torch.empty([torch.size(parts, 1), torch.size(parts, 2)], dtype=ops.prim.dtype(parts), device=ops.prim.device(parts))
+  fours = torch.floordiv(torch.numel(sum), 4)
+  _0 = ops.tunebook.sum_parts(parts, sum, torch.size(parts, 0), fours, torch.floordiv(fours + 127, 128), 128)
+  return sum
+
+def swiglu_lora(self: __torch__.Decoder, gu: Tensor, z: Tensor, B_gate: Tensor, B_up: Tensor, A_down: Tensor, s_gate: float, s_up: float) -> Tuple[Tensor, Tensor]:
+  g, u, = torch.chunk(gu, 2, 1)
+  rows, inner, rank = torch.size(g, 0), torch.size(g, 1), torch.size(A_down, 0)
+  m = torch.empty([rows, inner], dtype=ops.prim.dtype(gu), device=ops.prim.device(gu))
+  parts = torch.empty([torch.floordiv(inner + 127, 128), rows, rank], dtype=ops.prim.dtype(gu), device=ops.prim.device(gu))
+  _0 = ops.tunebook.swiglu_lora(g, u, z, B_gate, B_up, A_down, m, parts, rows, inner, torch.stride(gu, 0), rank, s_gate, s_up, (self).tiles(rows, inner, ), 256)
+  return (m, (self).sum_parts(parts, ))
+
+# G's three pieces lie one behind the other in the flat gradient
+def d_swiglu_lora(self: __torch__.Decoder, d_m: Tensor, gu: Tensor, z: Tensor, d_z_down: Tensor, B_gate: Tensor, B_up: Tensor, A_down: Tensor, s_gate: float, s_up: float, G: List[Tensor]) -> Tuple[Tensor, Tensor]:
+  g, u, = torch.chunk(gu, 2, 1)
+  rows, inner, rank = torch.size(g, 0), torch.size(g, 1), torch.size(A_down, 0)
+  strips = torch.floordiv(inner + 127, 128)
+  parts = torch.empty([strips, rows, 2 * rank], dtype=ops.prim.dtype(gu), device=ops.prim.device(gu))
+  factors = torch.empty([torch.floordiv(160, strips) + 2, 3 * inner * rank], dtype=6, device=ops.prim.device(gu))
+  _0 = ops.tunebook.d_swiglu_lora(d_m, g, u, z, d_z_down, B_gate, B_up, A_down, parts, factors, rows, inner, torch.stride(gu, 0), rank, s_gate, s_up, (self).tiles(rows, inner, ), 256)
+  _1 = ops.tunebook.sum_factors(factors, G[0], rows, inner, rank, (self).tiles(rows, inner, ), 256)
+  return (gu, (self).sum_parts(parts, ))
+
 def entropy(self: __torch__.Decoder, logits: Tensor, targets: Tensor, backward: bool) -> Tuple[Tensor, Tensor]:
   losses = torch.empty([torch.size(logits, 0)], dtype=6, device=ops.prim.device(logits))
   _0 = ops.tunebook.cross_entropy(logits, targets, losses, torch.size(logits, 1), int(backward), torch.size(logits, 0), 512)

@@ -52,7 +52,7 @@ public final class Reference {
     }
 
     /** All micro-batches of four documents, one document a row. */
-    static List<TokenBatch> padded() throws IOException {
+    public static List<TokenBatch> padded() throws IOException {
         List<TokenBatch> batches = new ArrayList<>();
         for (JsonNode batch : json("documents.json")) {
             int width = 0;
