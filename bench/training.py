@@ -17,6 +17,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 QWEN_1_5B = dict(model_type="qwen2", architectures=["Qwen2ForCausalLM"], vocab_size=151936, hidden_size=1536, intermediate_size=8960,
                  num_hidden_layers=28, num_attention_heads=12, num_key_value_heads=2, tie_word_embeddings=True, max_position_embeddings=32768,
                  rope_theta=10000.0, rms_norm_eps=1e-6, hidden_act="silu", torch_dtype="bfloat16", bos_token_id=0, eos_token_id=1)
+# what environment/Lab.java writes into the kernelspec, so that notebooks have it
+KERNEL_ENVIRONMENT = dict(RUST_FLAVOR="cpu", OPT_OUT_TRACKING="true", MALLOC_ARENA_MAX="1", MALLOC_MMAP_MAX_="0", MALLOC_TRIM_THRESHOLD_="8000000000",
+                          MALLOC_TOP_PAD_="67108864")
 LLAMA_8B = dict(model_type="llama", architectures=["LlamaForCausalLM"], vocab_size=128256, hidden_size=4096, intermediate_size=14336,
                 num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8, tie_word_embeddings=False, max_position_embeddings=8192,
                 rope_theta=500000.0, rms_norm_eps=1e-5, hidden_act="silu", torch_dtype="bfloat16", bos_token_id=0, eos_token_id=1)
@@ -85,7 +88,7 @@ def measured(command: list, env=None) -> dict:
 
 def ours(*arguments, cores=None, heap="512m") -> dict:
     command = ["java", f"-Xmx{heap}", "-XX:+UseSerialGC", "-cp", classpath(), "io.tunebook.train.TrainBench", *map(str, arguments)]
-    result = measured(pinned(command, cores), dict(RUST_FLAVOR="cpu", OPT_OUT_TRACKING="true"))
+    result = measured(pinned(command, cores), KERNEL_ENVIRONMENT)
     print("ours ", json.dumps(result), flush=True)
     return result
 

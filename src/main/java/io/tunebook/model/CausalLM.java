@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.jni.JniUtils;
+import com.sun.jna.NativeLibrary;
 import io.tunebook.gguf.GgufType;
 import io.tunebook.model.DeviceWeights.Storage;
 import io.tunebook.ollama.StoredModel;
@@ -18,6 +19,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 
 /**
  * A frozen decoder and its tokenizer, from the file that a chat server serves or from a folder of safetensors. It computes logits and losses, and the
@@ -175,16 +178,36 @@ public final class CausalLM implements AutoCloseable {
     }
 
     private static CausalLM load(Path path, Precision precision, Storage storage) throws IOException {
-        return load(path, precision, storage, Engine.getInstance().defaultDevice());
+        return load(path, precision, storage, null);
     }
 
+    /** @param device null for the engine's default */
     private static CausalLM load(Path path, Precision precision, Storage storage, Device device) throws IOException {
+        // libtorch takes as long to load as a tokenizer to read
+        CompletableFuture<Device> chosen = CompletableFuture.supplyAsync(
+                () -> device != null ? device : Engine.getInstance().defaultDevice());
         try (Weights weights = Weights.open(path)) {
             Tokenizer tokenizer =
                     weights.gguf().isPresent() ? Tokenizer.of(weights.gguf().get()) : Tokenizer.load(path);
-            tokenizer.requireFits(
-                    path.getFileName().toString(), weights.config().vocabularySize(), ModelConfig.specialIds(path));
-            return new CausalLM(path, weights, tokenizer, device, precision, storage);
+            try {
+                tokenizer.requireFits(
+                        path.getFileName().toString(), weights.config().vocabularySize(), ModelConfig.specialIds(path));
+                return new CausalLM(path, weights, tokenizer, awaited(chosen), precision, storage);
+            } catch (Throwable failure) {
+                tokenizer.close();
+                throw failure;
+            }
+        }
+    }
+
+    private static Device awaited(CompletableFuture<Device> device) {
+        try {
+            return device.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof Error error) {
+                throw error;
+            }
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
     }
 
@@ -363,15 +386,16 @@ public final class CausalLM implements AutoCloseable {
         }
         synchronized (CausalLM.class) {
             if (fasterOnCpu == null) {
-                fasterOnCpu = productTime(Precision.BFLOAT16) < 0.8 * productTime(Precision.FLOAT32)
-                        ? Precision.BFLOAT16
-                        : Precision.FLOAT32;
+                long wide = productTime(Precision.FLOAT32, Long.MAX_VALUE);
+                fasterOnCpu =
+                        productTime(Precision.BFLOAT16, 2 * wide) < 0.8 * wide ? Precision.BFLOAT16 : Precision.FLOAT32;
             }
             return fasterOnCpu;
         }
     }
 
-    private long productTime(Precision type) {
+    /** The best of five products, or of two if these took longer than {@code hopeless}, in nanoseconds. */
+    private long productTime(Precision type, long hopeless) {
         try (NDManager scope = manager.newSubManager();
                 TorchScript.Arguments cast = new TorchScript.Arguments();
                 TorchScript.Arguments cast2 = new TorchScript.Arguments()) {
@@ -390,7 +414,7 @@ public final class CausalLM implements AutoCloseable {
                                     .tensor(scope.create(new Shape(0))))
                     .get(0);
             long best = Long.MAX_VALUE;
-            for (int i = 0; i < 5; i++) {
+            for (int i = 0; i < (best > hopeless ? 2 : 5); i++) {
                 long start = System.nanoTime();
                 try (TorchScript.Arguments a = new TorchScript.Arguments()) {
                     script.call(scope, "product", a.tensor(x).tensor(w)).get(0).toFloatArray();
@@ -661,13 +685,24 @@ public final class CausalLM implements AutoCloseable {
         aroundSwiglu = true;
     }
 
-    /** Gives back what {@link #gradient} keeps on a GPU between steps: recorded work and the memory that goes with it. */
+    /** Gives back what {@link #gradient} keeps between steps: on a GPU recorded work and the memory that goes with it, on a CPU memory that is free. */
     public void releaseSteps() {
         if (graphs != null) {
             graphs.close();
         }
         if (device().isGpu()) {
             JniUtils.emptyCudaCache();
+        } else {
+            trim();
+        }
+    }
+
+    /** Hands free memory back to the system where glibc was told to keep it (environment/Lab.java says why it is). */
+    private static void trim() {
+        try {
+            NativeLibrary.getProcess().getFunction("malloc_trim").invokeInt(new Object[] {0L});
+        } catch (UnsatisfiedLinkError e) {
+            // another C library, which has its own ways
         }
     }
 
@@ -783,5 +818,6 @@ public final class CausalLM implements AutoCloseable {
         script.close();
         manager.close();
         tokenizer.close();
+        trim();
     }
 }

@@ -156,7 +156,10 @@ final class DeviceWeights {
             return weights.get(3 + layer * TENSORS + tensor);
         }
         try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-            return script.call(scope, "weights", arguments(a).numbers(shape).number(layer))
+            return script.call(
+                            scope,
+                            "weights",
+                            arguments(a).numbers(shape).number(layer).tensors(List.of()))
                     .get(tensor);
         }
     }

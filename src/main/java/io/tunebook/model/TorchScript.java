@@ -8,6 +8,10 @@ import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
+import ai.djl.pytorch.jni.LibUtils;
+import com.sun.jna.Library;
+import com.sun.jna.NativeLibrary;
+import com.sun.jna.Platform;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -16,8 +20,10 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -30,7 +36,11 @@ import java.util.zip.ZipOutputStream;
  */
 public final class TorchScript implements AutoCloseable {
     private static final byte[] VERSION = "10\n".getBytes(StandardCharsets.US_ASCII);
+    private static final int RTLD_LAZY = 1;
     private static final byte[] EMPTY_TUPLE = {(byte) 0x80, 2, ')', '.'};
+
+    /** Whether PyTorch was told so; it keeps the answer by thread. */
+    private static final ThreadLocal<Boolean> PLAIN = ThreadLocal.withInitial(() -> false);
 
     private final PtSymbolBlock block;
     private final String name;
@@ -167,9 +177,35 @@ public final class TorchScript implements AutoCloseable {
      */
     public List<NDArray> call(NDManager owner, String method, Arguments arguments) {
         CudaKernels.enter(owner.getDevice());
+        if (!owner.getDevice().isGpu() && !PLAIN.get()) {
+            interpretPlainly();
+        }
         try (IValue result = IValueUtils.runMethod(block, method, arguments.values.toArray(IValue[]::new))) {
             CudaKernels.requireNoFailure();
             return List.copyOf(result.toNDList((PtNDManager) owner));
+        }
+    }
+
+    /**
+     * From now on PyTorch runs methods on this thread as they are written. Otherwise it watches the first run of each and rewrites the method for what it saw, which
+     * takes half a second for the decoder and wins nothing on a CPU, for which it fuses no operators.
+     */
+    private static void interpretPlainly() {
+        PLAIN.set(true);
+        if (Platform.isWindows()) {
+            return; // Visual C++ names the function otherwise: nothing but time is lost
+        }
+        try {
+            String torch = Path.of(LibUtils.getLibtorchPath())
+                    .resolve(System.mapLibraryName("torch_cpu"))
+                    .toString();
+            // not for all to see, as JNA has it by default: another library of C++ would find PyTorch's symbols instead
+            // of its own
+            NativeLibrary.getInstance(torch, Map.of(Library.OPTION_OPEN_FLAGS, RTLD_LAZY))
+                    .getFunction("_ZN5torch3jit24setGraphExecutorOptimizeEb")
+                    .invokeVoid(new Object[] {0});
+        } catch (UnsatisfiedLinkError e) {
+            // a compiler that names it otherwise
         }
     }
 

@@ -1,16 +1,22 @@
 package io.tunebook.tokenizer;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import io.tunebook.gguf.GgufFile;
 import io.tunebook.gguf.ModelFormatException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -32,7 +38,11 @@ record Vocabulary(
         BitSet special,
         Map<String, Integer> roles,
         Map<String, String> templates) {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    /** A vocabulary's field names come once each: to keep them for the next time would take as long as to read them. */
+    private static final ObjectMapper JSON = new ObjectMapper(JsonFactory.builder()
+            .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+            .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+            .build());
 
     /**
      * Reads a folder, a {@code tokenizer.json} or a GGUF file.
@@ -67,34 +77,9 @@ record Vocabulary(
 
     private static Vocabulary ofTokenizerJson(Path file) throws IOException {
         byte[] json = Files.readAllBytes(file);
-        JsonNode root = parse(file, json);
-        JsonNode model = root.path("model");
-        JsonNode vocab = model.path("vocab");
-        Map<Integer, String> byId = new HashMap<>();
-        if (vocab.isObject()) {
-            vocab.properties().forEach(e -> byId.put(e.getValue().asInt(), e.getKey()));
-        } else if (vocab.isArray()) {
-            for (int id = 0; id < vocab.size(); id++) {
-                byId.put(id, vocab.get(id).path(0).asText());
-            }
-        } else {
-            throw new ModelFormatException(file, "expected an object or array at /model/vocab, found " + kind(vocab));
-        }
+        List<String> tokens = new ArrayList<>();
         BitSet special = new BitSet();
-        for (JsonNode token : root.path("added_tokens")) {
-            int id = token.path("id").asInt(-1);
-            if (id < 0) {
-                throw new ModelFormatException(file, "expected an id in each of /added_tokens, found " + token);
-            }
-            byId.put(id, token.path("content").asText());
-            special.set(id, token.path("special").asBoolean());
-        }
-        int size = byId.keySet().stream().mapToInt(id -> id + 1).max().orElse(0);
-        String[] tokens = new String[size];
-        byId.forEach((id, token) -> tokens[id] = token);
-
-        Map<String, Integer> ids = new HashMap<>();
-        byId.forEach((id, token) -> ids.put(token, id));
+        readTokens(file, json, tokens, special);
         Path folder = file.toAbsolutePath().getParent();
         Map<String, Integer> roles = new LinkedHashMap<>();
         Map<String, String> templates = new LinkedHashMap<>();
@@ -109,8 +94,8 @@ record Vocabulary(
                 JsonNode value = field.getValue();
                 if (key.endsWith("_token")) {
                     String token = value.isObject() ? value.path("content").asText() : value.asText();
-                    Integer id = value.isNull() ? null : ids.get(token);
-                    if (id != null) {
+                    int id = value.isNull() ? -1 : tokens.lastIndexOf(token);
+                    if (id >= 0) {
                         roles.put(key, id);
                     }
                 } else if (key.equals("chat_template") && value.isTextual()) {
@@ -125,20 +110,92 @@ record Vocabulary(
         if (Files.exists(jinja)) {
             templates.put("default", Files.readString(jinja));
         }
-        return new Vocabulary(file, json, tokens, special, roles, templates);
+        return new Vocabulary(file, json, tokens.toArray(String[]::new), special, roles, templates);
+    }
+
+    /** Finds the tokens in a {@code tokenizer.json} as it streams by: a tree of it would be many times as large, and mostly merges. */
+    private static void readTokens(Path file, byte[] json, List<String> tokens, BitSet special) throws IOException {
+        JsonNode added = MissingNode.getInstance();
+        String vocab = "nothing";
+        try (JsonParser parser = JSON.createParser(json)) {
+            if (parser.nextToken() == null) {
+                throw new ModelFormatException(file, "expected JSON, found an empty file");
+            }
+            for (String field; (field = parser.nextFieldName()) != null; ) {
+                JsonToken value = parser.nextToken();
+                if (field.equals("added_tokens")) {
+                    added = JSON.readTree(parser);
+                } else if (field.equals("model") && value == JsonToken.START_OBJECT) {
+                    for (String part; (part = parser.nextFieldName()) != null; ) {
+                        parser.nextToken();
+                        if (part.equals("vocab")) {
+                            vocab = readVocab(parser, tokens);
+                        } else {
+                            parser.skipChildren();
+                        }
+                    }
+                } else {
+                    parser.skipChildren();
+                }
+            }
+            parser.nextToken(); // what is no JSON behind the object
+        } catch (JsonProcessingException e) {
+            throw unreadable(file, e);
+        }
+        if (!vocab.equals("object") && !vocab.equals("array")) {
+            throw new ModelFormatException(file, "expected an object or array at /model/vocab, found " + vocab);
+        }
+        for (JsonNode token : added) {
+            int id = token.path("id").asInt(-1);
+            if (id < 0) {
+                throw new ModelFormatException(file, "expected an id in each of /added_tokens, found " + token);
+            }
+            set(tokens, id, token.path("content").asText());
+            special.set(id, token.path("special").asBoolean());
+        }
+    }
+
+    /** What the parser stands on, in a word; of an object {token: id} or an array [[token, score]] the tokens too. */
+    private static String readVocab(JsonParser parser, List<String> tokens) throws IOException {
+        if (parser.currentToken() == JsonToken.START_OBJECT) {
+            for (String token; (token = parser.nextFieldName()) != null; ) {
+                set(tokens, parser.nextIntValue(-1), token);
+            }
+            return "object";
+        }
+        if (parser.currentToken() == JsonToken.START_ARRAY) {
+            for (int id = 0; parser.nextToken() != JsonToken.END_ARRAY; id++) {
+                set(tokens, id, ((JsonNode) JSON.readTree(parser)).path(0).asText());
+            }
+            return "array";
+        }
+        return kind(JSON.readTree(parser));
+    }
+
+    private static void set(List<String> tokens, int id, String token) {
+        while (tokens.size() <= id) {
+            tokens.add(null);
+        }
+        if (id >= 0) {
+            tokens.set(id, token);
+        }
     }
 
     private static JsonNode parse(Path file, byte[] json) throws IOException {
         try {
             return Optional.ofNullable(JSON.readTree(json))
                     .orElseThrow(() -> new ModelFormatException(file, "expected JSON, found an empty file"));
-        } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
-            throw new ModelFormatException(
-                    file,
-                    "expected GGUF or JSON, found at line " + e.getLocation().getLineNr() + ", column "
-                            + e.getLocation().getColumnNr() + ": " + e.getOriginalMessage(),
-                    e);
+        } catch (JsonProcessingException e) {
+            throw unreadable(file, e);
         }
+    }
+
+    private static ModelFormatException unreadable(Path file, JsonProcessingException e) {
+        return new ModelFormatException(
+                file,
+                "expected GGUF or JSON, found at line " + e.getLocation().getLineNr() + ", column "
+                        + e.getLocation().getColumnNr() + ": " + e.getOriginalMessage(),
+                e);
     }
 
     private static String kind(JsonNode node) {

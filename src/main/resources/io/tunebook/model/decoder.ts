@@ -35,20 +35,25 @@ def inputs(self: __torch__.Decoder, x: Tensor, A: Tensor, ranks: List[int], mask
     z = torch.cat(zs, 1)
   return z
 
-# Returns onto + y; onto is a bias, a residual or empty.
+# Returns onto + y; onto is a bias, a residual or empty. W is one weight, or with types what `piece` found, scales and codes of each target.
 # DoRA (Liu et al., 2024): y = c * (x W^T + s z B^T), with c = magnitude / |W + s B A|, whose denominator counts as a constant; onto is then a bias or empty
-def outputs(self: __torch__.Decoder, x: Tensor, W: Tensor, onto: Tensor, z: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], widths: List[int], c: Tensor) -> Tensor:
+def outputs(self: __torch__.Decoder, x: Tensor, W: List[Tensor], types: List[int], onto: Tensor, z: Tensor, B: List[Tensor], ranks: List[int], scales: List[float], widths: List[int], c: Tensor) -> Tensor:
   dora = torch.gt(torch.numel(c), 0)
   empty = torch.eq(torch.numel(onto), 0)
-  alone = torch.__and__(torch.__and__(torch.eq(torch.len(B), 1), torch.gt(ranks[0], 0)), empty)
-  if alone:
+  stored = torch.gt(torch.len(types), 0)
+  alone = torch.__and__(torch.__and__(torch.eq(torch.len(B), 1), torch.gt(ranks[0], 0)), torch.__and__(empty, torch.__not__(stored)))
+  if stored:
+    y = (self).times_stored(x, W, types, widths, )
+    if torch.__not__(torch.__or__(dora, empty)):
+      _4 = torch.add_(y, onto)
+  elif alone:
     # the small product first: adding to it costs the large one less than the other way round
-    y = torch.empty([torch.size(x, 0), torch.size(W, 0)], dtype=ops.prim.dtype(x), device=ops.prim.device(x))
-    _3 = torch.addmm_(torch.addmm_(y, z, torch.t(B[0]), beta=0, alpha=scales[0]), x, torch.t(W))
+    y = torch.empty([torch.size(x, 0), widths[0]], dtype=ops.prim.dtype(x), device=ops.prim.device(x))
+    _3 = torch.addmm_(torch.addmm_(y, z, torch.t(B[0]), beta=0, alpha=scales[0]), x, torch.t(W[0]))
   elif torch.__or__(dora, empty):
-    y = torch.mm(x, torch.t(W))
+    y = torch.mm(x, torch.t(W[0]))
   else:
-    y = torch.addmm(onto, x, torch.t(W))
+    y = torch.addmm(onto, x, torch.t(W[0]))
   if torch.__and__(torch.gt(torch.len(B), 0), torch.__not__(alone)):
     zs = torch.split_with_sizes(z, ranks, 1)
     ys = torch.split_with_sizes(y, widths, 1)
@@ -217,17 +222,19 @@ def cudnn_differs(self: __torch__.Decoder, like: Tensor, shape: List[int]) -> Te
 # ---- One layer: x + attention(norm(x)), then + MLP(norm(.)). Its two halves return what the backward needs as well.
 
 # q and k [N, heads + kv heads, head_dim] side by side, rotated; v [N, kv heads, head_dim]; saved: t, h, z, q|k|v as the product left it
-def project(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, masks: List[Tensor]) -> Tuple[Tensor, Tensor, List[Tensor]]:
+def project(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, w: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, masks: List[Tensor]) -> Tuple[Tensor, Tensor, List[Tensor]]:
   d = shape[2]
   widths = [shape[0] * d, shape[1] * d, shape[1] * d]
   none = torch.empty([0], device=ops.prim.device(x))
   h, t, = (self).rms_norm(x, w[0], eps, )
+  W = (self).piece(w, w[1], types, 0, 3, )
+  b = torch.slice(types, 0, 3)
   if torch.gt(torch.len(f), 0):
     z = (self).inputs(h, f[0], [r[0], r[1], r[2]], torch.slice(masks, 0, 3), )
-    qkv = (self).outputs(h, w[1], w[2], z, [f[1], f[2], f[3]], [r[0], r[1], r[2]], [s[0], s[1], s[2]], widths, c[0], )
+    qkv = (self).outputs(h, W, b, w[2], z, [f[1], f[2], f[3]], [r[0], r[1], r[2]], [s[0], s[1], s[2]], widths, c[0], )
   else:
     z = none
-    qkv = (self).outputs(h, w[1], w[2], none, annotate(List[Tensor], []), [0], [0.], widths, none, )
+    qkv = (self).outputs(h, W, b, w[2], none, annotate(List[Tensor], []), [0], [0.], widths, none, )
   qk = torch.unflatten(torch.slice(qkv, 1, 0, widths[0] + widths[1]), 1, [-1, d])
   if torch.gt(torch.numel(w[8]), 0):
     q, k, = torch.split_with_sizes(qk, [shape[0], shape[1]], 1)
@@ -247,58 +254,62 @@ def around_swiglu(self: __torch__.Decoder, r: List[int], shape: List[int]) -> bo
   return torch.__and__(torch.gt(shape[7], 0), same)
 
 # The layer's output from its input x and the heads' outputs a; saved: x1, t1, h1, gate, up, z of o, gate|up, down, and with DoRA their outputs
-def finish(self: __torch__.Decoder, x: Tensor, a: Tensor, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, masks: List[Tensor]) -> Tuple[Tensor, List[Tensor]]:
+def finish(self: __torch__.Decoder, x: Tensor, a: Tensor, w: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, masks: List[Tensor]) -> Tuple[Tensor, List[Tensor]]:
   none = torch.empty([0], device=ops.prim.device(x))
   no = annotate(List[Tensor], [])
   width = torch.size(x, 1)
   inner = shape[4]
-  gate = torch.slice(w[6], 0, 0, inner)
-  up = torch.slice(w[6], 0, inner)
+  o = (self).piece(w, w[3], types, 3, 1, )
+  gate = (self).piece(w, torch.slice(w[6], 0, 0, inner), types, 4, 1, )
+  up = (self).piece(w, torch.slice(w[6], 0, inner), types, 5, 1, )
+  down = (self).piece(w, w[7], types, 6, 1, )
+  b3, b4, b5, b6 = torch.slice(types, 3, 4), torch.slice(types, 4, 5), torch.slice(types, 5, 6), torch.slice(types, 6, 7)
   if torch.eq(torch.len(f), 0):
-    x1 = (self).outputs(a, w[3], x, none, no, [0], [0.], [width], none, )
+    x1 = (self).outputs(a, o, b3, x, none, no, [0], [0.], [width], none, )
     if torch.gt(torch.numel(w[4]), 0):
       _0 = torch.add_(x1, w[4])
     h1, _1, = (self).rms_norm(x1, w[5], eps, )
-    m = (self).swiglu(torch.mm(h1, torch.t(gate)), torch.mm(h1, torch.t(up)), )
-    result = (torch.addmm(x1, m, torch.t(w[7])), no)
+    g = (self).outputs(h1, gate, b4, none, none, no, [0], [0.], [inner], none, )
+    m = (self).swiglu(g, (self).outputs(h1, up, b5, none, none, no, [0], [0.], [inner], none, ), )
+    result = ((self).outputs(m, down, b6, x1, none, no, [0], [0.], [width], none, ), no)
   else:
     zo = (self).inputs(a, f[4], [r[3]], torch.slice(masks, 3, 4), )
     saved_o = no
     if torch.eq(torch.numel(c[1]), 0):
-      x1 = (self).outputs(a, w[3], x, zo, [f[5]], [r[3]], [s[3]], [width], c[1], )
+      x1 = (self).outputs(a, o, b3, x, zo, [f[5]], [r[3]], [s[3]], [width], c[1], )
       if torch.gt(torch.numel(w[4]), 0):
         _1 = torch.add_(x1, w[4])
     else:
-      o = (self).outputs(a, w[3], w[4], zo, [f[5]], [r[3]], [s[3]], [width], c[1], )
-      x1 = x + o
-      saved_o = [o]
+      y0 = (self).outputs(a, o, b3, w[4], zo, [f[5]], [r[3]], [s[3]], [width], c[1], )
+      x1 = x + y0
+      saved_o = [y0]
     h1, t1, = (self).rms_norm(x1, w[5], eps, )
     zg = (self).inputs(h1, f[6], [r[4], r[5]], torch.slice(masks, 4, 6), )
-    if (self).around_swiglu(r, shape, ):
+    if torch.__and__(torch.eq(torch.len(types), 0), (self).around_swiglu(r, shape, )):
       g, u = torch.mm(h1, torch.t(w[6])), none
       m, zd, = (self).swiglu_lora(g, zg, f[7], f[8], f[9], s[4], s[5], )
     else:
       z0, z1, = torch.split_with_sizes(zg, [r[4], r[5]], 1)
       c0, c1, = torch.chunk(c[2], 2)
-      g = (self).outputs(h1, gate, none, z0, [f[7]], [r[4]], [s[4]], [inner], c0, )
-      u = (self).outputs(h1, up, none, z1, [f[8]], [r[5]], [s[5]], [inner], c1, )
+      g = (self).outputs(h1, gate, b4, none, z0, [f[7]], [r[4]], [s[4]], [inner], c0, )
+      u = (self).outputs(h1, up, b5, none, z1, [f[8]], [r[5]], [s[5]], [inner], c1, )
       m = (self).swiglu(g, u, )
       zd = (self).inputs(m, f[9], [r[6]], torch.slice(masks, 6, 7), )
     if torch.eq(torch.numel(c[3]), 0):
-      y = (self).outputs(m, w[7], x1, zd, [f[10]], [r[6]], [s[6]], [width], c[3], )
+      y = (self).outputs(m, down, b6, x1, zd, [f[10]], [r[6]], [s[6]], [width], c[3], )
       saved_d = no
     else:
-      dn = (self).outputs(m, w[7], none, zd, [f[10]], [r[6]], [s[6]], [width], c[3], )
+      dn = (self).outputs(m, down, b6, none, zd, [f[10]], [r[6]], [s[6]], [width], c[3], )
       y = x1 + dn
       saved_d = [dn]
     result = (y, torch.add(torch.add([x1, t1, h1, g, u, zo, zg, zd], saved_o), saved_d))
   return result
 
-def layer(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, starts: Tensor, longest: int, w: List[Tensor], f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, batch: int, masks: List[Tensor]) -> Tuple[Tensor, List[Tensor]]:
-  qk, v, first, = (self).project(x, cos, sin, w, f, r, s, c, shape, eps, masks, )
+def layer(self: __torch__.Decoder, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, starts: Tensor, longest: int, w: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, batch: int, masks: List[Tensor]) -> Tuple[Tensor, List[Tensor]]:
+  qk, v, first, = (self).project(x, cos, sin, w, types, f, r, s, c, shape, eps, masks, )
   q, k, = torch.split_with_sizes(qk, [shape[0], shape[1]], 1)
   o, sums, = (self).attention(q, k, v, mask, starts, longest, batch, torch.gt(shape[6], 0), )
-  y, second, = (self).finish(x, torch.flatten(o, 1, 2), w, f, r, s, c, shape, eps, masks, )
+  y, second, = (self).finish(x, torch.flatten(o, 1, 2), w, types, f, r, s, c, shape, eps, masks, )
   return (y, torch.add(torch.add(torch.add([x, qk, v, o], sums), first), second))
 
 def d_layer(self: __torch__.Decoder, d_out: Tensor, t: List[Tensor], cos: Tensor, sin: Tensor, mask: Tensor, starts: Tensor, longest: int, w: List[Tensor], f: List[Tensor], G: List[Tensor], r: List[int], s: List[float], c: List[Tensor], shape: List[int], eps: float, batch: int, masks: List[Tensor]) -> Tensor:
@@ -411,32 +422,85 @@ def expand_all(self: __torch__.Decoder, scales: Tensor, codes: Tensor, type: int
       _1 = (self).expand(torch.slice(scales, 0, start, end), torch.slice(codes, 0, start, end), type, torch.slice(blocks, 0, start, end), )
   return out
 
-# Targets first, first + 1, ... below one another, [sum of widths, columns]
-def expand_joined(self: __torch__.Decoder, q: List[Tensor], types: List[int], first: int, widths: List[int], columns: int, like: Tensor) -> Tensor:
-  rows = 0
-  for i in range(torch.len(widths)):
-    rows = rows + widths[i]
-  W = torch.empty([rows, columns], dtype=ops.prim.dtype(like), device=ops.prim.device(like))
+# Targets first, first + 1, ... below one another, [sum of widths, columns], in the place of old or, if that is empty, in memory of their own
+def expand_joined(self: __torch__.Decoder, q: List[Tensor], types: List[int], first: int, widths: List[int], columns: int, like: Tensor, old: Tensor) -> Tensor:
+  W = old
+  if torch.eq(torch.numel(W), 0):
+    rows = 0
+    for i in range(torch.len(widths)):
+      rows = rows + widths[i]
+    W = torch.empty([rows, columns], dtype=ops.prim.dtype(like), device=ops.prim.device(like))
   parts = torch.split_with_sizes(W, widths)
   for i in range(torch.len(widths)):
     t = first + i
     _0 = (self).expand_all(q[2 * t], q[2 * t + 1], types[t], parts[i], )
   return W
 
-# The ten tensors of a layer
-def weights(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[int], shape: List[int], l: int) -> List[Tensor]:
+# The ten tensors of a layer. What is cast or expanded takes the places of old, another layer's ten, unless there are none: memory that was used before costs a
+# CPU no page faults.
+def weights(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[int], shape: List[int], l: int, old: List[Tensor]) -> List[Tensor]:
   W = (self).of_layer(w, 3, l, 10, )
   if torch.gt(torch.len(types), 0):
+    if torch.gt(torch.len(old), 0):
+      rooms = [old[1], old[3], old[6], old[7]]
+    else:
+      none = torch.empty([0], device=ops.prim.device(w[1]))
+      rooms = [none, none, none, none]
     d = shape[0] * shape[2]
     kv = shape[1] * shape[2]
     hidden = torch.size(w[1], 0)
     t = 2 + l * 7
-    qkv = (self).expand_joined(q, types, t, [d, kv, kv], hidden, w[1], )
-    o = (self).expand_joined(q, types, t + 3, [hidden], d, w[1], )
-    gu = (self).expand_joined(q, types, t + 4, [shape[4], shape[4]], hidden, w[1], )
-    down = (self).expand_joined(q, types, t + 6, [hidden], shape[4], w[1], )
+    qkv = (self).expand_joined(q, types, t, [d, kv, kv], hidden, w[1], rooms[0], )
+    o = (self).expand_joined(q, types, t + 3, [hidden], d, w[1], rooms[1], )
+    gu = (self).expand_joined(q, types, t + 4, [shape[4], shape[4]], hidden, w[1], rooms[2], )
+    down = (self).expand_joined(q, types, t + 6, [hidden], shape[4], w[1], rooms[3], )
     W = [W[0], qkv, W[2], o, W[4], W[5], gu, down, W[8], W[9]]
   return W
+
+# What a pass forward needs of a layer: on a GPU the ten tensors; on a CPU, of weights that are cast or expanded, the ten without those, then scales and codes
+# of q, k, v, o, gate, up, down, and their types
+def weights_in_use(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[int], shape: List[int], l: int) -> Tuple[List[Tensor], List[int]]:
+  if torch.__or__(torch.eq(torch.len(types), 0), ops.prim.is_cuda(w[1])):
+    result = ((self).weights(w, q, types, shape, l, annotate(List[Tensor], []), ), annotate(List[int], []))
+  else:
+    t = 2 + l * 7
+    result = (torch.add((self).of_layer(w, 3, l, 10, ), torch.slice(q, 2 * t, 2 * t + 14)), torch.slice(types, t, t + 7))
+  return result
+
+# The weight of targets first, first + 1, ... for `outputs`: W, or their scales and codes
+def piece(self: __torch__.Decoder, w: List[Tensor], W: Tensor, types: List[int], first: int, n: int) -> List[Tensor]:
+  result = [W]
+  if torch.gt(torch.len(types), 0):
+    result = torch.slice(w, 10 + 2 * first, 10 + 2 * (first + n))
+  return result
+
+# x W^T for weights of so many rows below one another, each as scales and codes: [N, rows]. On a CPU some rows at a time are cast or expanded, so that they
+# are still in the cache when they are multiplied, and no weight is ever whole in the type of x.
+def times_stored(self: __torch__.Decoder, x: Tensor, stored: List[Tensor], types: List[int], rows: List[int]) -> Tensor:
+  n = 0
+  most = 0
+  for i in range(torch.len(rows)):
+    n = n + rows[i]
+    most = ops.prim.max(most, rows[i])
+  width = torch.size(x, 1)
+  step = most
+  if torch.__not__(ops.prim.is_cuda(x)):
+    step = ops.prim.min(most, ops.prim.max(torch.floordiv(1048576, width), 1))
+  W = torch.empty([step, width], dtype=ops.prim.dtype(x), device=ops.prim.device(x))
+  y = torch.empty([torch.size(x, 0), n], dtype=ops.prim.dtype(x), device=ops.prim.device(x))
+  at = 0
+  for i in range(torch.len(rows)):
+    scales, codes = stored[2 * i], stored[2 * i + 1]
+    per = torch.floordiv(torch.size(codes, 0), rows[i])
+    for j in range(torch.floordiv(rows[i] + step - 1, step)):
+      start = j * step
+      end = ops.prim.min(start + step, rows[i])
+      part = torch.slice(codes, 0, start * per, end * per)
+      if torch.__or__(torch.ne(types[i], 0), torch.ne(ops.prim.dtype(codes), ops.prim.dtype(x))):
+        part = (self).expand(torch.slice(scales, 0, start * per, end * per), part, types[i], torch.slice(W, 0, 0, end - start), )
+      _1 = torch.addmm_(torch.slice(y, 1, at + start, at + end), x, torch.t(part), beta=0)
+    at = at + rows[i]
+  return y
 
 # Embeddings of tokens [B, T]: [B * T, width]; of a quantized embedding only these rows are expanded
 def embed(self: __torch__.Decoder, ids: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], shape: List[int]) -> Tensor:
@@ -457,33 +521,16 @@ def block_rows(self: __torch__.Decoder, blocks: Tensor, at: Tensor, rows: int) -
 def output(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[int], shape: List[int]) -> Tensor:
   W = w[2]
   if torch.gt(torch.len(types), 0):
-    W = (self).expand_joined(q, types, 1, [shape[5]], torch.size(w[1], 0), w[1], )
+    W = (self).expand_joined(q, types, 1, [shape[5]], torch.size(w[1], 0), w[1], torch.empty([0]), )
   return W
 
-# Its product with hidden states [N, width]: logits, float32 [N, vocabulary]. A quantized output matrix is expanded a slice of rows at a time, since
-# whole it would be the largest tensor of all.
+# Its product with hidden states [N, width]: logits, float32 [N, vocabulary]
 def head(self: __torch__.Decoder, h: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], shape: List[int]) -> Tensor:
   if torch.eq(torch.len(types), 0):
-    y = torch.mm(h, torch.t(w[2])).to(6)
+    y = torch.mm(h, torch.t(w[2]))
   else:
-    n = shape[5]
-    width = torch.size(w[1], 0)
-    per = torch.floordiv(torch.size(q[3], 0), n)
-    step = 4096
-    if ops.prim.is_cuda(h):
-      step = n
-    y = torch.empty([torch.size(h, 0), n], dtype=6, device=ops.prim.device(h))
-    W = torch.empty([ops.prim.min(step, n), width], dtype=ops.prim.dtype(h), device=ops.prim.device(h))
-    for i in range(torch.floordiv(n + step - 1, step)):
-      start = i * step
-      end = ops.prim.min(start + step, n)
-      codes = torch.slice(q[3], 0, start * per, end * per)
-      if torch.eq(types[1], 0):
-        part = codes.to(ops.prim.dtype(h))
-      else:
-        part = (self).expand_all(torch.slice(q[2], 0, start * per, end * per), codes, types[1], torch.slice(W, 0, 0, end - start), )
-      _0 = torch.copy_(torch.slice(y, 1, start, end), torch.mm(h, torch.t(part)))
-  return y
+    y = (self).times_stored(h, [q[2], q[3]], [types[1]], [shape[5]], )
+  return y.to(6)
 
 # DoRA's c = magnitude / |W + s B A|, row by row, for the four products of each layer; empty tensors without DoRA
 def dora(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int]) -> List[Tensor]:
@@ -495,7 +542,7 @@ def dora(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[
         for i in range(4):
           _4 = torch.append(cs, F[11])
       else:
-        W = (self).weights(w, q, types, shape, l, )
+        W = (self).weights(w, q, types, shape, l, annotate(List[Tensor], []), )
         r1 = torch.slice(r, l * 7, l * 7 + 7)
         s1 = torch.slice(s, l * 7, l * 7 + 7)
         inner = torch.floordiv(torch.size(W[6], 0), 2)
@@ -578,7 +625,7 @@ def blocks_from_file(self: __torch__.Decoder, bytes: Tensor, halves: Tensor, sta
 
 # Quantized tensors below one another, expanded for good
 def expanded(self: __torch__.Decoder, q: List[Tensor], types: List[int], widths: List[int], columns: int, type: int) -> Tensor:
-  return (self).expand_joined(q, types, 0, widths, columns, torch.empty([0], dtype=type, device=ops.prim.device(q[1])), )
+  return (self).expand_joined(q, types, 0, widths, columns, torch.empty([0], dtype=type, device=ops.prim.device(q[1])), torch.empty([0]), )
 
 def hidden(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int, table: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], f: List[Tensor], r: List[int], s: List[float], shape: List[int], eps: float) -> Tensor:
   batch = torch.size(ids, 0)
@@ -587,7 +634,8 @@ def hidden(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents: T
   mask = (self).document_mask(documents, x, )
   cs = (self).dora(w, q, types, f, r, s, shape, )
   for l in range(shape[3]):
-    x, _0, = (self).layer(x, cos, sin, mask, starts, longest, (self).weights(w, q, types, shape, l, ), (self).of_layer(f, 0, l, 15, ), torch.slice(r, l * 7, l * 7 + 7), torch.slice(s, l * 7, l * 7 + 7), (self).of_layer(cs, 0, l, 4, ), shape, eps, batch, annotate(List[Tensor], []), )
+    W, b, = (self).weights_in_use(w, q, types, shape, l, )
+    x, _0, = (self).layer(x, cos, sin, mask, starts, longest, W, b, (self).of_layer(f, 0, l, 15, ), torch.slice(r, l * 7, l * 7 + 7), torch.slice(s, l * 7, l * 7 + 7), (self).of_layer(cs, 0, l, 4, ), shape, eps, batch, annotate(List[Tensor], []), )
   h, _1, = (self).rms_norm(x, w[1], eps, )
   return h
 
@@ -628,15 +676,16 @@ def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents:
   masks = annotate(List[List[Tensor]], [])
   saved = annotate(List[List[Tensor]], [])
   n = torch.size(x, 0)
+  W = annotate(List[Tensor], [])
   for l in range(shape[3]):
     drop = annotate(List[Tensor], [])
-    W = (self).weights(w, q, types, shape, l, )
+    W = (self).weights(w, q, types, shape, l, W, )
     if torch.gt(dropout, 0.):
       ins = [torch.size(W[1], 1), torch.size(W[1], 1), torch.size(W[1], 1), torch.size(W[3], 1), torch.size(W[6], 1), torch.size(W[6], 1), torch.size(W[7], 1)]
       for i in range(7):
         _0 = torch.append(drop, torch.div_(torch.bernoulli_(torch.empty([n, ins[i]], dtype=ops.prim.dtype(x), device=ops.prim.device(x)), keep), keep))
     _1 = torch.append(masks, drop)
-    x1, t, = (self).layer(x, cos, sin, mask, starts, longest, W, (self).of_layer(f, 0, l, 15, ), torch.slice(r, l * 7, l * 7 + 7), torch.slice(s, l * 7, l * 7 + 7), (self).of_layer(cs, 0, l, 4, ), shape, eps, batch, drop, )
+    x1, t, = (self).layer(x, cos, sin, mask, starts, longest, W, annotate(List[int], []), (self).of_layer(f, 0, l, 15, ), torch.slice(r, l * 7, l * 7 + 7), torch.slice(s, l * 7, l * 7 + 7), (self).of_layer(cs, 0, l, 4, ), shape, eps, batch, drop, )
     if checkpointing:
       t = [x]
     _2 = torch.append(saved, t)
@@ -652,13 +701,13 @@ def gradient(self: __torch__.Decoder, ids: Tensor, positions: Tensor, documents:
     l = shape[3] - 1 - i
     t = torch.pop(saved)
     drop = masks[l]
-    W = (self).weights(w, q, types, shape, l, )
+    W = (self).weights(w, q, types, shape, l, W, )
     F = (self).of_layer(f, 0, l, 15, )
     r1 = torch.slice(r, l * 7, l * 7 + 7)
     s1 = torch.slice(s, l * 7, l * 7 + 7)
     c1 = (self).of_layer(cs, 0, l, 4, )
     if checkpointing:
-      _4, t, = (self).layer(t[0], cos, sin, mask, starts, longest, W, F, r1, s1, c1, shape, eps, batch, drop, )
+      _4, t, = (self).layer(t[0], cos, sin, mask, starts, longest, W, annotate(List[int], []), F, r1, s1, c1, shape, eps, batch, drop, )
     d_x = (self).d_layer(d_x, t, cos, sin, mask, starts, longest, W, F, (self).of_layer(G, 0, l, 15, ), r1, s1, c1, shape, eps, batch, drop, )
   return (total, gradients)
 
@@ -694,8 +743,8 @@ def next(self: __torch__.Decoder, ids: Tensor, p: int, table: Tensor, w: List[Te
     if torch.eq(T, 1):
       x = (self).next_layer(torch.flatten(x), p, cos, sin, w, q, types, l, F, r1, s1, c, shape, eps, cache[2 * l], cache[2 * l + 1], )
     else:
-      W = (self).weights(w, q, types, shape, l, )
-      qk, v1, _0, = (self).project(x, cos, sin, W, F, r1, s1, c, shape, eps, no, )
+      W, b, = (self).weights_in_use(w, q, types, shape, l, )
+      qk, v1, _0, = (self).project(x, cos, sin, W, b, F, r1, s1, c, shape, eps, no, )
       q1, k1, = torch.split_with_sizes((self).by_head(qk, 1, 1, ), [shape[0], shape[1]], 1)
       _1 = torch.copy_(torch.slice(cache[2 * l], 2, p, p + T), k1)
       _2 = torch.copy_(torch.slice(cache[2 * l + 1], 2, p, p + T), (self).by_head(v1, 1, 1, ))
@@ -706,7 +755,7 @@ def next(self: __torch__.Decoder, ids: Tensor, p: int, table: Tensor, w: List[Te
         o = torch.scaled_dot_product_attention(q1, k, v, past, 0., False, scale=None, enable_gqa=True)
       else:
         o = torch.scaled_dot_product_attention(q1, k, v, None, 0., True, scale=None, enable_gqa=True)
-      x, _3, = (self).finish(x, torch.flatten(torch.transpose(torch.squeeze(o, 0), 0, 1), 1, 2), W, F, r1, s1, c, shape, eps, no, )
+      x, _3, = (self).finish(x, torch.flatten(torch.transpose(torch.squeeze(o, 0), 0, 1), 1, 2), W, b, F, r1, s1, c, shape, eps, no, )
   if torch.eq(T, 1):
     last = torch.unsqueeze(x, 0)
   else:
@@ -718,7 +767,7 @@ def next(self: __torch__.Decoder, ids: Tensor, p: int, table: Tensor, w: List[Te
   if blocks:
     logits = torch.flatten((self).head(y, w, q, types, shape, ))
   else:
-    logits = (self).products(torch.flatten(y), (self).as_stored(w, q, types, 2, 1, [shape[5]], torch.size(w[1], 0), ), ).to(6)
+    logits = (self).products(torch.flatten(y), w, q, types, 2, 1, [shape[5]], ).to(6)
   return logits
 
 # One layer for one token, all activations vectors: the same formulas in fewer operations. A product with a vector takes as long as its weights take to
@@ -731,7 +780,7 @@ def next_layer(self: __torch__.Decoder, x: Tensor, p: int, cos: Tensor, sin: Ten
   widths = [shape[0] * d, shape[1] * d, shape[1] * d]
   lora = torch.gt(torch.len(f), 0)
   h = (self).vector_norm(x, W[0], eps, )
-  qkv = (self).products(h, (self).as_stored(w, q, types, 3 + l * 10 + 1, 2 + l * 7, widths, width, ), )
+  qkv = (self).products(h, w, q, types, 3 + l * 10 + 1, 2 + l * 7, widths, )
   if lora:
     _0 = (self).vector_lora(qkv, h, f[0], [f[1], f[2], f[3]], torch.slice(r, 0, 3), torch.slice(s, 0, 3), widths, c[0], )
   if torch.gt(torch.numel(W[2]), 0):
@@ -750,47 +799,41 @@ def next_layer(self: __torch__.Decoder, x: Tensor, p: int, cos: Tensor, sin: Ten
   q1 = torch.view(torch.slice(qk1, 1, 0, shape[0]), [1, shape[1], -1, d])
   o = torch.scaled_dot_product_attention(q1, torch.slice(keys, 2, 0, p + 1), torch.slice(values, 2, 0, p + 1), None, 0., False)
   a = torch.flatten(o)
-  x1 = (self).products(a, (self).as_stored(w, q, types, 3 + l * 10 + 3, 2 + l * 7 + 3, [width], widths[0], ), )
+  x1 = (self).products(a, w, q, types, 3 + l * 10 + 3, 2 + l * 7 + 3, [width], )
   if lora:
     _6 = (self).vector_lora(x1, a, f[4], [f[5]], [r[3]], [s[3]], [width], c[1], )
   _7 = torch.add_(x1, x)
   if torch.gt(torch.numel(W[4]), 0):
     _8 = torch.add_(x1, W[4])
   h1 = (self).vector_norm(x1, W[5], eps, )
-  gu = (self).products(h1, (self).as_stored(w, q, types, 3 + l * 10 + 6, 2 + l * 7 + 4, [inner, inner], width, ), )
+  gu = (self).products(h1, w, q, types, 3 + l * 10 + 6, 2 + l * 7 + 4, [inner, inner], )
   if lora:
     _9 = (self).vector_lora(gu, h1, f[6], [f[7], f[8]], torch.slice(r, 4, 6), torch.slice(s, 4, 6), [inner, inner], c[2], )
   g, u, = torch.chunk(gu, 2)
   m = (self).swiglu(g, u, )
-  y = (self).products(m, (self).as_stored(w, q, types, 3 + l * 10 + 7, 2 + l * 7 + 6, [width], inner, ), )
+  y = (self).products(m, w, q, types, 3 + l * 10 + 7, 2 + l * 7 + 6, [width], )
   if lora:
     _10 = (self).vector_lora(y, m, f[9], [f[10]], [r[6]], [s[6]], [width], c[3], )
   return torch.add_(y, x1)
 
-# Weights that a vector is multiplied with, as they are stored: the joined one of w, or those of several targets, of which only blocks are expanded
-def as_stored(self: __torch__.Decoder, w: List[Tensor], q: List[Tensor], types: List[int], at: int, target: int, widths: List[int], columns: int) -> List[Tensor]:
-  Ws = annotate(List[Tensor], [])
-  if torch.eq(torch.len(types), 0):
-    _0 = torch.append(Ws, w[at])
-  else:
-    for i in range(torch.len(widths)):
-      if torch.eq(types[target + i], 0):
-        _1 = torch.append(Ws, q[2 * (target + i) + 1])
-      else:
-        _2 = torch.append(Ws, (self).expand_joined(q, types, target + i, [widths[i]], columns, w[1], ))
-  return Ws
-
-# W x for several W, one behind the other, in the type of x
-def products(self: __torch__.Decoder, x: Tensor, Ws: List[Tensor]) -> Tensor:
+# W x for the weights of several targets, one behind the other, in the type of x: those of w, joined, or as they are stored, of which only blocks are expanded
+def products(self: __torch__.Decoder, x: Tensor, w: List[Tensor], q: List[Tensor], types: List[int], at: int, target: int, rows: List[int]) -> Tensor:
   type = ops.prim.dtype(x)
-  if torch.eq(torch.len(Ws), 1):
-    y = torch.mv(Ws[0], x.to(ops.prim.dtype(Ws[0]))).to(type)
+  if torch.eq(torch.len(types), 0):
+    y = torch.mv(w[at], x)
   else:
     ys = annotate(List[Tensor], [])
-    x1 = x.to(ops.prim.dtype(Ws[0]))
-    for i in range(torch.len(Ws)):
-      _0 = torch.append(ys, torch.mv(Ws[i], x1.to(ops.prim.dtype(Ws[i]))))
-    y = torch.cat(ys, 0).to(type)
+    for i in range(torch.len(rows)):
+      t = target + i
+      if torch.eq(types[t], 0):
+        W = q[2 * t + 1]
+        _0 = torch.append(ys, torch.mv(W, x.to(ops.prim.dtype(W))).to(type))
+      else:
+        _1 = torch.append(ys, torch.flatten((self).times_stored(torch.unsqueeze(x, 0), [q[2 * t], q[2 * t + 1]], [types[t]], [rows[i]], )))
+    if torch.eq(torch.len(ys), 1):
+      y = ys[0]
+    else:
+      y = torch.cat(ys, 0)
   return y
 
 def vector_norm(self: __torch__.Decoder, x: Tensor, w: Tensor, eps: float) -> Tensor:
