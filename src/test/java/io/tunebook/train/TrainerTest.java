@@ -289,7 +289,7 @@ final class TrainerTest {
 
     /** In a JVM whose heap is touched from the start, so that what the process holds grows by native memory alone. */
     @Test
-    void noNativeMemoryGrowsOverAThousandSteps() throws Exception {
+    void noNativeMemoryGrowsOverThreeThousandSteps() throws Exception {
         assumeTrue(
                 Files.exists(Path.of("/proc/self/status")), "skipped: only Linux tells what a process holds in /proc");
         Path output = folder.resolve("output.txt");
@@ -311,23 +311,24 @@ final class TrainerTest {
         String[] found = text.substring(text.lastIndexOf("memory")).trim().split(" ");
         long before = Long.parseLong(found[1]);
         long after = Long.parseLong(found[2]);
-        // One array of the factors' size a step would be 20 MB in the end.
-        assertThat(after - before).as("bytes after 500 steps and 1000 more").isLessThan(8_000_000);
+        // One array of the factors' size a step would be 60 MB in the end; the allocator alone was seen to take up to
+        // 20 more at once.
+        assertThat(after - before).as("bytes after 500 steps and 3000 more").isLessThan(30_000_000);
         assertThat(found[3]).as("tensors the model's manager owns").isEqualTo(found[4]);
     }
 
-    /** Trains 1,500 steps with measurements. */
+    /** Trains 3,500 steps with measurements. */
     public static void main(String[] args) throws IOException {
         try (CausalLM model = Reference.model("llama")) {
             long[] memory = new long[2];
             int[] owned = new int[2];
             Trainer.of(model, LORA)
-                    .with(TrainingArguments.defaults().maxSteps(1500).evaluateEvery(100))
+                    .with(TrainingArguments.defaults().maxSteps(3500).evaluateEvery(100))
                     .on(new TrainingListener() {
                         @Override
                         public void progressed(TrainingReport soFar) {
                             int n = soFar.steps().size();
-                            if (n == 500 || n == 1500) {
+                            if (n == 500 || n == 3500) {
                                 int i = n == 500 ? 0 : 1;
                                 memory[i] = MemoryEstimate.used(Device.cpu());
                                 owned[i] = model.manager().getManagedArrays().size();
