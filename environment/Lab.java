@@ -478,9 +478,8 @@ final class Lab {
         env.put("TUNEBOOK_DEFAULT_MODEL", modelFile().toString());
         env.put("RUST_FLAVOR", "cpu"); // else DJL's tokenizers look for a build of their own for CUDA
         env.put("OPT_OUT_TRACKING", "true");
-        // glibc hands every large block back to the kernel at once, and a training step gets it again page by page,
-        // which
-        // takes a twentieth of its time: it shall keep them. Others than glibc do not know these names.
+        // glibc hands every large block back to the kernel when it is freed, and the next training step gets it again,
+        // page by page, which takes a twentieth of its time. It shall keep them; other C libraries ignore these names.
         env.put("MALLOC_ARENA_MAX", "1");
         env.put("MALLOC_MMAP_MAX_", "0");
         env.put("MALLOC_TRIM_THRESHOLD_", "8000000000");
