@@ -39,7 +39,7 @@ public final class TorchScript implements AutoCloseable {
     private static final int RTLD_LAZY = 1;
     private static final byte[] EMPTY_TUPLE = {(byte) 0x80, 2, ')', '.'};
 
-    /** Whether PyTorch was told so; it keeps the answer by thread. */
+    /** Whether this thread interprets plainly: PyTorch keeps that setting by thread. */
     private static final ThreadLocal<Boolean> PLAIN = ThreadLocal.withInitial(() -> false);
 
     private final PtSymbolBlock block;
@@ -199,8 +199,7 @@ public final class TorchScript implements AutoCloseable {
             String torch = Path.of(LibUtils.getLibtorchPath())
                     .resolve(System.mapLibraryName("torch_cpu"))
                     .toString();
-            // not for all to see, as JNA has it by default: another library of C++ would find PyTorch's symbols instead
-            // of its own
+            // JNA's default would show PyTorch's symbols to all: other C++ libraries took them for their own
             NativeLibrary.getInstance(torch, Map.of(Library.OPTION_OPEN_FLAGS, RTLD_LAZY))
                     .getFunction("_ZN5torch3jit24setGraphExecutorOptimizeEb")
                     .invokeVoid(new Object[] {0});
