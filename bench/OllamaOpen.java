@@ -1,6 +1,6 @@
 import io.tunebook.model.CausalLM;
-import io.tunebook.ollama.ModelStore;
-import io.tunebook.ollama.StoredModel;
+import io.tunebook.ollama.store.ModelStore;
+import io.tunebook.ollama.store.StoredModel;
 import java.nio.file.Path;
 
 /** {@code java -cp CLASS_PATH OllamaOpen.java STORE NAME PROMPT blocks|floats}: a stored model, from its name to the first token of its answer. */

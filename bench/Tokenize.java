@@ -1,7 +1,7 @@
 import io.tunebook.data.Corpus;
 import io.tunebook.data.Document;
+import io.tunebook.dataset.Dataset;
 import io.tunebook.tokenizer.Tokenizer;
-import io.tunebook.train.Dataset;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

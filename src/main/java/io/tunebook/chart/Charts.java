@@ -110,7 +110,7 @@ public final class Charts {
         chart.getStyler().setLegendVisible(false);
         chart.getStyler().setYAxisMin(0.0);
         chart.getStyler().setDefaultSeriesRenderStyle(org.knowm.xchart.XYSeries.XYSeriesRenderStyle.Area);
-        var blue = CjkFonts.series(0);
+        var blue = ChartTheme.series(0);
         chart.addSeries(label, x, y)
                 .setMarker(SeriesMarkers.NONE)
                 .setLineColor(blue)
@@ -154,7 +154,7 @@ public final class Charts {
             chart.getStyler().setXAxisLabelRotation(35);
         }
         chart.addSeries(label, List.copyOf(finite.keySet()), List.copyOf(finite.values()))
-                .setFillColor(CjkFonts.series(0));
+                .setFillColor(ChartTheme.series(0));
         StringBuilder words =
                 new StringBuilder(title).append(" (").append(label).append("): ");
         finite.forEach(
@@ -175,7 +175,7 @@ public final class Charts {
     }
 
     private static void theme(Chart<?, ?> chart) {
-        chart.getStyler().setTheme(new CjkFonts());
+        chart.getStyler().setTheme(new ChartTheme());
     }
 
     /** The next of 1, 2 or 5 times a power of ten. */
@@ -216,9 +216,9 @@ public final class Charts {
 
     /** Paints a chart at twice its size onto nothing. @param alt what to say where the picture cannot be seen */
     static MimeBundle png(Chart<?, ?> chart, String alt) {
-        if (CjkFonts.missing().isPresent()) {
+        if (ChartTheme.missing().isPresent()) {
             return MimeBundle.of(
-                    MimeBundle.TEXT, alt + "\n" + CjkFonts.missing().get());
+                    MimeBundle.TEXT, alt + "\n" + ChartTheme.missing().get());
         }
         BufferedImage image =
                 new BufferedImage(2 * chart.getWidth(), 2 * chart.getHeight(), BufferedImage.TYPE_INT_ARGB);

@@ -75,14 +75,14 @@ public final class LossCurve implements TrainingListener {
         if (training[0].length > 0) {
             chart.addSeries("training", training[0], training[1])
                     .setMarker(SeriesMarkers.NONE)
-                    .setLineColor(CjkFonts.series(0))
+                    .setLineColor(ChartTheme.series(0))
                     .setLineStyle(new BasicStroke(2f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND));
         }
         if (evaluated[0].length > 0) {
             chart.addSeries("held out", evaluated[0], evaluated[1])
                     .setMarker(SeriesMarkers.CIRCLE)
-                    .setMarkerColor(CjkFonts.series(1))
-                    .setLineColor(CjkFonts.series(1))
+                    .setMarkerColor(ChartTheme.series(1))
+                    .setLineColor(ChartTheme.series(1))
                     .setLineStyle(new BasicStroke(
                             2f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND, 10f, new float[] {6f, 5f}, 0f));
         }

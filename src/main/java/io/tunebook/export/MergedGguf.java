@@ -1,14 +1,14 @@
 package io.tunebook.export;
 
-import io.tunebook.gguf.GgufFile;
-import io.tunebook.gguf.GgufTensor;
-import io.tunebook.gguf.GgufType;
-import io.tunebook.gguf.GgufWriter;
-import io.tunebook.gguf.ModelFormatException;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.AdapterFile.Factors;
 import io.tunebook.model.ModelConfig;
 import io.tunebook.model.Weights;
+import io.tunebook.tensors.GgufFile;
+import io.tunebook.tensors.GgufTensor;
+import io.tunebook.tensors.GgufType;
+import io.tunebook.tensors.GgufWriter;
+import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -129,7 +129,7 @@ public final class MergedGguf {
     }
 
     private void fromSafetensors(GgufWriter writer) throws IOException {
-        HubMetadata.write(weights.folder(), weights.config(), writer);
+        GgufHeader.write(weights.folder(), weights.config(), writer);
         GgufType stored = weights.tensor("model.embed_tokens.weight").type();
         int asStored = stored == GgufType.F32 ? 0 : stored == GgufType.F16 ? 1 : 32;
         writer.uint32("general.file_type", quantization.fileType().orElse(asStored));

@@ -1,9 +1,9 @@
 package io.tunebook.export;
 
 import io.tunebook.model.ModelSource;
-import io.tunebook.ollama.EmbeddedOllama;
 import io.tunebook.ollama.Ollama;
 import io.tunebook.ollama.OllamaException;
+import io.tunebook.ollama.server.EmbeddedOllama;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

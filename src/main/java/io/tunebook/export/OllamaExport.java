@@ -1,15 +1,15 @@
 package io.tunebook.export;
 
-import io.tunebook.gguf.GgufType;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.Progress;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.Weights;
-import io.tunebook.ollama.ModelStore;
 import io.tunebook.ollama.Ollama;
-import io.tunebook.ollama.StoredModel;
+import io.tunebook.ollama.store.ModelStore;
+import io.tunebook.ollama.store.StoredModel;
+import io.tunebook.tensors.GgufType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,6 +1,6 @@
 package io.tunebook.export;
 
-import io.tunebook.gguf.GgufType;
+import io.tunebook.tensors.GgufType;
 import java.util.OptionalInt;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;

@@ -1,6 +1,6 @@
 package io.tunebook.model;
 
-import io.tunebook.ollama.ModelStore;
+import io.tunebook.ollama.store.ModelStore;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;

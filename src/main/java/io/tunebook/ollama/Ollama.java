@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectReader;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.display.Progress;
+import io.tunebook.ollama.store.ModelStore;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;

@@ -1,5 +1,5 @@
 /**
- * Ollama: a client of its HTTP interface, a reader of the models that it stores, and a small server that speaks as it does.
+ * A client of Ollama's HTTP interface. It stands alone: it knows nothing of tokenizers or models.
  *
  * @see <a href="https://docs.ollama.com/api">Ollama's interface</a>
  */

@@ -2,6 +2,9 @@ package io.tunebook.tokenizer;
 
 import io.tunebook.data.ChatExample;
 import io.tunebook.data.Message;
+import io.tunebook.jinja.Jinja;
+import io.tunebook.jinja.JinjaValues;
+import io.tunebook.jinja.TemplateException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -3,9 +3,9 @@ package io.tunebook.tokenizer;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
-import io.tunebook.gguf.GgufFile;
-import io.tunebook.ollama.ModelStore;
-import io.tunebook.ollama.StoredModel;
+import io.tunebook.ollama.store.ModelStore;
+import io.tunebook.ollama.store.StoredModel;
+import io.tunebook.tensors.GgufFile;
 import io.tunebook.tokenizer.Encoding.Side;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -106,7 +106,7 @@ public final class Tokenizer implements AutoCloseable {
      *
      * @param path a folder with {@code tokenizer.json} (and beside it {@code tokenizer_config.json},
      *     {@code special_tokens_map.json}, {@code chat_template.jinja}), such a file itself, or a GGUF file
-     * @throws io.tunebook.gguf.ModelFormatException if the file is of another kind or holds what it must not; the
+     * @throws io.tunebook.tensors.ModelFormatException if the file is of another kind or holds what it must not; the
      *     message names the place
      * @throws IOException if it cannot be read
      */
@@ -117,7 +117,7 @@ public final class Tokenizer implements AutoCloseable {
     /**
      * Reads the tokenizer of an open GGUF file.
      *
-     * @throws io.tunebook.gguf.ModelFormatException if it has none, or one of a kind that is not known here
+     * @throws io.tunebook.tensors.ModelFormatException if it has none, or one of a kind that is not known here
      */
     public static Tokenizer of(GgufFile gguf) throws IOException {
         return new Tokenizer(GgufVocabulary.read(gguf));

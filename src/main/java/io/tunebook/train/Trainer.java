@@ -1,6 +1,8 @@
 package io.tunebook.train;
 
 import ai.djl.engine.EngineException;
+import io.tunebook.dataset.Dataset;
+import io.tunebook.dataset.Packing;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;

@@ -1,2 +1,2 @@
-/** Training: examples as tokens, batches of them, the optimiser and its loop. */
+/** Training: what is set, the loop, the optimiser, checkpoints and reports. */
 package io.tunebook.train;

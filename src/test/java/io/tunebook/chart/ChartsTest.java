@@ -83,7 +83,7 @@ final class ChartsTest {
 
     @Test
     void chineseIsDrawnAndNotBoxes() throws IOException {
-        assumeTrue(CjkFonts.found(), "skipped: no font of this machine can write Chinese");
+        assumeTrue(ChartTheme.found(), "skipped: no font of this machine can write Chinese");
         String empty = (String) Charts.bar("囧", "n", Map.of("a", 1)).data().get(MimeBundle.PNG);
         String other = (String) Charts.bar("一", "n", Map.of("a", 1)).data().get(MimeBundle.PNG);
 

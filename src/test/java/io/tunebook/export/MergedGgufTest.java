@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tunebook.gguf.GgufFile;
-import io.tunebook.gguf.GgufTensor;
-import io.tunebook.gguf.GgufType;
 import io.tunebook.lora.AdapterFile;
-import io.tunebook.model.Safetensors;
 import io.tunebook.model.Weights;
+import io.tunebook.tensors.GgufFile;
+import io.tunebook.tensors.GgufTensor;
+import io.tunebook.tensors.GgufType;
+import io.tunebook.tensors.Safetensors;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;

@@ -1,13 +1,13 @@
 package io.tunebook.export;
 
-import io.tunebook.gguf.GgufFile;
-import io.tunebook.gguf.GgufType;
-import io.tunebook.gguf.GgufWriter;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.AdapterFile.Factors;
 import io.tunebook.lora.AdapterFile.Settings;
 import io.tunebook.model.ModelConfig;
 import io.tunebook.model.Weights;
+import io.tunebook.tensors.GgufFile;
+import io.tunebook.tensors.GgufType;
+import io.tunebook.tensors.GgufWriter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.tunebook.gguf.ModelFormatException;
-import io.tunebook.model.Safetensors;
+import io.tunebook.tensors.ModelFormatException;
+import io.tunebook.tensors.Safetensors;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

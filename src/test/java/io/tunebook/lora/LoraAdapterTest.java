@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tunebook.gguf.ModelFormatException;
 import io.tunebook.lora.LoraConfig.Initialization;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.LoraLayout;
+import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.train.Reference;
 import java.io.IOException;
 import java.nio.file.Files;

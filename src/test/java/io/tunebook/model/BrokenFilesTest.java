@@ -3,10 +3,10 @@ package io.tunebook.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.tunebook.gguf.GgufFile;
-import io.tunebook.gguf.GgufTensor;
-import io.tunebook.gguf.ModelFormatException;
 import io.tunebook.lora.AdapterFile;
+import io.tunebook.tensors.GgufFile;
+import io.tunebook.tensors.GgufTensor;
+import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

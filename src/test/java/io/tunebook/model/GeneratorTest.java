@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.lora.LoraAdapter;
+import io.tunebook.tensors.Safetensors;
 import io.tunebook.train.Reference;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -6,9 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.tunebook.gguf.GgufType;
-import io.tunebook.gguf.ModelFormatException;
-import io.tunebook.model.Safetensors.Values;
+import io.tunebook.tensors.GgufType;
+import io.tunebook.tensors.ModelFormatException;
+import io.tunebook.tensors.Safetensors;
+import io.tunebook.tensors.Safetensors.Values;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;

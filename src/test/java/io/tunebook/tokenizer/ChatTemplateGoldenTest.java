@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.jinja.Jinja;
+import io.tunebook.jinja.JinjaValues;
+import io.tunebook.jinja.TemplateException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;

@@ -5,13 +5,13 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.tunebook.export.MergedGguf;
 import io.tunebook.export.Quantization;
-import io.tunebook.gguf.GgufType;
-import io.tunebook.gguf.GgufWriter;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.CausalLM.Precision;
 import io.tunebook.model.Weights;
+import io.tunebook.tensors.GgufType;
+import io.tunebook.tensors.GgufWriter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -1,0 +1,162 @@
+package io.tunebook.ollama.server;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** The models in memory: each is loaded by the first who needs it and unloaded when nobody has for as long as was asked. */
+final class LoadedModels implements AutoCloseable {
+    /** llama.cpp runs a model either for text or for vectors: behind the name, what tells the second from the first. */
+    private static final String EMBEDDING = " embedding";
+
+    private static final Duration KEEP_ALIVE = Duration.ofMinutes(5);
+    private static final Pattern TIME = Pattern.compile("(-?\\d+(?:\\.\\d+)?)(ms|s|m|h)");
+
+    private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(EmbeddedOllama::daemon);
+    private final Map<String, Loaded> loaded = new LinkedHashMap<>();
+
+    /** A model in memory; guarded by its {@link LoadedModels}. */
+    static final class Loaded {
+        final String slot;
+        final ServedModel model;
+        final Runner runner;
+        Instant expires = Instant.MAX;
+        int users;
+        ScheduledFuture<?> unload;
+
+        Loaded(String slot, ServedModel model, Runner runner) {
+            this.slot = slot;
+            this.model = model;
+            this.runner = runner;
+        }
+    }
+
+    /** The model in memory, loaded if it is not; it stays until {@link #release} sets its time. */
+    Loaded load(String name, ServedModel model, int context, boolean embedding) {
+        String slot = embedding ? name + EMBEDDING : name;
+        synchronized (loaded) {
+            Loaded there = loaded.get(slot);
+            // Another context is another load, but not while somebody uses the model; a process that has died is of no
+            // use to anybody.
+            if (there != null
+                    && (!there.runner.alive()
+                            || there.users == 0 && (there.model != model || there.runner.context() != context))) {
+                drop(slot);
+                there = null;
+            }
+            if (there == null) {
+                there = new Loaded(slot, model, new Runner(model.gguf(), model.adapters(), context, embedding));
+                loaded.put(slot, there);
+            }
+            if (there.unload != null) {
+                there.unload.cancel(false);
+            }
+            there.expires = Instant.MAX;
+            there.users++;
+            return there;
+        }
+    }
+
+    /** The last who uses a model says how long it stays; one that was unloaded meanwhile goes at once. */
+    void release(Loaded model, Duration time) {
+        synchronized (loaded) {
+            if (--model.users > 0) {
+                return;
+            }
+            if (loaded.get(model.slot) != model) {
+                model.runner.close();
+            } else if (time.isZero()) {
+                drop(model.slot);
+            } else if (!time.isNegative()) {
+                model.expires = Instant.now().plus(time);
+                model.unload = clock.schedule(() -> expire(model), time.toMillis(), TimeUnit.MILLISECONDS);
+            }
+        }
+    }
+
+    private void expire(Loaded model) {
+        synchronized (loaded) {
+            if (loaded.get(model.slot) == model && model.users == 0) {
+                drop(model.slot);
+            }
+        }
+    }
+
+    /** New requests load the model anew; those that are in it or wait for it are still served. */
+    void unload(String name) {
+        drop(name);
+        drop(name + EMBEDDING);
+    }
+
+    private void drop(String slot) {
+        synchronized (loaded) {
+            Loaded there = loaded.remove(slot);
+            if (there != null && there.users == 0) {
+                there.runner.close();
+            }
+        }
+    }
+
+    /** Shows each model under its name, once. */
+    void forEach(BiConsumer<String, Loaded> each) {
+        synchronized (loaded) {
+            loaded.forEach((slot, model) -> {
+                String name = slot.replace(EMBEDDING, "");
+                if (slot.equals(name) || !loaded.containsKey(name)) {
+                    each.accept(name, model);
+                }
+            });
+        }
+    }
+
+    /** Seconds, or Go's notation such as {@code 1h30m}; negative for ever. */
+    static Duration keepAlive(JsonNode value) {
+        if (value.isNumber()) {
+            return Duration.ofMillis(Math.round(value.asDouble() * 1000));
+        }
+        if (!value.isTextual()) {
+            return KEEP_ALIVE;
+        }
+        Matcher m = TIME.matcher(value.asText());
+        Duration sum = Duration.ZERO;
+        int end = 0;
+        while (m.find() && m.start() == end) {
+            double unit =
+                    switch (m.group(2)) {
+                        case "ms" -> 1;
+                        case "s" -> 1000;
+                        case "m" -> 60_000;
+                        default -> 3_600_000;
+                    };
+            sum = sum.plusMillis(Math.round(Double.parseDouble(m.group(1)) * unit));
+            end = m.end();
+        }
+        if (end == 0 || end != value.asText().length()) {
+            throw new LocalHttp.Refusal(400, "time: invalid duration \"" + value.asText() + "\"");
+        }
+        return sum;
+    }
+
+    /** Unloads all of them. */
+    @Override
+    public void close() {
+        clock.shutdownNow();
+        List<Loaded> all;
+        synchronized (loaded) {
+            all = new ArrayList<>(loaded.values());
+            loaded.clear();
+        }
+        all.forEach(l -> l.runner.close());
+    }
+}

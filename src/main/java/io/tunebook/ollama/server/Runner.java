@@ -1,0 +1,287 @@
+package io.tunebook.ollama.server;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import de.kherud.llama.LlamaModel;
+import java.io.BufferedReader;
+import java.io.File;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.io.Writer;
+import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * A model in memory, run by llama.cpp in a process of its own, as Ollama does it: what llama.cpp holds is given back when the model is unloaded (its Java binding
+ * never frees a model), and what ends llama.cpp does not end this JVM. One request at a time, in the order they come.
+ */
+final class Runner implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    /** As many may wait as wait in Ollama unless {@code OLLAMA_MAX_QUEUE} says otherwise. */
+    private static final int QUEUE = 512;
+
+    private final ReentrantLock turn = new ReentrantLock(true);
+    private final int context;
+    private final Path folder;
+    private final Process process;
+    private final BufferedReader answers;
+    private final Writer requests;
+    private volatile boolean closed;
+
+    /** What happens to the text as it comes. */
+    interface Sink {
+        /** Takes a piece; false ends the run. */
+        boolean piece(String text) throws IOException;
+    }
+
+    /**
+     * What a run came to, times in nanoseconds.
+     *
+     * @param promptTokens the prompt's tokens
+     * @param promptTime until the first token
+     * @param tokens the answer's tokens
+     * @param time from the first token to the last
+     * @param full whether the answer ended because it reached its limit
+     */
+    record Figures(int promptTokens, long promptTime, int tokens, long time, boolean full) {}
+
+    /**
+     * Loads a model.
+     *
+     * @throws UncheckedIOException if its process cannot be started
+     * @throws IllegalStateException if llama.cpp does not take the file
+     */
+    Runner(Path gguf, List<Path> adapters, int context, boolean embedding) {
+        this.context = context;
+        try {
+            folder = Files.createTempDirectory("tunebook-llama");
+            List<String> command = new ArrayList<>(List.of(
+                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                    "-XX:+UseSerialGC",
+                    "-XX:TieredStopAtLevel=1",
+                    "-Xmx512m",
+                    "-Dde.kherud.llama.tmpdir=" + folder,
+                    "-cp",
+                    classPath(),
+                    RunnerProcess.class.getName(),
+                    String.valueOf(context),
+                    String.valueOf(embedding),
+                    gguf.toString()));
+            adapters.forEach(a -> command.add(a.toString()));
+            process = new ProcessBuilder(command)
+                    .redirectError(folder.resolve("log").toFile())
+                    .start();
+            answers = process.inputReader(StandardCharsets.UTF_8);
+            requests = process.outputWriter(StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        try {
+            receive();
+        } catch (IOException | RuntimeException e) {
+            close();
+            throw e instanceof RuntimeException r ? r : new UncheckedIOException((IOException) e);
+        }
+    }
+
+    /** Where this class and those that it needs there come from. */
+    private static String classPath() {
+        Set<String> places = new LinkedHashSet<>();
+        for (Class<?> c :
+                List.of(Runner.class, LlamaModel.class, ObjectMapper.class, JsonFactory.class, JsonProperty.class)) {
+            try {
+                places.add(Path.of(c.getProtectionDomain()
+                                .getCodeSource()
+                                .getLocation()
+                                .toURI())
+                        .toString());
+            } catch (URISyntaxException e) {
+                throw new IllegalStateException("no place on disk for " + c, e);
+            }
+        }
+        return String.join(File.pathSeparator, places);
+    }
+
+    /** Whether its process still runs. */
+    boolean alive() {
+        return process.isAlive();
+    }
+
+    /** How many tokens a prompt and its answer may have. */
+    int context() {
+        return context;
+    }
+
+    /**
+     * Completes a prompt.
+     *
+     * @param options by Ollama's names, with Ollama's defaults where they are absent
+     * @param grammar what the answer must fit, in GBNF; null for free text
+     * @param sink gets the text as it comes; an exception from it stops the run
+     */
+    Figures complete(String prompt, JsonNode options, String grammar, Sink sink)
+            throws IOException, InterruptedException {
+        if (turn.getQueueLength() >= QUEUE) {
+            throw new LocalHttp.Refusal(503, "server busy, please try again.  maximum pending requests exceeded");
+        }
+        ObjectNode request = JSON.createObjectNode()
+                .put("do", "complete")
+                .put("prompt", prompt)
+                .put("grammar", grammar);
+        request.set("options", options);
+        turn.lockInterruptibly();
+        try {
+            send(request);
+            IOException failure = null;
+            boolean stopped = false;
+            while (true) {
+                JsonNode answer = receive();
+                if (answer.has("figures")) {
+                    if (failure != null) {
+                        throw failure;
+                    }
+                    return JSON.convertValue(answer.get("figures"), Figures.class);
+                }
+                if (stopped) {
+                    continue;
+                }
+                boolean more = false;
+                try {
+                    more = sink.piece(answer.path("piece").asText());
+                    if (Thread.interrupted()) {
+                        throw new IOException("interrupted");
+                    }
+                } catch (IOException e) {
+                    failure = e;
+                }
+                if (failure != null || !more) {
+                    stopped = true;
+                    send(JSON.createObjectNode().put("do", "stop"));
+                }
+            }
+        } finally {
+            turn.unlock();
+        }
+    }
+
+    /** A text's tokens. */
+    int[] tokens(String text) throws InterruptedException {
+        return JSON.convertValue(ask(JSON.createObjectNode().put("do", "tokens").put("text", text)), int[].class);
+    }
+
+    /** A text's vector as the model gives it. */
+    float[] embed(String text) throws InterruptedException {
+        return JSON.convertValue(ask(JSON.createObjectNode().put("do", "embed").put("text", text)), float[].class);
+    }
+
+    /** The text of tokens. */
+    String text(int[] tokens) throws InterruptedException {
+        ObjectNode request = JSON.createObjectNode().put("do", "text");
+        request.set("tokens", JSON.valueToTree(tokens));
+        return ask(request).asText();
+    }
+
+    private JsonNode ask(ObjectNode request) throws InterruptedException {
+        turn.lockInterruptibly();
+        try {
+            send(request);
+            return receive().get("result");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } finally {
+            turn.unlock();
+        }
+    }
+
+    private void send(ObjectNode request) throws IOException {
+        if (closed) {
+            throw new IllegalStateException("the model was unloaded");
+        }
+        try {
+            requests.write(JSON.writeValueAsString(request));
+            requests.write('\n');
+            requests.flush();
+        } catch (IOException gone) {
+            throw ended(gone);
+        }
+    }
+
+    /** The next line that is an answer; llama.cpp may print others of its own. */
+    private JsonNode receive() throws IOException {
+        while (true) {
+            String line;
+            try {
+                line = answers.readLine();
+            } catch (IOException gone) {
+                throw ended(gone);
+            }
+            if (line == null) {
+                throw ended(null);
+            }
+            JsonNode answer;
+            try {
+                answer = line.startsWith("{") ? JSON.readTree(line) : JSON.missingNode();
+            } catch (JacksonException noise) {
+                continue;
+            }
+            if (answer.has("wrong")) {
+                throw new IllegalArgumentException(answer.get("wrong").asText());
+            }
+            if (answer.has("failed")) {
+                throw new IllegalStateException(answer.get("failed").asText());
+            }
+            if (answer.isObject()) {
+                return answer;
+            }
+        }
+    }
+
+    private IllegalStateException ended(IOException cause) throws IOException {
+        if (closed) {
+            return new IllegalStateException("the model was unloaded");
+        }
+        String log =
+                Files.readString(folder.resolve("log"), StandardCharsets.UTF_8).strip();
+        String status = "";
+        try {
+            status = " with exit status " + process.waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return new IllegalStateException(
+                "llama runner process has terminated" + status
+                        + (log.isEmpty() ? "" : ": " + log.substring(0, Math.min(500, log.length()))),
+                cause);
+    }
+
+    /** Unloads the model at once; who still waits for it is told. */
+    @Override
+    public void close() {
+        closed = true;
+        process.destroyForcibly();
+        try {
+            process.waitFor();
+            try (var files = Files.list(folder)) {
+                for (Path file : (Iterable<Path>) files::iterator) {
+                    Files.deleteIfExists(file);
+                }
+            }
+            Files.deleteIfExists(folder);
+        } catch (IOException left) {
+            // A folder of temporary files that the system clears.
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,188 @@
+package io.tunebook.ollama.server;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import de.kherud.llama.InferenceParameters;
+import de.kherud.llama.LlamaIterator;
+import de.kherud.llama.LlamaModel;
+import de.kherud.llama.LlamaOutput;
+import de.kherud.llama.ModelParameters;
+import de.kherud.llama.args.PoolingType;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+
+/**
+ * The process of a {@link Runner}: holds one model, reads a request from each line of its input and writes answers as lines of JSON. It ends when its input does,
+ * which is when the JVM that started it is gone.
+ */
+final class RunnerProcess {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final PrintStream out;
+    private final LlamaModel llama;
+    private final int context;
+    private volatile boolean stopped;
+
+    private RunnerProcess(PrintStream out, LlamaModel llama, int context) {
+        this.out = out;
+        this.llama = llama;
+        this.context = context;
+    }
+
+    /** {@code CONTEXT EMBEDDING GGUF ADAPTER…} */
+    public static void main(String[] args) throws Exception {
+        PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
+        // The binding tells on the standard output where it found its library.
+        System.setOut(new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8));
+        int context = Integer.parseInt(args[0]);
+        // One thread for each physical core, as llama.cpp itself would: more only spin while they wait for one another.
+        int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+        ModelParameters parameters = new ModelParameters()
+                .setModel(args[2])
+                .setCtxSize(context)
+                .setThreads(threads)
+                .setThreadsBatch(threads)
+                .skipWarmup()
+                .disableLog();
+        for (int i = 3; i < args.length; i++) {
+            parameters.addLoraAdapter(args[i]);
+        }
+        if (Boolean.parseBoolean(args[1])) {
+            parameters.enableEmbedding();
+            // As Ollama does where the file names no pooling.
+            parameters.setPoolingType(PoolingType.LAST);
+        }
+        new RunnerProcess(out, new LlamaModel(parameters), context).serve();
+    }
+
+    private void serve() throws InterruptedException {
+        BlockingQueue<JsonNode> requests = new LinkedBlockingQueue<>();
+        Thread reader = new Thread(() -> read(requests), "requests");
+        reader.setDaemon(true);
+        reader.start();
+        write(JSON.createObjectNode().put("ready", true));
+        while (true) {
+            JsonNode request = requests.take();
+            stopped = false;
+            try {
+                write(answer(request));
+            } catch (IllegalArgumentException wrong) {
+                write(JSON.createObjectNode().put("wrong", String.valueOf(wrong.getMessage())));
+            } catch (RuntimeException failed) {
+                write(JSON.createObjectNode().put("failed", String.valueOf(failed.getMessage())));
+            }
+        }
+    }
+
+    private void read(BlockingQueue<JsonNode> requests) {
+        try (BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+            for (String line = in.readLine(); line != null; line = in.readLine()) {
+                JsonNode request = JSON.readTree(line);
+                if (request.path("do").asText().equals("stop")) {
+                    stopped = true;
+                } else {
+                    requests.add(request);
+                }
+            }
+        } catch (IOException gone) {
+            // as at the end of the input
+        }
+        Runtime.getRuntime().halt(0);
+    }
+
+    private void write(ObjectNode answer) {
+        out.println(answer);
+        out.flush();
+    }
+
+    private ObjectNode answer(JsonNode request) {
+        String text = request.path("text").asText();
+        ObjectNode out = JSON.createObjectNode();
+        switch (request.path("do").asText()) {
+            case "complete" -> out.set("figures", JSON.valueToTree(complete(request)));
+            case "tokens" -> out.set("result", JSON.valueToTree(llama.encode(text)));
+            case "embed" -> out.set("result", JSON.valueToTree(llama.embed(text)));
+            case "text" -> out.put("result", llama.decode(JSON.convertValue(request.get("tokens"), int[].class)));
+            default -> throw new IllegalArgumentException("unknown request " + request);
+        }
+        return out;
+    }
+
+    private Runner.Figures complete(JsonNode request) {
+        String prompt = request.path("prompt").asText();
+        JsonNode options = request.path("options");
+        int promptTokens = llama.encode(prompt).length;
+        int limit = options.path("num_predict").asInt(-1);
+        int room = context - promptTokens;
+        if (room <= 0) {
+            throw new IllegalArgumentException("the input length exceeds the context length");
+        }
+        limit = limit < 0 ? room : Math.min(limit, room);
+        InferenceParameters parameters = new InferenceParameters(prompt)
+                .setNPredict(limit)
+                .setCachePrompt(true)
+                .setTemperature((float) options.path("temperature").asDouble(0.8))
+                .setTopK(options.path("top_k").asInt(40))
+                .setTopP((float) options.path("top_p").asDouble(0.9))
+                .setMinP((float) options.path("min_p").asDouble(0))
+                .setRepeatPenalty((float) options.path("repeat_penalty").asDouble(1.0))
+                .setTypicalP((float) options.path("typical_p").asDouble(1.0))
+                .setRepeatLastN(options.path("repeat_last_n").asInt(64))
+                .setPresencePenalty((float) options.path("presence_penalty").asDouble(0))
+                .setFrequencyPenalty((float) options.path("frequency_penalty").asDouble(0))
+                .setSeed(options.path("seed").asInt(-1));
+        List<String> stops = new ArrayList<>();
+        options.path("stop").forEach(s -> stops.add(s.asText()));
+        if (options.path("stop").isTextual()) {
+            stops.add(options.path("stop").asText());
+        }
+        if (!stops.isEmpty()) {
+            parameters.setStopStrings(stops.toArray(String[]::new));
+        }
+        if (request.hasNonNull("grammar")) {
+            parameters.setGrammar(request.get("grammar").asText());
+        }
+        return run(parameters, promptTokens, limit);
+    }
+
+    private Runner.Figures run(InferenceParameters parameters, int promptTokens, int limit) {
+        long start = System.nanoTime();
+        long first = 0;
+        int tokens = 0;
+        LlamaIterator pieces = llama.generate(parameters).iterator();
+        boolean whole = false;
+        try {
+            while (pieces.hasNext() && !stopped) {
+                LlamaOutput piece = pieces.next();
+                first = first == 0 ? System.nanoTime() : first;
+                tokens++;
+                if (!piece.text.isEmpty()) {
+                    write(JSON.createObjectNode().put("piece", piece.text));
+                }
+            }
+            whole = !pieces.hasNext();
+        } finally {
+            if (!whole) {
+                pieces.cancel();
+            }
+        }
+        long end = System.nanoTime();
+        // The last piece only says that this is the end.
+        tokens = Math.max(0, tokens - 1);
+        return new Runner.Figures(
+                promptTokens,
+                (first == 0 ? end : first) - start,
+                tokens,
+                first == 0 ? 0 : end - first,
+                tokens >= limit);
+    }
+}

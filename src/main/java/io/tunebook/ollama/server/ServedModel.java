@@ -1,0 +1,179 @@
+package io.tunebook.ollama.server;
+
+import io.tunebook.ollama.ChatMessage;
+import io.tunebook.tensors.GgufFile;
+import io.tunebook.tensors.GgufTensor;
+import java.io.IOException;
+import java.lang.reflect.Array;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * A model that {@link EmbeddedOllama} serves, with what Ollama tells about one.
+ *
+ * @param gguf the weights
+ * @param adapters LoRA adapters as GGUF
+ * @param template the template a user gave, told by {@code show}; prompts are made by the GGUF file's own
+ * @param system the system prompt, empty for none
+ * @param parameters default options by Ollama's names
+ * @param license the licence, empty for none
+ * @param messages what stands before every chat
+ * @param metadata the GGUF file's metadata, long arrays empty
+ * @param details what Ollama calls details
+ * @param bytes the size on disk
+ * @param modified when the file was written
+ */
+record ServedModel(
+        Path gguf,
+        List<Path> adapters,
+        String template,
+        String system,
+        Map<String, Object> parameters,
+        String license,
+        List<ChatMessage> messages,
+        Map<String, Object> metadata,
+        Map<String, Object> details,
+        long bytes,
+        Instant modified) {
+    private static final Map<Long, String> FILE_TYPES = Map.ofEntries(
+            Map.entry(0L, "F32"),
+            Map.entry(1L, "F16"),
+            Map.entry(2L, "Q4_0"),
+            Map.entry(3L, "Q4_1"),
+            Map.entry(7L, "Q8_0"),
+            Map.entry(8L, "Q5_0"),
+            Map.entry(9L, "Q5_1"),
+            Map.entry(10L, "Q2_K"),
+            Map.entry(12L, "Q3_K_M"),
+            Map.entry(14L, "Q4_K_S"),
+            Map.entry(15L, "Q4_K_M"),
+            Map.entry(16L, "Q5_K_S"),
+            Map.entry(17L, "Q5_K_M"),
+            Map.entry(18L, "Q6_K"),
+            Map.entry(32L, "BF16"));
+
+    /** Reads what there is to tell from the file. */
+    static ServedModel of(
+            Path gguf,
+            List<Path> adapters,
+            String template,
+            String system,
+            Map<String, Object> parameters,
+            String license,
+            List<ChatMessage> messages)
+            throws IOException {
+        try (GgufFile file = GgufFile.open(gguf)) {
+            Map<String, Object> metadata = new LinkedHashMap<>();
+            // Ollama leaves arrays of more than five elements empty.
+            file.metadata().forEach((key, value) -> metadata.put(key, length(value) > 5 ? List.of() : value));
+            long values = file.tensors().stream().mapToLong(GgufTensor::values).sum();
+            metadata.put("general.parameter_count", values);
+            String family = file.string("general.architecture").orElse("");
+            Map<String, Object> details = new LinkedHashMap<>();
+            details.put("parent_model", "");
+            details.put("format", "gguf");
+            details.put("family", family);
+            details.put("families", List.of(family));
+            details.put(
+                    "parameter_size",
+                    values >= 1_000_000_000
+                            ? String.format(Locale.ROOT, "%.1fB", values / 1e9)
+                            : String.format(Locale.ROOT, "%.2fM", values / 1e6));
+            details.put(
+                    "quantization_level",
+                    FILE_TYPES.getOrDefault(file.integer("general.file_type").orElse(-1), "unknown"));
+            file.integer(family + ".context_length").ifPresent(n -> details.put("context_length", n));
+            file.integer(family + ".embedding_length").ifPresent(n -> details.put("embedding_length", n));
+            return new ServedModel(
+                    gguf,
+                    List.copyOf(adapters),
+                    template,
+                    system,
+                    parameters,
+                    license,
+                    List.copyOf(messages),
+                    metadata,
+                    details,
+                    Files.size(gguf),
+                    Files.getLastModifiedTime(gguf).toInstant().truncatedTo(ChronoUnit.MILLIS));
+        }
+    }
+
+    /** The metadata with its long arrays, as {@code verbose} asks for it. */
+    Map<String, Object> allMetadata() throws IOException {
+        try (GgufFile file = GgufFile.open(gguf)) {
+            Map<String, Object> all = new LinkedHashMap<>(metadata);
+            all.putAll(file.metadata());
+            return all;
+        }
+    }
+
+    /** The tensors, each with its dimensions in the file's order, the fastest first. */
+    List<Map<String, Object>> tensors() throws IOException {
+        try (GgufFile file = GgufFile.open(gguf)) {
+            List<Map<String, Object>> out = new ArrayList<>();
+            for (GgufTensor tensor : file.tensors()) {
+                List<Long> dimensions = new ArrayList<>();
+                for (long d : tensor.shape()) {
+                    dimensions.add(0, d);
+                }
+                Map<String, Object> one = new LinkedHashMap<>();
+                one.put("name", tensor.name());
+                one.put("type", tensor.type().name());
+                one.put("shape", dimensions);
+                out.add(one);
+            }
+            return out;
+        }
+    }
+
+    private static int length(Object value) {
+        return value instanceof List<?> list ? list.size() : value.getClass().isArray() ? Array.getLength(value) : 0;
+    }
+
+    /** What {@code tags}, {@code ps} and {@code show} give for the digest: of the file's place, size and time, not of its bytes. */
+    String digest() {
+        try {
+            String what =
+                    gguf + " " + bytes + " " + modified + " " + adapters + system + template + parameters + messages;
+            return HexFormat.of()
+                    .formatHex(MessageDigest.getInstance("SHA-256").digest(what.getBytes(StandardCharsets.UTF_8)));
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every JDK has SHA-256", e);
+        }
+    }
+
+    /** The chat template inside the GGUF file, empty for none. */
+    String chatTemplate() {
+        return metadata.get("tokenizer.chat_template") instanceof String s ? s : "";
+    }
+
+    boolean thinks() {
+        return chatTemplate().contains("<think>");
+    }
+
+    List<String> capabilities() {
+        List<String> out = new ArrayList<>(List.of("completion"));
+        if (thinks()) {
+            out.add("thinking");
+        }
+        return out;
+    }
+
+    /** The model's limit on context, in tokens. */
+    int contextLength() {
+        Object n = metadata.get(metadata.get("general.architecture") + ".context_length");
+        return n instanceof Long l ? (int) Math.min(Integer.MAX_VALUE, l) : 4096;
+    }
+}

@@ -1,0 +1,232 @@
+package io.tunebook.tensors;
+
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * A safetensors file: the length of a JSON header, the header, the tensors' bytes. Read by position, safe for several
+ * threads.
+ *
+ * @see <a href="https://github.com/huggingface/safetensors#format">The format</a>
+ */
+public final class Safetensors implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** The format's own limit, in bytes. */
+    private static final int MAX_HEADER = 100_000_000;
+
+    private final Path path;
+    private final FileChannel channel;
+    private final Map<String, GgufTensor> tensors = new LinkedHashMap<>();
+    private final Map<String, String> metadata = new LinkedHashMap<>();
+
+    /**
+     * A tensor to be written.
+     *
+     * @param shape the lengths of its dimensions, the slowest first
+     * @param values its values, the last dimension fastest
+     */
+    public record Values(long[] shape, float[] values) {}
+
+    private Safetensors(Path path, FileChannel channel) {
+        this.path = path;
+        this.channel = channel;
+    }
+
+    /**
+     * Opens a file and checks its header against its length.
+     *
+     * @throws ModelFormatException if the header is not one, a tensor has another type than F32, F16 or BF16, or lies
+     *     outside the file
+     */
+    public static Safetensors open(Path path) throws IOException {
+        FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
+        try {
+            Safetensors file = new Safetensors(path, channel);
+            file.readHeader();
+            return file;
+        } catch (Throwable failure) {
+            channel.close();
+            throw failure;
+        }
+    }
+
+    /** The tensors by name, in the header's order. */
+    public Map<String, GgufTensor> tensors() {
+        return Collections.unmodifiableMap(tensors);
+    }
+
+    /** The header's {@code __metadata__}. */
+    public Map<String, String> metadata() {
+        return Collections.unmodifiableMap(metadata);
+    }
+
+    /**
+     * Fills a buffer's remaining space with bytes of the file.
+     *
+     * @throws ModelFormatException if the file ends before
+     */
+    public void read(long position, ByteBuffer into) throws IOException {
+        long at = position;
+        while (into.hasRemaining()) {
+            int n = channel.read(into, at);
+            if (n < 0) {
+                throw new ModelFormatException(
+                        path, "expected " + into.remaining() + " more bytes at byte " + at + ", found the file's end");
+            }
+            at += n;
+        }
+    }
+
+    /** Reads a whole tensor of fewer than 2³¹ values as floats. */
+    public float[] read(GgufTensor tensor) throws IOException {
+        float[] out = new float[Math.toIntExact(tensor.values())];
+        ByteBuffer buffer = ByteBuffer.allocate(Math.toIntExact(tensor.bytes()));
+        read(tensor.offset(), buffer);
+        tensor.type().dequantize(buffer.flip(), out, 0, out.length);
+        return out;
+    }
+
+    @Override
+    public void close() throws IOException {
+        channel.close();
+    }
+
+    private void readHeader() throws IOException {
+        long size = channel.size();
+        if (size < 8) {
+            throw new ModelFormatException(path, "expected a header's length of 8 bytes, found " + size + " bytes");
+        }
+        ByteBuffer length = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+        read(0, length);
+        long header = length.getLong(0);
+        if (header < 2 || header > Math.min(MAX_HEADER, size - 8)) {
+            throw new ModelFormatException(
+                    path,
+                    "byte 0: expected a header's length within the file's " + size + " bytes, found "
+                            + Long.toUnsignedString(header));
+        }
+        byte[] text = new byte[(int) header];
+        read(8, ByteBuffer.wrap(text));
+        JsonNode json;
+        try {
+            json = JSON.readTree(text);
+        } catch (JacksonException broken) {
+            throw new ModelFormatException(path, "byte 8: expected JSON: " + broken.getMessage(), broken);
+        }
+        if (!json.isObject()) {
+            throw new ModelFormatException(path, "byte 8: expected a JSON object");
+        }
+        for (var entry : json.properties()) {
+            if (entry.getKey().equals("__metadata__")) {
+                entry.getValue()
+                        .properties()
+                        .forEach(e -> metadata.put(e.getKey(), e.getValue().asText()));
+            } else {
+                tensors.put(entry.getKey(), tensor(entry.getKey(), entry.getValue(), 8 + header, size));
+            }
+        }
+    }
+
+    private GgufTensor tensor(String name, JsonNode entry, long data, long size) throws ModelFormatException {
+        String dtype = entry.path("dtype").asText("nothing");
+        GgufType type =
+                switch (dtype) {
+                    case "F32" -> GgufType.F32;
+                    case "F16" -> GgufType.F16;
+                    case "BF16" -> GgufType.BF16;
+                    default ->
+                        throw new ModelFormatException(
+                                path, "tensor " + name + ": expected dtype F32, F16 or BF16, found " + dtype);
+                };
+        JsonNode lengths = entry.path("shape");
+        long[] shape = new long[lengths.size()];
+        long bytes = type.blockBytes();
+        for (int i = 0; i < shape.length; i++) {
+            shape[i] = lengths.get(i).asLong(-1);
+            if (!lengths.get(i).isIntegralNumber() || shape[i] < 1 || bytes > Long.MAX_VALUE / shape[i]) {
+                throw new ModelFormatException(path, "tensor " + name + ": expected a shape, found " + lengths);
+            }
+            bytes *= shape[i];
+        }
+        long begin = entry.path("data_offsets").path(0).asLong(-1);
+        long end = entry.path("data_offsets").path(1).asLong(-1);
+        if (begin < 0 || end < begin || end - begin != bytes) {
+            throw new ModelFormatException(
+                    path,
+                    "tensor " + name + " (" + dtype + " " + Arrays.toString(shape) + "): expected " + bytes
+                            + " bytes, found data_offsets " + begin + " to " + end);
+        }
+        if (end > size - data) {
+            throw new ModelFormatException(
+                    path,
+                    "tensor " + name + ": expected its bytes up to " + (data + end) + ", found a file of " + size
+                            + ": it is cut short");
+        }
+        return new GgufTensor(name, type, shape, data + begin, bytes);
+    }
+
+    /**
+     * Writes a file of float32 tensors, beside and then moved into place.
+     *
+     * @param metadata strings for the header, such as {@code format=pt}
+     */
+    public static void write(Path path, Map<String, Values> tensors, Map<String, String> metadata) throws IOException {
+        ObjectNode header = JSON.createObjectNode();
+        ObjectNode meta = header.putObject("__metadata__");
+        metadata.forEach(meta::put);
+        long at = 0;
+        for (var entry : tensors.entrySet()) {
+            Values t = entry.getValue();
+            long expected = Arrays.stream(t.shape()).reduce(1, Math::multiplyExact);
+            if (expected != t.values().length) {
+                throw new IllegalArgumentException(entry.getKey() + ": expected " + expected + " values for the shape "
+                        + Arrays.toString(t.shape()) + ", found " + t.values().length);
+            }
+            ObjectNode node = header.putObject(entry.getKey()).put("dtype", "F32");
+            var shape = node.putArray("shape");
+            Arrays.stream(t.shape()).forEach(shape::add);
+            node.putArray("data_offsets").add(at).add(at + 4 * expected);
+            at += 4 * expected;
+        }
+        byte[] json = header.toString().getBytes(StandardCharsets.UTF_8);
+        // Spaces after the header put the tensors at a multiple of eight, as the format's own writer does.
+        int padded = (json.length + 7) / 8 * 8;
+        Path part = path.resolveSibling(path.getFileName() + ".part");
+        try (FileChannel out = FileChannel.open(
+                part, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
+            byte[] head = Arrays.copyOf(json, padded);
+            Arrays.fill(head, json.length, padded, (byte) ' ');
+            put(out, ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, padded));
+            put(out, ByteBuffer.wrap(head));
+            for (Values t : tensors.values()) {
+                ByteBuffer bytes = ByteBuffer.allocate(4 * t.values().length).order(ByteOrder.LITTLE_ENDIAN);
+                bytes.asFloatBuffer().put(t.values());
+                put(out, bytes);
+            }
+            out.force(true);
+        }
+        Files.move(part, path, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    private static void put(FileChannel out, ByteBuffer bytes) throws IOException {
+        while (bytes.hasRemaining()) {
+            out.write(bytes);
+        }
+    }
+}
