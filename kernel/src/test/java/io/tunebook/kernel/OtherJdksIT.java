@@ -43,6 +43,7 @@ class OtherJdksIT {
                             "-cp",
                             System.getProperty("java.class.path"),
                             OtherJdksIT.class.getName(),
+                            OverTheWireTest.class.getName(),
                             InterruptTest.class.getName(),
                             VariablesTest.class.getName(),
                             ErrorsTest.class.getName(),
