@@ -11,23 +11,23 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
 
 /**
  * Collects what cells show into their outputs, as nbclient does: text of one stream joined, updates folded into the display they name, in whichever
  * cell it stands, a clearing that waits carried out by the next output.
  */
 final class CellOutputs implements Session.Frontend {
-    /** In a terminal the text after a carriage return covers what stood before it. */
-    private static final Pattern COVERED = Pattern.compile(".*\\r(?=[^\\n\\r])");
-
     private final Map<String, List<ObjectNode>> displays = new HashMap<>();
     private ArrayNode outputs;
+    private StreamText stream;
+    private ObjectNode streamNode;
     private boolean clearNext;
     private long changes;
 
     /** From now on outputs belong to this cell. */
     synchronized void begin(Notebook.Cell cell) {
+        settle();
+        stream = null;
         cell.reset();
         outputs = (ArrayNode) cell.node().path("outputs");
         clearNext = false;
@@ -45,25 +45,19 @@ final class CellOutputs implements Session.Frontend {
         clearIfDue();
         changes++;
         JsonNode last = outputs.isEmpty() ? null : outputs.get(outputs.size() - 1);
-        boolean joins = last != null
-                && last.path("output_type").asText().equals("stream")
-                && last.path("name").asText().equals(name);
-        ObjectNode stream = joins
-                ? (ObjectNode) last
-                : outputs.addObject().put("output_type", "stream").put("name", name);
-        if (joins && text.indexOf('\r') < 0) {
-            append(stream.withArray("/text"), text);
-        } else {
-            String all = Notebook.joined(stream.path("text")) + text.replace("\r\n", "\n");
-            stream.set("text", Notebook.lines(COVERED.matcher(all).replaceAll("")));
+        if (stream == null || last != streamNode || !last.path("name").asText().equals(name)) {
+            settle();
+            streamNode = outputs.addObject().put("output_type", "stream").put("name", name);
+            stream = new StreamText(streamNode.putArray("text"));
         }
+        stream.append(text);
     }
 
-    /** Only the last line can be open; the ones before it are not copied again for each message. */
-    private static void append(ArrayNode lines, String text) {
-        int last = lines.size() - 1;
-        boolean open = last >= 0 && !lines.get(last).asText().endsWith("\n");
-        lines.addAll(Notebook.lines(open ? lines.remove(last).asText() + text : text));
+    /** Brings the outputs up to date, for those who read the cell's node. */
+    synchronized void settle() {
+        if (stream != null) {
+            stream.settle();
+        }
     }
 
     @Override
@@ -98,6 +92,7 @@ final class CellOutputs implements Session.Frontend {
             changes++;
             outputs.forEach(gone -> displays.values().forEach(shown -> shown.removeIf(o -> o == gone)));
             outputs.removeAll();
+            stream = null;
         }
     }
 

@@ -1,7 +1,10 @@
 package io.tunebook.kernel.notebook;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.core.util.Separators;
@@ -14,10 +17,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.kernel.display.MimeBundle;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -32,7 +33,12 @@ public final class Notebook {
             .withArrayEmptySeparator("")
             .withObjectEmptySeparator("");
     private static final DefaultIndenter INDENT = new DefaultIndenter(" ", "\n");
-    static final JsonMapper JSON = JsonMapper.builder()
+    /** A cell may have printed a line of any length, and what was written must be read again. */
+    private static final StreamReadConstraints ANY_LENGTH =
+            StreamReadConstraints.builder().maxStringLength(Integer.MAX_VALUE).build();
+
+    static final JsonMapper JSON = JsonMapper.builder(
+                    JsonFactory.builder().streamReadConstraints(ANY_LENGTH).build())
             .enable(JsonNodeFeature.WRITE_PROPERTIES_SORTED)
             .defaultPrettyPrinter(new DefaultPrettyPrinter(SEPARATORS)
                     .withObjectIndenter(INDENT)
@@ -58,10 +64,9 @@ public final class Notebook {
         try {
             root = JSON.readTree(Files.readString(file, StandardCharsets.UTF_8));
         } catch (JsonProcessingException e) {
-            throw new IOException(
-                    file + ": expected JSON, found in line " + e.getLocation().getLineNr() + ", column "
-                            + e.getLocation().getColumnNr() + ": " + e.getOriginalMessage(),
-                    e);
+            JsonLocation at = e.getLocation(); // none for what breaks one of Jackson's limits
+            String where = at == null ? "" : " in line " + at.getLineNr() + ", column " + at.getColumnNr();
+            throw new IOException(file + ": expected JSON, found" + where + ": " + e.getOriginalMessage(), e);
         } catch (java.nio.charset.CharacterCodingException e) {
             throw new IOException(file + ": expected UTF-8: " + e.getMessage(), e);
         }
@@ -82,7 +87,32 @@ public final class Notebook {
 
     /** All cells in order. */
     public List<Cell> cells() {
-        return cells;
+        return List.copyOf(cells);
+    }
+
+    /** Takes a cell out. */
+    void remove(Cell cell) {
+        ((ArrayNode) root.path("cells")).remove(cell.number() - 1);
+        number();
+    }
+
+    /**
+     * Puts a cell in.
+     *
+     * @param at its place, from 0
+     * @param id for formats that have ids
+     */
+    void insert(int at, String id, ObjectNode cell) {
+        if (root.path("nbformat_minor").asInt() >= 5) {
+            cell.put("id", id);
+        }
+        ((ArrayNode) root.path("cells")).insert(at, cell);
+        number();
+    }
+
+    private void number() {
+        cells.clear();
+        root.path("cells").forEach(node -> cells.add(new Cell(cells.size() + 1, (ObjectNode) node)));
     }
 
     /** The language of its kernel in lower case, or the empty string if the notebook does not say. */
@@ -100,16 +130,7 @@ public final class Notebook {
 
     /** Writes beside the file and moves it into its place, so that nobody ever meets half a notebook. */
     public void write(Path file) throws IOException {
-        Path target = file.toAbsolutePath();
-        Files.createDirectories(target.getParent());
-        Path part = target.resolveSibling(target.getFileName() + ".part");
-        Files.writeString(
-                part, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n", StandardCharsets.UTF_8);
-        try {
-            Files.move(part, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        } catch (AtomicMoveNotSupportedException e) {
-            Files.move(part, target, StandardCopyOption.REPLACE_EXISTING);
-        }
+        AtomicFile.write(file, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
     }
 
     /**

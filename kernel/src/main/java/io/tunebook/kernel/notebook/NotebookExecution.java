@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.tunebook.kernel.Session;
 import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.eval.CellException;
-import io.tunebook.kernel.notebook.TestReport.Verdict;
+import io.tunebook.kernel.notebook.CellResult.Verdict;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
@@ -15,7 +15,9 @@ import java.time.Duration;
 import java.time.LocalTime;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -26,72 +28,83 @@ import java.util.concurrent.atomic.AtomicBoolean;
 /** Runs the cells of one notebook in this process, writing the file as it goes: what a crash leaves is what had been shown until then. */
 final class NotebookExecution {
     private static final Duration STILL_RUNNING = Duration.ofSeconds(30);
-    private static final String NO_COLOUR = "\\u001b\\[[0-9;]*m";
     private static final DateTimeFormatter CLOCK = DateTimeFormatter.ofPattern("HH:mm:ss");
 
     private final Path file;
     private final Path out;
+    private final Path reportFile;
     private final Notebook notebook;
     private final Duration timeout;
+    private final Optional<OutputCheck> check;
     private final PrintStream progress;
     private final CellOutputs outputs = new CellOutputs();
-    private final TestReport report;
+    private final Map<JsonNode, JsonNode> stored = new IdentityHashMap<>();
+    private final long start = System.nanoTime();
     private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(r -> {
         Thread t = new Thread(r, "notebook-clock");
         t.setDaemon(true);
         return t;
     });
+    private NotebookReport report;
     private long written = -1;
 
     /**
-     * @param file the notebook
-     * @param out where the executed one goes
-     * @param timeout for each cell that sets none itself; zero for none
-     * @param progress receives the progress lines and what failed
+     * Reads the notebook.
+     *
+     * @param progress receives the progress lines
+     * @throws IOException if the notebook cannot be read or is not for Java
+     * @throws IllegalArgumentException if it does not have the parameters that are given
      */
-    NotebookExecution(Path file, Path out, Duration timeout, PrintStream progress) throws IOException {
-        this.file = file;
-        this.out = out;
-        this.timeout = timeout;
+    NotebookExecution(Order order, PrintStream progress) throws IOException {
+        file = Path.of(order.notebook());
+        out = Path.of(order.out());
+        reportFile = Path.of(order.report());
+        timeout = Duration.ofMillis((long) (order.seconds() * 1000));
+        check = order.comparison();
         this.progress = progress;
         notebook = Notebook.read(file);
         if (!List.of("", "java").contains(notebook.language())) {
             throw new IOException(file + ": expected a notebook for Java, found one for " + notebook.language());
         }
-        report = new TestReport(file.getFileName().toString());
+        ParameterCell.inject(notebook, order.parameters());
+        report = NotebookReport.of(file.getFileName().toString());
     }
 
     /**
-     * Runs all cells until one fails.
+     * Runs all cells until one raises what it must not.
      *
      * @return what became of each cell
      * @throws IOException if the executed notebook cannot be written
      */
-    TestReport run(Session.SessionOptions options) throws IOException {
+    NotebookReport run(Session.SessionOptions options) throws IOException {
         List<Notebook.Cell> cells =
                 notebook.cells().stream().filter(Notebook.Cell::isCode).toList();
-        cells.forEach(Notebook.Cell::reset);
-        long start = System.nanoTime();
+        for (Notebook.Cell cell : cells) {
+            if (cell.node().path("execution_count").isInt()) {
+                stored.put(cell.node(), cell.node().path("outputs").deepCopy());
+            }
+            cell.reset();
+        }
         save(); // what cannot be written is told before an hour's work and not after it
         try (Session session = new Session(options)) {
             ScheduledFuture<?> saving = clock.scheduleWithFixedDelay(this::saveIfChanged, 1, 1, TimeUnit.SECONDS);
             int count = 0;
             boolean failed = false;
             for (Notebook.Cell cell : cells) {
+                boolean skip = cell.hasTag("skip-execution")
+                        || check.isPresent() && CellMarkers.of(cell).skip();
                 if (cell.source().isBlank()) {
                     continue;
-                } else if (failed || cell.hasTag("skip-execution")) {
-                    report.add(
-                            cell, Verdict.SKIPPED, Duration.ZERO, failed ? "an earlier cell failed" : "skip-execution");
+                } else if (failed || skip) {
+                    String reason = failed
+                            ? "an earlier cell failed"
+                            : cell.hasTag("skip-execution") ? "skip-execution" : "nbval-skip";
+                    report(CellResult.of(cell, Verdict.SKIPPED, 0, reason));
                     continue;
                 }
-                progress.printf(
-                        "%s: cell %d of %d%s, since %s%n",
-                        file.getFileName(),
-                        cell.number(),
-                        notebook.cells().size(),
-                        cell.id().isEmpty() ? "" : " (" + cell.id() + ")",
-                        LocalTime.now().format(CLOCK));
+                progress.println(file.getFileName() + ": cell " + cell.number() + " of "
+                        + notebook.cells().size() + (cell.id().isEmpty() ? "" : " (" + cell.id() + ")") + ", since "
+                        + LocalTime.now().format(CLOCK));
                 failed = !run(session, cell, ++count);
             }
             saving.cancel(false);
@@ -99,23 +112,25 @@ final class NotebookExecution {
             clock.shutdownNow();
             save();
         }
-        progress.printf(
-                "%s: %s in %.1f s%s; written to %s%n",
-                file.getFileName(),
-                report.summary(),
-                (System.nanoTime() - start) / 1e9,
-                peakMemory().map(m -> ", peak memory " + m).orElse(""),
-                out);
+        report = new NotebookReport(
+                report.notebook(), report.cells(), (System.nanoTime() - start) / 1e9, peakMemory(), true);
+        report.write(reportFile);
         return report;
     }
 
+    private void report(CellResult cell) throws IOException {
+        report = report.with(cell);
+        report.write(reportFile);
+    }
+
+    /** @return whether the next cell may run */
     private boolean run(Session session, Notebook.Cell cell, int count) throws IOException {
         synchronized (this) {
             outputs.begin(cell);
             cell.node().put("execution_count", count);
         }
         save(); // if the process dies, the file says in which cell
-        long start = System.nanoTime();
+        long began = System.nanoTime();
         Duration limit = timeout(cell);
         AtomicBoolean late = new AtomicBoolean();
         ScheduledFuture<?> deadline = limit.isZero()
@@ -128,9 +143,8 @@ final class NotebookExecution {
                         limit.toMillis(),
                         TimeUnit.MILLISECONDS);
         ScheduledFuture<?> alive = clock.scheduleAtFixedRate(
-                () -> progress.printf(
-                        "%s: cell %d still running after %d s%n",
-                        file.getFileName(), cell.number(), (System.nanoTime() - start) / 1_000_000_000),
+                () -> progress.println(file.getFileName() + ": cell " + cell.number() + " still running after "
+                        + (System.nanoTime() - began) / 1_000_000_000 + " s"),
                 STILL_RUNNING.toSeconds(),
                 STILL_RUNNING.toSeconds(),
                 TimeUnit.SECONDS);
@@ -140,32 +154,64 @@ final class NotebookExecution {
             result.ifPresent(r -> outputs.result(r, count));
         } catch (CellException e) {
             failure = late.get() ? timedOut(limit, e) : e;
-            outputs.error(failure);
+        } catch (RuntimeException | Error e) {
+            failure = broken(e);
         } finally {
             alive.cancel(false);
             if (deadline != null) {
                 deadline.cancel(false);
             }
         }
-        Duration took = Duration.ofNanos(System.nanoTime() - start);
-        boolean raises = cell.hasTag("raises-exception");
+        if (failure != null) {
+            outputs.error(failure);
+        }
+        outputs.settle();
+        double took = (System.nanoTime() - began) / 1e9;
+        failure = unexpected(cell, failure, late.get());
+        if (failure != null) {
+            report(CellAccount.of(file, cell, count, failure, took));
+            return false;
+        }
+        Optional<String> difference = difference(cell);
+        report(
+                difference.isEmpty()
+                        ? CellResult.of(cell, Verdict.PASSED, took, "")
+                        : CellAccount.different(file, cell, difference.get(), took));
+        return true;
+    }
+
+    /** The failure, if the cell must not raise one, or that it raised none. */
+    private CellException unexpected(Notebook.Cell cell, CellException failure, boolean late) {
+        boolean raises = cell.hasTag("raises-exception")
+                || check.isPresent() && CellMarkers.of(cell).raises();
         if (failure == null && raises) {
-            failure = new CellException(
+            return new CellException(
                     "ExpectedException",
                     "the cell has the tag raises-exception and raised none",
                     List.of("expected an exception, because of the tag raises-exception; found none"),
                     null);
-        } else if (raises && !late.get()) {
-            failure = null;
         }
-        if (failure == null) {
-            report.add(cell, Verdict.PASSED, took, "");
-            return true;
+        return raises && !late ? null : failure;
+    }
+
+    /** What the cell shows beside what is stored, where both are to be compared; cells that had never run have nothing stored. */
+    private Optional<String> difference(Notebook.Cell cell) {
+        JsonNode before = stored.get(cell.node());
+        return before == null || check.isEmpty() || !CellMarkers.of(cell).check()
+                ? Optional.empty()
+                : check.get().difference(before, cell.node().path("outputs"));
+    }
+
+    /** What goes wrong inside the compiler, say, fails the cell and not the run. */
+    private static CellException broken(Throwable t) {
+        List<String> trace = new ArrayList<>(List.of(t.toString()));
+        for (StackTraceElement frame : t.getStackTrace()) {
+            trace.add("    at " + frame);
+            if (trace.size() > 20) {
+                break; // a stack overflow has thousands of them
+            }
         }
-        String account = account(cell, failure);
-        progress.print(account);
-        report.add(cell, Verdict.FAILED, took, account);
-        return false;
+        return new CellException(t.getClass().getName(), "the cell could not be run: " + t.getMessage(), trace, t);
     }
 
     /** The cell's own limit, else the notebook's, else the command's; zero for none. Seconds, as nbclient counts them. */
@@ -187,29 +233,6 @@ final class NotebookExecution {
         return new CellException("CellTimeout", message, trace, null);
     }
 
-    /** Everything that somebody needs who sees only the log. */
-    private String account(Notebook.Cell cell, CellException failure) {
-        StringBuilder text =
-                new StringBuilder("\n").append(file).append(": cell ").append(cell.number());
-        if (!cell.id().isEmpty()) {
-            text.append(" (").append(cell.id()).append(')');
-        }
-        text.append(" failed\n---- source\n")
-                .append(cell.source().stripTrailing())
-                .append("\n---- output so far\n");
-        synchronized (outputs) {
-            text.append(cell.shown());
-        }
-        text.append("---- ")
-                .append(failure.name())
-                .append(": ")
-                .append(failure.getMessage())
-                .append('\n');
-        failure.traceback()
-                .forEach(line -> text.append(line.replaceAll(NO_COLOUR, "")).append('\n'));
-        return text.append('\n').toString();
-    }
-
     private void saveIfChanged() {
         if (outputs.changes() != written) {
             try {
@@ -223,6 +246,7 @@ final class NotebookExecution {
     private synchronized void save() throws IOException {
         synchronized (outputs) {
             written = outputs.changes();
+            outputs.settle();
             try {
                 notebook.write(out);
             } catch (IOException e) {
@@ -232,15 +256,16 @@ final class NotebookExecution {
         }
     }
 
-    /** Of this whole process, native memory included, where the system tells. */
-    private static Optional<String> peakMemory() {
+    /** The most memory that this process had in bytes, native memory included, where the system tells; else 0. */
+    private static long peakMemory() {
         try {
             return Files.readAllLines(Path.of("/proc/self/status"), StandardCharsets.UTF_8).stream()
                     .filter(l -> l.startsWith("VmHWM:"))
-                    .map(l -> Long.parseLong(l.replaceAll("\\D", "")) / 1024 + " MB")
-                    .findFirst();
+                    .mapToLong(l -> Long.parseLong(l.replaceAll("\\D", "")) << 10)
+                    .findFirst()
+                    .orElse(0);
         } catch (IOException e) {
-            return Optional.empty();
+            return 0;
         }
     }
 }

@@ -1,0 +1,156 @@
+package io.tunebook.kernel.notebook;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.github.difflib.DiffUtils;
+import com.github.difflib.UnifiedDiffUtils;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Compares what a cell shows with what its notebook holds, by nbval's rules: the outputs of one kind, a stream or a MIME type, in their order, the order between
+ * kinds left aside; text of a stream joined; no pictures, tracebacks, counts and metadata.
+ *
+ * @param kinds whether only the kinds count and how many there are of each
+ * @param rules applied to both sides, one after the other
+ * @param tolerance numbers are equal if they differ by at most this part of the stored one; 0 for equal texts
+ * @see <a href="https://nbval.readthedocs.io">nbval</a>
+ */
+record OutputCheck(boolean kinds, List<SanitizeRule> rules, double tolerance) {
+    private static final Set<String> SKIPPED =
+            Set.of("application/vnd.jupyter.widget-view+json", "image/png", "image/jpeg");
+    private static final Pattern COVERED = Pattern.compile("^.*\\r(?=[^\\n])", Pattern.MULTILINE);
+    private static final Pattern NUMBER =
+            Pattern.compile("[-+]?(?:\\d{1,3}(?:,\\d{3})+(?:\\.\\d+)?|\\d+\\.?\\d*|\\.\\d+)(?:[eE][-+]?\\d+)?");
+    /** Around zero there is no part of anything. */
+    private static final double ABSOLUTE = 1e-12;
+
+    /**
+     * Compares.
+     *
+     * @return the difference as text, or empty if there is none
+     */
+    Optional<String> difference(JsonNode stored, JsonNode shown) {
+        Map<String, List<String>> before = byKind(stored);
+        Map<String, List<String>> now = byKind(shown);
+        Set<String> missing = new TreeSet<>(before.keySet());
+        missing.removeAll(now.keySet());
+        Set<String> unexpected = new TreeSet<>(now.keySet());
+        unexpected.removeAll(before.keySet());
+        StringBuilder text = new StringBuilder();
+        missing.forEach(
+                kind -> text.append(kind + ": stored, but not shown now\n" + diff(before.get(kind), List.of())));
+        unexpected.forEach(
+                kind -> text.append(kind + ": not stored, but shown now\n" + diff(List.of(), now.get(kind))));
+        before.forEach((kind, values) -> {
+            List<String> others = now.getOrDefault(kind, values);
+            if (values.size() != others.size()) {
+                text.append(kind + ": expected " + values.size() + " of them, found " + others.size() + "\n"
+                        + diff(values, others));
+            } else {
+                for (int i = 0; i < values.size(); i++) {
+                    if (!kinds && !equal(values.get(i), others.get(i))) {
+                        text.append(kind + " differs\n" + diff(List.of(values.get(i)), List.of(others.get(i))));
+                    }
+                }
+            }
+        });
+        return text.isEmpty() ? Optional.empty() : Optional.of(text.toString());
+    }
+
+    private Map<String, List<String>> byKind(JsonNode outputs) {
+        Map<String, List<String>> all = new LinkedHashMap<>();
+        Map<String, StringBuilder> streams = new LinkedHashMap<>();
+        for (JsonNode output : outputs) {
+            switch (output.path("output_type").asText()) {
+                case "stream" ->
+                    streams.computeIfAbsent(output.path("name").asText(), n -> new StringBuilder())
+                            .append(Notebook.joined(output.path("text")));
+                case "error" -> {
+                    add(all, "ename", output.path("ename"));
+                    add(all, "evalue", output.path("evalue"));
+                }
+                default ->
+                    output.path("data").fields().forEachRemaining(e -> {
+                        if (!SKIPPED.contains(e.getKey())) {
+                            add(all, e.getKey(), e.getValue());
+                        }
+                    });
+            }
+        }
+        streams.forEach((name, text) ->
+                all.put(name, List.of(sanitized(COVERED.matcher(text).replaceAll("")))));
+        return all;
+    }
+
+    private void add(Map<String, List<String>> all, String kind, JsonNode content) {
+        String text = content.isTextual() || isLines(content) ? Notebook.joined(content) : content.toPrettyString();
+        all.computeIfAbsent(kind, k -> new ArrayList<>()).add(sanitized(text));
+    }
+
+    private static boolean isLines(JsonNode content) {
+        if (!content.isArray()) {
+            return false;
+        }
+        for (JsonNode line : content) {
+            if (!line.isTextual()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private String sanitized(String text) {
+        String clean = text;
+        for (SanitizeRule rule : rules) {
+            clean = rule.apply(clean);
+        }
+        return clean;
+    }
+
+    /** Whether the texts between the numbers are the same, and the numbers near each other. */
+    private boolean equal(String stored, String shown) {
+        if (stored.equals(shown) || tolerance == 0) {
+            return stored.equals(shown);
+        }
+        Matcher a = NUMBER.matcher(stored);
+        Matcher b = NUMBER.matcher(shown);
+        int fromA = 0;
+        int fromB = 0;
+        while (true) {
+            boolean more = a.find();
+            if (more != b.find()) {
+                return false;
+            } else if (!more) {
+                return stored.substring(fromA).equals(shown.substring(fromB));
+            } else if (!stored.substring(fromA, a.start()).equals(shown.substring(fromB, b.start()))
+                    || !near(number(a), number(b))) {
+                return false;
+            }
+            fromA = a.end();
+            fromB = b.end();
+        }
+    }
+
+    private boolean near(double expected, double found) {
+        return Math.abs(expected - found) <= Math.max(ABSOLUTE, tolerance * Math.abs(expected));
+    }
+
+    private static double number(Matcher m) {
+        return Double.parseDouble(m.group().replace(",", ""));
+    }
+
+    private static String diff(List<String> stored, List<String> shown) {
+        List<String> before = stored.stream().flatMap(String::lines).toList();
+        List<String> now = shown.stream().flatMap(String::lines).toList();
+        List<String> lines =
+                UnifiedDiffUtils.generateUnifiedDiff("stored", "now", before, DiffUtils.diff(before, now), 3);
+        return lines.isEmpty() ? "(they differ in their ends of lines)\n" : String.join("\n", lines) + "\n";
+    }
+}
