@@ -34,7 +34,8 @@ final class ArchitectureTest {
             List.of("ollama.store"),
             List.of("jinja", "hub"),
             List.of("data"),
-            List.of("tensors"));
+            List.of("tensors"),
+            List.of("files"));
 
     @ArchTest
     static final ArchRule importsPointDown = classes()

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import tech.tablesaw.api.ColumnType;
@@ -129,7 +130,7 @@ public record TableView(List<String> header, List<List<String>> rows, List<Boole
             html.append("</tr>");
         }
         html.append("</tbody></table>");
-        String more = rows.size() == size ? "" : String.format("%,d of %,d rows", rows.size(), size);
+        String more = rows.size() == size ? "" : String.format(Locale.ROOT, "%,d of %,d rows", rows.size(), size);
         if (!more.isEmpty()) {
             html.append("<p><i>").append(more).append("</i></p>");
         }
@@ -147,6 +148,7 @@ public record TableView(List<String> header, List<List<String>> rows, List<Boole
                 .append(tag)
                 .append(" style=\"")
                 .append(String.format(
+                        Locale.ROOT,
                         STYLE,
                         numeric.get(column) ? "right" : "left",
                         text.length() <= UNBROKEN && text.indexOf('\n') < 0 ? "pre" : "pre-wrap"))

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
 
 /**
  * The objects of a JSON array, or objects one after the other as in JSON lines, in memory one at a time.
@@ -197,7 +198,7 @@ final class JsonRecords implements Records {
                         throw lostAt(
                                 p,
                                 "expected a string to go on or to end, found " + describe(p) + ": it must be written \\"
-                                        + (c == '\n' ? "n" : String.format("u%04x", c))
+                                        + (c == '\n' ? "n" : String.format(Locale.ROOT, "u%04x", c))
                                         + ", or a quotation mark is missing before it");
                     }
                 }
@@ -362,7 +363,7 @@ final class JsonRecords implements Records {
         int c = buffer[where] & 0xff;
         return c > ' ' && c < 0x7f
                 ? String.valueOf((char) c)
-                : c == '\n' ? "a line break" : String.format("the byte 0x%02X", c);
+                : c == '\n' ? "a line break" : String.format(Locale.ROOT, "the byte 0x%02X", c);
     }
 
     @Override

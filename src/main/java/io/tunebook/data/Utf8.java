@@ -5,6 +5,7 @@ import java.nio.CharBuffer;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 
 /** Where bytes are not UTF-8, and what to say about it. */
 final class Utf8 {
@@ -28,6 +29,7 @@ final class Utf8 {
 
     static String complaint(byte found) {
         return String.format(
+                Locale.ROOT,
                 "expected UTF-8, found the byte 0x%02X. If the file is in another encoding, name it: Corpus.open(path).charset(\"GB18030\")",
                 found);
     }

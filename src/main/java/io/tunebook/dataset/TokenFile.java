@@ -1,5 +1,7 @@
 package io.tunebook.dataset;
 
+import io.tunebook.files.AtomicFile;
+import io.tunebook.files.Sha256;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -9,13 +11,9 @@ import java.nio.ByteOrder;
 import java.nio.IntBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -177,11 +175,7 @@ final class TokenFile {
             tokens.write(counts.putLong(examples).putLong(written).flip(), MAGIC.length);
             tokens.force(true);
             close();
-            try {
-                Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-            } catch (AtomicMoveNotSupportedException e) {
-                Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
-            }
+            AtomicFile.move(part, file);
             Files.delete(indexPart);
         }
 
@@ -336,18 +330,13 @@ final class TokenFile {
     }
 
     private static byte[] header(String checksum, String identity) {
-        try {
-            byte[] identitySha = MessageDigest.getInstance("SHA-256").digest(identity.getBytes(StandardCharsets.UTF_8));
-            return ByteBuffer.allocate(HEADER)
-                    .put(MAGIC)
-                    .putLong(0)
-                    .putLong(0)
-                    .put(HexFormat.of().parseHex(checksum))
-                    .put(identitySha)
-                    .array();
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
+        return ByteBuffer.allocate(HEADER)
+                .put(MAGIC)
+                .putLong(0)
+                .putLong(0)
+                .put(HexFormat.of().parseHex(checksum))
+                .put(Sha256.bytes(identity))
+                .array();
     }
 
     private static void readFully(FileChannel channel, long position, ByteBuffer into, Path file) throws IOException {

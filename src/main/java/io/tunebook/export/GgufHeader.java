@@ -2,7 +2,7 @@ package io.tunebook.export;
 
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.files.Json;
 import io.tunebook.model.ModelConfig;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.GgufWriter;
@@ -37,7 +37,7 @@ final class GgufHeader {
         this.config = config;
         this.tokenizer = parse(folder.resolve("tokenizer.json"));
         Path optional = folder.resolve("tokenizer_config.json");
-        this.settings = Files.exists(optional) ? parse(optional) : new ObjectMapper().createObjectNode();
+        this.settings = Files.exists(optional) ? parse(optional) : Json.files().createObjectNode();
     }
 
     /**
@@ -55,7 +55,7 @@ final class GgufHeader {
 
     private static JsonNode parse(Path file) throws IOException {
         try {
-            return new ObjectMapper().readTree(Files.readAllBytes(file));
+            return Json.files().readTree(Files.readAllBytes(file));
         } catch (JacksonException broken) {
             throw new ModelFormatException(file, "expected JSON: " + broken.getMessage(), broken);
         }

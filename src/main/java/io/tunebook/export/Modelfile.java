@@ -1,10 +1,9 @@
 package io.tunebook.export;
 
+import io.tunebook.files.AtomicFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
@@ -56,9 +55,7 @@ public record Modelfile(
 
     /** Writes the text, UTF-8, beside its place and then moved. */
     public void write(Path file) throws IOException {
-        Path part = file.resolveSibling(file.getFileName() + ".part");
-        Files.writeString(part, text(), StandardCharsets.UTF_8);
-        Files.move(part, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        AtomicFile.write(file, text().getBytes(StandardCharsets.UTF_8));
     }
 
     private static void line(StringBuilder out, String command, String value) {

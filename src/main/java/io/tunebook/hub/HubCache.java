@@ -1,5 +1,7 @@
 package io.tunebook.hub;
 
+import io.tunebook.files.AtomicFile;
+import io.tunebook.files.Sha256;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -10,7 +12,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.security.MessageDigest;
@@ -95,10 +96,7 @@ final class HubCache {
 
     /** Among the locks, where huggingface_hub expects no repository; hashed, since an address may hold a password. */
     private static Path mark(Path root, HubSource source) {
-        byte[] name = digest("SHA-256").digest(source.toString().getBytes(StandardCharsets.UTF_8));
-        return root.resolve(".locks")
-                .resolve("unreachable")
-                .resolve(HexFormat.of().formatHex(name));
+        return root.resolve(".locks").resolve("unreachable").resolve(Sha256.hex(source.toString()));
     }
 
     /** Remembers which commit a branch or tag stands for. */
@@ -106,9 +104,7 @@ final class HubCache {
         if (!commit.equals(repository.revision())) {
             Path ref = folder.resolve("refs").resolve(repository.revision());
             Files.createDirectories(ref.getParent());
-            Path part = Files.createTempFile(ref.getParent(), ".ref", ".part");
-            Files.writeString(part, commit);
-            move(part, ref);
+            AtomicFile.write(ref, commit.getBytes(StandardCharsets.US_ASCII));
         }
     }
 
@@ -177,7 +173,7 @@ final class HubCache {
             if (lost == null && (file.bytes() < 0 || have == file.bytes())) {
                 String found = checksum(part, file.checksum().length());
                 if (file.checksum().isEmpty() || found.equals(file.checksum())) {
-                    move(part, blob);
+                    AtomicFile.move(part, blob);
                     return;
                 }
                 Files.delete(part);
@@ -258,11 +254,7 @@ final class HubCache {
                 Files.createSymbolicLink(pointer, pointer.getParent().relativize(blob));
             }
         } catch (IOException | UnsupportedOperationException e) {
-            move(blob, pointer);
+            AtomicFile.move(blob, pointer);
         }
-    }
-
-    private static void move(Path from, Path to) throws IOException {
-        Files.move(from, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     }
 }

@@ -2,6 +2,7 @@ package io.tunebook.hub;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.files.Json;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -35,7 +36,7 @@ import java.util.concurrent.TimeUnit;
  * asks for, bodies that may be slow but not silent.
  */
 final class HubClient {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.wire();
     private static final int REDIRECTS = 8;
     private static final int TRIES = 5;
     private static final HttpClient HTTP = HttpClient.newBuilder()

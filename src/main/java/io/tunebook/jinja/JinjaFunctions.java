@@ -514,7 +514,9 @@ final class JinjaFunctions {
             return out.toString();
         }
         StringBuilder ascii = new StringBuilder();
-        out.chars().forEach(c -> ascii.append(c < 0x80 ? Character.toString(c) : String.format("\\u%04x", c)));
+        out.chars()
+                .forEach(
+                        c -> ascii.append(c < 0x80 ? Character.toString(c) : String.format(Locale.ROOT, "\\u%04x", c)));
         return ascii.toString();
     }
 

@@ -2,16 +2,15 @@ package io.tunebook.lora;
 
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.files.AtomicFile;
+import io.tunebook.files.Json;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tensors.Safetensors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -204,7 +203,7 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors) {
     private static JsonNode parse(Path config) throws IOException {
         JsonNode json;
         try {
-            json = new ObjectMapper().readTree(Files.readAllBytes(config));
+            json = Json.files().readTree(Files.readAllBytes(config));
         } catch (JacksonException broken) {
             throw new ModelFormatException(config, "expected JSON: " + broken.getMessage(), broken);
         }
@@ -353,14 +352,13 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors) {
             }
         });
         Safetensors.write(folder.resolve(TENSORS), tensors, Map.of("format", "pt"));
-        Path part = folder.resolve(CONFIG + ".part");
-        ObjectMapper mapper = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
-        Files.write(part, mapper.writeValueAsBytes(config(mapper)));
-        Files.move(part, folder.resolve(CONFIG), StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        AtomicFile.write(
+                folder.resolve(CONFIG),
+                Json.files().writerWithDefaultPrettyPrinter().writeValueAsBytes(config()));
     }
 
-    private ObjectNode config(ObjectMapper mapper) {
-        ObjectNode json = mapper.createObjectNode();
+    private ObjectNode config() {
+        ObjectNode json = Json.files().createObjectNode();
         json.put("peft_type", "LORA").put("task_type", "CAUSAL_LM").put("inference_mode", true);
         json.put("base_model_name_or_path", settings.baseModel.isEmpty() ? null : settings.baseModel);
         json.put("r", settings.rank);

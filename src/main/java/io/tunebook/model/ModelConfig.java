@@ -3,6 +3,7 @@ package io.tunebook.model;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.files.Json;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.ModelFormatException;
@@ -56,7 +57,7 @@ public record ModelConfig(
         boolean qkNorm,
         int slidingWindow) {
 
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.files();
     private static final int MAX_LAYERS = 4096;
 
     /** What this library's decoder computes. */

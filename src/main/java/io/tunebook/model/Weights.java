@@ -3,6 +3,7 @@ package io.tunebook.model;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.files.Json;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.GgufType;
@@ -35,7 +36,7 @@ import java.util.stream.Stream;
  * read when asked for. Safe for several threads.
  */
 public final class Weights implements AutoCloseable {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.files();
     private static final Pattern LAYER = Pattern.compile("model\\.layers\\.(\\d+)\\.(.+)\\.(weight|bias)");
     private static final Map<String, String> GGUF_NAMES = Map.ofEntries(
             Map.entry("input_layernorm", "attn_norm"),

@@ -1,7 +1,7 @@
 package io.tunebook.ollama;
 
 import com.fasterxml.jackson.core.JacksonException;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.files.Json;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -59,7 +59,7 @@ public record ChatResponse(
      */
     public <T extends Record> T as(Class<T> record) throws OllamaException {
         try {
-            return new ObjectMapper().readValue(text(), record);
+            return Json.wire().readValue(text(), record);
         } catch (JacksonException broken) {
             throw new OllamaException(
                     "expected JSON for " + record.getSimpleName() + ", the model answered: " + text(), 200, broken);

@@ -3,8 +3,8 @@ package io.tunebook.ollama;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
+import io.tunebook.files.Json;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
@@ -16,7 +16,7 @@ import java.util.function.Consumer;
 
 /** An answer as it comes, a piece at a time. Closing it before the end makes the server stop. */
 public final class ChatStream implements Iterable<ChatResponse>, AutoCloseable {
-    private static final ObjectReader READER = new ObjectMapper().readerFor(Line.class);
+    private static final ObjectReader READER = Json.wire().readerFor(Line.class);
 
     /** A line as {@code /api/chat} sends it, or with the text beside as {@code /api/generate} does; figures may be absent. */
     @JsonIgnoreProperties(ignoreUnknown = true)

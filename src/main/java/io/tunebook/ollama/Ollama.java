@@ -5,6 +5,8 @@ import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
+import io.tunebook.files.Json;
+import io.tunebook.files.Sha256;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.display.Progress;
@@ -49,7 +51,7 @@ import java.util.function.LongConsumer;
  * @see <a href="https://docs.ollama.com/api">Ollama's interface</a>
  */
 public final class Ollama {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.wire();
     private static final ObjectReader STATUS = JSON.readerFor(StatusLine.class);
     private static final Duration CONNECT = Duration.ofSeconds(5);
     private static final Duration QUICK = Duration.ofSeconds(60);
@@ -442,7 +444,7 @@ public final class Ollama {
      * @return its digest, {@code sha256:} and 64 hexadecimal digits
      */
     public String uploadBlob(Path file, LongConsumer sent) throws IOException {
-        String digest = "sha256:" + ModelStore.digest(file);
+        String digest = "sha256:" + Sha256.hex(file);
         if (hasBlob(digest)) {
             sent.accept(Files.size(file));
             return digest;

@@ -2,12 +2,13 @@ package io.tunebook.ollama;
 
 import com.fasterxml.jackson.annotation.JsonValue;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.files.Json;
 import java.util.Map;
 import java.util.function.Function;
 
 /** A Java method that a model may call. */
 public final class Tool {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.wire();
 
     private final String name;
     private final String description;

@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -211,7 +212,8 @@ public final class GgufFile implements AutoCloseable {
                 throw new ModelFormatException(
                         path,
                         "not GGUF: expected the bytes 47 47 55 46, found "
-                                + String.format("%02x %02x %02x %02x", magic[0], magic[1], magic[2], magic[3]));
+                                + String.format(
+                                        Locale.ROOT, "%02x %02x %02x %02x", magic[0], magic[1], magic[2], magic[3]));
             }
             long version = u32("the version");
             if (version != 2 && version != 3) {

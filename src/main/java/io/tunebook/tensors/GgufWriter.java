@@ -1,14 +1,13 @@
 package io.tunebook.tensors;
 
+import io.tunebook.files.AtomicFile;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -165,8 +164,7 @@ public final class GgufWriter {
      * @param progress told after each tensor how many of {@link #tensorBytes} are written
      */
     public void write(Path path, LongConsumer progress) throws IOException {
-        Path part = path.resolveSibling(path.getFileName() + ".part");
-        try {
+        AtomicFile.write(path, part -> {
             try (FileChannel out = FileChannel.open(
                     part, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
                 write(out, ByteBuffer.wrap(header()));
@@ -178,12 +176,8 @@ public final class GgufWriter {
                     progress.accept(written);
                 }
                 write(out, ByteBuffer.allocate((int) (aligned(out.position()) - out.position())));
-                out.force(true);
             }
-            Files.move(part, path, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
-        } finally {
-            Files.deleteIfExists(part);
-        }
+        });
     }
 
     private void body(FileChannel out, String name, Entry tensor) throws IOException {

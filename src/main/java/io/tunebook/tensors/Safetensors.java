@@ -4,14 +4,14 @@ import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.files.AtomicFile;
+import io.tunebook.files.Json;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Collections;
@@ -25,7 +25,7 @@ import java.util.Map;
  * @see <a href="https://github.com/huggingface/safetensors#format">The format</a>
  */
 public final class Safetensors implements AutoCloseable {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.files();
 
     /** The format's own limit, in bytes. */
     private static final int MAX_HEADER = 100_000_000;
@@ -207,21 +207,21 @@ public final class Safetensors implements AutoCloseable {
         byte[] json = header.toString().getBytes(StandardCharsets.UTF_8);
         // Spaces after the header put the tensors at a multiple of eight, as the format's own writer does.
         int padded = (json.length + 7) / 8 * 8;
-        Path part = path.resolveSibling(path.getFileName() + ".part");
+        AtomicFile.write(path, part -> write(part, tensors, Arrays.copyOf(json, padded), json.length));
+    }
+
+    private static void write(Path part, Map<String, Values> tensors, byte[] head, int json) throws IOException {
         try (FileChannel out = FileChannel.open(
                 part, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
-            byte[] head = Arrays.copyOf(json, padded);
-            Arrays.fill(head, json.length, padded, (byte) ' ');
-            put(out, ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, padded));
+            Arrays.fill(head, json, head.length, (byte) ' ');
+            put(out, ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, head.length));
             put(out, ByteBuffer.wrap(head));
             for (Values t : tensors.values()) {
                 ByteBuffer bytes = ByteBuffer.allocate(4 * t.values().length).order(ByteOrder.LITTLE_ENDIAN);
                 bytes.asFloatBuffer().put(t.values());
                 put(out, bytes);
             }
-            out.force(true);
         }
-        Files.move(part, path, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
     }
 
     private static void put(FileChannel out, ByteBuffer bytes) throws IOException {

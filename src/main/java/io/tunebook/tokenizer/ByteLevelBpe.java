@@ -1,8 +1,8 @@
 package io.tunebook.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.ibm.icu.lang.UCharacter;
+import io.tunebook.files.Json;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.text.Normalizer;
@@ -131,7 +131,7 @@ final class ByteLevelBpe {
     static Optional<ByteLevelBpe> of(byte[] json) {
         JsonNode root;
         try {
-            root = new ObjectMapper().readTree(json);
+            root = Json.files().readTree(json);
         } catch (IOException e) {
             throw new UncheckedIOException(e); // it was read once already
         }

@@ -2,11 +2,11 @@ package io.tunebook.tokenizer;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.databind.JsonSerializable;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.jsontype.TypeSerializer;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.files.Json;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
@@ -95,7 +95,7 @@ final class GgufVocabulary {
     }
 
     private Vocabulary read() throws IOException {
-        ObjectNode root = new ObjectMapper().createObjectNode();
+        ObjectNode root = Json.files().createObjectNode();
         root.put("version", "1.0").putNull("truncation").putNull("padding");
         BitSet special = new BitSet();
         ArrayNode added = root.putArray("added_tokens");
@@ -137,7 +137,7 @@ final class GgufVocabulary {
         }
         return new Vocabulary(
                 gguf.path(),
-                new ObjectMapper().writeValueAsBytes(root),
+                Json.files().writeValueAsBytes(root),
                 tokens.subList(0, size).toArray(String[]::new),
                 special,
                 roles,

@@ -1,5 +1,6 @@
 package io.tunebook.tokenizer;
 
+import io.tunebook.kernel.display.Html;
 import io.tunebook.kernel.display.MimeBundle;
 import java.util.Locale;
 
@@ -52,7 +53,7 @@ public final class TokenView {
                             + (encoding.starts()[i] < encoding.ends()[i]
                                     ? " · characters " + encoding.starts()[i] + " to " + encoding.ends()[i]
                                     : "");
-            html.append("<span title=\"").append(escape(hover)).append("\" style=\"");
+            html.append("<span title=\"").append(Html.escape(hover)).append("\" style=\"");
             if (learned != null && !learned[i]) {
                 html.append("opacity:.55;");
             } else if (learned == null && tokenizer.isSpecial(id)) {
@@ -60,13 +61,13 @@ public final class TokenView {
             } else {
                 html.append("background:hsla(").append(HUES[i % HUES.length]).append(",80%,50%,.28);");
             }
-            html.append("border-radius:3px;padding:2px 0\">").append(escape(visible(piece)));
+            html.append("border-radius:3px;padding:2px 0\">").append(Html.escape(visible(piece)));
             html.append("</span>").append(piece.contains("\n") ? "\n" : "");
             plain.append(i == 0 ? "" : "|");
             plain.append(learned != null && learned[i] ? "[" + piece + "]" : piece);
         }
         html.append("</div><div style=\"opacity:.7;font-size:90%\">")
-                .append(escape(count))
+                .append(Html.escape(count))
                 .append("</div>");
         return MimeBundle.of(MimeBundle.HTML, html.toString(), MimeBundle.TEXT, plain + "\n" + count);
     }
@@ -92,7 +93,7 @@ public final class TokenView {
             html.append("<tr>");
             for (String cell : cells) {
                 html.append("<td style=\"white-space:pre\">")
-                        .append(escape(cell))
+                        .append(Html.escape(cell))
                         .append("</td>");
             }
             html.append("</tr>");
@@ -120,13 +121,5 @@ public final class TokenView {
             out.append(c == '\n' ? "↵" : c == '\t' ? "⇥" : c < ' ' || c == 0x7f ? "\uFFFD" : Character.toString(c));
         }
         return out.toString();
-    }
-
-    private static String escape(String text) {
-        return text.replace("&", "&amp;")
-                .replace("<", "&lt;")
-                .replace(">", "&gt;")
-                .replace("\"", "&quot;")
-                .replace("'", "&#39;");
     }
 }

@@ -3,6 +3,7 @@ package io.tunebook.tokenizer;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import io.tunebook.files.Sha256;
 import io.tunebook.ollama.store.ModelStore;
 import io.tunebook.ollama.store.StoredModel;
 import io.tunebook.tensors.GgufFile;
@@ -15,7 +16,6 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -74,7 +74,7 @@ public final class Tokenizer implements AutoCloseable {
 
     private Tokenizer(Vocabulary vocabulary) throws IOException {
         this.vocabulary = vocabulary;
-        MessageDigest digest = sha256();
+        MessageDigest digest = Sha256.digest();
         for (int id = 0; id < vocabulary.tokens().length; id++) {
             String token = vocabulary.tokens()[id];
             if (token != null) {
@@ -557,13 +557,5 @@ public final class Tokenizer implements AutoCloseable {
 
     private static List<Integer> boxed(int[] values) {
         return Arrays.stream(values).boxed().toList();
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
     }
 }

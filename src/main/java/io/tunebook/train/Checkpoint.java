@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.files.Json;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.ModelFormatException;
@@ -18,6 +19,7 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -47,7 +49,7 @@ record Checkpoint(
         int stale,
         Map<String, String> fingerprint,
         TrainingReport report) {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.files();
     private static final Pattern NAME = Pattern.compile("step-\\d{8}");
     private static final String STATE = "state.json";
     private static final String OPTIMIZER = "optimizer.safetensors";
@@ -92,7 +94,7 @@ record Checkpoint(
     }
 
     private void writeNow(Path folder, AdapterFile adapter) throws IOException {
-        Path place = folder.resolve(String.format("step-%08d", step));
+        Path place = folder.resolve(String.format(Locale.ROOT, "step-%08d", step));
         Path part = folder.resolve(place.getFileName() + ".part");
         delete(part);
         Files.createDirectories(part);

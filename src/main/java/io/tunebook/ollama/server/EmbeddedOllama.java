@@ -6,9 +6,11 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.tunebook.files.AtomicFile;
+import io.tunebook.files.Json;
+import io.tunebook.files.Sha256;
 import io.tunebook.ollama.ChatMessage;
 import io.tunebook.ollama.store.ModelName;
-import io.tunebook.ollama.store.ModelStore;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
@@ -42,7 +44,7 @@ import java.util.regex.Pattern;
  * Prompts are made by the GGUF file's own chat template; templates in Go's syntax are kept and shown, not run; tools are refused.
  */
 public final class EmbeddedOllama implements AutoCloseable {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.wire();
     /** The last version of Ollama whose {@code create} takes adapters, as this one does. */
     private static final String VERSION = "0.34.0";
 
@@ -421,13 +423,13 @@ public final class EmbeddedOllama implements AutoCloseable {
             try (InputStream in = exchange.getRequestBody()) {
                 Files.copy(in, part, StandardCopyOption.REPLACE_EXISTING);
             }
-            String found = ModelStore.digest(part);
+            String found = Sha256.hex(part);
             if (!found.equals(digest)) {
                 Files.delete(part);
                 throw new LocalHttp.Refusal(
                         400, "digest mismatch, expected \"sha256:" + digest + "\", got \"sha256:" + found + "\"");
             }
-            Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+            AtomicFile.move(part, file);
         }
         exchange.sendResponseHeaders(there ? 200 : 201, -1);
     }

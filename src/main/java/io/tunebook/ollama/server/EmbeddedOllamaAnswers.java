@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
+import io.tunebook.files.Json;
 import io.tunebook.ollama.ChatMessage;
 import io.tunebook.ollama.store.ModelName;
 import io.tunebook.tokenizer.Tokenizer;
@@ -23,7 +24,7 @@ import java.util.stream.Collectors;
 
 /** What {@link EmbeddedOllama}'s models say: chat, generate and embed. */
 final class EmbeddedOllamaAnswers implements AutoCloseable {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.wire();
     private static final int CONTEXT = 4096;
     private static final Set<String> LEVELS = Set.of("low", "medium", "high", "max");
 

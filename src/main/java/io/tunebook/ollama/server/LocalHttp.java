@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
+import io.tunebook.files.Json;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.Inet6Address;
@@ -16,7 +17,7 @@ import java.util.regex.Pattern;
 
 /** How {@link EmbeddedOllama} takes requests and answers them: JSON, lines of JSON, errors in Ollama's form, and who may ask at all. */
 final class LocalHttp {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.wire();
 
     /** Pages of this machine, programs' own pages, and what {@code OLLAMA_ORIGINS} adds ({@code envconfig/config.go}). */
     private static final Pattern ORIGIN = origins(System.getenv("OLLAMA_ORIGINS"));

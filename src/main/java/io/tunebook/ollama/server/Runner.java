@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import de.kherud.llama.LlamaModel;
+import io.tunebook.files.Json;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
@@ -27,7 +28,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * never frees a model), and what ends llama.cpp does not end this JVM. One request at a time, in the order they come.
  */
 final class Runner implements AutoCloseable {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.wire();
     /** As many may wait as wait in Ollama unless {@code OLLAMA_MAX_QUEUE} says otherwise. */
     private static final int QUEUE = 512;
 

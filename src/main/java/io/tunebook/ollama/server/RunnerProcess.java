@@ -9,6 +9,7 @@ import de.kherud.llama.LlamaModel;
 import de.kherud.llama.LlamaOutput;
 import de.kherud.llama.ModelParameters;
 import de.kherud.llama.args.PoolingType;
+import io.tunebook.files.Json;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -25,7 +26,7 @@ import java.util.concurrent.LinkedBlockingQueue;
  * which is when the JVM that started it is gone.
  */
 final class RunnerProcess {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.wire();
 
     private final PrintStream out;
     private final LlamaModel llama;

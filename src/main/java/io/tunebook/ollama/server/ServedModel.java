@@ -1,19 +1,16 @@
 package io.tunebook.ollama.server;
 
+import io.tunebook.files.Sha256;
 import io.tunebook.ollama.ChatMessage;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
 import java.io.IOException;
 import java.lang.reflect.Array;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -144,14 +141,8 @@ record ServedModel(
 
     /** What {@code tags}, {@code ps} and {@code show} give for the digest: of the file's place, size and time, not of its bytes. */
     String digest() {
-        try {
-            String what =
-                    gguf + " " + bytes + " " + modified + " " + adapters + system + template + parameters + messages;
-            return HexFormat.of()
-                    .formatHex(MessageDigest.getInstance("SHA-256").digest(what.getBytes(StandardCharsets.UTF_8)));
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
-        }
+        return Sha256.hex(
+                gguf + " " + bytes + " " + modified + " " + adapters + system + template + parameters + messages);
     }
 
     /** The chat template inside the GGUF file, empty for none. */

@@ -2,21 +2,17 @@ package io.tunebook.ollama.store;
 
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.files.Json;
+import io.tunebook.files.Sha256;
 import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -154,7 +150,7 @@ public final class ModelStore {
     public void verify(String name) throws IOException {
         ModelName wanted = ModelName.of(name);
         for (Layer layer : layers(wanted.toString(), manifest(wanted))) {
-            String found = "sha256-" + digest(layer.blob());
+            String found = "sha256-" + Sha256.hex(layer.blob());
             if (!layer.blob().getFileName().toString().equalsIgnoreCase(found)) {
                 throw new ModelFormatException(
                         layer.blob(),
@@ -191,23 +187,6 @@ public final class ModelStore {
                         : String.format(Locale.ROOT, "%.1f GB", bytes / 1e9);
     }
 
-    /** A file's SHA-256, 64 lower-case hexadecimal digits. */
-    public static String digest(Path file) throws IOException {
-        MessageDigest sha;
-        try {
-            sha = MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
-        }
-        byte[] buffer = new byte[1 << 20];
-        try (InputStream in = new DigestInputStream(Files.newInputStream(file), sha)) {
-            while (in.read(buffer) >= 0) {
-                // the stream itself digests
-            }
-        }
-        return HexFormat.of().formatHex(sha.digest());
-    }
-
     private StoredModel read(String name, Path manifest) throws IOException {
         List<Layer> layers = layers(name, manifest);
         long bytes = layers.stream().mapToLong(Layer::bytes).sum();
@@ -233,7 +212,7 @@ public final class ModelStore {
         for (Path blob : blobs(layers, "params")) {
             JsonNode json = json(blob);
             for (var entry : json.properties()) {
-                parameters.put(entry.getKey(), new ObjectMapper().convertValue(entry.getValue(), Object.class));
+                parameters.put(entry.getKey(), Json.files().convertValue(entry.getValue(), Object.class));
             }
         }
         return new StoredModel(
@@ -290,7 +269,7 @@ public final class ModelStore {
 
     private static JsonNode json(Path file) throws IOException {
         try {
-            JsonNode json = new ObjectMapper().readTree(Files.readAllBytes(file));
+            JsonNode json = Json.files().readTree(Files.readAllBytes(file));
             if (!json.isObject()) {
                 throw new ModelFormatException(file, "expected a JSON object");
             }
