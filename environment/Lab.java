@@ -273,7 +273,7 @@ final class Lab {
             }
             command(
                     "pip",
-                    pip("install", "--requirement", requirements.toString()),
+                    pip("install", "--require-hashes", "--requirement", requirements.toString()),
                     "Is PyPI reachable? A mirror is set by PIP_INDEX_URL, a proxy by HTTPS_PROXY.");
             Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
         });
