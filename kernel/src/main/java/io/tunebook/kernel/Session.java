@@ -6,6 +6,7 @@ import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.eval.CellContext;
 import io.tunebook.kernel.eval.CellEvaluator;
 import io.tunebook.kernel.eval.CellException;
+import io.tunebook.kernel.eval.CellNames;
 import io.tunebook.kernel.eval.CellOutput;
 import io.tunebook.kernel.eval.Completer;
 import io.tunebook.kernel.eval.Inspector;
@@ -100,7 +101,7 @@ public final class Session implements AutoCloseable {
             return result.isEmpty()
                     ? Optional.empty()
                     : Optional.of(
-                            evaluator.call(() -> Display.render(result.get().value())));
+                            evaluator.call(() -> CellNames.clean(Display.render(result.get().value()))));
         } catch (CellException e) {
             throw !late[0]
                     ? e
@@ -168,7 +169,7 @@ public final class Session implements AutoCloseable {
 
         @Override
         public void show(MimeBundle bundle, String id, boolean update) {
-            cell().show(bundle, id, update);
+            cell().show(CellNames.clean(bundle), id, update);
         }
 
         @Override

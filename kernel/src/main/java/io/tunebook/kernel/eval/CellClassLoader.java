@@ -6,30 +6,42 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.MalformedURLException;
 import java.net.URL;
-import java.net.URLClassLoader;
 import java.net.URLConnection;
 import java.net.URLStreamHandler;
 import java.nio.file.Path;
+import java.security.ProtectionDomain;
+import java.util.Enumeration;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.jar.Attributes;
+import java.util.jar.Attributes.Name;
+import java.util.jar.Manifest;
 import jdk.jshell.execution.LoaderDelegate;
 import jdk.jshell.spi.ExecutionControl.ClassBytecodes;
 import jdk.jshell.spi.ExecutionControl.ClassInstallException;
-import jdk.jshell.spi.ExecutionControl.InternalException;
 
 /** Holds the classes of all cells and the user's class path. The kernel's own libraries are renamed in its jar, so that they cannot be met here. */
-final class CellClassLoader extends URLClassLoader {
+final class CellClassLoader extends ClassLoader {
     private final Map<String, byte[]> bytecode = new ConcurrentHashMap<>();
-
     private final Map<String, Class<?>> statements = new ConcurrentHashMap<>();
-    private final List<Path> entries = new CopyOnWriteArrayList<>();
+    private final Libraries libraries = new Libraries();
+    private final CellLines lines;
 
-    CellClassLoader(ClassLoader parent) {
-        super("cells", new URL[0], parent);
+    CellClassLoader(ClassLoader parent, CellLines lines) {
+        super("cells", parent);
+        this.lines = lines;
+        setPackageAssertionStatus("REPL", true); // what a cell asserts, it wants to know
+    }
+
+    Libraries libraries() {
+        return libraries;
+    }
+
+    /** A class of a cell as it is loaded: interruptible, with the lines as typed. */
+    byte[] transform(ClassBytecodes c) {
+        return CellTransformer.transform(c.bytecodes(), lines.load(c.name()));
     }
 
     /** What JShell's engine asks of a loader. */
@@ -38,7 +50,9 @@ final class CellClassLoader extends URLClassLoader {
             @Override
             public void load(ClassBytecodes[] classes) throws ClassInstallException {
                 if (classes.length == 1 && CellTransformer.isStatement(classes[0].bytecodes())) {
-                    statements.put(classes[0].name(), new Statement(CellClassLoader.this).define(classes[0]));
+                    byte[] code = transform(classes[0]);
+                    statements.put(
+                            classes[0].name(), new Statement(CellClassLoader.this).define(classes[0].name(), code));
                     return;
                 }
                 classesRedefined(classes);
@@ -57,13 +71,15 @@ final class CellClassLoader extends URLClassLoader {
             @Override
             public void classesRedefined(ClassBytecodes[] classes) {
                 for (ClassBytecodes c : classes) {
-                    bytecode.put(c.name(), CellTransformer.transform(c.bytecodes()));
+                    bytecode.put(c.name(), transform(c));
                 }
             }
 
             @Override
-            public void addToClasspath(String path) throws InternalException {
-                add(path);
+            public void addToClasspath(String path) {
+                for (String entry : path.split(File.pathSeparator)) {
+                    libraries.add(Path.of(entry).toAbsolutePath());
+                }
             }
 
             @Override
@@ -74,10 +90,60 @@ final class CellClassLoader extends URLClassLoader {
         };
     }
 
+    /** A class that a cell declares in a package of its own, as it is to be loaded. */
+    void declare(String name, byte[] code) {
+        bytecode.put(name, code);
+        setPackageAssertionStatus(name.replaceFirst("\\.?[^.]*$", ""), true);
+    }
+
+    /** Whether a class is loaded, by this loader. */
+    Class<?> loaded(String name) {
+        return findLoadedClass(name);
+    }
+
     @Override
     protected Class<?> findClass(String name) throws ClassNotFoundException {
         byte[] code = bytecode.get(name);
-        return code == null ? super.findClass(name) : defineClass(name, code, 0, code.length);
+        if (code != null) {
+            return defineClass(name, code, 0, code.length);
+        }
+        Libraries.ClassFile file = libraries.classFile(name);
+        if (file == null) {
+            throw new ClassNotFoundException(name);
+        }
+        definePackage(name.substring(0, Math.max(name.lastIndexOf('.'), 0)), file.manifest());
+        return defineClass(
+                name,
+                file.code(),
+                0,
+                file.code().length,
+                new ProtectionDomain(file.source(), null, this, null));
+    }
+
+    private void definePackage(String name, Manifest manifest) {
+        if (!name.isEmpty() && getDefinedPackage(name) == null) {
+            Attributes all = manifest == null ? new Attributes() : manifest.getMainAttributes();
+            Attributes own = manifest == null ? null : manifest.getAttributes(name.replace('.', '/') + "/");
+            Attributes first = own == null ? all : own;
+            try {
+                definePackage(
+                        name,
+                        value(first, all, Name.SPECIFICATION_TITLE),
+                        value(first, all, Name.SPECIFICATION_VERSION),
+                        value(first, all, Name.SPECIFICATION_VENDOR),
+                        value(first, all, Name.IMPLEMENTATION_TITLE),
+                        value(first, all, Name.IMPLEMENTATION_VERSION),
+                        value(first, all, Name.IMPLEMENTATION_VENDOR),
+                        null);
+            } catch (IllegalArgumentException e) {
+                return; // another thread was faster
+            }
+        }
+    }
+
+    private static String value(Attributes first, Attributes all, Name name) {
+        String value = first.getValue(name);
+        return value != null ? value : all.getValue(name);
     }
 
     @Override
@@ -85,7 +151,12 @@ final class CellClassLoader extends URLClassLoader {
         byte[] code = name.endsWith(".class")
                 ? bytecode.get(name.substring(0, name.length() - 6).replace('/', '.'))
                 : null;
-        return code == null ? super.findResource(name) : inMemory(name, code);
+        return code == null ? libraries.resource(name) : inMemory(name, code);
+    }
+
+    @Override
+    public Enumeration<URL> findResources(String name) throws IOException {
+        return libraries.resources(name);
     }
 
     /** The names of classes that hold one statement each and may still run. */
@@ -99,22 +170,6 @@ final class CellClassLoader extends URLClassLoader {
         names.removeAll(others);
         statements.keySet().removeAll(names);
         return names;
-    }
-
-    List<Path> entries() {
-        return List.copyOf(entries);
-    }
-
-    void add(String path) throws InternalException {
-        for (String entry : path.split(File.pathSeparator)) {
-            try {
-                Path file = Path.of(entry);
-                addURL(file.toUri().toURL());
-                entries.add(file);
-            } catch (MalformedURLException e) {
-                throw new InternalException(entry + " cannot be on the class path: " + e.getMessage());
-            }
-        }
     }
 
     private static URL inMemory(String name, byte[] content) {
@@ -144,11 +199,11 @@ final class CellClassLoader extends URLClassLoader {
     private static final class Statement extends ClassLoader {
         Statement(ClassLoader parent) {
             super(parent);
+            setDefaultAssertionStatus(true);
         }
 
-        Class<?> define(ClassBytecodes c) {
-            byte[] code = CellTransformer.transform(c.bytecodes());
-            return defineClass(c.name(), code, 0, code.length);
+        Class<?> define(String name, byte[] code) {
+            return defineClass(name, code, 0, code.length);
         }
     }
 }

@@ -12,6 +12,7 @@ import java.util.concurrent.ForkJoinWorkerThread;
 public final class CellContext {
     private static final InheritableThreadLocal<CellContext> OWNER = new InheritableThreadLocal<>();
     private static final CellContext NONE = new CellContext();
+    private static final CellContext QUIET = new CellContext(0, new CellOutput((error, text) -> {}, Long.MAX_VALUE));
     private static volatile CellContext foreground;
 
     private final int number;
@@ -31,9 +32,13 @@ public final class CellContext {
     }
 
     private CellContext() {
-        number = 0;
-        output = null;
-        display = null;
+        this(0, null);
+    }
+
+    private CellContext(int number, CellOutput output) {
+        this.number = number;
+        this.output = output;
+        this.display = null;
     }
 
     public int number() {
@@ -56,9 +61,25 @@ public final class CellContext {
         interrupted = true;
     }
 
-    /** From now on this thread, and the threads it will start, work for this cell. */
-    void adopt() {
-        OWNER.set(this);
+    /** From now on this thread, and the threads it will start, work for this cell, or as before for null. @return the cell that it worked for */
+    static CellContext adopted(CellContext cell) {
+        CellContext before = OWNER.get();
+        if (cell == null) {
+            OWNER.remove();
+        } else {
+            OWNER.set(cell);
+        }
+        return before;
+    }
+
+    /** Runs something whose output nobody wants, such as what a compiler prints besides its diagnostics. */
+    static <T> T quietly(java.util.function.Supplier<T> action) {
+        CellContext before = adopted(QUIET);
+        try {
+            return action.get();
+        } finally {
+            adopted(before);
+        }
     }
 
     /** For the kernel's own threads: neither this thread nor those that it will start work for any cell. */

@@ -1,35 +1,20 @@
 package io.tunebook.kernel.eval;
 
+import io.tunebook.kernel.eval.Pieces.Piece;
 import java.io.File;
 import java.lang.reflect.Field;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.NavigableMap;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeMap;
 import java.util.function.Function;
-import jdk.jshell.DeclarationSnippet;
-import jdk.jshell.Diag;
-import jdk.jshell.EvalException;
-import jdk.jshell.ExpressionSnippet;
 import jdk.jshell.JShell;
 import jdk.jshell.Snippet;
-import jdk.jshell.Snippet.Kind;
-import jdk.jshell.Snippet.Status;
-import jdk.jshell.Snippet.SubKind;
-import jdk.jshell.SnippetEvent;
 import jdk.jshell.SourceCodeAnalysis;
-import jdk.jshell.SourceCodeAnalysis.Completeness;
-import jdk.jshell.UnresolvedReferenceException;
-import jdk.jshell.VarSnippet;
 import jdk.jshell.spi.ExecutionControl;
 import jdk.jshell.spi.ExecutionControlProvider;
 import jdk.jshell.spi.ExecutionEnv;
@@ -39,13 +24,18 @@ import jdk.jshell.spi.ExecutionEnv;
  * reset. One cell runs at a time; {@link #interrupt} may be called from any thread.
  */
 public final class CellEvaluator implements AutoCloseable {
+    private final CellLines lines = new CellLines();
     private final CellClassLoader loader;
     private final CellExecution execution;
     private final JShell shell;
-    private final SourceCodeAnalysis analysis;
     private final JShellInternals internals;
-    private final Map<String, Traceback.Origin> origins = new HashMap<>();
+    private final Pieces pieces;
+    private final Variables variables;
+    private final Snippets snippets;
+    private final Results results = new Results();
+    private final PackageCells packages;
     private String imports = "";
+    private CellContext before;
     private volatile Function<Path, Optional<Path>> sources = jar -> Optional.empty();
 
     /**
@@ -53,8 +43,10 @@ public final class CellEvaluator implements AutoCloseable {
      * @param compilerOptions options of javac, such as {@code --enable-preview}
      */
     public CellEvaluator(List<String> classPath, List<String> compilerOptions) {
-        loader = new CellClassLoader(CellEvaluator.class.getClassLoader());
+        loader = new CellClassLoader(CellEvaluator.class.getClassLoader(), lines);
         execution = new CellExecution(loader);
+        List<String> options = new ArrayList<>(compilerOptions);
+        options.add("-g"); // so that messages name local variables and parameters
         shell = JShell.builder()
                 .executionEngine(
                         new ExecutionControlProvider() {
@@ -69,10 +61,14 @@ public final class CellEvaluator implements AutoCloseable {
                             }
                         },
                         Map.of())
-                .compilerOptions(compilerOptions.toArray(String[]::new))
+                .compilerOptions(options.toArray(String[]::new))
                 .build();
-        analysis = shell.sourceCodeAnalysis();
         internals = JShellInternals.of(shell);
+        lines.connect(internals);
+        pieces = new Pieces(shell.sourceCodeAnalysis());
+        variables = new Variables(shell, execution);
+        snippets = new Snippets(shell, internals, execution, loader, lines, pieces, variables);
+        packages = new PackageCells(loader, this, compilerOptions);
         // Not as an option: what is added later would not count.
         if (!classPath.isEmpty()) {
             shell.addToClasspath(String.join(File.pathSeparator, classPath));
@@ -84,15 +80,18 @@ public final class CellEvaluator implements AutoCloseable {
 
     // ---- running
 
-    /** From now on code runs for this cell. */
+    /** From now on code runs for this cell, and what this thread prints and shows belongs to it. */
     public void begin(CellContext cell) {
         execution.begin(cell);
+        before = CellContext.adopted(cell);
+        packages.refresh();
     }
 
     /** The cell has ended. */
     public void end(CellContext cell) {
         execution.end();
         cell.output().flush();
+        CellContext.adopted(before);
     }
 
     /** Asks the running code to end; it does within a second, or its thread is left behind. */
@@ -100,7 +99,7 @@ public final class CellEvaluator implements AutoCloseable {
         execution.interrupt();
     }
 
-    /** Runs something on the thread of cells. */
+    /** Runs something on the thread of cells, where an interrupt reaches it. */
     public <T> T call(java.util.concurrent.Callable<T> action) throws CellException {
         try {
             @SuppressWarnings("unchecked") // it is what the action gave
@@ -110,103 +109,96 @@ public final class CellEvaluator implements AutoCloseable {
             throw e;
         } catch (Throwable t) {
             throw execution.isInterrupted()
-                    ? Traceback.interrupted(new StackTraceElement[0], id -> null)
-                    : Traceback.runtime(t, t.getStackTrace(), id -> null);
+                    ? Traceback.interrupted(t.getStackTrace(), lines)
+                    : Traceback.runtime(t, lines);
         }
     }
 
+    /** Whether the running cell was asked to end. */
+    public boolean isInterrupted() {
+        return execution.isInterrupted();
+    }
+
+    /** How long code of cells has run so far, in nanoseconds, without its compilation. */
+    public long nanosRun() {
+        return execution.nanos();
+    }
+
+    /** Runs a cell. */
+    public Optional<Result> evaluate(String cell, int number) throws CellException {
+        return evaluate(Source.cell(number, cell), 0, cell.length());
+    }
+
     /**
-     * Runs a cell, or a part of it.
+     * Runs a cell, or a part of it. A method or class may refer to what a later cell declares; it is said in one line.
      *
-     * @param cell the whole cell as it was typed, for line numbers
+     * @param source the whole cell as it was typed, for line numbers
      * @param from where the code begins in it
      * @param to where it ends
-     * @param number the cell's number
      * @return the value of the last expression, unless a semicolon follows it
      * @throws CellException if it does not compile, throws, or is interrupted; what ran before stays done
      */
-    public Optional<Result> evaluate(String cell, int from, int to, int number) throws CellException {
-        List<Piece> pieces = split(cell, from, to, number);
+    public Optional<Result> evaluate(Source source, int from, int to) throws CellException {
+        if (PackageCells.isPackage(source.text().substring(from, to))) {
+            packages.define(source, from, to);
+            return Optional.empty();
+        }
+        List<Piece> rest = split(source, from, to);
         Optional<Result> result = Optional.empty();
         List<Snippet> unresolved = new ArrayList<>();
-        while (!pieces.isEmpty()) {
-            Piece piece = pieces.remove(0);
-            Outcome outcome = run(piece);
-            if (outcome.rejected() != null) {
-                // Perhaps what it needs is declared further down.
-                List<Piece> declarations =
-                        pieces.stream().filter(this::declares).toList();
-                if (!declarations.isEmpty()) {
-                    for (Piece d : declarations) {
-                        Outcome o = run(d);
-                        if (o.rejected() != null) {
-                            throw o.rejected();
-                        }
-                        unresolved.addAll(o.unresolved());
-                    }
-                    pieces.removeAll(declarations);
-                    outcome = run(piece);
-                }
+        while (!rest.isEmpty()) {
+            Piece piece = rest.remove(0);
+            if (!unresolved.isEmpty() && !pieces.declares(piece)) {
+                declare(rest, unresolved); // perhaps what it calls needs what is declared further down
+            }
+            Snippets.Outcome outcome = snippets.run(piece);
+            if (outcome.rejected() != null && declare(rest, unresolved)) {
+                outcome = snippets.run(piece);
             }
             if (outcome.rejected() != null) {
-                throw withErrorsBehind(piece, pieces, outcome.rejected());
+                throw snippets.withErrorsBehind(piece, rest, outcome.rejected());
             }
             unresolved.addAll(outcome.unresolved());
-            result = pieces.isEmpty() && !piece.endsWithSemicolon() ? outcome.result() : Optional.empty();
+            result = rest.isEmpty() && !piece.endsWithSemicolon() ? outcome.result() : Optional.empty();
+            results.type(outcome.type());
         }
-        for (Snippet s : unresolved) {
-            Status status = shell.status(s);
-            if (status == Status.RECOVERABLE_DEFINED || status == Status.RECOVERABLE_NOT_DEFINED) {
-                throw rejected(s, origins.get(s.id()));
-            }
-        }
+        unresolved.stream()
+                .filter(s -> Snippets.isUnresolved(shell.status(s)))
+                .forEach(s -> System.err.println(snippets.waiting(s) + "."));
         return result;
     }
 
-    /**
-     * The error of a piece together with those of the pieces behind it, which do not run any more: as the body of a method that nobody calls they are
-     * compiled, and no further.
-     */
-    private CellException withErrorsBehind(Piece first, List<Piece> behind, CellException known) {
-        StringBuilder body = new StringBuilder("void behind$() throws Throwable {\n");
-        NavigableMap<Integer, Piece> starts = new TreeMap<>();
-        List<Piece> all = new ArrayList<>(behind);
-        all.add(0, first);
-        for (Piece p : all) {
-            Kind kind = analysis.sourceToSnippets(p.source()).stream()
-                    .map(Snippet::kind)
-                    .findFirst()
-                    .orElse(Kind.ERRONEOUS);
-            if (kind != Kind.IMPORT && kind != Kind.METHOD && kind != Kind.TYPE_DECL) {
-                starts.put(body.length(), p);
-                body.append(p.source()).append(p.source().stripTrailing().endsWith(";") ? "\n" : ";\n");
-            }
+    private List<Piece> split(Source source, int from, int to) throws CellException {
+        List<Piece> all;
+        try {
+            all = pieces.split(source, from, to, name -> variables.field(name).isPresent() ? null : results.code(name));
+        } catch (RuntimeException | Error e) {
+            internals.renewCompiler();
+            throw Traceback.compiler(
+                    DeepStack.isOverflow(e) ? "it is nested too deeply, or too long" : String.valueOf(e.getMessage()),
+                    new Source.Origin(source, from, List.of()));
         }
-        if (starts.size() < 2) {
-            return known;
+        Piece last = all.isEmpty() ? null : all.get(all.size() - 1);
+        if (last != null && last.isErroneous()) {
+            // Nothing of a cell runs that cannot be parsed to its end.
+            CellException rejected = snippets.run(last).rejected();
+            throw rejected != null ? rejected : Traceback.compiler("it cannot be parsed", last.origin());
         }
-        List<String> lines = new ArrayList<>(known.traceback());
-        for (SnippetEvent e : shell.eval(body.append('}').toString())) {
-            if (e.causeSnippet() != null) {
-                continue;
+        return all;
+    }
+
+    /** Runs the declarations among the pieces ahead. @return whether there are any */
+    private boolean declare(List<Piece> rest, List<Snippet> unresolved) throws CellException {
+        List<Piece> declarations = rest.stream().filter(pieces::declares).toList();
+        for (Piece d : declarations) {
+            Snippets.Outcome outcome = snippets.run(d);
+            if (outcome.rejected() != null) {
+                throw outcome.rejected();
             }
-            List<Diag> errors = shell.diagnostics(e.snippet())
-                    .filter(d -> d.isError() && !"compiler.err.not.stmt".equals(d.getCode()))
-                    .toList();
-            for (Diag d : errors) {
-                Map.Entry<Integer, Piece> at = starts.floorEntry((int) d.getPosition());
-                if (at != null && at.getValue() != first) {
-                    Traceback.Origin o = at.getValue().origin();
-                    Traceback.Origin shifted = new Traceback.Origin(o.cell(), o.source(), o.offset() - at.getKey());
-                    lines.addAll(Traceback.compilation(List.of(d), List.of(), "", shifted)
-                            .traceback());
-                }
-            }
-            if (shell.status(e.snippet()).isActive()) {
-                shell.drop(e.snippet());
-            }
+            unresolved.addAll(outcome.unresolved());
         }
-        return new CellException(known.name(), known.getMessage(), lines, null);
+        rest.removeAll(declarations);
+        return !declarations.isEmpty();
     }
 
     /**
@@ -220,265 +212,86 @@ public final class CellEvaluator implements AutoCloseable {
         shell.eval(text.replace('\n', ' '));
     }
 
-    /** Runs code that stands in no cell. */
-    public Optional<Result> evaluate(String code, int number) throws CellException {
-        return evaluate(code, 0, code.length(), number);
-    }
-
     /** Whether code can be followed by something that is not Java: nothing in it is left open. */
     public boolean isWhole(String code) {
-        String rest = code;
-        while (!rest.isBlank()) {
-            SourceCodeAnalysis.CompletionInfo info = analysis.analyzeCompletion(rest);
-            if (info.completeness() == Completeness.EMPTY) {
-                return true;
-            } else if (info.completeness() == Completeness.DEFINITELY_INCOMPLETE || info.source() == null) {
-                return false;
-            }
-            String remaining = info.remaining() == null ? "" : info.remaining();
-            if (info.completeness() != Completeness.COMPLETE && remaining.isBlank()) {
-                return info.completeness() == Completeness.CONSIDERED_INCOMPLETE;
-            }
-            if (remaining.isBlank()) {
-                String last = lastCharacter(rest);
-                return last.equals(";") || last.equals("}");
-            }
-            rest = remaining;
-        }
-        return true;
+        return pieces.isWhole(code);
     }
 
-    /** One snippet of a cell. */
-    private record Piece(String source, Traceback.Origin origin, boolean endsWithSemicolon) {}
+    // ---- what cells have made
 
-    /** What became of it: not compiled, or done. */
-    private record Outcome(CellException rejected, Optional<Result> result, List<Snippet> unresolved) {}
-
-    private List<Piece> split(String cell, int from, int to, int number) throws CellException {
-        List<Piece> pieces = new ArrayList<>();
-        String rest = cell.substring(from, to);
-        while (true) {
-            SourceCodeAnalysis.CompletionInfo info = analysis.analyzeCompletion(rest);
-            Completeness completeness = info.completeness();
-            if (completeness == Completeness.EMPTY) {
-                return pieces;
-            }
-            String remaining = info.remaining() == null ? "" : info.remaining();
-            boolean whole = info.source() == null
-                    || completeness == Completeness.DEFINITELY_INCOMPLETE
-                    || completeness == Completeness.UNKNOWN;
-            String source = whole ? rest : info.source();
-            String raw = whole ? rest : rest.substring(0, rest.length() - remaining.length());
-            int blank = leadingBlank(source); // JShell counts a snippet's lines from its first character
-            Piece piece = new Piece(
-                    source.substring(blank),
-                    new Traceback.Origin(number, cell, to - rest.length() + blank),
-                    endsWithSemicolon(raw));
-            if (whole && analysis.sourceToSnippets(source).stream().anyMatch(s -> s.kind() == Kind.ERRONEOUS)) {
-                // Nothing of a cell runs that cannot be parsed to its end.
-                throw run(piece).rejected();
-            }
-            pieces.add(piece);
-            if (whole || remaining.isBlank()) {
-                return pieces;
-            }
-            rest = remaining;
-        }
+    /** The results of cells, by {@code _}, {@code Out} and the like. */
+    public Results results() {
+        return results;
     }
-
-    /** The length of the blanks and comments that a text begins with. */
-    private static int leadingBlank(String code) {
-        int i = 0;
-        while (i < code.length()) {
-            if (Character.isWhitespace(code.charAt(i))) {
-                i++;
-            } else if (code.startsWith("//", i) && code.indexOf('\n', i) >= 0) {
-                i = code.indexOf('\n', i) + 1;
-            } else if (code.startsWith("/*", i) && code.indexOf("*/", i + 2) >= 0) {
-                i = code.indexOf("*/", i + 2) + 2;
-            } else {
-                break;
-            }
-        }
-        return i;
-    }
-
-    private boolean declares(Piece piece) {
-        return analysis.sourceToSnippets(piece.source()).stream()
-                .allMatch(s -> s.kind() == Kind.METHOD || s.kind() == Kind.TYPE_DECL || s.kind() == Kind.IMPORT);
-    }
-
-    private Outcome run(Piece piece) throws CellException {
-        Map<String, Held> held = hold();
-        Set<String> others = loader.statements();
-        List<SnippetEvent> events = shell.eval(piece.source());
-        Optional<Result> result = Optional.empty();
-        List<Snippet> unresolved = new ArrayList<>();
-        Set<String> declared = new HashSet<>();
-        for (SnippetEvent e : events) {
-            Snippet s = e.snippet();
-            if (e.causeSnippet() != null) {
-                continue;
-            }
-            origins.put(s.id(), piece.origin());
-            if (e.status() == Status.REJECTED) {
-                return new Outcome(rejected(s, piece.origin()), result, unresolved);
-            }
-            if (s instanceof VarSnippet v) {
-                declared.add(v.name());
-            }
-            if (e.status() == Status.RECOVERABLE_DEFINED || e.status() == Status.RECOVERABLE_NOT_DEFINED) {
-                unresolved.add(s);
-            }
-            Object value = execution.takeValue();
-            if (e.exception() != null) {
-                CellException failure = failed(e.exception());
-                forget(s, others);
-                throw failure;
-            }
-            if (s instanceof ExpressionSnippet || s.subKind() == SubKind.TEMP_VAR_EXPRESSION_SUBKIND) {
-                result = Optional.of(new Result(value));
-            }
-            if (s.subKind() == SubKind.TEMP_VAR_EXPRESSION_SUBKIND) {
-                shell.drop(s); // nobody knows its name, and what it holds would stay
-            }
-            forget(s, others);
-        }
-        if (events.size() > 1) { // others than this snippet have changed
-            restore(held, declared);
-        }
-        return new Outcome(null, result, unresolved);
-    }
-
-    /**
-     * A statement that has run is kept by nobody, unless code that may still be called stands in it.
-     *
-     * @param others classes of statements that still run, and evaluate code themselves
-     */
-    private void forget(Snippet s, Set<String> others) {
-        boolean declares = s.kind() != Kind.STATEMENT
-                && s.kind() != Kind.EXPRESSION
-                && s.subKind() != SubKind.TEMP_VAR_EXPRESSION_SUBKIND;
-        for (String className : loader.takeStatements(others)) {
-            if (!declares) {
-                internals.forget(s, className);
-                origins.remove(s.id());
-            }
-        }
-    }
-
-    private CellException rejected(Snippet s, Traceback.Origin origin) {
-        List<Diag> errors = shell.diagnostics(s).filter(Diag::isError).toList();
-        List<String> missing = s instanceof DeclarationSnippet d && shell.status(s) != Status.REJECTED
-                ? shell.unresolvedDependencies(d).toList()
-                : List.of();
-        return Traceback.compilation(errors, missing, s.source(), origin);
-    }
-
-    private CellException failed(Exception e) {
-        Throwable thrown = execution.takeThrown();
-        if (e instanceof UnresolvedReferenceException u) {
-            return new CellException(
-                    "CompilationError",
-                    u.getSnippet().name() + " needs what is not declared",
-                    rejected(u.getSnippet(), origins.get(u.getSnippet().id())).traceback(),
-                    null);
-        }
-        if (execution.isInterrupted()) {
-            StackTraceElement[] own = e.getStackTrace();
-            int frames = thrown == null ? 0 : Math.min(thrown.getStackTrace().length, own.length);
-            return Traceback.interrupted(java.util.Arrays.copyOf(own, frames), origins::get);
-        }
-        Throwable shown = thrown != null ? thrown : e;
-        return Traceback.runtime(
-                shown, e instanceof EvalException ? e.getStackTrace() : shown.getStackTrace(), origins::get);
-    }
-
-    // ---- variables keep their values
-
-    /** A variable before a declaration: the field that held it, its type and its value. */
-    private record Held(Field field, String type, Object value) {}
-
-    private Optional<Field> field(VarSnippet v) {
-        if (shell.status(v) != Status.VALID) {
-            return Optional.empty();
-        }
-        shell.varValue(v);
-        return Optional.ofNullable(execution.takeField());
-    }
-
-    private Map<String, Held> hold() {
-        Map<String, Held> held = new LinkedHashMap<>();
-        shell.variables().forEach(v -> field(v).ifPresent(f -> held.put(v.name(), new Held(f, v.typeName(), get(f)))));
-        return held;
-    }
-
-    /** JShell makes the holders of variables anew when something they mention changes, and leaves them empty: put the values back. */
-    private void restore(Map<String, Held> held, Set<String> declared) {
-        held.forEach((name, was) -> {
-            if (declared.contains(name) || was.value() == null) {
-                return;
-            }
-            Optional<VarSnippet> now = active(name);
-            if (now.isEmpty()) { // declared with var: its initialiser no longer compiles, its type is known
-                shell.eval(was.type() + " " + name + ";");
-                now = active(name);
-            }
-            Optional<Field> field = now.flatMap(this::field);
-            if (field.filter(was.field()::equals).isPresent()) {
-                return;
-            }
-            try {
-                field.orElseThrow(IllegalArgumentException::new).set(null, was.value());
-            } catch (IllegalArgumentException | IllegalAccessException e) {
-                System.err.println(name + " was reset: its type, " + was.type()
-                        + ", has changed so that the former value does not fit.");
-            }
-        });
-    }
-
-    private Optional<VarSnippet> active(String name) {
-        return shell.variables()
-                .filter(v -> v.name().equals(name) && shell.status(v) == Status.VALID)
-                .findFirst();
-    }
-
-    private static Object get(Field f) {
-        try {
-            return f.get(null);
-        } catch (IllegalAccessException e) {
-            throw new IllegalStateException(e); // field(v) made it accessible
-        }
-    }
-
-    // ---- the rest
 
     /** The names and types of all variables, in the order of their declaration. */
     public Map<String, String> variables() {
         Map<String, String> all = new LinkedHashMap<>();
-        shell.variables().filter(v -> shell.status(v) == Status.VALID).forEach(v -> all.put(v.name(), v.typeName()));
+        variables.types().forEach((name, type) -> all.put(name, CellNames.clean(type)));
         return all;
+    }
+
+    /** The signatures of all methods, in the order of their declaration. */
+    public List<String> methods() {
+        return shell.methods()
+                .filter(m -> shell.status(m).isActive())
+                .map(m -> m.signature().replaceFirst("^(\\(.*\\))(.*)$", "$2 ") + m.name()
+                        + m.signature().replaceFirst("^(\\(.*\\)).*$", "$1"))
+                .map(CellNames::clean)
+                .toList();
+    }
+
+    /** The declaration of a method or type as it was typed; several of methods of one name. */
+    public List<String> declarations(String name) {
+        return shell.snippets()
+                .filter(s -> s instanceof jdk.jshell.DeclarationSnippet d
+                        && d.name().equals(name)
+                        && shell.status(s).isActive())
+                .map(s -> s.source().strip())
+                .toList();
     }
 
     /** A variable's value, or empty if there is none of this name. */
     public Optional<Result> variable(String name) {
-        return shell.variables()
-                .filter(v -> v.name().equals(name))
-                .findFirst()
-                .flatMap(this::field)
-                .map(f -> new Result(get(f)));
+        return variables.field(name).map((Field f) -> new Result(Variables.get(f)));
     }
 
     /** Forgets all that cells have declared; the class path and the first imports stay. */
     public void reset() {
         shell.snippets().filter(s -> shell.status(s).isActive()).toList().forEach(shell::drop);
+        internals.renewCompiler();
+        results.clear();
         declareImports(imports);
     }
 
-    /** Adds a jar or a folder to the class path, from the next cell on. */
+    // ---- the class path
+
+    /** Adds a jar or a folder to the class path, from the next snippet on. */
     public void addToClassPath(String entry) {
         shell.addToClasspath(Objects.requireNonNull(entry));
         io.tunebook.kernel.display.Renderers.reload();
+    }
+
+    /**
+     * Takes an entry from the class path again.
+     *
+     * @return false if a class of it is loaded: it stays
+     */
+    public boolean removeFromClassPath(Path entry) {
+        if (loader.libraries().isUsed(entry)) {
+            return false;
+        }
+        loader.libraries().remove(entry);
+        StringBuilder path = new StringBuilder(System.getProperty("java.class.path"));
+        classPath().forEach(e -> path.append(File.pathSeparator).append(e));
+        internals.classPath(shell, path.toString());
+        internals.renewCompiler();
+        return true;
+    }
+
+    /** What has changed on the class path counts from now on. */
+    void classPathChanged() {
+        internals.renewCompiler();
     }
 
     /** Whoever knows where jars come from finds their sources; called when somebody asks for help. */
@@ -493,8 +306,8 @@ public final class CellEvaluator implements AutoCloseable {
     }
 
     /** The jars and folders of the user's class path. */
-    List<Path> classPath() {
-        return loader.entries();
+    public List<Path> classPath() {
+        return loader.libraries().entries();
     }
 
     /** The user's class loader. */
@@ -505,47 +318,17 @@ public final class CellEvaluator implements AutoCloseable {
     /** JShell's analysis with the index that completion and help need. */
     SourceCodeAnalysis indexed() {
         internals.index(true);
-        return analysis;
+        return analysis();
     }
 
     SourceCodeAnalysis analysis() {
-        return analysis;
+        return shell.sourceCodeAnalysis();
     }
 
     @Override
     public void close() {
         internals.index(false); // other sessions of this process wait for it too
         shell.close();
-    }
-
-    private static boolean endsWithSemicolon(String code) {
-        return lastCharacter(code).equals(";");
-    }
-
-    /** The last character that is neither blank nor part of a comment. */
-    private static String lastCharacter(String code) {
-        char last = ' ';
-        for (int i = 0; i < code.length(); i++) {
-            char c = code.charAt(i);
-            if (c == '/' && code.startsWith("//", i)) {
-                int end = code.indexOf('\n', i);
-                i = end < 0 ? code.length() : end;
-            } else if (c == '/' && code.startsWith("/*", i)) {
-                int end = code.indexOf("*/", i + 2);
-                i = end < 0 ? code.length() : end + 1;
-            } else if (code.startsWith("\"\"\"", i)) {
-                int end = code.indexOf("\"\"\"", i + 3);
-                i = end < 0 ? code.length() : end + 2;
-                last = c;
-            } else if (c == '"' || c == '\'') {
-                for (i++; i < code.length() && code.charAt(i) != c; i++) {
-                    i += code.charAt(i) == '\\' ? 1 : 0;
-                }
-                last = c;
-            } else if (!Character.isWhitespace(c)) {
-                last = c;
-            }
-        }
-        return String.valueOf(last);
+        packages.close();
     }
 }

@@ -5,8 +5,6 @@ import java.lang.instrument.UnmodifiableClassException;
 import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -31,6 +29,8 @@ final class CellExecution extends DirectExecutionControl {
     private volatile CellThread thread;
     private volatile CellContext cell;
     private volatile long interruptedAt;
+    private volatile int invocations;
+    private volatile long nanos;
     private Object value;
     private Throwable thrown;
     private Field field;
@@ -94,13 +94,18 @@ final class CellExecution extends DirectExecutionControl {
         }
         CellThread runner = thread;
         if (Thread.currentThread() == runner) {
-            return action.call(); // a cell that evaluates code itself
+            CellContext before = CellContext.adopted(cell);
+            try {
+                return action.call(); // a cell that evaluates code itself
+            } finally {
+                CellContext.adopted(before);
+            }
         }
         CompletableFuture<Object> done = new CompletableFuture<>();
         CellContext context = cell;
         runner.queue.add(() -> {
-            context.adopt();
             try {
+                CellContext.adopted(context);
                 done.complete(action.call());
             } catch (Throwable t) {
                 done.completeExceptionally(t);
@@ -143,8 +148,10 @@ final class CellExecution extends DirectExecutionControl {
 
     @Override
     protected String invoke(Method method) throws Exception {
+        invocations++;
         thrown = null;
         value = null;
+        long start = System.nanoTime();
         try {
             value = call(() -> {
                 try {
@@ -155,25 +162,31 @@ final class CellExecution extends DirectExecutionControl {
             });
             return "";
         } catch (SPIResolutionException e) {
+            thrown = e;
+            e.setStackTrace(new StackTraceElement[0]);
             throw new InvocationTargetException(e);
         } catch (Throwable t) {
             thrown = t;
-            throw new UserException(String.valueOf(t.getMessage()), t.getClass().getName(), frames(t));
+            // The frames are right as they are: classes carry the lines of their cells.
+            throw new UserException(String.valueOf(t.getMessage()), t.getClass().getName(), new StackTraceElement[0]);
+        } finally {
+            nanos += System.nanoTime() - start;
         }
     }
 
-    /**
-     * The frames of a throwable, its causes and suppressed ones in one array: JShell translates the line numbers of all that it is given, and knows of
-     * causes not in every version. It cuts off what follows the last frame of a cell, so one of these stands at the end.
-     */
-    private static StackTraceElement[] frames(Throwable t) {
-        List<StackTraceElement> all = new ArrayList<>();
-        Traceback.visit(t, one -> all.addAll(List.of(one.getStackTrace())));
-        all.stream()
-                .filter(e -> e.getClassName().startsWith("REPL."))
-                .findFirst()
-                .ifPresent(all::add);
-        return all.toArray(StackTraceElement[]::new);
+    /** How often code was run. */
+    int invocations() {
+        return invocations;
+    }
+
+    /** How long code ran, in nanoseconds, without its compilation. */
+    long nanos() {
+        return nanos;
+    }
+
+    /** Whether this thread is the one that runs cells. */
+    boolean isRunner() {
+        return Thread.currentThread() == thread;
     }
 
     @Override
@@ -196,8 +209,7 @@ final class CellExecution extends DirectExecutionControl {
         try {
             ClassDefinition[] definitions = new ClassDefinition[classes.length];
             for (int i = 0; i < classes.length; i++) {
-                definitions[i] = new ClassDefinition(
-                        findClass(classes[i].name()), CellTransformer.transform(classes[i].bytecodes()));
+                definitions[i] = new ClassDefinition(findClass(classes[i].name()), loader.transform(classes[i]));
             }
             instrumentation.redefineClasses(definitions);
             loader.delegate().classesRedefined(classes);

@@ -91,7 +91,7 @@ public final class CellOutput {
         if (chars.hasRemaining()) {
             String text = chars.toString();
             chars.clear();
-            listener.text(error, text);
+            listener.text(error, CellNames.clean(text));
         } else {
             chars.clear();
         }

@@ -29,7 +29,8 @@ final class CellTransformer {
 
     private CellTransformer() {}
 
-    static byte[] transform(byte[] bytecode) {
+    /** @param lines where the class was typed, or null to leave its lines as they are */
+    static byte[] transform(byte[] bytecode, CellLines.Lines lines) {
         ClassReader reader = new ClassReader(bytecode);
         // A call without operands changes neither the stack's height nor the frames, so both are kept as javac wrote
         // them.
@@ -48,6 +49,11 @@ final class CellTransformer {
                     }
 
                     @Override
+                    public void visitSource(String file, String debug) {
+                        super.visitSource(lines == null ? file : lines.file(), debug);
+                    }
+
+                    @Override
                     public FieldVisitor visitField(
                             int access, String name, String descriptor, String signature, Object value) {
                         return super.visitField(open(access), name, descriptor, signature, value);
@@ -56,7 +62,8 @@ final class CellTransformer {
                     @Override
                     public MethodVisitor visitMethod(
                             int access, String name, String descriptor, String signature, String[] exceptions) {
-                        return new Polling(super.visitMethod(open(access), name, descriptor, signature, exceptions));
+                        return new Polling(
+                                super.visitMethod(open(access), name, descriptor, signature, exceptions), lines);
                     }
                 },
                 0);
@@ -82,14 +89,14 @@ final class CellTransformer {
                             public MethodVisitor visitMethod(
                                     int access, String name, String descriptor, String signature, String[] exceptions) {
                                 runs[0] |= name.equals("do_it$");
-                                more[0] |= !name.equals("do_it$") && !name.equals("<init>");
+                                more[0] |= !name.equals("do_it$") && !name.equals("<init>") && !name.equals("<clinit>");
                                 return null;
                             }
 
                             @Override
                             public FieldVisitor visitField(
                                     int access, String name, String descriptor, String signature, Object value) {
-                                more[0] |= !name.matches("\\$\\d+");
+                                more[0] |= !name.matches("\\$\\d+|\\$assertionsDisabled");
                                 return null;
                             }
                         },
@@ -100,8 +107,16 @@ final class CellTransformer {
     private static final class Polling extends MethodVisitor {
         private final Set<Label> behind = new HashSet<>();
 
-        Polling(MethodVisitor next) {
+        private final CellLines.Lines lines;
+
+        Polling(MethodVisitor next, CellLines.Lines lines) {
             super(Opcodes.ASM9, next);
+            this.lines = lines;
+        }
+
+        @Override
+        public void visitLineNumber(int line, Label start) {
+            super.visitLineNumber(lines == null ? line : lines.line().applyAsInt(line), start);
         }
 
         @Override

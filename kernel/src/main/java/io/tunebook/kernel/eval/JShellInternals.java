@@ -26,18 +26,29 @@ final class JShellInternals {
     private final Set<?> all;
     private final Map<?, ?> classFiles;
     private final Map<?, ?> wraps;
+    private final Map<Object, Object> dependencies;
+    private final Object taskFactory;
     private Callable<Future<?>> index;
 
     private JShellInternals(
-            List<?> byIndex, Set<?> all, Map<?, ?> classFiles, Map<?, ?> wraps, Callable<Future<?>> index) {
+            List<?> byIndex,
+            Set<?> all,
+            Map<?, ?> classFiles,
+            Map<?, ?> wraps,
+            Map<Object, Object> dependencies,
+            Object taskFactory,
+            Callable<Future<?>> index) {
         this.byIndex = byIndex;
         this.all = all;
         this.classFiles = classFiles;
         this.wraps = wraps;
+        this.dependencies = dependencies;
+        this.taskFactory = taskFactory;
         this.index = index;
     }
 
     /** From now on the index waits. */
+    @SuppressWarnings("unchecked") // names to sets of indices
     static JShellInternals of(JShell shell) {
         try {
             RedefinitionAgent.instrumentation().ifPresent(JShellInternals::open);
@@ -47,11 +58,13 @@ final class JShellInternals {
                     (Set<?>) get(maps, "snippets"),
                     (Map<?, ?>) get(get(get(shell, "taskFactory"), "fileManager"), "classObjects"),
                     (Map<?, ?>) get(get(shell, "outerMap"), "classOuters"),
+                    (Map<Object, Object>) get(maps, "dependencies"),
+                    get(shell, "taskFactory"),
                     postponed(shell.sourceCodeAnalysis()));
         } catch (ReflectiveOperationException | RuntimeException e) {
             System.getLogger(JShellInternals.class.getName())
                     .log(System.Logger.Level.DEBUG, "JShell will keep what has run", e);
-            return new JShellInternals(List.of(), Set.of(), Map.of(), Map.of(), null);
+            return new JShellInternals(List.of(), Set.of(), Map.of(), Map.of(), Map.of(), null, null);
         }
     }
 
@@ -103,6 +116,94 @@ final class JShellInternals {
         return field.get(from);
     }
 
+    /**
+     * Lets javac begin anew: it keeps its tables from one snippet to the next, and what it did not finish, such as a string that is too long for a class, would
+     * be in its way for ever. What it has read of the class path is read again, too.
+     */
+    void renewCompiler() {
+        if (taskFactory != null) {
+            call(taskFactory, "initTaskPool");
+        }
+    }
+
+    /** Sets the compiler's class path to exactly this. */
+    void classPath(JShell shell, String path) {
+        try {
+            if (taskFactory != null) {
+                Field field = taskFactory.getClass().getDeclaredField("classpath");
+                field.setAccessible(true);
+                field.set(taskFactory, path);
+            }
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("JShell's class path cannot be set", e);
+        }
+    }
+
+    /**
+     * Runs something without JShell's knowledge of what depends on what, so that it compiles nothing anew because of it. An import of a whole package makes it
+     * compile all that was declared before, which still means the same.
+     */
+    <T> T withoutDependencies(java.util.function.Supplier<T> action) {
+        Map<Object, Object> kept = Map.copyOf(dependencies);
+        if (kept.isEmpty()) {
+            return action.get();
+        }
+        dependencies.clear();
+        try {
+            return action.get();
+        } finally {
+            kept.forEach(dependencies::putIfAbsent);
+        }
+    }
+
+    /** A generated class and the snippets in it. */
+    record Outer(Object wrap, List<Snippet> snippets) {
+        /** The snippet that a line of the class, counted from 0, comes from; or null. */
+        Snippet snippet(int line) {
+            return (Snippet) call(wrap, "wrapLineToSnippet", line);
+        }
+
+        /** Its line in the snippet, counted from 0. */
+        int snippetLine(int line) {
+            return (Integer) call(wrap, "wrapLineToSnippetLine", line);
+        }
+    }
+
+    /** What stands in a generated class, or null. */
+    Outer outer(String className) {
+        Object wrap = wraps.get(simple(className));
+        try {
+            return wrap == null
+                    ? null
+                    : new Outer(
+                            wrap,
+                            ((Map<?, ?>) get(wrap, "wrapToSnippet"))
+                                    .values().stream().map(Snippet.class::cast).toList());
+        } catch (ReflectiveOperationException e) {
+            return null;
+        }
+    }
+
+    private static String simple(String className) {
+        return className.substring(className.lastIndexOf('.') + 1);
+    }
+
+    private static Object call(Object on, String name, Object... arguments) {
+        try {
+            for (Class<?> c = on.getClass(); c != null; c = c.getSuperclass()) {
+                for (Method m : c.getDeclaredMethods()) {
+                    if (m.getName().equals(name) && m.getParameterCount() == arguments.length) {
+                        m.setAccessible(true);
+                        return m.invoke(on, arguments);
+                    }
+                }
+            }
+            throw new NoSuchMethodException(on.getClass() + "." + name);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("JShell is another than expected", e);
+        }
+    }
+
     /** Forgets a snippet whose one class was this. */
     void forget(Snippet snippet, String className) {
         if (all.isEmpty()) {
@@ -110,7 +211,7 @@ final class JShellInternals {
         }
         all.remove(snippet);
         classFiles.remove(className);
-        wraps.remove(className);
+        wraps.remove(simple(className));
         for (int i = byIndex.size() - 1; i >= 0; i--) {
             if (byIndex.get(i) == snippet) {
                 byIndex.set(i, null);

@@ -1,18 +1,21 @@
 package io.tunebook.kernel.eval;
 
+import io.tunebook.kernel.eval.Source.Origin;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.tools.Diagnostic;
+import javax.tools.JavaFileObject;
 import jdk.jshell.Diag;
+import jdk.jshell.spi.SPIResolutionException;
 
 /** Errors in the words and the line numbers of the cell as it was typed. */
 final class Traceback {
@@ -21,36 +24,12 @@ final class Traceback {
     private static final String GREEN = "\u001b[32m";
     private static final String PLAIN = "\u001b[0m";
     private static final int FRAMES = 30;
+    private static final int LINE = 300;
+    private static final int MESSAGE = 20_000;
+    private static final Pattern CLOSED =
+            Pattern.compile("module ([\\w.]+) does not \"?(?:opens?|exports?) \"?([\\w.]+)\"? to");
 
     private Traceback() {}
-
-    /**
-     * Where a snippet's text stands.
-     *
-     * @param cell the cell's number
-     * @param source the whole cell
-     * @param offset of the snippet's first character in it
-     */
-    record Origin(int cell, String source, int offset) {
-        int line(int position) {
-            int line = 1;
-            for (int i = 0, end = Math.min(offset + position, source.length()); i < end; i++) {
-                if (source.charAt(i) == '\n') {
-                    line++;
-                }
-            }
-            return line;
-        }
-
-        String text(int line) {
-            return source.lines().skip(line - 1L).findFirst().orElse("");
-        }
-
-        int column(int position) {
-            int at = Math.min(offset + position, source.length());
-            return at - (source.lastIndexOf('\n', at - 1) + 1);
-        }
-    }
 
     /** A throwable, its suppressed ones and its causes, each once, in the order in which they are shown. */
     static void visit(Throwable t, Consumer<Throwable> each) {
@@ -67,50 +46,76 @@ final class Traceback {
         }
     }
 
-    /**
-     * A runtime error.
-     *
-     * @param translated the frames of all throwables in the order of {@link #visit}, a cell's with the file name {@code #ID} of its snippet
-     * @param origin finds a snippet by that id, or null
-     */
-    static CellException runtime(Throwable thrown, StackTraceElement[] translated, Function<String, Origin> origin) {
+    /** A runtime error with its causes. */
+    static CellException runtime(Throwable thrown, CellLines cells) {
         List<String> lines = new ArrayList<>();
-        int[] at = {0};
+        Set<Throwable> suppressed = Collections.newSetFromMap(new IdentityHashMap<>());
+        visit(thrown, t -> suppressed.addAll(List.of(t.getSuppressed())));
         visit(thrown, t -> {
-            int n = t.getStackTrace().length;
-            int from = Math.min(at[0], translated.length);
-            int to = Math.min(from + n, translated.length);
-            at[0] = from + n;
-            String before =
-                    t == thrown ? "" : Arrays.asList(suppressed(thrown)).contains(t) ? "Suppressed: " : "Caused by: ";
-            lines.add(before
-                    + RED
-                    + t.getClass().getName()
-                    + PLAIN
-                    + (t.getMessage() == null ? "" : ": " + t.getMessage()));
-            frames(Arrays.asList(translated).subList(from, to), origin, lines);
+            String before = t == thrown ? "" : suppressed.contains(t) ? "Suppressed: " : "Caused by: ";
+            String message = message(t);
+            lines.add(before + RED + name(t) + PLAIN + (message.isEmpty() ? "" : ": " + message));
+            frames(List.of(t.getStackTrace()), cells, lines);
         });
-        String message = thrown.getMessage() == null ? "" : thrown.getMessage();
-        return new CellException(thrown.getClass().getName(), message, lines, thrown);
+        opening(thrown).ifPresent(lines::add);
+        return new CellException(name(thrown), message(thrown), lines, thrown);
+    }
+
+    private static String name(Throwable t) {
+        return CellNames.clean(t.getClass().getName());
+    }
+
+    /** A message of any length, of which the beginning is shown. */
+    private static String message(Throwable t) {
+        String message;
+        try {
+            message = t.getMessage();
+        } catch (RuntimeException | StackOverflowError e) {
+            message = "(its getMessage() threw " + e + ")";
+        }
+        if (message == null) {
+            return t instanceof SPIResolutionException ? "it needs what no cell has declared" : "";
+        }
+        return CellNames.clean(shortened(message, MESSAGE));
+    }
+
+    private static String shortened(String text, int length) {
+        return text.length() <= length ? text : text.substring(0, length) + "… (" + text.length() + " characters)";
+    }
+
+    /** Which option opens the module that a library was kept out of. */
+    private static Optional<String> opening(Throwable thrown) {
+        List<String> found = new ArrayList<>();
+        visit(thrown, t -> {
+            Matcher m = CLOSED.matcher(String.valueOf(t.getMessage()));
+            if (m.find()) {
+                found.add("A library needs a package of the JDK that is not open to it. The option is --add-opens="
+                        + m.group(1) + "/" + m.group(2) + "=ALL-UNNAMED: put it behind %%jvm in the first cell, or give it"
+                        + " with --jvm-option when the kernel is installed.");
+            }
+        });
+        return found.stream().findFirst();
     }
 
     /** An interrupt, in whatever form the code noticed it: the place where it was is what counts. */
-    static CellException interrupted(StackTraceElement[] translated, Function<String, Origin> origin) {
+    static CellException interrupted(StackTraceElement[] where, CellLines cells) {
         List<String> lines = new ArrayList<>();
         lines.add(RED + "KeyboardInterrupt" + PLAIN + ": the cell was stopped; variables keep their values");
-        frames(Arrays.asList(translated), origin, lines);
+        frames(List.of(where), cells, lines);
         return new CellException("KeyboardInterrupt", "the cell was stopped", lines, null);
     }
 
-    private static Throwable[] suppressed(Throwable thrown) {
-        List<Throwable> all = new ArrayList<>();
-        visit(thrown, t -> all.addAll(List.of(t.getSuppressed())));
-        return all.toArray(Throwable[]::new);
+    /** The compiler gave up. */
+    static CellException compiler(String why, Origin origin) {
+        List<String> lines = new ArrayList<>();
+        String message = "the compiler cannot compile this: " + shortened(why, MESSAGE);
+        point(message, 0, 1, origin, lines);
+        return new CellException("CompilationError", message, lines, null);
     }
 
-    private static void frames(List<StackTraceElement> frames, Function<String, Origin> origin, List<String> lines) {
+    private static void frames(List<StackTraceElement> frames, CellLines cells, List<String> lines) {
         int last = frames.size() - 1;
-        while (last >= 0 && origin(frames.get(last), origin) == null) {
+        while (last >= 0 && !isCell(frames.get(last), cells)) {
             last--;
         }
         // Below the cell's last frame stand the kernel's own; without any frame of a cell all of them tell something.
@@ -133,27 +138,31 @@ final class Traceback {
                 again++;
                 i++;
             }
-            Origin o = origin(frame, origin);
-            if (o == null) {
-                lines.add("    at " + frame + times(again));
+            Origin o = cells.of(frame.getClassName());
+            if (!isCell(frame, cells)) {
+                lines.add(CellNames.clean("    at " + frame) + times(again));
                 continue;
             }
-            int line = o.line(0) + Math.max(frame.getLineNumber(), 1) - 1;
-            String method = frame.getMethodName().isEmpty()
-                    ? ""
-                    : (frame.getClassName().isEmpty() ? "" : frame.getClassName() + ".") + frame.getMethodName() + ", ";
-            lines.add("    at " + CYAN + method + "Cell[" + o.cell() + "], line " + line + PLAIN + times(again));
-            lines.add(String.format(Locale.ROOT, "    %s%4d |%s %s", GREEN, line, PLAIN, o.text(line)));
+            int line = Math.max(frame.getLineNumber(), 1);
+            String wrapper = CellNames.wrapper(frame.getClassName());
+            String method = CellNames.method(
+                    frame.getClassName().substring(Math.min(wrapper.length() + 1, frame.getClassName().length())),
+                    frame.getMethodName());
+            lines.add("    at " + CYAN + (method.isEmpty() ? "" : method + ", ") + frame.getFileName() + ", line " + line
+                    + PLAIN + times(again));
+            if (o.source().name().equals(frame.getFileName())) {
+                lines.add(String.format(
+                        Locale.ROOT, "    %s%4d |%s %s", GREEN, line, PLAIN, shortened(o.source().line(line), LINE)));
+            }
         }
+    }
+
+    private static boolean isCell(StackTraceElement frame, CellLines cells) {
+        return cells.of(frame.getClassName()) != null && frame.getFileName() != null;
     }
 
     private static String times(int again) {
         return again == 0 ? "" : " (and " + again + " times more)";
-    }
-
-    private static Origin origin(StackTraceElement frame, Function<String, Origin> origin) {
-        String file = frame.getFileName();
-        return file != null && file.startsWith("#") ? origin.apply(file.substring(1)) : null;
     }
 
     /**
@@ -165,11 +174,7 @@ final class Traceback {
     static CellException compilation(List<Diag> errors, List<String> missing, String source, Origin origin) {
         List<String> lines = new ArrayList<>();
         for (Diag d : errors) {
-            int position = (int) (d.getPosition() == Diagnostic.NOPOS ? 0 : d.getPosition());
-            int end = d.getEndPosition() == Diagnostic.NOPOS ? position : (int) d.getEndPosition();
-            String[] message = d.getMessage(Locale.getDefault()).split("\\R");
-            point(message[0], position, end, origin, lines);
-            Arrays.stream(message).skip(1).forEach(m -> lines.add("       " + m.strip()));
+            diagnostic(d.getMessage(Locale.getDefault()), d.getPosition(), d.getEndPosition(), origin, lines);
         }
         for (String name : missing) {
             Matcher word = Pattern.compile(
@@ -178,19 +183,58 @@ final class Traceback {
             int position = word.find() ? word.start() : 0;
             point("cannot find " + name, position, position + name.length(), origin, lines);
         }
-        String first = lines.isEmpty()
-                ? ""
-                : lines.get(0).replaceAll("\u001b\\[[\\d;]*m", "").replaceFirst("^Cell\\[\\d+\\], ", "");
-        return new CellException("CompilationError", first, lines, null);
+        return error(lines, origin);
+    }
+
+    /** One error, of a snippet that begins at a position of what was compiled. */
+    static CellException compilation(List<Diag> errors, int start, Origin origin) {
+        List<String> lines = new ArrayList<>();
+        for (Diag d : errors) {
+            diagnostic(
+                    d.getMessage(Locale.getDefault()),
+                    Math.max(d.getPosition() - start, 0),
+                    Math.max(d.getEndPosition() - start, 0),
+                    origin,
+                    lines);
+        }
+        return error(lines, origin);
+    }
+
+    /** Errors of a source file. */
+    static CellException compilation(List<Diagnostic<? extends JavaFileObject>> errors, Origin origin) {
+        List<String> lines = new ArrayList<>();
+        for (Diagnostic<?> d : errors) {
+            diagnostic(d.getMessage(Locale.getDefault()), d.getPosition(), d.getEndPosition(), origin, lines);
+        }
+        return error(lines, origin);
+    }
+
+    private static CellException error(List<String> lines, Origin origin) {
+        String name = origin.source().name() + ", ";
+        String first =
+                lines.isEmpty() ? "it does not compile" : lines.get(0).replaceAll("\u001b\\[[\\d;]*m", "");
+        return new CellException(
+                "CompilationError", first.startsWith(name) ? first.substring(name.length()) : first, lines, null);
+    }
+
+    private static void diagnostic(String text, long from, long to, Origin origin, List<String> lines) {
+        int position = (int) (from == Diagnostic.NOPOS ? 0 : from);
+        int end = to == Diagnostic.NOPOS ? position : (int) to;
+        String[] message = CellNames.clean(text).split("\\R");
+        point(message[0], position, end, origin, lines);
+        Arrays.stream(message).skip(1).forEach(m -> lines.add("       " + m.strip()));
     }
 
     private static void point(String message, int position, int end, Origin origin, List<String> lines) {
         int line = origin.line(position);
-        String text = origin.text(line);
+        String text = origin.source().line(line);
         int column = Math.min(origin.column(position), text.length());
-        int width = Math.max(1, Math.min(end - position, text.length() - column));
-        lines.add(RED + "Cell[" + origin.cell() + "], line " + line + PLAIN + ": " + message);
-        lines.add(String.format(Locale.ROOT, "%s%4d |%s %s", GREEN, line, PLAIN, text));
-        lines.add("     | " + text.substring(0, column).replaceAll("[^\\t]", " ") + RED + "^".repeat(width) + PLAIN);
+        int width = Math.max(1, Math.min(origin.typed(end) - origin.typed(position), text.length() - column));
+        int from = column <= LINE / 2 ? 0 : column - LINE / 2; // of a long line, what stands around
+        String part = text.substring(from, Math.min(text.length(), from + LINE));
+        lines.add(RED + origin.source().name() + ", line " + line + PLAIN + ": " + message);
+        lines.add(String.format(Locale.ROOT, "%s%4d |%s %s", GREEN, line, PLAIN, part));
+        lines.add("     | " + part.substring(0, column - from).replaceAll("[^\\t]", " ") + RED
+                + "^".repeat(Math.min(width, Math.max(1, part.length() - (column - from)))) + PLAIN);
     }
 }

@@ -18,6 +18,11 @@ public final class CellStatics {
         System.out.printf(format, arguments);
     }
 
+    /** The result before so many others, which {@code _} and its like stand for. */
+    public static Object result(int back) {
+        return magics.evaluator().results().last(back);
+    }
+
     /** Runs code as a cell, with magics. @return the value of its last expression, or null */
     public static Object eval(String code) throws CellException {
         return magics.execute(code, 0).map(CellEvaluator.Result::value).orElse(null);

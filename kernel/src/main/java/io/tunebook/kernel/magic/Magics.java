@@ -5,6 +5,7 @@ import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.eval.CellEvaluator;
 import io.tunebook.kernel.eval.CellException;
 import io.tunebook.kernel.eval.Completer.Proposal;
+import io.tunebook.kernel.eval.Source;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -68,13 +69,30 @@ public final class Magics {
      * @throws CellException if Java or a magic fails
      */
     public Optional<CellEvaluator.Result> execute(String cell, int number) throws CellException {
+        if (number == 0) {
+            return execute(Source.cell(0, cell), 0);
+        }
+        evaluator.results().in(number, cell);
+        Optional<CellEvaluator.Result> result = execute(Source.cell(number, cell), number);
+        result.ifPresent(r -> evaluator.results().out(number, r.value()));
+        return result;
+    }
+
+    /** Runs a file, as a cell that has its name. */
+    Optional<CellEvaluator.Result> execute(Source source) throws CellException {
+        return execute(source, 0);
+    }
+
+    private Optional<CellEvaluator.Result> execute(Source source, int number) throws CellException {
         CellStatics.connect(this); // the session whose cell runs
+        String cell = source.text();
         Matcher whole = CELL.matcher(cell);
         if (whole.matches() && all.containsKey(whole.group(1))) {
             String rest = orEmpty(whole.group(2));
             return run(all.get(whole.group(1)), words(rest), rest, orEmpty(whole.group(3)), number, 1);
         }
         cell = withCalls(cell);
+        Source code = new Source(source.name(), cell);
         Optional<CellEvaluator.Result> result = Optional.empty();
         int from = 0;
         int lineStart = 0;
@@ -85,7 +103,7 @@ public final class Magics {
             Matcher line = LINE.matcher(cell).region(lineStart, end);
             if (line.matches() && evaluator.isWhole(cell.substring(from, lineStart)) && isMagic(line, number)) {
                 if (!cell.substring(from, lineStart).isBlank()) {
-                    evaluator.evaluate(cell, from, lineStart, number);
+                    evaluator.evaluate(code, from, lineStart);
                 }
                 String rest = orEmpty(line.group(2)).strip();
                 result = run(all.get(line.group(1)), words(rest), rest, "", number, lineNumber);
@@ -95,7 +113,7 @@ public final class Magics {
             lineNumber++;
         }
         return from < cell.length() && !cell.substring(from).isBlank()
-                ? evaluator.evaluate(cell, from, cell.length(), number)
+                ? evaluator.evaluate(code, from, cell.length())
                 : result;
     }
 
@@ -120,6 +138,10 @@ public final class Magics {
             java.append(LINE.matcher(line.stripTrailing()).matches() ? "\n" : line);
         }
         return code.toString();
+    }
+
+    CellEvaluator evaluator() {
+        return evaluator;
     }
 
     /** Runs a magic by its name, with its percent signs. */
