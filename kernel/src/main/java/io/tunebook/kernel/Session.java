@@ -100,8 +100,8 @@ public final class Session implements AutoCloseable {
             // Rendering is the user's code too: it belongs on the cell's thread, and can be interrupted.
             return result.isEmpty()
                     ? Optional.empty()
-                    : Optional.of(
-                            evaluator.call(() -> CellNames.clean(Display.render(result.get().value()))));
+                    : Optional.of(evaluator.call(
+                            () -> CellNames.clean(Display.render(result.get().value()))));
         } catch (CellException e) {
             throw !late[0]
                     ? e

@@ -79,7 +79,10 @@ class ErrorsTest {
 
     @Test
     void anErrorInsideAMethodHasItsOwnLine() {
-        assertThat(error("int wrong() {\n  int a = 1;\n  return a + missing;\n}")
+        assertThat(error("int wrong() {\n  int a = 1;\n  return \"\" + a;\n}").traceback())
+                .contains("line 3", "return \"\" + a;");
+        // What a later cell may still declare is missed when the method is called.
+        assertThat(error("int waits() {\n  int a = 1;\n  return a + missing;\n}\nwaits()")
                         .traceback())
                 .contains("line 3", "missing", "return a + missing;");
     }

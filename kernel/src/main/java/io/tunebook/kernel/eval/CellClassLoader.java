@@ -113,11 +113,7 @@ final class CellClassLoader extends ClassLoader {
         }
         definePackage(name.substring(0, Math.max(name.lastIndexOf('.'), 0)), file.manifest());
         return defineClass(
-                name,
-                file.code(),
-                0,
-                file.code().length,
-                new ProtectionDomain(file.source(), null, this, null));
+                name, file.code(), 0, file.code().length, new ProtectionDomain(file.source(), null, this, null));
     }
 
     private void definePackage(String name, Manifest manifest) {

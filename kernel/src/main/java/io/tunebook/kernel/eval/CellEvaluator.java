@@ -235,7 +235,8 @@ public final class CellEvaluator implements AutoCloseable {
     public List<String> methods() {
         return shell.methods()
                 .filter(m -> shell.status(m).isActive())
-                .map(m -> m.signature().replaceFirst("^(\\(.*\\))(.*)$", "$2 ") + m.name()
+                .map(m -> m.signature().replaceFirst("^(\\(.*\\))(.*)$", "$2 ")
+                        + m.name()
                         + m.signature().replaceFirst("^(\\(.*\\)).*$", "$1"))
                 .map(CellNames::clean)
                 .toList();

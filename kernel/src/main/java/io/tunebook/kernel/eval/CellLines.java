@@ -52,18 +52,17 @@ final class CellLines {
         if (outer == null) {
             return null;
         }
-        Origin first = outer.snippets().isEmpty() ? current : of(outer.snippets().get(0));
+        Origin first =
+                outer.snippets().isEmpty() ? current : of(outer.snippets().get(0));
         if (first == null) {
             return null;
         }
         classes.put(wrapper, first);
-        return new Lines(
-                first.source().name(),
-                line -> {
-                    Snippet snippet = outer.snippet(line - 1);
-                    Origin origin = snippet == null ? first : of(snippet);
-                    return origin.line(0) + Math.max(outer.snippetLine(line - 1), 0);
-                });
+        return new Lines(first.source().name(), line -> {
+            Snippet snippet = outer.snippet(line - 1);
+            Origin origin = snippet == null ? first : of(snippet);
+            return origin.line(0) + Math.max(outer.snippetLine(line - 1), 0);
+        });
     }
 
     /**

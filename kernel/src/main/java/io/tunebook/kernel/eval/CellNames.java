@@ -21,8 +21,8 @@ public final class CellNames {
     private static final Pattern NAMED =
             Pattern.compile("(?m)^([ \\t]*at )(?:cells//?)?([\\w.$<>&;]+)\\((Cell\\[\\d+\\]):(\\d+)\\)");
     private static final Pattern LIBRARY = Pattern.compile("(?m)^([ \\t]*at )cells//?");
-    private static final Pattern KERNEL =
-            Pattern.compile("(?m)(?:^[ \\t]*at (?:java\\.base/)?(?:java\\.lang\\.reflect|jdk\\.internal\\.reflect)\\..*\\R)*"
+    private static final Pattern KERNEL = Pattern.compile(
+            "(?m)(?:^[ \\t]*at (?:java\\.base/)?(?:java\\.lang\\.reflect|jdk\\.internal\\.reflect)\\..*\\R)*"
                     + "(?:^[ \\t]*at (?:app//)?io\\.tunebook\\.kernel\\.eval\\.(?:Cell|Interrupts).*(?:\\R|\\z))+");
 
     private CellNames() {}

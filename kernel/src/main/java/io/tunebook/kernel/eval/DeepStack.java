@@ -61,7 +61,8 @@ final class DeepStack {
 
     static boolean isOverflow(Throwable thrown) {
         for (Throwable t = thrown; t != null; t = t.getCause()) {
-            if (t instanceof StackOverflowError || String.valueOf(t.getMessage()).contains("StackOverflowError")) {
+            if (t instanceof StackOverflowError
+                    || String.valueOf(t.getMessage()).contains("StackOverflowError")) {
                 return true;
             }
         }

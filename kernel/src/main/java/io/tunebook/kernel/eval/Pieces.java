@@ -29,8 +29,14 @@ import jdk.jshell.SourceCodeAnalysis.Completeness;
 final class Pieces {
     private static final Pattern RECORD = Pattern.compile("\\brecord\\b");
     /** Names that IPython gives to the last results. */
-    private static final Pattern RESULT = Pattern.compile("(?<![\\p{javaJavaIdentifierPart}.])_{1,3}(?!\\p{javaJavaIdentifierPart})");
+    private static final Pattern RESULT =
+            Pattern.compile("(?<![\\p{javaJavaIdentifierPart}.])_{1,3}(?!\\p{javaJavaIdentifierPart})");
+
     private static final Pattern BEFORE = Pattern.compile("(?s).*(?:^|[=+\\-*/%&|^!<~?:\\[;{}]|\\breturn\\b)\\s*");
+
+    /** A type stands before it. */
+    private static final Pattern DECLARED = Pattern.compile(
+            "(?s).*(?:[>\\]]|(?<!\\breturn|\\byield|\\bthrow|\\bcase)\\b(?<=\\p{javaJavaIdentifierPart}))\\s+");
 
     private final SourceCodeAnalysis analysis;
 
@@ -171,8 +177,9 @@ final class Pieces {
                             if (member instanceof MethodTree m
                                     && m.getName().contentEquals("<init>")
                                     && m.getModifiers().getFlags().stream()
-                                            .noneMatch(Set.of(Modifier.PUBLIC, Modifier.PRIVATE, Modifier.PROTECTED)
-                                                    ::contains)) {
+                                            .noneMatch(
+                                                    Set.of(Modifier.PUBLIC, Modifier.PRIVATE, Modifier.PROTECTED)
+                                                            ::contains)) {
                                 long start = trees.getSourcePositions().getStartPosition(unit, m);
                                 if (start >= 0) {
                                     at.add((int) start);
@@ -205,10 +212,19 @@ final class Pieces {
         StringBuilder text = new StringBuilder();
         List<Edit> edits = new ArrayList<>();
         Matcher m = RESULT.matcher(code);
+        Set<String> own = new java.util.HashSet<>(); // a cell's own variables
+        while (m.find()) {
+            if (m.group().length() > 1 && isDeclared(code, m.start(), m.end())) {
+                own.add(m.group());
+            }
+        }
         for (int i = 0; i < code.length(); ) {
             int end = JavaText.skip(code, i);
-            String value = end == i && m.region(i, code.length()).useTransparentBounds(true).lookingAt()
-                    ? isValue(code, m.start(), m.end()) ? results.apply(m.group()) : null
+            String value = end == i
+                            && m.region(i, code.length())
+                                    .useTransparentBounds(true)
+                                    .lookingAt()
+                    ? !own.contains(m.group()) && isValue(code, m.start(), m.end()) ? results.apply(m.group()) : null
                     : null;
             if (value != null) {
                 edits.add(new Edit(text.length(), m.group().length(), value.length()));
@@ -223,16 +239,28 @@ final class Pieces {
         return new Rewriting(text.toString(), edits);
     }
 
-    /** Since Java 22 a single one may also be a name that nobody needs. */
+    private static boolean isDeclared(String code, int start, int end) {
+        return DECLARED.matcher(code.substring(0, start)).matches()
+                || code.substring(end).matches("(?s)\\s*=[^=].*");
+    }
+
+    /** A cell may have a variable of this name; since Java 22 a single one may also be a name that nobody needs. */
     private static boolean isValue(String code, int start, int end) {
-        if (end - start > 1 || Runtime.version().feature() < 22) {
+        String before = code.substring(0, start);
+        if (isDeclared(code, start, end)) {
+            return false;
+        } else if (end - start > 1 || Runtime.version().feature() < 22) {
             return true;
         }
-        String before = code.substring(0, start);
-        String line = code.substring(code.lastIndexOf('\n', start) + 1).lines().findFirst().orElse("");
+        String line = code.substring(code.lastIndexOf('\n', start) + 1)
+                .lines()
+                .findFirst()
+                .orElse("");
         String after = code.substring(end).stripLeading();
         return after.startsWith(".")
-                || !after.startsWith("->") && !after.startsWith(":") && BEFORE.matcher(before).matches()
+                || !after.startsWith("->")
+                        && !after.startsWith(":")
+                        && BEFORE.matcher(before).matches()
                 || before.stripTrailing().matches("(?s).*[(,]")
                         && !line.matches(".*(->|\\b(case|instanceof|catch)\\b).*");
     }

@@ -2,10 +2,12 @@ package io.tunebook.kernel.eval;
 
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 
 /** What cells were and what they gave, as {@code In}, {@code Out}, {@code _}, {@code __} and {@code ___} name it. Of results the last hundred are kept. */
 public final class Results {
     private static final int KEPT = 100;
+    private static final Pattern TYPE = Pattern.compile("[\\w.]+(<.*>)?(\\[\\])*");
 
     private final TreeMap<Integer, String> in = new TreeMap<>();
     private final TreeMap<Integer, Object> out = new TreeMap<>();
@@ -60,7 +62,7 @@ public final class Results {
         }
         String call = "CellStatics.result(" + name.length() + ")";
         // A type that cannot be written, such as an anonymous class's, is an Object.
-        return type == null || !type.matches("[\\w.<>,\\[\\] ?&&[^&]]+") || type.contains("$")
+        return type == null || !TYPE.matcher(type).matches() || type.matches(".*(\\$|&|capture|anonymous).*")
                 ? call
                 : "((" + type + ") " + call + ")";
     }

@@ -271,7 +271,8 @@ final class Snippets {
                 Map.Entry<Integer, Piece> at = starts.floorEntry((int) d.getPosition());
                 if (at != null && at.getValue() != first) {
                     Origin o = at.getValue().origin();
-                    shown.addAll(Traceback.compilation(List.of(d), at.getKey(), o).traceback());
+                    shown.addAll(
+                            Traceback.compilation(List.of(d), at.getKey(), o).traceback());
                 }
             }
             if (shell.status(e.snippet()).isActive()) {

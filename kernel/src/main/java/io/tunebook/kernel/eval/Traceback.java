@@ -90,7 +90,8 @@ final class Traceback {
             Matcher m = CLOSED.matcher(String.valueOf(t.getMessage()));
             if (m.find()) {
                 found.add("A library needs a package of the JDK that is not open to it. The option is --add-opens="
-                        + m.group(1) + "/" + m.group(2) + "=ALL-UNNAMED: put it behind %%jvm in the first cell, or give it"
+                        + m.group(1) + "/" + m.group(2)
+                        + "=ALL-UNNAMED: put it behind %%jvm in the first cell, or give it"
                         + " with --jvm-option when the kernel is installed.");
             }
         });
@@ -146,13 +147,20 @@ final class Traceback {
             int line = Math.max(frame.getLineNumber(), 1);
             String wrapper = CellNames.wrapper(frame.getClassName());
             String method = CellNames.method(
-                    frame.getClassName().substring(Math.min(wrapper.length() + 1, frame.getClassName().length())),
+                    frame.getClassName()
+                            .substring(Math.min(
+                                    wrapper.length() + 1, frame.getClassName().length())),
                     frame.getMethodName());
-            lines.add("    at " + CYAN + (method.isEmpty() ? "" : method + ", ") + frame.getFileName() + ", line " + line
-                    + PLAIN + times(again));
+            lines.add("    at " + CYAN + (method.isEmpty() ? "" : method + ", ") + frame.getFileName() + ", line "
+                    + line + PLAIN + times(again));
             if (o.source().name().equals(frame.getFileName())) {
                 lines.add(String.format(
-                        Locale.ROOT, "    %s%4d |%s %s", GREEN, line, PLAIN, shortened(o.source().line(line), LINE)));
+                        Locale.ROOT,
+                        "    %s%4d |%s %s",
+                        GREEN,
+                        line,
+                        PLAIN,
+                        shortened(o.source().line(line), LINE)));
             }
         }
     }
@@ -211,8 +219,7 @@ final class Traceback {
 
     private static CellException error(List<String> lines, Origin origin) {
         String name = origin.source().name() + ", ";
-        String first =
-                lines.isEmpty() ? "it does not compile" : lines.get(0).replaceAll("\u001b\\[[\\d;]*m", "");
+        String first = lines.isEmpty() ? "it does not compile" : lines.get(0).replaceAll("\u001b\\[[\\d;]*m", "");
         return new CellException(
                 "CompilationError", first.startsWith(name) ? first.substring(name.length()) : first, lines, null);
     }

@@ -2,13 +2,33 @@ package io.tunebook.kernel.magic;
 
 import io.tunebook.kernel.eval.CellEvaluator;
 import io.tunebook.kernel.eval.CellException;
+import io.tunebook.kernel.eval.Results;
+import java.util.AbstractMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
 
 /** The static methods that every cell has besides those of {@link io.tunebook.kernel.display.Display}, under the names of IJava and JJava. */
 public final class CellStatics {
     private static volatile Magics magics;
 
+    /** The cells so far by their numbers. */
+    public static final Map<Integer, String> In = view(Results::in);
+
+    /** The results so far by the numbers of their cells. */
+    public static final Map<Integer, Object> Out = view(Results::out);
+
     private CellStatics() {}
+
+    private static <T> Map<Integer, T> view(Function<Results, Map<Integer, T>> of) {
+        return new AbstractMap<>() {
+            @Override
+            public Set<Entry<Integer, T>> entrySet() {
+                return of.apply(magics.evaluator().results()).entrySet();
+            }
+        };
+    }
 
     static void connect(Magics to) {
         magics = to;
