@@ -3,6 +3,7 @@ package io.tunebook.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.tunebook.cuda.GraphCache;
 import java.util.Arrays;
 import java.util.List;
 
@@ -132,6 +133,26 @@ record BatchInputs(
                 moreAt,
                 moreTargets,
                 last);
+    }
+
+    /** The batch for recorded work, in which the script copies tensors. */
+    GraphCache.Batch<Tensors> with(TorchScript script) {
+        return new GraphCache.Batch<>() {
+            @Override
+            public List<Object> signature() {
+                return BatchInputs.this.signature();
+            }
+
+            @Override
+            public Tensors on(NDManager scope) {
+                return BatchInputs.this.on(scope);
+            }
+
+            @Override
+            public void into(Tensors tensors) {
+                BatchInputs.this.into(tensors, script);
+            }
+        };
     }
 
     /** Two batches of one signature have tensors of the same sizes. */

@@ -8,6 +8,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.jni.JniUtils;
 import com.sun.jna.NativeLibrary;
+import io.tunebook.cuda.CudaDevice;
+import io.tunebook.cuda.GraphCache;
+import io.tunebook.cuda.Widths;
 import io.tunebook.model.DeviceWeights.Storage;
 import io.tunebook.ollama.store.StoredModel;
 import io.tunebook.tensors.GgufType;
@@ -48,7 +51,7 @@ public final class CausalLM implements AutoCloseable {
     private final TorchScript script;
     private final DeviceWeights weights;
     private final long[] shape;
-    private final GradientGraphs graphs;
+    private final GraphCache<BatchInputs.Tensors> graphs;
     private final Optional<String> withoutKernels;
     private final boolean cudnn;
     private NDArray table;
@@ -92,17 +95,22 @@ public final class CausalLM implements AutoCloseable {
         this.config = from.config();
         this.tokenizer = tokenizer;
         manager = NDManager.newBaseManager(device);
-        boolean widthsFit = CudaKernels.fit(config) && (precision == null || precision == Precision.BFLOAT16);
+        boolean widthsFit =
+                new Widths(config.hiddenSize(), config.intermediateSize(), config.headDim(), config.vocabularySize())
+                                .fit()
+                        && (precision == null || precision == Precision.BFLOAT16);
         withoutKernels = !device.isGpu()
                 ? Optional.of("no GPU")
-                : widthsFit ? CudaKernels.register(device) : Optional.of("widths or type are not theirs");
+                : widthsFit
+                        ? CudaDevice.of(device).missing()
+                        : Optional.of("widths or type are not theirs");
         script = TorchScript.load(
                 manager,
                 "Decoder",
                 CausalLM.class,
                 "decoder.ts",
                 withoutKernels.isEmpty() ? "pointwise_cuda.ts" : "pointwise.ts");
-        graphs = withoutKernels.isEmpty() && CudaGraph.available() ? new GradientGraphs(manager, script) : null;
+        graphs = withoutKernels.isEmpty() && GraphCache.missing().isEmpty() ? new GraphCache<>(manager) : null;
         this.precision = precision != null ? precision : faster(device);
         GgufType type = from.tensor("model.embed_tokens.weight").type();
         boolean narrow = precision == null
@@ -625,7 +633,7 @@ public final class CausalLM implements AutoCloseable {
             if (recorded) {
                 lossAndGradient = graphs.compute(
                         scope,
-                        inputs,
+                        inputs.with(script),
                         flat,
                         checkpointing,
                         (owner, tensors) -> gradient(owner, tensors, flat, layout, 0, checkpointing));
@@ -674,7 +682,7 @@ public final class CausalLM implements AutoCloseable {
         for (int down = LoraLayout.TARGETS - 1; down < layout.ranks().length; down += LoraLayout.TARGETS) {
             long rank = layout.ranks()[down];
             if (rank > 0 && rank == layout.ranks()[down - 1] && rank == layout.ranks()[down - 2]) {
-                return aroundSwiglu || withoutKernels.isEmpty() && CudaKernels.compiled(rank) ? rank : 0;
+                return aroundSwiglu || withoutKernels.isEmpty() && CudaDevice.of(device()).compiled(rank) ? rank : 0;
             }
         }
         return 0;
@@ -728,7 +736,7 @@ public final class CausalLM implements AutoCloseable {
 
     /** cuDNN's attention is the fastest on Hopper, but its versions differ: it must agree with the flash kernel for heads like this model's. */
     private boolean cudnnAgrees() {
-        if (graphs == null || !CudaKernels.hopper() || config.headDim() > 128) {
+        if (graphs == null || !CudaDevice.of(device()).hopper() || config.headDim() > 128) {
             return false;
         }
         try (NDManager scope = manager.newSubManager();

@@ -8,10 +8,8 @@ import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
-import ai.djl.pytorch.jni.LibUtils;
-import com.sun.jna.Library;
-import com.sun.jna.NativeLibrary;
-import com.sun.jna.Platform;
+import io.tunebook.cuda.CudaDevice;
+import io.tunebook.cuda.GraphExecutor;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -20,10 +18,8 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -36,11 +32,7 @@ import java.util.zip.ZipOutputStream;
  */
 public final class TorchScript implements AutoCloseable {
     private static final byte[] VERSION = "10\n".getBytes(StandardCharsets.US_ASCII);
-    private static final int RTLD_LAZY = 1;
     private static final byte[] EMPTY_TUPLE = {(byte) 0x80, 2, ')', '.'};
-
-    /** Whether this thread interprets plainly: PyTorch keeps that setting by thread. */
-    private static final ThreadLocal<Boolean> PLAIN = ThreadLocal.withInitial(() -> false);
 
     private final PtSymbolBlock block;
     private final String name;
@@ -176,35 +168,11 @@ public final class TorchScript implements AutoCloseable {
      * @throws ai.djl.engine.EngineException with PyTorch's words and the line of the text if it fails
      */
     public List<NDArray> call(NDManager owner, String method, Arguments arguments) {
-        CudaKernels.enter(owner.getDevice());
-        if (!owner.getDevice().isGpu() && !PLAIN.get()) {
-            interpretPlainly();
-        }
+        GraphExecutor.runAsWritten();
+        CudaDevice.enter(owner.getDevice());
         try (IValue result = IValueUtils.runMethod(block, method, arguments.values.toArray(IValue[]::new))) {
-            CudaKernels.requireNoFailure();
+            CudaDevice.leave(owner.getDevice());
             return List.copyOf(result.toNDList((PtNDManager) owner));
-        }
-    }
-
-    /**
-     * From now on PyTorch runs methods on this thread as they are written. Otherwise it watches the first run of each and rewrites the method for what it saw, which
-     * takes half a second for the decoder and wins nothing on a CPU, for which it fuses no operators.
-     */
-    private static void interpretPlainly() {
-        PLAIN.set(true);
-        if (Platform.isWindows()) {
-            return; // Visual C++ names the function otherwise: nothing but time is lost
-        }
-        try {
-            String torch = Path.of(LibUtils.getLibtorchPath())
-                    .resolve(System.mapLibraryName("torch_cpu"))
-                    .toString();
-            // JNA's default would show PyTorch's symbols to all: other C++ libraries took them for their own
-            NativeLibrary.getInstance(torch, Map.of(Library.OPTION_OPEN_FLAGS, RTLD_LAZY))
-                    .getFunction("_ZN5torch3jit24setGraphExecutorOptimizeEb")
-                    .invokeVoid(new Object[] {0});
-        } catch (UnsatisfiedLinkError e) {
-            // a compiler that names it otherwise
         }
     }
 

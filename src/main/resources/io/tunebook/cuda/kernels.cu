@@ -1,10 +1,10 @@
-// What the decoder does between its large products, one kernel for each step, for NVIDIA cards that have bfloat16 (compute capability 8.0 and
-// newer). CudaKernels.java compiles this text when a model is loaded on such a card; pointwise_cuda.ts calls the kernels, pointwise.ts says the same
-// in PyTorch's own operators.
+// What a decoder does between its large products, one kernel for each step. CudaDevice.java compiles this text for a card when the kernels are first
+// wanted there; KernelText.java makes operators of the declarations. The model's text calls the kernels, and says the same in PyTorch's own operators.
 //
 // Activations are bfloat16, sums float32. Each thread works on eight neighbours, 16 bytes at a time, so widths are multiples of eight.
 //
-// The text is compiled without RANK for most of the kernels, and with RANK for those that have a rank as parameter.
+// The text is compiled without RANK for most of the kernels, from compute capability 7.5 on, and with RANK for those that have a rank as parameter,
+// from 8.0 on.
 
 typedef unsigned int u32;
 typedef unsigned short bf16;
@@ -28,11 +28,23 @@ __device__ inline Eight load(const bf16* p) {
   return e;
 }
 
+#if __CUDA_ARCH__ >= 800
 __device__ inline u32 pack(float low, float high) {
   u32 r;
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
   return r;
 }
+#else
+// Older cards have no instruction for it: to the nearest, of two as near the even one; what is not a number stays none.
+__device__ inline u32 nearest(float x) {
+  u32 b = __float_as_uint(x);
+  return (b & 0x7fffffffu) > 0x7f800000u ? 0x7fffu : (b + 0x7fffu + (b >> 16 & 1u)) >> 16;
+}
+
+__device__ inline u32 pack(float low, float high) {
+  return nearest(high) << 16 | nearest(low);
+}
+#endif
 
 #ifndef RANK
 

@@ -1,4 +1,4 @@
-package io.tunebook.model;
+package io.tunebook.cuda;
 
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
@@ -7,23 +7,40 @@ import ai.djl.pytorch.jni.JniUtils;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiFunction;
 
-/** Forward and backward of batches whose shapes come again, each recorded as a {@link CudaGraph} after a shape has been seen {@value #WARM} times. */
-final class GradientGraphs implements AutoCloseable {
+/**
+ * Work on batches whose shapes come again, each shape recorded as a {@link CudaGraph} after it has been seen {@value #WARM} times. It knows nothing of
+ * what is computed. One thread at a time may use it.
+ *
+ * @param <T> a batch's tensors on the device
+ */
+public final class GraphCache<T> implements AutoCloseable {
     private static final int WARM = 2;
 
     private static final int MOST = 16;
 
-    /** Above the numbers that PyTorch gives itself. */
+    /** Above the numbers that PyTorch gives itself; counted for the process, as PyTorch's allocator does. */
     private static final AtomicLong POOLS = new AtomicLong(1L << 40);
 
+    /** A batch that can be put where another one of its shape was. */
+    public interface Batch<T> {
+        /** Two batches with equal signatures have tensors of the same sizes. */
+        List<Object> signature();
+
+        /** Its tensors on the device of {@code scope}, which owns them. */
+        T on(NDManager scope);
+
+        /** Copies it to where the tensors of another batch of the same signature are. */
+        void into(T tensors);
+    }
+
     private final NDManager manager;
-    private final TorchScript script;
-    private final Map<List<Object>, Recording> recordings = new LinkedHashMap<>(16, 0.75f, true) {
+    private final Map<List<Object>, Recording<T>> recordings = new LinkedHashMap<>(16, 0.75f, true) {
         @Override
-        protected boolean removeEldestEntry(Map.Entry<List<Object>, Recording> eldest) {
+        protected boolean removeEldestEntry(Map.Entry<List<Object>, Recording<T>> eldest) {
             if (size() > MOST) {
                 eldest.getValue().close();
                 return true;
@@ -35,17 +52,21 @@ final class GradientGraphs implements AutoCloseable {
     private long pool;
     private boolean works = true;
 
-    /** @param manager on the device */
-    GradientGraphs(NDManager manager, TorchScript script) {
+    /** @param manager on the device, a GPU */
+    public GraphCache(NDManager manager) {
         this.manager = manager;
-        this.script = script;
     }
 
-    private static final class Recording implements AutoCloseable {
+    /** Why nothing can be recorded here; empty if it can. */
+    public static Optional<String> missing() {
+        return CudaGraph.missing();
+    }
+
+    private static final class Recording<T> implements AutoCloseable {
         private int seen;
         private CudaGraph graph;
         private NDManager scope;
-        private BatchInputs.Tensors inputs;
+        private T inputs;
         private List<NDArray> outputs;
 
         @Override
@@ -62,27 +83,27 @@ final class GradientGraphs implements AutoCloseable {
      * The work's results, by replaying it if it has been recorded for this shape.
      *
      * @param scope owns the results of work that is not replayed
-     * @param flat the factors that the work reads
-     * @param checkpointing whether the work computes activations again
+     * @param flat an array that the work reads besides the batch; recordings are of this one only
+     * @param variant what else makes work of the same shape another
      * @param work from a batch on the device to the results
      */
-    List<NDArray> compute(
+    public List<NDArray> compute(
             NDManager scope,
-            BatchInputs batch,
+            Batch<T> batch,
             NDArray flat,
-            boolean checkpointing,
-            BiFunction<NDManager, BatchInputs.Tensors, List<NDArray>> work) {
+            Object variant,
+            BiFunction<NDManager, T, List<NDArray>> work) {
         if (!factors.equals(flat.getUid())) {
             close();
             factors = flat.getUid();
         }
-        Recording r = recordings.computeIfAbsent(List.of(batch.signature(), checkpointing), k -> new Recording());
+        Recording<T> r = recordings.computeIfAbsent(List.of(batch.signature(), variant), k -> new Recording<>());
         if (!works || r.seen++ < WARM) {
             return now(scope, batch, work);
         }
         if (r.graph == null) {
             NDManager owner = manager.newSubManager();
-            BatchInputs.Tensors inputs = batch.on(owner);
+            T inputs = batch.on(owner);
             try {
                 if (recordings.values().stream().noneMatch(other -> other.graph != null)) {
                     pool = POOLS.incrementAndGet();
@@ -97,15 +118,14 @@ final class GradientGraphs implements AutoCloseable {
             r.scope = owner;
             r.inputs = inputs;
         } else {
-            batch.into(r.inputs, script);
+            batch.into(r.inputs);
         }
         r.graph.replay();
         return r.outputs;
     }
 
     /** Without a recording; where the recordings' memory is needed for that, it is given back, and nothing is recorded any more. */
-    private List<NDArray> now(
-            NDManager scope, BatchInputs batch, BiFunction<NDManager, BatchInputs.Tensors, List<NDArray>> work) {
+    private List<NDArray> now(NDManager scope, Batch<T> batch, BiFunction<NDManager, T, List<NDArray>> work) {
         try {
             return work.apply(scope, batch.on(scope));
         } catch (EngineException e) {
