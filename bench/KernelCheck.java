@@ -4,6 +4,7 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.tunebook.cuda.CudaDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -28,7 +29,7 @@ final class KernelCheck {
 
     private KernelCheck() {
         manager.create(new Shape(1));
-        CudaKernels.register(Device.gpu()).ifPresent(why -> {
+        CudaDevice.of(Device.gpu()).missing().ifPresent(why -> {
             throw new IllegalStateException(why);
         });
         plain = TorchScript.load(manager, "Decoder", CausalLM.class, "decoder.ts", "pointwise.ts");
@@ -200,7 +201,7 @@ final class KernelCheck {
     }
 
     private void aroundSwiglu(int rows, int inner, int rank) {
-        if (!CudaKernels.compiled(rank)) {
+        if (!CudaDevice.of(Device.gpu()).compiled(rank)) {
             System.out.println("swiglu_lora: skipped, this card has no kernels for rank " + rank);
             return;
         }

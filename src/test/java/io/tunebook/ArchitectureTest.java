@@ -34,7 +34,7 @@ final class ArchitectureTest {
             List.of("ollama.store"),
             List.of("jinja", "hub"),
             List.of("data"),
-            List.of("tensors"),
+            List.of("tensors", "cuda"),
             List.of("files"));
 
     @ArchTest

@@ -117,8 +117,7 @@ public final class CudaDevice {
 
     private Map<String, Long> functions(KernelText text, long rank) {
         List<String> architecture = List.of("--gpu-architecture=sm_" + major + minor);
-        List<String> options =
-                rank == 0 ? architecture : List.of(architecture.get(0), "--define-macro=RANK=" + rank);
+        List<String> options = rank == 0 ? architecture : List.of(architecture.get(0), "--define-macro=RANK=" + rank);
         byte[] code = KernelCache.ofUser()
                 .code(text.text(), options, Nvrtc.version(), () -> Nvrtc.compile(text.text(), options));
         PointerByReference library = new PointerByReference();

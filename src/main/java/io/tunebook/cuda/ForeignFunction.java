@@ -43,8 +43,7 @@ enum ForeignFunction {
                     + "CUstream stream, void** parameters, void** extra)"),
     STREAM_CREATE(DRIVER, "cuStreamCreate", "CUresult (CUstream* stream, unsigned int flags)"),
     STREAM_QUERY(DRIVER, "cuStreamQuery", "CUresult (CUstream stream)"),
-    STREAM_BEGIN_CAPTURE(
-            DRIVER, "cuStreamBeginCapture_v2", "CUresult (CUstream stream, CUstreamCaptureMode mode)"),
+    STREAM_BEGIN_CAPTURE(DRIVER, "cuStreamBeginCapture_v2", "CUresult (CUstream stream, CUstreamCaptureMode mode)"),
     STREAM_END_CAPTURE(DRIVER, "cuStreamEndCapture", "CUresult (CUstream stream, CUgraph* graph)"),
     GRAPH_DESTROY(DRIVER, "cuGraphDestroy", "CUresult (CUgraph graph)"),
 
@@ -132,8 +131,7 @@ enum ForeignFunction {
             "void at::cuda::CUDAGraph::capture_end()",
             "2.7.1",
             "2.11"),
-    GRAPH_REPLAY(
-            TORCH_CUDA, "_ZN2at4cuda9CUDAGraph6replayEv", "void at::cuda::CUDAGraph::replay()", "2.7.1", "2.11");
+    GRAPH_REPLAY(TORCH_CUDA, "_ZN2at4cuda9CUDAGraph6replayEv", "void at::cuda::CUDAGraph::replay()", "2.7.1", "2.11");
 
     final ForeignLibrary library;
 
@@ -156,18 +154,27 @@ enum ForeignFunction {
     /** Why this function cannot be called here; empty if it can. */
     Optional<String> missing() {
         if (library.isTorch()) {
-            Optional<Libtorch> version = Libtorch.loaded();
-            if (version.isEmpty() || !version.get().isOneOf(checked)) {
-                return Optional.of("PyTorch " + version.map(Libtorch::toString).orElse("before 2.7")
-                        + " was not checked for this, only " + String.join(" and ", checked));
+            Optional<String> unchecked = unchecked(Libtorch.loaded());
+            if (unchecked.isPresent()) {
+                return unchecked;
             }
         }
         try {
             library.open().getFunction(symbol);
             return Optional.empty();
         } catch (UnsatisfiedLinkError e) {
-            return Optional.of(String.valueOf(e.getMessage()).lines().findFirst().orElse("no " + symbol));
+            return Optional.of(
+                    String.valueOf(e.getMessage()).lines().findFirst().orElse("no " + symbol));
         }
+    }
+
+    /** Why this function of PyTorch's is not called in a version, which is empty if it is not known; empty if it is. */
+    Optional<String> unchecked(Optional<Libtorch> version) {
+        return version.isPresent() && version.get().isOneOf(checked)
+                ? Optional.empty()
+                : Optional.of("this PyTorch is "
+                        + version.map(Libtorch::toString).orElse("older than 2.7")
+                        + ", and its inner functions were checked in " + String.join(" and ", checked) + " only");
     }
 
     /** Why one of these cannot be called; empty if all can. */

@@ -37,7 +37,9 @@ record KernelCache(Path folder) {
         try {
             byte[] kept = Files.readAllBytes(file);
             byte[] code = Arrays.copyOfRange(kept, Math.min(DIGEST, kept.length), kept.length);
-            if (code.length > 0 && MessageDigest.isEqual(Arrays.copyOf(kept, DIGEST), Sha256.digest().digest(code))) {
+            if (code.length > 0
+                    && MessageDigest.isEqual(
+                            Arrays.copyOf(kept, DIGEST), Sha256.digest().digest(code))) {
                 return code;
             }
         } catch (IOException e) {

@@ -85,8 +85,8 @@ final class Nvrtc {
         for (Path folder : folders) {
             if (Files.isDirectory(folder)) {
                 try (Stream<Path> files = Files.list(folder)) {
-                    Optional<Path> found = files.filter(
-                                    f -> NAME.matcher(f.getFileName().toString()).matches())
+                    Optional<Path> found = files.filter(f ->
+                                    NAME.matcher(f.getFileName().toString()).matches())
                             .sorted()
                             .findFirst();
                     if (found.isPresent()) {

@@ -101,9 +101,7 @@ public final class CausalLM implements AutoCloseable {
                         && (precision == null || precision == Precision.BFLOAT16);
         withoutKernels = !device.isGpu()
                 ? Optional.of("no GPU")
-                : widthsFit
-                        ? CudaDevice.of(device).missing()
-                        : Optional.of("widths or type are not theirs");
+                : widthsFit ? CudaDevice.of(device).missing() : Optional.of("widths or type are not theirs");
         script = TorchScript.load(
                 manager,
                 "Decoder",
@@ -682,7 +680,11 @@ public final class CausalLM implements AutoCloseable {
         for (int down = LoraLayout.TARGETS - 1; down < layout.ranks().length; down += LoraLayout.TARGETS) {
             long rank = layout.ranks()[down];
             if (rank > 0 && rank == layout.ranks()[down - 1] && rank == layout.ranks()[down - 2]) {
-                return aroundSwiglu || withoutKernels.isEmpty() && CudaDevice.of(device()).compiled(rank) ? rank : 0;
+                return aroundSwiglu
+                                || withoutKernels.isEmpty()
+                                        && CudaDevice.of(device()).compiled(rank)
+                        ? rank
+                        : 0;
             }
         }
         return 0;
