@@ -13,10 +13,13 @@ import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Spliterator;
 import java.util.Spliterators;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
@@ -75,18 +78,20 @@ public final class Corpus implements Iterable<Document> {
             if (count == 0) {
                 return "nothing was left out";
             }
-            String where =
-                    first.stream().limit(10).map(e -> "\n  " + e.getMessage()).collect(Collectors.joining());
-            return (count == 1
-                            ? "1 broken document or file was left out:"
-                            : count + " broken documents or files were left out:")
-                    + where
+            return listed(
+                    count == 1 ? "broken document or file was left out:" : "broken documents or files were left out:");
+        }
+
+        private String listed(String what) {
+            return count + " " + what
+                    + first.stream().limit(10).map(e -> "\n  " + e.getMessage()).collect(Collectors.joining())
                     + (count > 10 ? "\n  … and " + (count - 10) + " more" : "");
         }
     }
 
     private final Node node;
     private final Pass.Settings settings;
+    private final AtomicReference<Problems> last = new AtomicReference<>(new Problems(0, List.of()));
 
     private Corpus(Node node, Pass.Settings settings) {
         this.node = node;
@@ -100,7 +105,7 @@ public final class Corpus implements Iterable<Document> {
      * @throws IOException if nothing is there
      */
     public static Corpus open(Path path) throws IOException {
-        return new Corpus(new CorpusFiles(path, null).checked(), Pass.Settings.initial());
+        return new Corpus(new CorpusFiles(path, null).checked(), Pass.Settings.INITIAL);
     }
 
     /**
@@ -109,7 +114,7 @@ public final class Corpus implements Iterable<Document> {
      * @throws IOException if nothing matches
      */
     public static Corpus open(String pathOrGlob) throws IOException {
-        return new Corpus(CorpusFiles.of(pathOrGlob).checked(), Pass.Settings.initial());
+        return new Corpus(CorpusFiles.of(pathOrGlob).checked(), Pass.Settings.INITIAL);
     }
 
     /**
@@ -117,18 +122,19 @@ public final class Corpus implements Iterable<Document> {
      * again; that may take time, as when it must be downloaded first.
      */
     public static Corpus files(Iterable<Path> files) {
-        return new Corpus(pass -> Cursor.chain(CorpusFiles.each(files.iterator()), pass), Pass.Settings.initial());
+        return new Corpus(pass -> Cursor.chain(CorpusFiles.each(files.iterator()), pass), Pass.Settings.INITIAL);
     }
 
     /** A corpus of documents that are in memory already. */
     public static Corpus of(Collection<Document> documents) {
         List<Document> copy = List.copyOf(documents);
-        return new Corpus(pass -> Cursor.over(copy.iterator()), Pass.Settings.initial());
+        return new Corpus(pass -> Cursor.over(copy.iterator()), Pass.Settings.INITIAL);
     }
 
     /** What to do about broken documents; {@link OnError#STOP} unless said otherwise. */
     public Corpus onError(OnError onError) {
-        return new Corpus(node, new Pass.Settings(onError, settings.charset(), settings.progress(), settings.last()));
+        return new Corpus(
+                node, new Pass.Settings(onError, settings.charset(), settings.progress(), settings.columns()));
     }
 
     /**
@@ -139,12 +145,41 @@ public final class Corpus implements Iterable<Document> {
     public Corpus charset(String name) {
         return new Corpus(
                 node,
-                new Pass.Settings(settings.onError(), Charset.forName(name), settings.progress(), settings.last()));
+                new Pass.Settings(settings.onError(), Charset.forName(name), settings.progress(), settings.columns()));
     }
 
     /** Shows a bar during each pass: bytes, rate, time left. */
     public Corpus progress() {
-        return new Corpus(node, new Pass.Settings(settings.onError(), settings.charset(), true, settings.last()));
+        return new Corpus(node, new Pass.Settings(settings.onError(), settings.charset(), true, settings.columns()));
+    }
+
+    /**
+     * Which of a file's fields hold what. The names known here are {@code content}, {@code title}, {@code id} and
+     * {@code dataType} for documents, and for conversations those of {@link ChatExample#read}, such as {@code prompt}
+     * and {@code completion}, or {@code messages}. Other fields are left aside, but for {@code tools} and
+     * {@code system}.
+     *
+     * <pre>{@code
+     * Corpus.open("firefly.jsonl").columns(Map.of("prompt", "input", "completion", "target"))
+     * }</pre>
+     *
+     * @param names the file's names by those known here; a row that lacks one is broken
+     */
+    public Corpus columns(Map<String, String> names) {
+        return columns(Columns.named(names));
+    }
+
+    /**
+     * As {@link #columns(Map)}, by a function from a row as the file has it to one with the names known here; null
+     * leaves the row out. It must be safe for several threads if the corpus is {@link #parallel}.
+     */
+    public Corpus columns(Function<Map<String, Object>, Map<String, Object>> change) {
+        return columns((Columns) change::apply);
+    }
+
+    private Corpus columns(Columns columns) {
+        return new Corpus(
+                node, new Pass.Settings(settings.onError(), settings.charset(), settings.progress(), columns));
     }
 
     /** The first documents only. */
@@ -333,12 +368,45 @@ public final class Corpus implements Iterable<Document> {
      */
     @Override
     public Iterator<Document> iterator() {
-        return new Pass(settings).documents(node);
+        return new Pass(settings, last).documents(node);
+    }
+
+    /**
+     * One pass over rows that are conversations.
+     *
+     * @param take given each with its number, counted from 0 in the order of reading; a {@link WrongRow} that it
+     *     throws is a problem of that row
+     * @throws CorpusException if there are problems and {@link OnError#SKIP} was not said; it lists the first ten
+     */
+    void chats(ChatRows take) {
+        Pass pass = Pass.ofChats(settings, last);
+        long number = 0;
+        try (Pass.Documents rows = pass.documents(node)) {
+            while (rows.hasNext()) {
+                Document row = rows.next();
+                try {
+                    take.accept(ChatRow.read(row.fields()), number++);
+                } catch (WrongRow e) {
+                    pass.report(new CorpusException(null, 0, -1, row.id() + ", " + e.getMessage(), e));
+                }
+            }
+        }
+        Problems problems = problems();
+        if (settings.onError() == OnError.STOP && problems.count() > 0) {
+            CorpusException first = problems.first().get(0);
+            throw problems.count() == 1 ? first : new CorpusException(first, problems.listed("examples are wrong:"));
+        }
+    }
+
+    /** Takes conversations one after the other. */
+    @FunctionalInterface
+    interface ChatRows {
+        void accept(ChatExample example, long number) throws WrongRow;
     }
 
     /** One pass as a stream; close it if it may not be read to its end. */
     public Stream<Document> stream() {
-        Pass.Documents iterator = new Pass(settings).documents(node);
+        Pass.Documents iterator = new Pass(settings, last).documents(node);
         return StreamSupport.stream(
                         Spliterators.spliteratorUnknownSize(iterator, Spliterator.ORDERED | Spliterator.NONNULL), false)
                 .onClose(iterator::close);
@@ -358,9 +426,9 @@ public final class Corpus implements Iterable<Document> {
         return count[0];
     }
 
-    /** The broken documents that the last pass over these files left out. */
+    /** The broken documents that the last pass over this corpus left out; one over a corpus made of it has its own. */
     public Problems problems() {
-        return settings.last().get();
+        return last.get();
     }
 
     /** Shows the first documents: title, kind and the beginning of the text. */

@@ -15,15 +15,23 @@ public final class CorpusException extends RuntimeException {
      */
     CorpusException(Path file, long line, long byteOffset, String what, Throwable cause) {
         super(
-                file + (line > 0 ? ", line " + line : "") + (byteOffset >= 0 ? ", byte " + byteOffset : "") + ": "
-                        + what,
+                (file == null ? "in memory" : file) + (line > 0 ? ", line " + line : "")
+                        + (byteOffset >= 0 ? ", byte " + byteOffset : "") + ": " + what,
                 cause);
         this.file = file;
         this.line = line;
         this.byteOffset = byteOffset;
     }
 
-    /** The broken file or folder. */
+    /** Several at once, told in one message; the place is that of the first. */
+    CorpusException(CorpusException first, String all) {
+        super(all, first);
+        this.file = first.file;
+        this.line = first.line;
+        this.byteOffset = first.byteOffset;
+    }
+
+    /** The broken file or folder; null where the data came from memory. */
     public Path file() {
         return file;
     }

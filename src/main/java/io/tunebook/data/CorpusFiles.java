@@ -12,8 +12,12 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -74,7 +78,7 @@ record CorpusFiles(Path root, PathMatcher pattern) implements Corpus.Node {
     @Override
     public List<Corpus.Node> parts(Pass pass) throws IOException {
         List<Path> files = new ArrayList<>();
-        collect(root, files, pass);
+        collect(root, files, pass, new HashSet<>());
         if (files.isEmpty()) {
             pass.report(new CorpusException(
                     root,
@@ -93,11 +97,22 @@ record CorpusFiles(Path root, PathMatcher pattern) implements Corpus.Node {
                 .toList();
     }
 
-    private void collect(Path path, List<Path> files, Pass pass) {
-        if (!Files.isDirectory(path)) {
-            if (pattern == null || pattern.matches(root.relativize(path))) {
-                files.add(path);
+    /** Symbolic links are followed, but what they and other paths lead to is taken once. */
+    private void collect(Path path, List<Path> files, Pass pass, Set<Path> seen) {
+        boolean folder = Files.isDirectory(path);
+        if (!folder && pattern != null && !pattern.matches(root.relativize(path))) {
+            return;
+        }
+        try {
+            if (Files.exists(path) && !seen.add(path.toRealPath())) {
+                return;
             }
+        } catch (IOException e) {
+            pass.report(unreadable(path, e));
+            return;
+        }
+        if (!folder) {
+            files.add(path);
             return;
         }
         List<Path> children = new ArrayList<>();
@@ -110,7 +125,7 @@ record CorpusFiles(Path root, PathMatcher pattern) implements Corpus.Node {
         for (Path child : children) {
             String name = child.getFileName().toString();
             if (!name.startsWith(".") && !name.startsWith("_")) {
-                collect(child, files, pass);
+                collect(child, files, pass, seen);
             }
         }
     }
@@ -133,6 +148,8 @@ record CorpusFiles(Path root, PathMatcher pattern) implements Corpus.Node {
         private final Pass pass;
         private Records records;
         private boolean ended;
+        /** The number of the row read last, broken ones included, counted from 0. */
+        private long rows = -1;
 
         FileCursor(Path file, Pass pass) {
             this.file = file;
@@ -146,11 +163,12 @@ record CorpusFiles(Path root, PathMatcher pattern) implements Corpus.Node {
                     if (records == null) {
                         records = SourceFile.open(file, pass.charset(), pass::read);
                     }
+                    rows++;
                     JsonParser parser = records.next();
-                    if (parser == null) {
-                        ended = true;
-                    } else {
-                        return document(parser);
+                    Document document = parser == null ? null : document(parser);
+                    ended = parser == null;
+                    if (document != null) {
+                        return document;
                     }
                 } catch (CorpusException e) {
                     ended = records == null;
@@ -170,18 +188,28 @@ record CorpusFiles(Path root, PathMatcher pattern) implements Corpus.Node {
             return null;
         }
 
+        /** The record as a document; null if it is to be left out. */
         private Document document(JsonParser parser) throws IOException {
+            Supplier<String> name = () -> file.getFileName() + ":" + records.number();
             try {
-                Document document = DocumentReader.read(parser, () -> file.getFileName() + ":" + records.number());
-                if (document == null) {
-                    throw records.broken(
-                            0, "expected a text in a field content, text or body, found none of them", null);
+                if (pass.columns() == null && !pass.chats()) {
+                    return DocumentReader.read(parser, name);
                 }
-                return document;
+                parser.nextToken();
+                Map<String, Object> row = ToolCalls.map((Map<?, ?>) DocumentReader.value(parser));
+                if (pass.columns() != null) {
+                    row = pass.columns().apply(row);
+                }
+                if (row == null) {
+                    return null;
+                }
+                return pass.chats() ? DocumentReader.chat(row, name) : DocumentReader.read(row, name);
+            } catch (WrongRow e) {
+                throw records.wrong((pass.chats() ? "example " + rows + ", " : "") + e.getMessage());
             } catch (JsonProcessingException e) {
                 throw records.broken(
                         e.getLocation() == null ? 0 : e.getLocation().getByteOffset(),
-                        "expected JSON: " + e.getOriginalMessage(),
+                        (pass.chats() ? "example " + rows + ": " : "") + "expected JSON: " + e.getOriginalMessage(),
                         e);
             }
         }

@@ -17,40 +17,81 @@ final class DocumentReader {
     /**
      * @param parser before the object
      * @param name the document's id if it has none
-     * @return null if no field holds a text
+     * @throws WrongRow if no field holds a text
      */
-    static Document read(JsonParser parser, Supplier<String> name) throws IOException {
-        String id = null;
-        String title = "";
-        String content = null;
-        String dataType = "";
-        Map<String, Object> fields = new LinkedHashMap<>();
+    static Document read(JsonParser parser, Supplier<String> name) throws IOException, WrongRow {
+        Fields fields = new Fields();
         parser.nextToken();
         for (String field = parser.nextFieldName(); field != null; field = parser.nextFieldName()) {
             parser.nextToken();
-            switch (field) {
-                case "id" -> id = text(parser);
-                case "title" -> title = text(parser);
-                case "dataType" -> dataType = text(parser);
-                case "content" -> content = text(parser);
-                case "text", "body" -> {
-                    if (content == null) {
-                        content = text(parser);
-                    } else {
-                        fields.put(field, value(parser));
-                    }
-                }
-                default -> fields.put(field, value(parser));
+            if (fields.wantsText(field)) {
+                fields.text(field, text(parser));
+            } else {
+                fields.more.put(field, value(parser));
             }
         }
-        if (content == null) {
-            return null;
+        return fields.document(name);
+    }
+
+    /** As {@link #read(JsonParser, Supplier)}, of a row that was read already. */
+    static Document read(Map<String, Object> row, Supplier<String> name) throws WrongRow {
+        Fields fields = new Fields();
+        row.forEach((field, value) -> {
+            if (fields.wantsText(field)) {
+                fields.text(field, text(value));
+            } else {
+                fields.more.put(field, value);
+            }
+        });
+        return fields.document(name);
+    }
+
+    /** A row that is a conversation: its text is what is said, and all its fields stand beside it. */
+    static Document chat(Map<String, Object> row, Supplier<String> name) throws WrongRow {
+        ChatExample example = ChatRow.read(row);
+        String said = example.messages().stream().map(Message::content).collect(Collectors.joining("\n"));
+        return new Document(row.get("id") == null ? name.get() : text(row.get("id")), "", said, "", row);
+    }
+
+    /** The fields of one document. */
+    private static final class Fields {
+        private final Map<String, Object> more = new LinkedHashMap<>();
+        private String id;
+        private String title = "";
+        private String content;
+        private String dataType = "";
+
+        boolean wantsText(String field) {
+            return switch (field) {
+                case "id", "title", "dataType", "content" -> true;
+                case "text", "body" -> content == null;
+                default -> false;
+            };
         }
-        if (id == null || id.isEmpty()) {
-            Object key = fields.get("uniqueKey");
-            id = key == null ? name.get() : key.toString();
+
+        void text(String field, String text) {
+            switch (field) {
+                case "id" -> id = text;
+                case "title" -> title = text;
+                case "dataType" -> dataType = text;
+                default -> content = text;
+            }
         }
-        return new Document(id, title, content, dataType, fields);
+
+        Document document(Supplier<String> name) throws WrongRow {
+            if (content == null) {
+                throw new WrongRow(
+                        "",
+                        "expected a text in a field content, text or body, found none of them but " + more.keySet()
+                                + ". Name it: corpus.columns(Map.of(\"content\", \"its field\")); conversations are"
+                                + " read by ChatExample.read");
+            }
+            if (id == null || id.isEmpty()) {
+                Object key = more.get("uniqueKey");
+                id = key == null ? name.get() : key.toString();
+            }
+            return new Document(id, title, content, dataType, more);
+        }
     }
 
     /** A scalar's text, nothing for null, and a list's texts as paragraphs. */
@@ -62,6 +103,12 @@ final class DocumentReader {
             case START_OBJECT -> String.valueOf(value(parser));
             default -> parser.getText();
         };
+    }
+
+    private static String text(Object value) {
+        return value instanceof List<?> list
+                ? list.stream().map(String::valueOf).collect(Collectors.joining("\n"))
+                : value == null ? "" : value.toString();
     }
 
     /** Any JSON value; leaves the parser at its last token. */

@@ -3,6 +3,7 @@ package io.tunebook.data;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
 import java.io.IOException;
 import java.io.InputStream;
@@ -18,11 +19,15 @@ import java.util.Locale;
  * quotation mark, end it at once, and reading goes on at the next object that begins as the earlier ones did.
  */
 final class JsonRecords implements Records {
+    /** What is nested deeper is read by nobody: values are read by calls within calls. */
+    private static final int DEEPEST = 1000;
+
     /** Shared: its table of field names serves all files. */
     static final JsonFactory JSON = JsonFactory.builder()
             .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxStringLength(Integer.MAX_VALUE)
+                    .maxNestingDepth(DEEPEST)
                     .build())
             .build();
 
@@ -63,6 +68,8 @@ final class JsonRecords implements Records {
     private boolean whole;
     private byte[] firstKey;
     private long number;
+    /** For each level of the object being scanned, the outermost first, whether it is an array. */
+    private boolean[] arrays = new boolean[64];
 
     JsonRecords(Path file, InputStream in) {
         this.file = file;
@@ -73,7 +80,7 @@ final class JsonRecords implements Records {
     @Override
     public JsonParser next() throws IOException {
         if (whole && !lost) {
-            rememberFirstKey();
+            firstKey = firstKeyUpTo(at);
         }
         whole = false;
         if (lost && !findNext()) {
@@ -98,12 +105,23 @@ final class JsonRecords implements Records {
 
     @Override
     public CorpusException broken(long offset, String what, Throwable cause) {
+        if (cause instanceof StreamConstraintsException) {
+            return wrong(what); // nothing is missing: it is only larger than what is read
+        }
         int malformed = Utf8.firstMalformed(buffer, objectStart, at);
+        if (malformed < 0) {
+            rememberFirstKey(at);
+        }
         lost = true;
         at = objectStart + 1;
         return malformed >= 0
                 ? error(malformed, Utf8.complaint(buffer[malformed]), cause)
                 : error(objectStart + (int) Math.max(0, offset), what, cause);
+    }
+
+    @Override
+    public CorpusException wrong(String what) {
+        return error(objectStart, what, null);
     }
 
     /** Moves to the next opening brace on the outermost level. */
@@ -149,8 +167,6 @@ final class JsonRecords implements Records {
     /** Moves behind the object that begins at {@code at}. */
     private void scanObject() throws IOException {
         int depth = 0;
-        // One bit for each level, the innermost last: 1 for an array.
-        long arrays = 0;
         byte last = '[';
         int p = at;
         boolean inString = false;
@@ -214,7 +230,7 @@ final class JsonRecords implements Records {
                         p++;
                     }
                     case OPEN -> {
-                        boolean expected = last == ':' || last == '[' || last == ',' && (arrays & 1) == 1;
+                        boolean expected = last == ':' || last == '[' || last == ',' && depth > 0 && arrays[depth - 1];
                         if (!expected) {
                             throw lostAt(
                                     p,
@@ -222,14 +238,15 @@ final class JsonRecords implements Records {
                                             + " to go on or to end, found " + describe(p)
                                             + ": a } is missing before it");
                         }
-                        depth++;
+                        if (depth == arrays.length) {
+                            arrays = Arrays.copyOf(arrays, 2 * depth);
+                        }
                         last = b[p];
-                        arrays = arrays << 1 | (last == '[' ? 1 : 0);
+                        arrays[depth++] = last == '[';
                         p++;
                     }
                     case CLOSE -> {
                         last = b[p];
-                        arrays >>>= 1;
                         p++;
                         if (--depth == 0) {
                             at = p;
@@ -246,18 +263,32 @@ final class JsonRecords implements Records {
         }
     }
 
-    /** Of the object read last, which nobody has found broken. */
-    private void rememberFirstKey() {
+    /** The first key of the object read last, quotation marks included; the former one if there is none. */
+    private byte[] firstKeyUpTo(int stop) {
         int from = objectStart;
-        while (from < at && buffer[from] != '"') {
+        while (from < stop && buffer[from] != '"') {
             from++;
         }
         int to = from + 1;
-        while (to < at && buffer[to] != '"') {
+        while (to < stop && buffer[to] != '"') {
             to++;
         }
-        if (to < at && (firstKey == null || !Arrays.equals(firstKey, 0, firstKey.length, buffer, from, to + 1))) {
-            firstKey = Arrays.copyOfRange(buffer, from, to + 1);
+        boolean word = to < stop;
+        for (int i = from + 1; word && i < to; i++) {
+            word = Character.isLetterOrDigit(buffer[i]) || buffer[i] == '_' || buffer[i] == '-';
+        }
+        if (firstKey == null && !word) {
+            return null; // it may be spoilt, and then nothing that follows begins like it
+        }
+        boolean known =
+                to >= stop || firstKey != null && Arrays.equals(firstKey, 0, firstKey.length, buffer, from, to + 1);
+        return known ? firstKey : Arrays.copyOfRange(buffer, from, to + 1);
+    }
+
+    /** Where the first object of a file is broken, its own first key tells what follows from what is within it. */
+    private void rememberFirstKey(int stop) {
+        if (firstKey == null) {
+            firstKey = firstKeyUpTo(stop);
         }
     }
 
@@ -345,6 +376,9 @@ final class JsonRecords implements Records {
     }
 
     private CorpusException lostAt(int where, String what) {
+        if (!inArray) {
+            rememberFirstKey(where);
+        }
         lost = true;
         CorpusException e = error(where, what, null);
         at = where == at && where != objectStart ? where + 1 : objectStart + 1;

@@ -20,23 +20,42 @@ final class Pass {
      * What holds for every pass over a corpus.
      *
      * @param charset null for the encoding that the files' bytes speak for
-     * @param last the problems of the last pass, shared by all corpora that were derived from one another
+     * @param columns other names of a row's fields; null for those of the file
      */
-    record Settings(Corpus.OnError onError, Charset charset, boolean progress, AtomicReference<Corpus.Problems> last) {
-        static Settings initial() {
-            return new Settings(
-                    Corpus.OnError.STOP, null, false, new AtomicReference<>(new Corpus.Problems(0, List.of())));
-        }
+    record Settings(Corpus.OnError onError, Charset charset, boolean progress, Columns columns) {
+        static final Settings INITIAL = new Settings(Corpus.OnError.STOP, null, false, null);
     }
 
     private final Settings settings;
+    private final AtomicReference<Corpus.Problems> last;
+    private final boolean chats;
     private final AtomicLong bytes = new AtomicLong();
     private final List<CorpusException> first = new ArrayList<>();
     private long problems;
     private long totalBytes;
 
-    Pass(Settings settings) {
+    /** A pass whose problems {@code last} is told at its end. */
+    Pass(Settings settings, AtomicReference<Corpus.Problems> last) {
+        this(settings, last, false);
+    }
+
+    private Pass(Settings settings, AtomicReference<Corpus.Problems> last, boolean chats) {
         this.settings = settings;
+        this.last = last;
+        this.chats = chats;
+    }
+
+    /** A pass whose rows are conversations. It gathers all problems, and where they are errors they are for the caller to throw. */
+    static Pass ofChats(Settings settings, AtomicReference<Corpus.Problems> last) {
+        return new Pass(settings, last, true);
+    }
+
+    boolean chats() {
+        return chats;
+    }
+
+    Columns columns() {
+        return settings.columns();
     }
 
     Charset charset() {
@@ -58,7 +77,7 @@ final class Pass {
 
     /** Throws the problem or notes it down, as the settings say. */
     synchronized void report(CorpusException problem) {
-        if (settings.onError() == Corpus.OnError.STOP) {
+        if (settings.onError() == Corpus.OnError.STOP && !chats) {
             throw problem;
         }
         problems++;
@@ -69,8 +88,8 @@ final class Pass {
 
     private synchronized void end() {
         Corpus.Problems all = new Corpus.Problems(problems, first);
-        settings.last().set(all);
-        if (problems > 0) {
+        last.set(all);
+        if (problems > 0 && settings.onError() == Corpus.OnError.SKIP) {
             Display.display(MimeBundle.of(MimeBundle.TEXT, all.toString()));
         }
     }

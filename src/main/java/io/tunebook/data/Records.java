@@ -27,4 +27,7 @@ interface Records extends Closeable {
      * @param offset where in the record, in bytes; 0 for the record as a whole
      */
     CorpusException broken(long offset, String what, Throwable cause);
+
+    /** The error for a record that is whole but does not hold what it should; reading goes on behind it. */
+    CorpusException wrong(String what);
 }

@@ -32,7 +32,19 @@ final class SourceFile {
     private static final int HEAD = 1 << 16;
     private static final Pattern NAME = Pattern.compile("[\\p{L}_][\\p{L}\\p{N}_ .-]{0,63}");
     private static final Set<String> TEXT_COLUMNS = Set.of(
-            "content", "text", "body", "instruction", "output", "prompt", "completion", "messages", "conversations");
+            "content",
+            "text",
+            "body",
+            "instruction",
+            "output",
+            "prompt",
+            "completion",
+            "messages",
+            "conversations",
+            "query",
+            "question",
+            "response",
+            "answer");
 
     private SourceFile() {}
 
@@ -41,9 +53,13 @@ final class SourceFile {
      *
      * @param charset the encoding of its text; null for UTF-8, or what a byte order mark says
      * @param read told how many of the file's own bytes were read, again and again
-     * @throws CorpusException if the file is empty
+     * @throws CorpusException if the file is empty, or no file but a pipe or a device, which may never end
      */
     static Records open(Path file, Charset charset, LongConsumer read) throws IOException {
+        if (Files.exists(file) && !Files.isRegularFile(file) && !Files.isDirectory(file)) {
+            throw new CorpusException(
+                    file, 0, -1, "expected a file, found a pipe, a socket or a device. Leave it out", null);
+        }
         InputStream raw = new Counting(Files.newInputStream(file), read);
         try {
             BufferedInputStream plain = new BufferedInputStream(raw, HEAD);

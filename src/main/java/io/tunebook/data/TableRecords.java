@@ -133,10 +133,7 @@ final class TableRecords implements Records {
     }
 
     private static String complaint(String said) {
-        return "CSV row: " + said
-                + (said.contains("utf-8")
-                        ? " If it is in another encoding, name it: Corpus.open(path).charset(\"GB18030\")"
-                        : "");
+        return "CSV row: " + said + (said.contains("utf-8") ? " " + Utf8.ANOTHER_ENCODING : "");
     }
 
     @Override
@@ -147,6 +144,11 @@ final class TableRecords implements Records {
     @Override
     public CorpusException broken(long offset, String what, Throwable cause) {
         return new CorpusException(file, 0, -1, "row " + number + ": " + what, cause);
+    }
+
+    @Override
+    public CorpusException wrong(String what) {
+        return broken(0, what, null);
     }
 
     @Override

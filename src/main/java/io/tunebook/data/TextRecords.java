@@ -115,6 +115,11 @@ final class TextRecords implements Records {
     }
 
     @Override
+    public CorpusException wrong(String what) {
+        return broken(0, what, null);
+    }
+
+    @Override
     public void close() throws IOException {
         in.close();
     }

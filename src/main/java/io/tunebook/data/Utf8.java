@@ -9,6 +9,10 @@ import java.util.Locale;
 
 /** Where bytes are not UTF-8, and what to say about it. */
 final class Utf8 {
+    /** What to do about a file in another encoding, for messages. */
+    static final String ANOTHER_ENCODING = "If the file is in another encoding, name it:"
+            + " Corpus.open(path).charset(\"GB18030\"), from which ChatExample.from and Dataset.chat read as well";
+
     private Utf8() {}
 
     /** The index in the array of the first byte that does not belong to UTF-8; −1 if there is none. */
@@ -28,10 +32,7 @@ final class Utf8 {
     }
 
     static String complaint(byte found) {
-        return String.format(
-                Locale.ROOT,
-                "expected UTF-8, found the byte 0x%02X. If the file is in another encoding, name it: Corpus.open(path).charset(\"GB18030\")",
-                found);
+        return String.format(Locale.ROOT, "expected UTF-8, found the byte 0x%02X. " + ANOTHER_ENCODING, found);
     }
 
     static long lines(byte[] bytes, int from, int to) {

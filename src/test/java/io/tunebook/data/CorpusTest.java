@@ -2,6 +2,7 @@ package io.tunebook.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.github.luben.zstd.Zstd;
 import java.io.ByteArrayOutputStream;
@@ -20,6 +21,7 @@ import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 final class CorpusTest {
@@ -301,8 +303,9 @@ final class CorpusTest {
             assertThatThrownBy(corpus::count)
                     .isInstanceOf(CorpusException.class)
                     .hasMessageContaining(arguments[1] + ": no permission to read this folder");
-            assertThat(corpus.onError(Corpus.OnError.SKIP).count()).isEqualTo(2);
-            assertThat(corpus.problems().first().get(0).file()).isEqualTo(Path.of(arguments[1]));
+            Corpus skipping = corpus.onError(Corpus.OnError.SKIP);
+            assertThat(skipping.count()).isEqualTo(2);
+            assertThat(skipping.problems().first().get(0).file()).isEqualTo(Path.of(arguments[1]));
         }
     }
 
@@ -414,5 +417,68 @@ final class CorpusTest {
         String said = new String(small.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(small.waitFor()).as(said).isZero();
         assertThat(said.strip()).endsWith("30000 30000");
+    }
+
+    @Test
+    void jsonMayBeNestedDeep() throws IOException {
+        StringBuilder rows = new StringBuilder();
+        for (int depth : new int[] {63, 64, 65, 66, 128, 300, 900}) {
+            rows.append("{\"content\": \"")
+                    .append(depth)
+                    .append("\", \"more\": ")
+                    .append("[".repeat(depth));
+            rows.append("1, {\"a\": [2, {\"b\": 3}, {\"c\": 4}]}, {\"d\": 5}")
+                    .append("]".repeat(depth))
+                    .append("}\n");
+        }
+        Corpus corpus = Corpus.open(Files.writeString(folder.resolve("deep.jsonl"), rows));
+        assertThat(corpus.stream().map(Document::content)).containsExactly("63", "64", "65", "66", "128", "300", "900");
+        Path tooDeep = Files.writeString(
+                folder.resolve("deeper.jsonl"),
+                "{\"content\": " + "[".repeat(2000) + "]".repeat(2000) + "}\n{\"content\": \"next\"}\n");
+        Corpus skipping = Corpus.open(tooDeep).onError(Corpus.OnError.SKIP);
+        assertThat(skipping.stream().map(Document::content)).containsExactly("next");
+        assertThat(skipping.problems().count()).isEqualTo(1);
+    }
+
+    /** Pipes never end, and links may lead round in circles. */
+    @Test
+    @Timeout(60)
+    void pipesAreRefusedAndLinksFollowedOnce() throws Exception {
+        assumeTrue(!System.getProperty("os.name").startsWith("Windows"), "no mkfifo there");
+        Path links = Files.createDirectory(folder.resolve("links"));
+        Files.writeString(links.resolve("a.jsonl"), "{\"content\": \"a\"}\n");
+        Files.createSymbolicLink(links.resolve("b"), Path.of("."));
+        Files.createSymbolicLink(links.resolve("c"), Path.of("."));
+        Files.createSymbolicLink(links.resolve("d.jsonl"), Path.of("a.jsonl"));
+        Path elsewhere = Files.createDirectory(folder.resolve("elsewhere"));
+        Files.writeString(elsewhere.resolve("e.jsonl"), "{\"content\": \"e\"}\n");
+        Files.createSymbolicLink(links.resolve("e"), elsewhere);
+        assertThat(Corpus.open(links).stream().map(Document::content)).containsExactly("a", "e");
+        assertThat(Corpus.open(links + "/**.jsonl").stream().map(Document::content))
+                .containsExactly("a", "e");
+        Path pipe = links.resolve("p.jsonl");
+        assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor())
+                .isZero();
+        Corpus skipping = Corpus.open(links).onError(Corpus.OnError.SKIP);
+        assertThat(skipping.count()).isEqualTo(2);
+        assertThat(skipping.problems().first().get(0))
+                .hasMessage(pipe + ": expected a file, found a pipe, a socket or a device. Leave it out");
+        assertThatThrownBy(() -> Corpus.open(pipe).count()).hasMessageContaining("found a pipe");
+        assertThatThrownBy(() -> ChatExample.read(Path.of("/dev/zero"))).hasMessageContaining("found a pipe");
+    }
+
+    @Test
+    void problemsAreThoseOfTheCorpusThatWasRead() throws IOException {
+        Path file = Files.writeString(folder.resolve("some.jsonl"), "{\"content\": 1}\n{\"x\": 1}\n{\"content\": 2}\n");
+        Corpus all = Corpus.open(file).onError(Corpus.OnError.SKIP);
+        Corpus first = all.take(1);
+        assertThat(all.count()).isEqualTo(2);
+        assertThat(first.count()).isEqualTo(1);
+        assertThat(all.problems().count()).isEqualTo(1);
+        assertThat(first.problems().count()).isZero();
+        assertThat(all.problems().first().get(0))
+                .hasMessageContaining(
+                        "line 2, byte 15: expected a text in a field content, text or body, found none of them but [x]");
     }
 }
