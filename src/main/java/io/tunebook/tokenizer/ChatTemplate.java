@@ -3,7 +3,6 @@ package io.tunebook.tokenizer;
 import io.tunebook.data.ChatExample;
 import io.tunebook.data.Message;
 import io.tunebook.jinja.Jinja;
-import io.tunebook.jinja.JinjaValues;
 import io.tunebook.jinja.TemplateException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -202,7 +201,7 @@ public final class ChatTemplate {
         tokenizer.roles().forEach((role, id) -> all.put(role, tokenizer.token(id)));
         all.put("tools", null);
         all.put("documents", null);
-        given.forEach((name, value) -> all.put(name, JinjaValues.normal(value)));
+        given.forEach((name, value) -> all.put(name, value));
         return all;
     }
 

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.jinja.Jinja;
-import io.tunebook.jinja.JinjaValues;
 import io.tunebook.jinja.TemplateException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -147,7 +146,7 @@ final class ChatTemplateGoldenTest {
     }
 
     private static Object value(JsonNode node) {
-        return JinjaValues.normal(new ObjectMapper().convertValue(node, Object.class));
+        return new ObjectMapper().convertValue(node, Object.class);
     }
 
     private static int[] array(JsonNode node) {
