@@ -37,7 +37,8 @@ public final class Kernel implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(Kernel.class.getName());
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String NAME = "tunebook";
-    private static final Pattern HELP = Pattern.compile("\\s*(%{0,2}[\\w.]+)\\s*\\?\\s*");
+    private static final Pattern HELP =
+            Pattern.compile("\\s*(?:(%{0,2}[\\w.]+)\\s*(\\?{1,2})|(\\?{1,2})\\s*(%{0,2}[\\w.]+))\\s*");
 
     private final Transport transport;
     private final CompletableFuture<Session> starting;
@@ -299,7 +300,9 @@ public final class Kernel implements AutoCloseable {
         try {
             Matcher help = HELP.matcher(code);
             if (help.matches()) {
-                reply = page(help.group(1), number);
+                String name = help.group(1) != null ? help.group(1) : help.group(4);
+                boolean source = "??".equals(help.group(2)) || "??".equals(help.group(3));
+                reply = page(name, source, number);
             } else {
                 Optional<MimeBundle> result = session().execute(code, number, frontend);
                 if (result.isPresent() && !silent) {
@@ -350,11 +353,12 @@ public final class Kernel implements AutoCloseable {
         }
     }
 
-    private ObjectNode page(String name, int number) throws CellException {
+    private ObjectNode page(String name, boolean source, int number) throws CellException {
         ObjectNode reply = ok().put("execution_count", number);
         ArrayNode payload = reply.putArray("payload");
         reply.putObject("user_expressions");
-        MimeBundle text = help(name, name.length())
+        MimeBundle text = (source ? session().inspector().source(name) : Optional.<MimeBundle>empty())
+                .or(() -> help(name, name.length()))
                 .orElseThrow(() -> new CellException(
                         "NameError", name + " is not known", List.of("there is nothing named " + name), null));
         ObjectNode page = payload.addObject().put("source", "page").put("start", 0);

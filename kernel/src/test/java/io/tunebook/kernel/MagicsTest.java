@@ -93,7 +93,7 @@ class MagicsTest {
         TestKernel.Answer answer = kernel.run("%%time\nint timed = 5;\ntimed + 1");
         assertThat(answer.result()).isEqualTo("6");
         assertThat(answer.stdout()).contains("Wall time: ");
-        assertThat(printed("%timeit Math.sqrt(2)")).contains("at the median of 7 runs of ");
+        assertThat(printed("%timeit Math.sqrt(2)")).contains("per loop (mean ± std. dev. of 7 runs, ");
     }
 
     @Test

@@ -19,6 +19,7 @@ public final class CellContext {
     private final CellOutput output;
     private final DisplaySink display;
     private volatile boolean interrupted;
+    private volatile CellContext captured;
 
     /**
      * @param number the execution count
@@ -46,11 +47,28 @@ public final class CellContext {
     }
 
     public CellOutput output() {
-        return output;
+        CellContext instead = captured;
+        return instead == null ? output : instead.output();
     }
 
     public DisplaySink display() {
-        return display;
+        CellContext instead = captured;
+        return instead == null ? display : instead.display();
+    }
+
+    /**
+     * From now on what the cell prints and shows goes there.
+     *
+     * @return ends it
+     */
+    public Runnable capture(CellOutput printed, DisplaySink shown) {
+        CellContext before = captured;
+        output().flush();
+        captured = new CellContext(number, printed, shown);
+        return () -> {
+            printed.flush();
+            captured = before;
+        };
     }
 
     boolean isInterrupted() {

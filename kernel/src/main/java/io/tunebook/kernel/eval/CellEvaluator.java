@@ -257,6 +257,64 @@ public final class CellEvaluator implements AutoCloseable {
         return variables.field(name).map((Field f) -> new Result(Variables.get(f)));
     }
 
+    /**
+     * Compiles code into a loop.
+     *
+     * @param code an expression, whose value is taken so that it is computed, or statements
+     * @param setup statements that run before the loop
+     */
+    public TimedLoop loop(String code, String setup) throws CellException {
+        boolean expression =
+                pieces.kinds(code.strip()).stream().allMatch(k -> k == Snippet.Kind.EXPRESSION || k == Snippet.Kind.VAR)
+                        && !code.strip().endsWith(";");
+        try {
+            return loop(expression ? "take((" + code.strip() + "));" : code, setup, 0);
+        } catch (CellException e) {
+            if (!expression || !String.valueOf(e.getMessage()).contains("void")) {
+                throw e;
+            }
+            return loop(code, setup, 0);
+        }
+    }
+
+    private TimedLoop loop(String body, String setup, int number) throws CellException {
+        String name = "TimedLoop$";
+        evaluate(
+                "class " + name + " extends " + TimedLoop.class.getName()
+                        + " { public long run(long times$) throws Exception {\n" + setup
+                        + (setup.isBlank()
+                                        || setup.strip().endsWith(";")
+                                        || setup.strip().endsWith("}")
+                                ? ""
+                                : ";")
+                        + "\nlong start$ = System.nanoTime(); for (long turn$ = 0; turn$ < times$; turn$++) {\n" + body
+                        + (body.strip().endsWith(";") || body.strip().endsWith("}") ? "" : ";")
+                        + "\n} return System.nanoTime() - start$; } }",
+                number);
+        TimedLoop loop =
+                (TimedLoop) evaluate("new " + name + "()", number).orElseThrow().value();
+        shell.snippets()
+                .filter(s ->
+                        s instanceof jdk.jshell.TypeDeclSnippet t && t.name().equals(name))
+                .filter(s -> shell.status(s).isActive())
+                .toList()
+                .forEach(shell::drop);
+        return loop;
+    }
+
+    /** Declares a variable, as a cell's declaration would. @param type as Java writes it */
+    public void define(String name, String type, Object value) throws CellException {
+        if (!javax.lang.model.SourceVersion.isName(name)) {
+            throw new IllegalArgumentException("expected the name of a variable, found " + name);
+        }
+        evaluate(type + " " + name + ";", 0);
+        try {
+            variables.field(name).orElseThrow().set(null, value);
+        } catch (IllegalAccessException e) {
+            throw new IllegalStateException(e); // it was made accessible
+        }
+    }
+
     /** Forgets all that cells have declared; the class path and the first imports stay. */
     public void reset() {
         shell.snippets().filter(s -> shell.status(s).isActive()).toList().forEach(shell::drop);

@@ -155,6 +155,8 @@ final class CellTransformer {
         public void visitMethodInsn(int opcode, String owner, String name, String descriptor, boolean isInterface) {
             if (owner.equals("java/lang/System") && name.equals("exit")) {
                 super.visitMethodInsn(opcode, INTERRUPTS, "exit", descriptor, false);
+            } else if (owner.equals("java/lang/System") && name.equals("getenv")) {
+                super.visitMethodInsn(opcode, Type.getInternalName(Environment.class), name, descriptor, false);
             } else if (owner.equals("java/lang/Runtime") && name.equals("exit")) {
                 super.visitMethodInsn(Opcodes.INVOKESTATIC, INTERRUPTS, "exit", "(Ljava/lang/Runtime;I)V", false);
             } else {

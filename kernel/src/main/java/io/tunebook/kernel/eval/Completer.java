@@ -32,6 +32,7 @@ public final class Completer {
     private static final Pattern MAGIC_LINE = Pattern.compile("(?m)^[ \\t]*(%{1,2}\\w*)(?:[ \\t]+(\\S.*)?)?$");
     private static final Pattern IMPORT = Pattern.compile("import\\s+((?:\\w+\\.)+(\\w+))\\s*;?");
     private static final Pattern WORD = Pattern.compile("[\\p{javaJavaIdentifierPart}]*$");
+    private static final Pattern REFERENCE = Pattern.compile("([\\w.]+)::(\\w*)$");
     private static final Pattern CONDITION = Pattern.compile("\\b(?:if|while)\\s*\\(");
     private static final Set<String> OBJECT =
             Set.of("equals(", "getClass()", "hashCode()", "notify()", "notifyAll()", "wait(", "wait()", "toString()");
@@ -163,8 +164,35 @@ public final class Completer {
         return found;
     }
 
+    /** Methods behind {@code Type::} or {@code value::}, of which JShell knows none. */
+    private List<Proposal> references(String before, Matcher at, int cursor) {
+        String typed = at.group(2);
+        String owner = at.group(1);
+        String lead = before.substring(0, at.start(1));
+        Set<String> names = new TreeSet<>();
+        for (String value : List.of(owner + ".", "((" + owner + ") null).")) {
+            String code = context(lead + value);
+            evaluator.indexed().completionSuggestions(code, code.length(), new int[1]).stream()
+                    .map(Suggestion::continuation)
+                    .filter(s -> s.contains("(") && !s.contains("$"))
+                    .map(s -> s.replaceAll("\\(.*", ""))
+                    .forEach(names::add);
+        }
+        if (Character.isUpperCase(owner.charAt(owner.lastIndexOf('.') + 1))) {
+            names.add("new");
+        }
+        return names.stream()
+                .filter(n -> n.startsWith(typed))
+                .map(n -> new Proposal(n, cursor - typed.length(), cursor, "function"))
+                .toList();
+    }
+
     private List<Proposal> java(String cell, int cursor) {
         String before = blankMagics(cell.substring(0, cursor));
+        Matcher reference = REFERENCE.matcher(before);
+        if (reference.find()) {
+            return references(before, reference, cursor);
+        }
         String code = context(before);
         int[] anchor = {code.length()};
         Map<String, Suggestion> found = new LinkedHashMap<>();
@@ -317,7 +345,7 @@ public final class Completer {
 
     private List<String> types(String prefix, Set<String> known) {
         Map<Integer, Set<String>> byRank = new TreeMap<>();
-        jdk().join().subMap(prefix, true, prefix + Character.MAX_VALUE, false).forEach((simple, names) -> {
+        jdkNow().subMap(prefix, true, prefix + Character.MAX_VALUE, false).forEach((simple, names) -> {
             if (!known.contains(simple)) {
                 names.forEach(n -> byRank.computeIfAbsent(n.startsWith("java.") ? 1 : 2, r -> new TreeSet<>())
                         .add(n));
@@ -332,6 +360,18 @@ public final class Completer {
             }
         }
         return byRank.values().stream().flatMap(Set::stream).limit(TYPES).toList();
+    }
+
+    /** The index, or none if it is not made within a second: nobody waits longer for a completion. */
+    private static NavigableMap<String, Set<String>> jdkNow() {
+        try {
+            return jdk().get(1, java.util.concurrent.TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (java.util.concurrent.ExecutionException | java.util.concurrent.TimeoutException e) {
+            System.getLogger(Completer.class.getName()).log(System.Logger.Level.DEBUG, "no types of the JDK yet", e);
+        }
+        return new TreeMap<>();
     }
 
     private static CompletableFuture<NavigableMap<String, Set<String>>> jdk() {

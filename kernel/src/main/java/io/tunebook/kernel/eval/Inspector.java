@@ -89,6 +89,17 @@ public final class Inspector {
                 MimeBundle.HTML, html.toString()));
     }
 
+    /** How a cell has declared a method or type, or empty if none has. */
+    public Optional<MimeBundle> source(String name) {
+        String all = String.join("\n\n", evaluator.declarations(name));
+        return all.isEmpty()
+                ? Optional.empty()
+                : Optional.of(MimeBundle.of(
+                        MimeBundle.TEXT, all,
+                        MimeBundle.MARKDOWN, "```java\n" + all + "\n```",
+                        MimeBundle.HTML, "<pre><code>" + Html.escape(all) + "</code></pre>"));
+    }
+
     private Optional<MimeBundle> variable(String before) {
         Matcher word = Pattern.compile("\\w+$").matcher(before);
         return word.find()

@@ -20,7 +20,7 @@ import jdk.jshell.SourceCodeAnalysis;
  * Both are reached by reflection, and where JShell is another than expected, or the JVM gave no {@link Instrumentation}, everything stays as it is.
  */
 final class JShellInternals {
-    private static final long INDEXED = 3; // seconds
+    private static final long INDEXED = 1; // second
 
     private final List<?> byIndex;
     private final Set<?> all;

@@ -1,6 +1,7 @@
 package io.tunebook.kernel.magic;
 
 import java.util.List;
+import java.util.Objects;
 
 /**
  * One magic.
@@ -8,8 +9,19 @@ import java.util.List;
  * @param name with its percent signs: one for a line's, two for a cell's
  * @param arguments how its arguments read, for the help
  * @param help what it does, in one sentence
+ * @param completion what its arguments may be
  */
-record Magic(String name, String arguments, String help, Action action) {
+record Magic(String name, String arguments, String help, Completion completion, Action action) {
+    Magic {
+        Objects.requireNonNull(name);
+        Objects.requireNonNull(action);
+    }
+
+    /** A magic whose arguments are files, if it has any. */
+    Magic(String name, String arguments, String help, Action action) {
+        this(name, arguments, help, null, action);
+    }
+
     /** What it does. */
     interface Action {
         /**
@@ -22,5 +34,11 @@ record Magic(String name, String arguments, String help, Action action) {
          * @throws Exception what went wrong, in words for the person who typed it
          */
         Object run(List<String> arguments, String rest, String body) throws Exception;
+    }
+
+    /** Knows what a word may become. */
+    interface Completion {
+        /** The words that begin so. */
+        List<String> complete(String typed);
     }
 }

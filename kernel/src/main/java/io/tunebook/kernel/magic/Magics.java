@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -22,15 +23,29 @@ public final class Magics {
     /** {@code var x = %magic ...}, as IJava has it; no Java has a percent sign behind an equals sign. */
     private static final Pattern ASSIGNED = Pattern.compile("([^%\"]*=[ \\t]*)%(\\w+)(?:[ \\t]+(.*?))?[ \\t;]*");
 
+    private static final Pattern COMMAND = Pattern.compile("[ \\t]*!(?![=!(])(.*)");
+    private static final Pattern ARGUMENT = Pattern.compile("[ \\t]*(%\\w+|!)(.*?)(\\S*)");
+    /** Magics whose argument is Java. */
+    private static final Set<String> CODE = Set.of("%time", "%timeit", "%%time", "%%timeit");
+
     private static final Pattern WORD = Pattern.compile("\"((?:[^\"\\\\]|\\\\.)*)\"|(\\S+)");
 
     private final CellEvaluator evaluator;
+    private final Shell shell;
     private final Map<String, Magic> all = new TreeMap<>();
 
     /** The magics of a session. */
     public Magics(CellEvaluator evaluator) {
         this.evaluator = evaluator;
-        new StandardMagics(evaluator, this).all().forEach(m -> all.put(m.name(), m));
+        shell = new Shell(evaluator);
+        List<Magic> found = new ArrayList<>();
+        found.addAll(new SessionMagics(evaluator, this).all());
+        found.addAll(new PathMagics(evaluator, this, shell).all());
+        found.addAll(new TimeMagics(evaluator, this).all());
+        found.addAll(new ShellMagics(shell).all());
+        found.addAll(ShellMagics.contents());
+        found.addAll(new MavenMagics(evaluator).all());
+        found.forEach(m -> all.put(m.name(), m));
     }
 
     /** All names, sorted, with their percent signs. */
@@ -43,16 +58,33 @@ public final class Magics {
         return Optional.ofNullable(all.get(name)).map(m -> "`" + m.name() + " " + m.arguments() + "`\n\n" + m.help());
     }
 
-    /** Names of magics, where the cursor stands in one. */
+    /** Names of magics and what their arguments may be, where the cursor stands in one. */
     public List<Proposal> complete(String cell, int cursor) {
         int start = cell.lastIndexOf('\n', cursor - 1) + 1;
         String typed = cell.substring(start, cursor);
-        return !typed.matches("%%?\\w*")
-                ? List.of()
-                : all.keySet().stream()
-                        .filter(n -> n.startsWith(typed))
-                        .map(n -> new Proposal(n, start, cursor, "magic"))
-                        .toList();
+        if (typed.matches("%%?\\w*")) {
+            return all.keySet().stream()
+                    .filter(n -> n.startsWith(typed))
+                    .map(n -> new Proposal(n, start, cursor, "magic"))
+                    .toList();
+        }
+        Matcher line = ARGUMENT.matcher(typed);
+        if (!line.matches() || !typed.startsWith("!") && !all.containsKey(line.group(1))) {
+            return List.of();
+        }
+        String word = line.group(3);
+        Magic magic = all.get(line.group(1));
+        List<String> found = new ArrayList<>();
+        if (magic != null && magic.completion() != null) {
+            found.addAll(magic.completion().complete(word));
+        } else if (magic != null && CODE.contains(magic.name())) {
+            return List.of(); // Java
+        } else {
+            found.addAll(PathMagics.files(shell, word));
+        }
+        return found.stream()
+                .map(text -> new Proposal(text, cursor - word.length(), cursor, "path"))
+                .toList();
     }
 
     /** The help of the magic that the cursor stands in. */
@@ -87,9 +119,12 @@ public final class Magics {
         CellStatics.connect(this); // the session whose cell runs
         String cell = source.text();
         Matcher whole = CELL.matcher(cell);
-        if (whole.matches() && all.containsKey(whole.group(1))) {
+        if (whole.matches()) {
+            if (!all.containsKey(whole.group(1))) {
+                throw unknown(whole.group(1), source);
+            }
             String rest = orEmpty(whole.group(2));
-            return run(all.get(whole.group(1)), words(rest), rest, orEmpty(whole.group(3)), number, 1);
+            return run(all.get(whole.group(1)), words(rest), rest, orEmpty(whole.group(3)), source, 1);
         }
         cell = withCalls(cell);
         Source code = new Source(source.name(), cell);
@@ -101,12 +136,22 @@ public final class Magics {
             int end = cell.indexOf('\n', lineStart);
             end = end < 0 ? cell.length() : end;
             Matcher line = LINE.matcher(cell).region(lineStart, end);
-            if (line.matches() && evaluator.isWhole(cell.substring(from, lineStart)) && isMagic(line, number)) {
+            Matcher command = COMMAND.matcher(cell).region(lineStart, end);
+            if (command.matches()
+                    && !isJava(cell, lineStart, command.group(1))
+                    && evaluator.isWhole(cell.substring(from, lineStart))) {
+                if (!cell.substring(from, lineStart).isBlank()) {
+                    evaluator.evaluate(code, from, lineStart);
+                }
+                shell.line(command.group(1));
+                result = Optional.empty();
+                from = Math.min(end + 1, cell.length());
+            } else if (line.matches() && evaluator.isWhole(cell.substring(from, lineStart)) && isMagic(line, source)) {
                 if (!cell.substring(from, lineStart).isBlank()) {
                     evaluator.evaluate(code, from, lineStart);
                 }
                 String rest = orEmpty(line.group(2)).strip();
-                result = run(all.get(line.group(1)), words(rest), rest, "", number, lineNumber);
+                result = run(all.get(line.group(1)), words(rest), rest, "", source, lineNumber);
                 from = Math.min(end + 1, cell.length());
             }
             lineStart = end + 1;
@@ -148,30 +193,46 @@ public final class Magics {
     Object call(String name, List<String> arguments, String body) throws CellException {
         Magic magic = all.get(name);
         if (magic == null) {
-            throw unknown(name, 0);
+            throw unknown(name, Source.cell(0, ""));
         }
-        return run(magic, arguments, String.join(" ", arguments), body, 0, 1)
+        return run(magic, arguments, String.join(" ", arguments), body, Source.cell(0, ""), 1)
                 .map(CellEvaluator.Result::value)
                 .orElse(null);
     }
 
-    private boolean isMagic(Matcher line, int number) throws CellException {
+    /** Whether what stands behind an exclamation mark negates a value of Java. */
+    private boolean isJava(String cell, int lineStart, String behind) {
+        Matcher name = Pattern.compile("\\s*([\\p{javaJavaIdentifierPart}.]+)(\\(.*)?[\\s\\S]*")
+                .matcher(behind);
+        if (!name.matches()) {
+            return false;
+        }
+        String first = name.group(1).replaceAll("\\..*", "");
+        return name.group(2) != null
+                || evaluator.variables().containsKey(first)
+                || Set.of("true", "false").contains(first)
+                || Pattern.compile("\\b" + Pattern.quote(first) + "\\b")
+                        .matcher(cell.substring(0, lineStart))
+                        .find();
+    }
+
+    private boolean isMagic(Matcher line, Source source) throws CellException {
         if (all.containsKey(line.group(1))) {
             return true;
         }
-        throw unknown(line.group(1), number);
+        throw unknown(line.group(1), source);
     }
 
-    private static CellException unknown(String name, int number) {
+    private static CellException unknown(String name, Source source) {
         return new CellException(
                 "UnknownMagic",
                 name,
-                List.of("Cell[" + number + "]: there is no magic " + name + ". %lsmagic lists them all."),
+                List.of(source.name() + ": there is no magic " + name + ". %lsmagic lists them all."),
                 null);
     }
 
     private static Optional<CellEvaluator.Result> run(
-            Magic magic, List<String> words, String rest, String body, int number, int line) throws CellException {
+            Magic magic, List<String> words, String rest, String body, Source source, int line) throws CellException {
         try {
             return Optional.ofNullable(magic.action().run(words, rest, body))
                     .map(v -> v instanceof CellEvaluator.Result r ? r : new CellEvaluator.Result(v));
@@ -183,7 +244,7 @@ public final class Magics {
                     e.getClass().getName(),
                     message,
                     List.of(
-                            "Cell[" + number + "], line " + line + ": " + magic.name() + ": " + message,
+                            source.name() + ", line " + line + ": " + magic.name() + ": " + message,
                             "Usage: " + magic.name() + " " + magic.arguments()),
                     e);
         }
