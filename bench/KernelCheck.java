@@ -12,7 +12,7 @@ import java.util.Random;
 import java.util.function.Consumer;
 
 /**
- * Each method of {@code pointwise_cuda.ts} beside the same of {@code pointwise.ts}, on the same random bfloat16 values on a GPU: the largest difference, as a share of
+ * Each method of {@code kernels.py} beside the same of the other files, on the same random bfloat16 values on a GPU: the largest difference, as a share of
  * the largest value, and the time of either. Exit status 1 if one differs by more than bfloat16 rounds.
  */
 final class KernelCheck {
@@ -32,8 +32,8 @@ final class KernelCheck {
         CudaDevice.of(Device.gpu()).missing().ifPresent(why -> {
             throw new IllegalStateException(why);
         });
-        plain = TorchScript.load(manager, "Decoder", CausalLM.class, "decoder.ts", "pointwise.ts");
-        fused = TorchScript.load(manager, "Decoder", CausalLM.class, "decoder.ts", "pointwise_cuda.ts");
+        plain = DecoderScript.load(manager, false);
+        fused = DecoderScript.load(manager, true);
         like = bf16(1);
     }
 
@@ -112,7 +112,6 @@ final class KernelCheck {
     }
 
     private void all() {
-        NDArray none = manager.create(new Shape(0));
         for (int width : new int[] {64, 1536, 4096}) {
             NDArray x = bf16(4096, width);
             NDArray w = bf16(width);
@@ -127,7 +126,7 @@ final class KernelCheck {
             compare(
                     "d_rms_norm",
                     "nothing to add, " + width,
-                    a -> a.tensor(dy).tensor(x).tensor(t).tensor(w).tensor(none));
+                    a -> a.tensor(dy).tensor(x).tensor(t).tensor(w));
         }
         NDArray heads = bf16(4096, 14, 128);
         NDArray weight = bf16(128);
@@ -214,12 +213,9 @@ final class KernelCheck {
         NDArray up = bf16(inner, rank);
         NDArray down = bf16(rank, inner);
         NDArray gradients = bf16(3 * inner * rank);
-        List<NDArray> pieces;
-        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-            long each = (long) inner * rank;
-            a.tensor(gradients).numbers(each, each, each).numbers(rank, rank, inner);
-            pieces = plain.call(manager, "cut", a.tensor(like).flag(false));
-        }
+        NDArray d_gate = view(gradients, 0, inner, rank);
+        NDArray d_up = view(gradients, (long) inner * rank, inner, rank);
+        NDArray d_down = view(gradients, 2L * inner * rank, rank, inner);
         compare("swiglu_lora", what, a -> a.tensor(gu)
                 .tensor(z)
                 .tensor(gate)
@@ -239,8 +235,18 @@ final class KernelCheck {
                         .tensor(down)
                         .real(0.5)
                         .real(0.25)
-                        .tensors(pieces),
+                        .tensor(d_gate)
+                        .tensor(d_up)
+                        .tensor(d_down),
                 gradients);
+    }
+
+    /** A part of a flat bfloat16 array, [rows, columns], where it lies. */
+    private NDArray view(NDArray flat, long start, long rows, long columns) {
+        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+            a.tensors(List.of(flat)).numbers(start).numbers(rows).numbers(0).number(columns);
+            return plain.call(manager, "from_files", a.number(15).tensor(like)).get(0);
+        }
     }
 
     /** Cosines, or with sign -1 sines: the halves are the same but for the sign of the first. */

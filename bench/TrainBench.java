@@ -4,7 +4,8 @@ import ai.djl.ndarray.NDManager;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
-import io.tunebook.model.CausalLM.Precision;
+import io.tunebook.model.LoadOptions;
+import io.tunebook.model.Precision;
 import io.tunebook.model.TokenBatch;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -58,10 +59,10 @@ final class TrainBench {
     }
 
     private static CausalLM load(Path path, boolean quantized, String precision) throws Exception {
-        Precision type = precision == null || precision.equals("fastest")
-                ? null
-                : Precision.valueOf(precision.toUpperCase(Locale.ROOT));
-        return quantized ? CausalLM.loadQuantized(path, type) : CausalLM.load(path, type);
+        LoadOptions options = precision == null || precision.equals("fastest")
+                ? LoadOptions.defaults()
+                : LoadOptions.in(Precision.valueOf(precision.toUpperCase(Locale.ROOT)));
+        return CausalLM.load(path, quantized ? options.quantized() : options);
     }
 
     private static void train(Path path, String[] args) throws Exception {
@@ -74,7 +75,7 @@ final class TrainBench {
         try (CausalLM model = load(path, args[6].equals("quantized"), args.length > 7 ? args[7] : null);
                 NDManager scope = model.manager().newSubManager();
                 LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(16), 1);
-                Optimizer optimizer = new Optimizer(adapter.parameters(), TrainingArguments.defaults());
+                Optimizer optimizer = new Optimizer(adapter.factors(), TrainingArguments.defaults());
                 Replicas replicas = new Replicas(adapter, devices)) {
             double[] rates = new double[steps];
             double loss = 0;

@@ -4,7 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
-import io.tunebook.model.CausalLM.Precision;
+import io.tunebook.model.LoadOptions;
+import io.tunebook.model.Precision;
 import io.tunebook.model.TokenBatch;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,7 +25,7 @@ final class TrainExact {
         for (String name : args[0].split(",")) {
             JsonNode c = Reference.json("cases/" + name + "/case.json");
             try (CausalLM model =
-                    CausalLM.load(Reference.path(c.path("architecture").asText()), Precision.BFLOAT16)) {
+                    CausalLM.load(Reference.path(c.path("architecture").asText()), LoadOptions.in(Precision.BFLOAT16))) {
                 System.err.println(name + ": " + model);
                 TrainingArguments arguments = ReferenceTest.arguments(c);
                 Path initial = Reference.path("cases/" + name + "/initial");
@@ -47,8 +48,8 @@ final class TrainExact {
         for (boolean quantized : new boolean[] {true, false}) {
             Path gguf = Path.of(args[1]);
             try (CausalLM model = quantized
-                            ? CausalLM.loadQuantized(gguf, Precision.BFLOAT16)
-                            : CausalLM.load(gguf, Precision.BFLOAT16);
+                            ? CausalLM.load(gguf, LoadOptions.in(Precision.BFLOAT16).quantized())
+                            : CausalLM.load(gguf, LoadOptions.in(Precision.BFLOAT16));
                     LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(8), 1)) {
                 System.err.println(model);
                 TrainingArguments arguments =
@@ -71,7 +72,7 @@ final class TrainExact {
             CausalLM model, Path initial, TrainingArguments arguments, List<TokenBatch> batches) throws Exception {
         try (LoraAdapter adapter = LoraAdapter.load(initial, model)) {
             List<Double> losses = losses(model, LoraConfig.rank(4), adapter, arguments, batches);
-            model.useNone();
+            model.detach();
             return losses;
         }
     }

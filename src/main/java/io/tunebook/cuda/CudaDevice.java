@@ -25,7 +25,7 @@ public final class CudaDevice {
     /** The ranks that there are kernels for, which have a parameter {@code rank}. They get one block a multiprocessor. */
     private static final List<Long> RANKS = List.of(8L, 16L, 32L);
 
-    /** {@code pointwise_cuda.ts} makes room for the parts of so many. */
+    /** {@code kernels.py} makes room for the parts of so many. */
     private static final int MOST_BLOCKS = 160;
 
     private static final int MULTIPROCESSORS = 16; // CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT

@@ -50,7 +50,7 @@ public final class AdapterGguf {
                         "layer " + entry.getKey()
                                 + " has DoRA's magnitudes, which llama.cpp's adapters do not have: merge it into the model instead");
             }
-            MergedGguf.checkFit(entry.getKey(), f, config.parameters().get(name));
+            MergedGguf.checkFit(entry.getKey(), f, config.tensors().get(name));
             float toB = (float) (adapter.settings().scale(entry.getKey()) * f.rank() / alpha);
             int heads = Weights.permutedHeads(config, name);
             writer.tensor(

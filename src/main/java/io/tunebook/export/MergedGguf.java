@@ -154,7 +154,7 @@ public final class MergedGguf {
     }
 
     private void checkFit() {
-        Map<String, long[]> shapes = weights.config().parameters();
+        Map<String, long[]> shapes = weights.config().tensors();
         adapter.ifPresent(a -> a.factors().forEach((module, f) -> checkFit(module, f, shapes.get(module + ".weight"))));
     }
 

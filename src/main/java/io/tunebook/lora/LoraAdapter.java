@@ -3,7 +3,6 @@ package io.tunebook.lora;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.tunebook.model.CausalLM;
-import io.tunebook.model.LoraLayout;
 import io.tunebook.model.TokenBatch;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -24,7 +23,7 @@ public final class LoraAdapter implements AutoCloseable {
     private final AdapterFile.Settings settings;
     private final LoraLayout layout;
     private final NDManager manager;
-    private final NDArray parameters;
+    private final NDArray factors;
     private NDArray gradient;
 
     private LoraAdapter(CausalLM model, AdapterFile.Settings settings, LoraLayout layout, float[] values) {
@@ -32,7 +31,7 @@ public final class LoraAdapter implements AutoCloseable {
         this.settings = settings;
         this.layout = layout;
         manager = model.manager().newSubManager();
-        parameters = manager.create(values);
+        factors = manager.create(values);
     }
 
     /** A fresh adapter, which changes nothing yet: B is zero. @param seed of A's start */
@@ -43,7 +42,7 @@ public final class LoraAdapter implements AutoCloseable {
         for (LoraLayout.Slice s : layout.slices().values()) {
             start(values, s, config.initialization(), random);
             if (s.magnitude() >= 0) {
-                System.arraycopy(model.rowNorms(s), 0, values, s.magnitude(), s.out());
+                System.arraycopy(model.rowNorms(s.layer(), s.target()), 0, values, s.magnitude(), s.out());
             }
         }
         return new LoraAdapter(model, settings(config, model, layout), layout, values);
@@ -209,21 +208,21 @@ public final class LoraAdapter implements AutoCloseable {
     }
 
     /** All factors, flat, float32; laid out as {@link #layout} says. */
-    public NDArray parameters() {
-        return parameters;
+    public NDArray factors() {
+        return factors;
     }
 
     /** Where {@link #gradient(TokenBatch, double, long, boolean)} adds up, flat, float32; made when first asked for. */
     public NDArray gradient() {
         if (gradient == null) {
-            gradient = manager.zeros(parameters.getShape());
+            gradient = manager.zeros(factors.getShape());
         }
         return gradient;
     }
 
     /** A copy of all factors. */
     public float[] floats() {
-        return parameters.toFloatArray();
+        return factors.toFloatArray();
     }
 
     /** Replaces all factors. */
@@ -231,7 +230,9 @@ public final class LoraAdapter implements AutoCloseable {
         if (values.length != layout.parameters()) {
             throw new IllegalArgumentException("expected " + layout.parameters() + " factors, found " + values.length);
         }
-        model.assign(parameters, values);
+        try (NDArray from = manager.create(values)) {
+            model.assign(factors, from);
+        }
     }
 
     /** The same factors for the same model on another device. */
@@ -241,7 +242,7 @@ public final class LoraAdapter implements AutoCloseable {
 
     /** Takes over the factors of a copy, which may be on another device. */
     public void follow(LoraAdapter copy) {
-        model.assign(parameters, copy.parameters);
+        model.assign(factors, copy.factors);
     }
 
     /** Adds a copy's gradient, which may be on another device, and makes it zero there. */
@@ -249,9 +250,9 @@ public final class LoraAdapter implements AutoCloseable {
         model.take(gradient(), copy.gradient());
     }
 
-    /** From now on the model computes with this adapter as it is now. */
+    /** From now on the model computes with this adapter as it is now, until another one is used or {@link CausalLM#detach} takes it off. */
     public void use() {
-        model.use(parameters, layout);
+        model.attach(layout.factors(factors));
     }
 
     /**
@@ -260,16 +261,17 @@ public final class LoraAdapter implements AutoCloseable {
      * @see CausalLM#gradient
      */
     public double gradient(TokenBatch batch, double weight, long seed, boolean checkpointing) {
-        return model.gradient(batch, parameters, layout, gradient(), weight, settings.dropout(), seed, checkpointing);
+        return model.gradient(
+                batch, layout.factors(factors), gradient(), weight, settings.dropout(), seed, checkpointing);
     }
 
     /** Adds the adapter to the model's weights, so that nothing is left to compute beside them. {@link #unmerge} takes it out again. */
     public void merge() {
-        model.merge(parameters, layout, 1);
+        model.merge(layout.factors(factors), 1);
     }
 
     public void unmerge() {
-        model.merge(parameters, layout, -1);
+        model.merge(layout.factors(factors), -1);
     }
 
     /** What is trained, module by module, with counts. */
@@ -280,9 +282,9 @@ public final class LoraAdapter implements AutoCloseable {
     /** A copy of the factors in the form in which they are saved. */
     public AdapterFile file() {
         float[] all = floats();
-        Map<String, AdapterFile.Factors> factors = new LinkedHashMap<>();
+        Map<String, AdapterFile.Factors> byModule = new LinkedHashMap<>();
         layout.slices()
-                .forEach((module, s) -> factors.put(
+                .forEach((module, s) -> byModule.put(
                         module,
                         new AdapterFile.Factors(
                                 s.in(),
@@ -293,7 +295,7 @@ public final class LoraAdapter implements AutoCloseable {
                                 s.magnitude() < 0
                                         ? new float[0]
                                         : Arrays.copyOfRange(all, s.magnitude(), s.magnitude() + s.out()))));
-        return new AdapterFile(settings, factors);
+        return new AdapterFile(settings, byModule);
     }
 
     /** Writes {@code adapter_config.json} and {@code adapter_model.safetensors} as PEFT does. */

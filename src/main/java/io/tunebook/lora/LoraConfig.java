@@ -1,6 +1,5 @@
 package io.tunebook.lora;
 
-import io.tunebook.model.LoraLayout;
 import io.tunebook.model.ModelConfig;
 import java.util.List;
 import java.util.Locale;

@@ -8,13 +8,13 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * A batch as {@code decoder.ts} takes it.
+ * A batch as {@code decoder.py} takes it.
  *
  * @param shape rows and length
  * @param documents which document each token is of; empty where no mask is needed: one document a row, padding only behind it
  * @param starts where each document begins among all tokens, and the end
  * @param longest the length of the longest document
- * @param at the places whose next token counts for the loss
+ * @param labelPositions the places whose next token counts for the loss
  * @param targets that token; -1 does not count
  * @param last the largest position
  */
@@ -25,7 +25,7 @@ record BatchInputs(
         long[] documents,
         int[] starts,
         int longest,
-        long[] at,
+        long[] labelPositions,
         long[] targets,
         int last) {
 
@@ -36,10 +36,10 @@ record BatchInputs(
             NDArray documents,
             NDArray starts,
             int longest,
-            NDArray at,
+            NDArray labelPositions,
             NDArray targets) {
         private List<NDArray> all() {
-            return List.of(ids, positions, documents, starts, at, targets);
+            return List.of(ids, positions, documents, starts, labelPositions, targets);
         }
 
         /** What every method begins with. */
@@ -49,6 +49,11 @@ record BatchInputs(
                     .tensor(documents)
                     .tensor(starts)
                     .number(longest);
+        }
+
+        /** The tokens, and what counts for the loss. */
+        TorchScript.Arguments labelled(TorchScript.Arguments a) {
+            return tokens(a).tensor(labelPositions).tensor(targets);
         }
     }
 
@@ -117,11 +122,11 @@ record BatchInputs(
         int[] moreStarts = Arrays.copyOf(starts, documentsTo);
         Arrays.fill(moreStarts, starts.length, documentsTo, n);
         int step = Math.max(64, n / 8);
-        int labelsTo = Math.min(n, (at.length + step - 1) / step * step);
-        long[] moreAt = Arrays.copyOf(at, labelsTo);
+        int labelsTo = Math.min(n, (labelPositions.length + step - 1) / step * step);
+        long[] moreAt = Arrays.copyOf(labelPositions, labelsTo);
         long[] moreTargets = Arrays.copyOf(targets, labelsTo);
-        Arrays.fill(moreAt, at.length, labelsTo, shape.get(1) - 1);
-        Arrays.fill(moreTargets, at.length, labelsTo, -1);
+        Arrays.fill(moreAt, labelPositions.length, labelsTo, shape.get(1) - 1);
+        Arrays.fill(moreTargets, labelPositions.length, labelsTo, -1);
         int length = (int) shape.get(1);
         return new BatchInputs(
                 shape,
@@ -136,7 +141,7 @@ record BatchInputs(
     }
 
     /** The batch for recorded work, in which the script copies tensors. */
-    GraphCache.Batch<Tensors> with(TorchScript script) {
+    GraphCache.Batch<Tensors> with(DecoderScript script) {
         return new GraphCache.Batch<>() {
             @Override
             public List<Object> signature() {
@@ -157,7 +162,7 @@ record BatchInputs(
 
     /** Two batches of one signature have tensors of the same sizes. */
     List<Object> signature() {
-        return List.of(shape, documents.length, starts.length, longest, at.length);
+        return List.of(shape, documents.length, starts.length, longest, labelPositions.length);
     }
 
     Tensors on(NDManager scope) {
@@ -167,16 +172,14 @@ record BatchInputs(
                 documents.length == 0 ? scope.create(documents) : scope.create(documents, shape),
                 scope.create(starts),
                 longest,
-                scope.create(at),
+                scope.create(labelPositions),
                 scope.create(targets));
     }
 
     /** Takes the place of another batch of the same signature, at its addresses. */
-    void into(Tensors other, TorchScript script) {
-        try (NDManager scope = other.ids.getManager().newSubManager();
-                TorchScript.Arguments a = new TorchScript.Arguments()) {
-            a.tensors(other.all()).tensors(on(scope).all());
-            script.call(scope, "assign", a);
+    void into(Tensors other, DecoderScript script) {
+        try (NDManager scope = other.ids.getManager().newSubManager()) {
+            script.assign(other.all(), on(scope).all());
         }
     }
 }

@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.tunebook.model.CausalLM.Precision;
+import io.tunebook.model.DecoderScript.Stored;
 import io.tunebook.tensors.GgufType;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -19,166 +19,127 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A model's weights as {@code decoder.ts} wants them. Files are mapped by PyTorch, not read into Java: what has the right type and lies together is used where
- * it lies, the rest is cast or expanded on the device. Of a quantized model the matrices may stay in GGUF's blocks.
+ * Brings a model's weights to the device and hands them to the decoder's text, which holds them from then on. Files are mapped by PyTorch, not read into Java: what
+ * has the right type and lies together is used where it lies, the rest is cast or expanded on the device. Matrices may stay as the file has them.
  */
-final class DeviceWeights {
+final class DeviceWeights implements AutoCloseable {
     private static final int UINT8 = 0;
     private static final int INT8 = 1;
     private static final int FLOAT16 = 5;
-    private static final int TENSORS = 10;
-    private static final List<String> TARGETS = List.of(
-            "self_attn.q_proj",
-            "self_attn.k_proj",
-            "self_attn.v_proj",
-            "self_attn.o_proj",
-            "mlp.gate_proj",
-            "mlp.up_proj",
-            "mlp.down_proj");
+    private static final String EMBEDDING = "model.embed_tokens.weight";
 
-    private final NDManager manager;
-    private final TorchScript script;
+    private final NDManager scope;
+    private final DecoderScript script;
     private final Precision precision;
-    private final Precision narrow;
+    private final Storage storage;
     private final Weights from;
-    private final NDArray like;
+    private final NDArray none;
     private final Map<String, NDArray> maps = new HashMap<>();
-    private final List<NDArray> weights = new ArrayList<>();
-    private final List<NDArray> blocks = new ArrayList<>();
-    private final List<Integer> wide = new ArrayList<>();
-    private final long[] types;
-    private final boolean quantized;
-    private final long bytes;
+    private boolean quantized;
+    private long bytes;
 
-    /** How matrices lie in memory; vectors always have the type that the model computes in. */
-    enum Storage {
-        /** In the type that the model computes in. */
-        COMPUTED,
-        /**
-         * Cast layer by layer when they are used: bfloat16 where the file has it (mapped, not copied) or has blocks, float32 where the file has floats that
-         * bfloat16 cannot hold.
-         */
-        NARROW,
-        /** GGUF's blocks, expanded layer by layer. */
-        BLOCKS
-    }
+    /** What was loaded: the bytes that the weights take, whether matrices are cast or expanded when they are used, and whether some are in blocks. */
+    record Loaded(long bytes, boolean stored, boolean quantized) {}
 
-    DeviceWeights(NDManager manager, TorchScript script, Precision precision, Weights from, Storage storage)
-            throws IOException {
-        this.manager = manager;
+    private DeviceWeights(
+            NDManager manager, DecoderScript script, Precision precision, Weights from, Storage storage) {
+        this.scope = manager.newSubManager(); // all that the text does not hold is freed with it
         this.script = script;
         this.precision = precision;
-        this.narrow = storage == Storage.NARROW ? Precision.BFLOAT16 : precision;
+        this.storage = storage;
         this.from = from;
-        boolean apart = storage != Storage.COMPUTED;
-        like = manager.create(new Shape(0));
-        ModelConfig config = from.config();
-        types = apart ? new long[2 + TARGETS.size() * config.layers()] : new long[0];
-        String output = config.tiedEmbeddings() || !from.tensors().containsKey("lm_head.weight")
-                ? "model.embed_tokens.weight"
-                : "lm_head.weight";
-        if (apart) {
-            keep(0, "model.embed_tokens.weight", storage);
-            keep(1, output, storage);
+        this.none = scope.create(new Shape(0));
+    }
+
+    /**
+     * Loads all weights.
+     *
+     * @param storage any but {@link Storage#FASTEST}
+     * @param chunk for how many positions at a time logits are made
+     */
+    static Loaded load(
+            NDManager manager,
+            DecoderScript script,
+            Precision precision,
+            Weights from,
+            Storage storage,
+            RotaryTable rotary,
+            int chunk)
+            throws IOException {
+        try (DeviceWeights weights = new DeviceWeights(manager, script, precision, from, storage)) {
+            weights.load();
+            script.complete(
+                    weights.vectors("model.norm.weight"), rotary.array(weights.scope), from.config(), chunk);
+            return new Loaded(weights.bytes, storage != Storage.COMPUTED, weights.quantized);
         }
-        weights.add(apart ? like : joined("model.embed_tokens.weight"));
-        weights.add(joined("model.norm.weight"));
-        weights.add(apart || output.equals("model.embed_tokens.weight") ? weights.get(0) : joined("lm_head.weight"));
+    }
+
+    private void load() throws IOException {
+        ModelConfig config = from.config();
+        ends();
         for (int l = 0; l < config.layers(); l++) {
             String layer = "model.layers." + l + ".";
-            String attention = layer + "self_attn.";
-            if (apart) {
-                for (int t = 0; t < TARGETS.size(); t++) {
-                    keep(2 + l * TARGETS.size() + t, layer + TARGETS.get(t) + ".weight", storage);
-                }
+            for (Target.Product product : Target.Product.values()) {
+                product(l, product);
             }
-            weights.add(joined(layer + "input_layernorm.weight"));
-            weights.add(apart ? like : matrix(attention, "q_proj", "k_proj", "v_proj"));
-            weights.add(joined(attention + "q_proj.bias", attention + "k_proj.bias", attention + "v_proj.bias"));
-            weights.add(apart ? like : matrix(attention, "o_proj"));
-            weights.add(joined(attention + "o_proj.bias"));
-            weights.add(joined(layer + "post_attention_layernorm.weight"));
-            weights.add(apart ? like : matrix(layer + "mlp.", "gate_proj", "up_proj"));
-            weights.add(apart ? like : matrix(layer + "mlp.", "down_proj"));
-            weights.add(joined(attention + "q_norm.weight"));
-            weights.add(joined(attention + "k_norm.weight"));
+            script.addLayer(
+                    vectors(layer + "input_layernorm.weight"),
+                    vectors(layer + "self_attn.q_norm.weight"),
+                    vectors(layer + "self_attn.k_norm.weight"),
+                    vectors(layer + "post_attention_layernorm.weight"));
         }
-        maps.values().forEach(NDArray::close); // what is used of them keeps them mapped
-        quantized = Arrays.stream(types).anyMatch(t -> t != 0);
-        bytes = weights.stream()
-                        .distinct()
-                        .mapToLong(w -> w.getShape().size() * precision.bytes())
-                        .sum()
-                + blockBytes();
     }
 
-    private long blockBytes() {
-        long sum = 0;
-        for (int t = 0; t < types.length; t++) {
-            if (t != 1 || blocks.get(3) != blocks.get(1)) {
-                long codes = blocks.get(2 * t + 1).getShape().size();
-                sum += types[t] == 0
-                        ? codes * (wide.contains(t) ? Precision.FLOAT32 : narrow).bytes()
-                        : codes + 2 * blocks.get(2 * t).getShape().size();
+    /** The embedding and the output, which may be one. */
+    private void ends() throws IOException {
+        boolean tied = from.config().tiedEmbeddings() || !from.tensors().containsKey("lm_head.weight");
+        long[] rows = {from.config().vocabularySize()};
+        if (storage == Storage.COMPUTED) {
+            NDArray embedding = counted(joined(precision, List.of(EMBEDDING)));
+            script.addProduct(embedding, rows, none);
+            script.addProduct(
+                    tied ? embedding : counted(joined(precision, List.of("lm_head.weight"))), rows, none);
+        } else {
+            Stored embedding = stored(EMBEDDING);
+            long columns = from.tensor(EMBEDDING).columns();
+            script.addStored(List.of(embedding), columns, none);
+            script.addStored(List.of(tied ? embedding : stored("lm_head.weight")), columns, none);
+        }
+    }
+
+    private void product(int layer, Target.Product product) throws IOException {
+        List<Target> targets = product.targets();
+        List<String> names =
+                targets.stream().map(t -> t.module(layer) + ".weight").toList();
+        NDArray bias = vectors(
+                targets.stream().map(t -> t.module(layer) + ".bias").toArray(String[]::new));
+        if (storage == Storage.COMPUTED) {
+            long[] widths =
+                    targets.stream().mapToLong(t -> t.out(from.config())).toArray();
+            script.addProduct(counted(joined(precision, names)), widths, bias);
+        } else {
+            List<Stored> parts = new ArrayList<>();
+            for (String name : names) {
+                parts.add(stored(name));
             }
-        }
-        return sum;
-    }
-
-    /** The first arguments of all methods that compute with the model. */
-    TorchScript.Arguments arguments(TorchScript.Arguments a) {
-        return a.tensors(weights).tensors(blocks).numbers(types);
-    }
-
-    /** Whether a matrix is in blocks. */
-    boolean quantized() {
-        return quantized;
-    }
-
-    /** Whether matrices are cast or expanded when they are used. */
-    boolean stored() {
-        return types.length > 0;
-    }
-
-    /** What all weights take on the device. */
-    long bytes() {
-        return bytes;
-    }
-
-    /** A tensor of the model's type, to make others alike. */
-    NDArray like() {
-        return weights.get(1);
-    }
-
-    /** One of the ten tensors of a layer, expanded if need be; its owner is {@code scope}. */
-    NDArray layer(NDManager scope, int layer, int tensor, long[] shape) {
-        if (!stored()) {
-            return weights.get(3 + layer * TENSORS + tensor);
-        }
-        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-            return script.call(
-                            scope,
-                            "weights",
-                            arguments(a).numbers(shape).number(layer).tensors(List.of()))
-                    .get(tensor);
+            script.addStored(parts, from.tensor(names.get(0)).columns(), bias);
         }
     }
 
-    private NDArray matrix(String prefix, String... names) throws IOException {
-        return joined(Arrays.stream(names).map(n -> prefix + n + ".weight").toArray(String[]::new));
+    /** Vectors behind one another; empty if the architecture has none of this name. */
+    private NDArray vectors(String... names) throws IOException {
+        return from.tensors().containsKey(names[0]) ? counted(joined(precision, List.of(names))) : none;
     }
 
-    /** Tensors below one another, in the model's type; empty if the architecture has none of this name. */
-    private NDArray joined(String... names) throws IOException {
-        return joined(precision, names);
+    private NDArray counted(NDArray weight) {
+        bytes += weight.getShape().size() * precision.bytes();
+        return weight;
     }
 
-    private NDArray joined(Precision type, String... names) throws IOException {
-        if (!from.tensors().containsKey(names[0])) {
-            return like;
-        }
-        List<Weights.Tensor> tensors = Arrays.stream(names).map(from::tensor).toList();
-        if (tensors.stream().allMatch(this::mappable)) {
+    /** Tensors below one another. */
+    private NDArray joined(Precision type, List<String> names) throws IOException {
+        List<Weights.Tensor> tensors = names.stream().map(from::tensor).toList();
+        if (tensors.stream().allMatch(DeviceWeights::mappable)) {
             return mapped(type, tensors);
         }
         if (tensors.stream().allMatch(t -> expandable(t.type()))) {
@@ -194,14 +155,12 @@ final class DeviceWeights {
         if (parts.size() == 1) {
             return parts.get(0);
         }
-        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-            return script.call(manager, "joined", a.tensors(parts)).get(0);
-        } finally {
-            parts.forEach(NDArray::close);
-        }
+        NDArray all = script.joined(scope, parts);
+        parts.forEach(NDArray::close);
+        return all;
     }
 
-    private boolean mappable(Weights.Tensor t) {
+    private static boolean mappable(Weights.Tensor t) {
         return switch (t.type()) {
             case F32 -> t.offset() % 4 == 0;
             case F16, BF16 -> t.offset() % 2 == 0;
@@ -230,16 +189,13 @@ final class DeviceWeights {
         String key = type + ":" + file;
         NDArray known = maps.get(key);
         if (known == null) {
-            try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-                a.text(file.toString()).number(Files.size(file) / bytesEach).number(type);
-                known = script.call(manager, "map_file", a).get(0);
-            }
+            known = script.mapFile(scope, file, Files.size(file) / bytesEach, type);
             maps.put(key, known);
         }
         return known;
     }
 
-    private NDArray mapped(Precision precision, List<Weights.Tensor> tensors) throws IOException {
+    private NDArray mapped(Precision type, List<Weights.Tensor> tensors) throws IOException {
         List<Weights.Tensor> pieces = new ArrayList<>();
         List<Long> rows = new ArrayList<>();
         for (Weights.Tensor t : tensors) {
@@ -261,53 +217,43 @@ final class DeviceWeights {
             files.add(map(t.file(), torchType(t.type()), (int) t.type().bytes(1)));
         }
         boolean vector = tensors.get(0).shape().length == 1;
-        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-            a.tensors(files)
-                    .numbers(pieces.stream()
-                            .mapToLong(t -> t.offset() / t.type().bytes(1))
-                            .toArray());
-            a.numbers(rows.stream().mapToLong(Long::longValue).toArray())
-                    .numbers(pieces.stream()
-                            .mapToLong(Weights.Tensor::permutedHeads)
-                            .toArray());
-            a.number(vector ? 0 : tensors.get(0).columns())
-                    .number(precision.type())
-                    .tensor(like);
-            return script.call(manager, "from_files", a).get(0);
-        }
+        return script.fromFiles(
+                scope,
+                files,
+                pieces.stream().mapToLong(t -> t.offset() / t.type().bytes(1)).toArray(),
+                rows.stream().mapToLong(Long::longValue).toArray(),
+                pieces.stream().mapToLong(Weights.Tensor::permutedHeads).toArray(),
+                vector ? 0 : tensors.get(0).columns(),
+                type.type(),
+                none);
     }
 
-    private List<NDArray> blocks(Weights.Tensor t) throws IOException {
+    private Stored blocks(Weights.Tensor t) throws IOException {
         GgufType type = t.type();
-        boolean behind = type == GgufType.Q6_K;
         int scales = type == GgufType.Q4_1 || type == GgufType.Q4_K ? 2 : 1;
-        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-            a.tensor(map(t.file(), torchType(type), 1)).tensor(map(t.file(), FLOAT16, 2));
-            a.number(t.offset()).number(t.rows()).number(type.bytes(t.columns()));
-            a.number(type.blockBytes()).number(scales).flag(behind).number(t.permutedHeads());
-            return script.call(manager, "blocks_from_file", a.tensor(like));
-        }
+        return script.blocksFromFile(
+                scope,
+                map(t.file(), torchType(type), 1),
+                map(t.file(), FLOAT16, 2),
+                t,
+                type.bytes(t.columns()),
+                scales,
+                type == GgufType.Q6_K,
+                none);
     }
 
-    private NDArray expanded(Precision precision, List<Weights.Tensor> tensors) throws IOException {
-        List<NDArray> parts = new ArrayList<>();
-        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-            for (Weights.Tensor t : tensors) {
-                parts.addAll(blocks(t));
-            }
-            a.tensors(parts)
-                    .numbers(tensors.stream().mapToLong(t -> t.type().id()).toArray())
-                    .numbers(tensors.stream().mapToLong(Weights.Tensor::rows).toArray())
-                    .number(tensors.get(0).columns())
-                    .number(precision.type());
-            return script.call(manager, "expanded", a).get(0);
-        } finally {
-            parts.forEach(NDArray::close);
+    private NDArray expanded(Precision type, List<Weights.Tensor> tensors) throws IOException {
+        List<Stored> parts = new ArrayList<>();
+        for (Weights.Tensor t : tensors) {
+            parts.add(blocks(t));
         }
+        NDArray all = script.expandOnce(scope, parts, tensors.get(0).columns(), type.type());
+        parts.forEach(Stored::close);
+        return all;
     }
 
     /** Of a type that only Java expands. */
-    private NDArray read(Precision precision, Weights.Tensor t) throws IOException {
+    private NDArray read(Precision type, Weights.Tensor t) throws IOException {
         if (t.values() > Integer.MAX_VALUE / Float.BYTES) {
             throw new IOException(t.name() + ": expected at most 2 GB as float32, found " + Arrays.toString(t.shape()));
         }
@@ -315,34 +261,30 @@ final class DeviceWeights {
                 .order(ByteOrder.nativeOrder());
         FloatBuffer floats = buffer.asFloatBuffer();
         from.read(t, floats);
-        try (NDArray read = manager.create(buffer, new Shape(t.shape()), DataType.FLOAT32);
-                TorchScript.Arguments a = new TorchScript.Arguments()) {
-            return script.call(
-                            manager,
-                            "as_type",
-                            a.tensor(read).number(precision.type()).tensor(like))
-                    .get(0);
+        try (NDArray read = scope.create(buffer, new Shape(t.shape()), DataType.FLOAT32)) {
+            return script.asType(scope, read, type.type(), none);
         }
     }
 
-    /** Leaves a matrix as it is stored. */
-    private void keep(int target, String name, Storage storage) throws IOException {
-        if (target == 1 && name.equals("model.embed_tokens.weight")) {
-            blocks.addAll(List.copyOf(blocks.subList(0, 2)));
-            types[1] = types[0];
-            return;
-        }
+    /** A matrix as it stays in memory: in its blocks, in bfloat16, or in the model's type where bfloat16 cannot hold it. */
+    private Stored stored(String name) throws IOException {
         Weights.Tensor t = from.tensor(name);
         if (storage == Storage.BLOCKS && expandable(t.type())) {
-            blocks.addAll(blocks(t));
-            types[target] = t.type().id();
-            return;
+            Stored blocks = blocks(t);
+            quantized = true;
+            bytes += blocks.codes().getShape().size()
+                    + 2 * blocks.scales().getShape().size();
+            return blocks;
         }
         boolean exactOnlyWide = t.type() == GgufType.F32 || t.type() == GgufType.F16;
-        if (exactOnlyWide && narrow != precision) {
-            wide.add(target);
-        }
-        blocks.add(like);
-        blocks.add(joined(exactOnlyWide ? precision : narrow, name));
+        Precision type = storage == Storage.NARROW && !exactOnlyWide ? Precision.BFLOAT16 : precision;
+        NDArray weight = joined(type, List.of(name));
+        bytes += weight.getShape().size() * type.bytes();
+        return new Stored(none, weight, 0, t.rows());
+    }
+
+    @Override
+    public void close() {
+        scope.close();
     }
 }

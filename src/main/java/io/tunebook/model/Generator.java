@@ -171,7 +171,7 @@ public final class Generator {
         StreamingDecoder decoder = model.tokenizer().stream();
         StringBuilder text = new StringBuilder();
         int told = 0;
-        try (CausalLM.Cache cache = model.new Cache(prompt.length + Math.max(most, 0))) {
+        try (KvCache cache = model.cache(prompt.length + Math.max(most, 0))) {
             float[] logits = cache.next(prompt);
             while (written.size() < most) {
                 int[] before = settings.repetitionPenalty == 1

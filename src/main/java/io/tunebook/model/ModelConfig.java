@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -106,6 +107,11 @@ public record ModelConfig(
         return out;
     }
 
+    /** What cosines and sines are multiplied with: 1. */
+    float rotaryScale() {
+        return 1;
+    }
+
     /** As {@code _compute_llama3_parameters} in Transformers' {@code modeling_rope_utils.py} for {@link RopeScaling.Kind#LLAMA3}. */
     private static double scaled(RopeScaling s, double frequency, int i) {
         return switch (s.kind()) {
@@ -139,8 +145,15 @@ public record ModelConfig(
         }
     }
 
+    /** The number of parameters of such a model. */
+    public long parameters() {
+        return tensors().values().stream()
+                .mapToLong(shape -> Arrays.stream(shape).reduce(1, (a, b) -> a * b))
+                .sum();
+    }
+
     /** The tensors that such a model has, by Hugging Face's names, with their shapes (the slowest dimension first). */
-    public Map<String, long[]> parameters() {
+    public Map<String, long[]> tensors() {
         Map<String, long[]> out = new LinkedHashMap<>();
         long queries = (long) heads * headDim;
         long keys = (long) kvHeads * headDim;

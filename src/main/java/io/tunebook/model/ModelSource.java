@@ -1,6 +1,8 @@
 package io.tunebook.model;
 
 import io.tunebook.ollama.store.ModelStore;
+import io.tunebook.ollama.store.StoredModel;
+import io.tunebook.tokenizer.Tokenizer;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -38,6 +40,26 @@ public record ModelSource(String name, Path path) {
         return new ModelSource(name, ModelStore.open().model(name).gguf());
     }
 
+    /** A GGUF file, or a folder of safetensors. */
+    public static ModelSource of(Path path) {
+        return new ModelSource(path.toString(), path);
+    }
+
+    /**
+     * The model that Ollama has stored.
+     *
+     * @throws IllegalArgumentException if it has an adapter on top of its weights
+     */
+    public static ModelSource of(StoredModel stored) {
+        if (!stored.adapters().isEmpty()) {
+            throw new IllegalArgumentException(stored.name() + " has an adapter on top of its weights ("
+                    + stored.adapters().get(0)
+                    + "), without which it is another model: load the model that it was made from, or the weights alone by "
+                    + stored.gguf());
+        }
+        return of(stored.gguf());
+    }
+
     /**
      * The model that {@code TUNEBOOK_MODEL} names, else the default model of the set-up.
      *
@@ -51,6 +73,29 @@ public record ModelSource(String name, Path path) {
                         "expected the environment variable TUNEBOOK_MODEL (a name of Ollama's, a GGUF file or a folder of safetensors), found"
                                 + " none; `java environment/Lab.java setup` sets a default"));
         return of(name.strip());
+    }
+
+    /**
+     * Its weights, which the caller closes.
+     *
+     * @throws IOException if they cannot be read, or are not what they should be; the message names tensor, expectation and finding
+     */
+    public Weights weights() throws IOException {
+        return Weights.open(path);
+    }
+
+    /** The tokenizer that belongs to the weights, which the caller closes. */
+    Tokenizer tokenizer(Weights weights) throws IOException {
+        Tokenizer tokenizer =
+                weights.gguf().isPresent() ? Tokenizer.of(weights.gguf().get()) : Tokenizer.load(path);
+        try {
+            tokenizer.requireFits(
+                    path.getFileName().toString(), weights.config().vocabularySize(), ModelConfig.specialIds(path));
+            return tokenizer;
+        } catch (Throwable failure) {
+            tokenizer.close();
+            throw failure;
+        }
     }
 
     /**

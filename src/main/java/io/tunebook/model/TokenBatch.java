@@ -33,6 +33,13 @@ public record TokenBatch(int rows, int length, int[] ids, int[] labels, int[] po
         }
     }
 
+    /** One document without padding, each token to be predicted from those before it. */
+    static TokenBatch sequence(int... ids) {
+        int[] positions = new int[ids.length];
+        Arrays.setAll(positions, i -> i);
+        return new TokenBatch(1, ids.length, ids, ids, positions, new int[ids.length]);
+    }
+
     /** The same with padding behind each row up to the next multiple, so that batches of similar lengths get one shape. */
     TokenBatch paddedTo(int multiple) {
         int to = (length + multiple - 1) / multiple * multiple;

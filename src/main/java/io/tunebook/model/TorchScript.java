@@ -1,5 +1,7 @@
 package io.tunebook.model;
 
+import ai.djl.Device;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.pytorch.engine.PtNDArray;
@@ -13,25 +15,26 @@ import io.tunebook.cuda.GraphExecutor;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
- * Methods written in TorchScript, packed into an archive that PyTorch loads from memory. All calls run in inference mode: no autograd graph is ever made.
+ * Functions written in Python with PyTorch, packed into an archive that PyTorch loads from memory as a module that may have a state. All calls run in inference mode: no autograd graph is ever made.
  *
- * <p>The archive is a zip of stored entries: {@code version}, {@code data.pkl} (an instance of the class without attributes but {@code training}), {@code
- * constants.pkl} (an empty tuple) and {@code code/__torch__.py}. Source: PyTorch, {@code torch/csrc/jit/docs/serialization.md}.
+ * <p>The archive is a zip of stored entries: {@code version}, {@code data.pkl} (an instance of the class), {@code constants.pkl} (an empty tuple) and {@code code/__torch__.py}. Source: PyTorch, {@code torch/csrc/jit/docs/serialization.md}.
  */
 public final class TorchScript implements AutoCloseable {
     private static final byte[] VERSION = "10\n".getBytes(StandardCharsets.US_ASCII);
+    private static final int TRUE = 0x88;
+    private static final int FALSE = 0x89;
     private static final byte[] EMPTY_TUPLE = {(byte) 0x80, 2, ')', '.'};
 
     private final PtSymbolBlock block;
@@ -43,43 +46,28 @@ public final class TorchScript implements AutoCloseable {
     }
 
     /**
-     * Compiles methods.
+     * Compiles Python.
      *
      * @param manager whose device the methods will mostly run on; it does not own them
-     * @param name of the class, as the methods' {@code self: __torch__.NAME} says
-     * @param resources the methods' texts, beside the class {@code near}
+     * @param name of the class whose methods are called; functions become methods of it, see {@link ScriptText}
+     * @param files of Python, beside the class {@code near}; a function of a later one takes the place of an earlier one of its name
      * @throws ai.djl.engine.EngineException with PyTorch's words if they do not compile
      */
-    public static TorchScript load(NDManager manager, String name, Class<?> near, String... resources) {
+    public static TorchScript load(NDManager manager, String name, Class<?> near, String... files) {
         try {
-            StringBuilder methods = new StringBuilder();
-            for (String resource : resources) {
-                methods.append(text(near, resource)).append('\n');
-            }
-            ByteArrayInputStream archive = new ByteArrayInputStream(archive(name, methods.toString()));
+            ScriptText text = ScriptText.of(name, near, List.of(files));
+            ByteArrayInputStream archive = new ByteArrayInputStream(archive(name, text));
             return new TorchScript(JniUtils.loadModule((PtNDManager) manager, archive, false, false), name);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    /** A resource beside a class, in UTF-8. */
-    static String text(Class<?> near, String resource) throws IOException {
-        try (InputStream in = near.getResourceAsStream(resource)) {
-            if (in == null) {
-                throw new IllegalArgumentException("no resource " + resource + " beside " + near.getName());
-            }
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        }
-    }
-
-    private static byte[] archive(String name, String methods) throws IOException {
-        String code = "class " + name + "(Module):\n  __parameters__ = []\n  __buffers__ = []\n  training : bool\n"
-                + methods.indent(2);
+    private static byte[] archive(String name, ScriptText text) throws IOException {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         try (ZipOutputStream zip = new ZipOutputStream(out, StandardCharsets.UTF_8)) {
-            store(zip, "data.pkl", instance(name));
-            store(zip, "code/__torch__.py", code.getBytes(StandardCharsets.UTF_8));
+            store(zip, "data.pkl", instance(name, text.attributes()));
+            store(zip, "code/__torch__.py", text.code().getBytes(StandardCharsets.UTF_8));
             store(zip, "constants.pkl", EMPTY_TUPLE);
             store(zip, "version", VERSION);
         }
@@ -98,19 +86,48 @@ public final class TorchScript implements AutoCloseable {
         zip.closeEntry();
     }
 
-    /** Pickle protocol 2 of {@code __torch__.NAME().__setstate__({"training": True})}. */
-    private static byte[] instance(String name) {
-        byte[] attribute = "training".getBytes(StandardCharsets.US_ASCII);
-        ByteBuffer out = ByteBuffer.allocate(64 + name.length()).order(ByteOrder.LITTLE_ENDIAN);
-        out.put((byte) 0x80).put((byte) 2);
-        out.put(("c__torch__\n" + name + "\n").getBytes(StandardCharsets.US_ASCII))
-                .put((byte) 'q')
-                .put((byte) 0);
-        out.put((byte) ')').put((byte) 0x81);
-        out.put((byte) '}').put((byte) '(');
-        out.put((byte) 'X').putInt(attribute.length).put(attribute).put((byte) 0x88);
-        out.put((byte) 'u').put((byte) 'b').put((byte) '.');
-        return java.util.Arrays.copyOf(out.array(), out.position());
+    /**
+     * Pickle protocol 2 of {@code __torch__.NAME().__setstate__({"training": True, ...})}: lists are empty, what is optional is not there, and flags are
+     * false. An empty list is given its type by {@code restore_type_tag([], "List[...]")}, as PyTorch's own pickler does.
+     */
+    private static byte[] instance(String name, Map<String, String> attributes) throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        out.write(new byte[] {(byte) 0x80, 2});
+        ascii(out, "c__torch__\n" + name + "\n)\u0081}(");
+        text(out, "training");
+        out.write(TRUE);
+        for (var attribute : attributes.entrySet()) {
+            String type = attribute.getValue();
+            text(out, attribute.getKey());
+            if (type.startsWith("List[")) {
+                ascii(out, "ctorch.jit._pickle\nrestore_type_tag\n]");
+                text(out, type);
+                ascii(out, "\u0086R");
+            } else if (type.startsWith("Optional[")) {
+                ascii(out, "N");
+            } else if (type.equals("bool")) {
+                out.write(FALSE);
+            } else {
+                throw new IllegalArgumentException(
+                        "attribute " + attribute.getKey() + ": expected List, Optional or bool, found " + type);
+            }
+        }
+        ascii(out, "ub.");
+        return out.toByteArray();
+    }
+
+    private static void ascii(ByteArrayOutputStream out, String opcodes) {
+        out.writeBytes(opcodes.getBytes(StandardCharsets.ISO_8859_1));
+    }
+
+    private static void text(ByteArrayOutputStream out, String text) {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        out.write('X');
+        out.writeBytes(ByteBuffer.allocate(4)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putInt(bytes.length)
+                .array());
+        out.writeBytes(bytes);
     }
 
     /** The arguments of one call, in their order; closing it frees what the call was handed, not the tensors. */
@@ -168,11 +185,26 @@ public final class TorchScript implements AutoCloseable {
      * @throws ai.djl.engine.EngineException with PyTorch's words and the line of the text if it fails
      */
     public List<NDArray> call(NDManager owner, String method, Arguments arguments) {
-        GraphExecutor.runAsWritten();
-        CudaDevice.enter(owner.getDevice());
-        try (IValue result = IValueUtils.runMethod(block, method, arguments.values.toArray(IValue[]::new))) {
-            CudaDevice.leave(owner.getDevice());
+        try (IValue result = result(owner.getDevice(), method, arguments)) {
             return List.copyOf(result.toNDList((PtNDManager) owner));
+        }
+    }
+
+    /** Calls a method that returns nothing. */
+    public void run(Device device, String method, Arguments arguments) {
+        result(device, method, arguments).close();
+    }
+
+    private IValue result(Device device, String method, Arguments arguments) {
+        GraphExecutor.runAsWritten();
+        CudaDevice.enter(device);
+        IValue result = IValueUtils.runMethod(block, method, arguments.values.toArray(IValue[]::new));
+        try {
+            CudaDevice.leave(device);
+            return result;
+        } catch (EngineException e) {
+            result.close();
+            throw e;
         }
     }
 

@@ -139,7 +139,7 @@ public final class Weights implements AutoCloseable {
         this.sources = sources;
         this.gguf = gguf;
         Map<String, Tensor> needed = new LinkedHashMap<>();
-        for (var parameter : config.parameters().entrySet()) {
+        for (var parameter : config.tensors().entrySet()) {
             Tensor tensor = found.get(parameter.getKey());
             if (tensor == null) {
                 throw new ModelFormatException(
@@ -196,7 +196,7 @@ public final class Weights implements AutoCloseable {
         return config;
     }
 
-    /** The model's tensors, no more and no fewer than {@link ModelConfig#parameters}. */
+    /** The model's tensors, no more and no fewer than {@link ModelConfig#tensors}. */
     public Map<String, Tensor> tensors() {
         return tensors;
     }
@@ -308,7 +308,7 @@ public final class Weights implements AutoCloseable {
     /**
      * llama.cpp's name for a tensor, such as {@code blk.0.attn_q.weight}.
      *
-     * @throws IllegalArgumentException if the name is none of {@link ModelConfig#parameters}
+     * @throws IllegalArgumentException if the name is none of {@link ModelConfig#tensors}
      */
     public static String ggufName(String name) {
         switch (name) {
@@ -359,7 +359,7 @@ public final class Weights implements AutoCloseable {
         try {
             ModelConfig config = ModelConfig.read(file);
             Map<String, Tensor> found = new LinkedHashMap<>();
-            for (String name : config.parameters().keySet()) {
+            for (String name : config.tensors().keySet()) {
                 file.tensor(ggufName(name)).ifPresent(t -> found.put(name, tensor(name, path, t, config, true)));
             }
             return new Weights(

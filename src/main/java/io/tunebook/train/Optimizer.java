@@ -23,7 +23,7 @@ final class Optimizer implements AutoCloseable {
         mean = manager.zeros(parameters.getShape());
         square = manager.zeros(parameters.getShape());
         steps = manager.zeros(new Shape());
-        script = TorchScript.load(manager, "Optimizer", Optimizer.class, "optimizer.ts");
+        script = TorchScript.load(manager, "Optimizer", Optimizer.class, "optimizer.py");
     }
 
     /** Euclidean norm of the gradient over all factors. */

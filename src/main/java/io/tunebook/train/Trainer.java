@@ -161,14 +161,14 @@ public final class Trainer {
         int planned = plannedSteps(epochs);
         report = TrainingReport.beginning(planned);
         Run run = new Run();
-        try (Optimizer optimizer = new Optimizer(adapter.parameters(), arguments);
+        try (Optimizer optimizer = new Optimizer(adapter.factors(), arguments);
                 Replicas replicas = new Replicas(adapter, arguments.devices())) {
             if (resume) {
                 restore(run, adapter, optimizer, fingerprint, epochs);
                 replicas.follow();
             }
             long tokens = longest(epochs.get(0));
-            MemoryEstimate.of(model, adapter.parameters().getShape().size(), tokens, arguments.gradientCheckpointing())
+            MemoryEstimate.of(model, adapter.factors().getShape().size(), tokens, arguments.gradientCheckpointing())
                     .require(arguments, arguments.maxLength());
             listeners.forEach(l -> l.started(report));
             TrainingReport.Outcome outcome = steps(run, epochs, heldOut, adapter, replicas, optimizer, fingerprint);

@@ -262,7 +262,7 @@ extern "C" __global__ void cross_entropy(bf16* logits, const i64* targets, float
   }
 }
 
-// ---- GGUF's blocks to bfloat16, a thread for eight values; pointwise.ts, `expand`, says what scales and codes hold. The products are rounded one by
+// ---- GGUF's blocks to bfloat16, a thread for eight values; `expand` in quantized.py says what scales and codes hold. The products are rounded one by
 // one, as there.
 
 __device__ inline void bytes(const unsigned char* p, u32* out) {

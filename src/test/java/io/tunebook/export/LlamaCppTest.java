@@ -12,6 +12,8 @@ import de.kherud.llama.args.CacheType;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.model.CausalLM;
+import io.tunebook.model.LoadOptions;
+import io.tunebook.model.Precision;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.BeforeEach;
@@ -51,7 +53,7 @@ class LlamaCppTest {
         RandomModels.write(architecture, model, base);
         Path merged = temp.resolve("merged.gguf");
         Path lora = temp.resolve("adapter.gguf");
-        try (CausalLM trained = CausalLM.load(base, CausalLM.Precision.FLOAT32)) {
+        try (CausalLM trained = CausalLM.load(base, LoadOptions.in(Precision.FLOAT32))) {
             AdapterFile adapter = RandomModels.adapter(trained.config(), 0.05f);
             MergedGguf.write(base, adapter, Quantization.AS_BASE, merged);
             AdapterGguf.write(trained.config(), adapter, lora);
@@ -76,7 +78,7 @@ class LlamaCppTest {
         Path merged = temp.resolve("merged.gguf");
         MergedGguf.write(folder, adapter, Quantization.AS_BASE, merged);
         try (LlamaModel llama = open(merged, null);
-                CausalLM trained = CausalLM.load(folder, CausalLM.Precision.FLOAT32)) {
+                CausalLM trained = CausalLM.load(folder, LoadOptions.in(Precision.FLOAT32))) {
             int[] ids = new int[expected.get("ids").size()];
             Arrays.setAll(ids, i -> expected.get("ids").get(i).asInt());
             assertThat(llama.encode(expected.get("text").asText())).isEqualTo(ids);
@@ -96,14 +98,14 @@ class LlamaCppTest {
     @CsvSource({"AS_BASE, 1.06", "F16, 1.001", "BF16, 1.005", "Q8_0, 1.005", "Q4_0, 1.45", "Q4_K_M, 1.06"})
     void quantisingCostsLittlePerplexity(Quantization quantization, double most) throws Exception {
         Path merged = temp.resolve("merged.gguf");
-        try (CausalLM trained = CausalLM.load(model, CausalLM.Precision.FLOAT32)) {
+        try (CausalLM trained = CausalLM.load(model, LoadOptions.in(Precision.FLOAT32))) {
             AdapterFile adapter = RandomModels.adapter(trained.config(), 0.002f);
             MergedGguf.write(model, adapter, quantization, merged);
             double before = perplexity(trained, trained.tokenizer().ids(TEXT, true));
             use(trained, adapter);
             double with = perplexity(trained, trained.tokenizer().ids(TEXT, true));
             assertThat(Math.abs(with - before)).as("what the adapter does").isGreaterThan(0.01 * before);
-            try (CausalLM written = CausalLM.load(merged, CausalLM.Precision.FLOAT32)) {
+            try (CausalLM written = CausalLM.load(merged, LoadOptions.in(Precision.FLOAT32))) {
                 assertThat(perplexity(written, written.tokenizer().ids(TEXT, true)))
                         .isLessThan(most * with);
             }
@@ -123,7 +125,7 @@ class LlamaCppTest {
     void opensEveryType(Quantization quantization) throws Exception {
         Path merged = temp.resolve("merged.gguf");
         MergedGguf.quantize(model, quantization, merged, done -> {});
-        try (CausalLM written = CausalLM.load(merged, CausalLM.Precision.FLOAT32)) {
+        try (CausalLM written = CausalLM.load(merged, LoadOptions.in(Precision.FLOAT32))) {
             int[] theirs = written.tokenizer().ids(answer(merged, null, QUESTION), false);
             int[] question = written.tokenizer().ids(QUESTION, true);
             assertThat(theirs.length).isGreaterThan(TOKENS / 2);

@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpServer;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.model.CausalLM;
+import io.tunebook.model.LoadOptions;
+import io.tunebook.model.Precision;
 import io.tunebook.ollama.GenerateRequest;
 import io.tunebook.ollama.Ollama;
 import io.tunebook.ollama.server.EmbeddedOllama;
@@ -59,7 +61,7 @@ class OllamaExportTest {
                 manifest,
                 "{\"config\": {\"digest\": \"" + digest(config) + "\"}, \"layers\": ["
                         + layers.substring(0, layers.length() - 1) + "]}");
-        try (CausalLM loaded = CausalLM.load(base, CausalLM.Precision.FLOAT32)) {
+        try (CausalLM loaded = CausalLM.load(base, LoadOptions.in(Precision.FLOAT32))) {
             adapter = RandomModels.adapter(loaded.config(), 0.05f);
         }
     }
@@ -108,7 +110,7 @@ class OllamaExportTest {
             assertThat(created[0].path("renderer").asText()).isEqualTo("duck-1");
             assertThat(created[0].path("parser").asText()).isEqualTo("duck-2");
             assertThat(created[0].has("adapters")).isFalse();
-            try (CausalLM loaded = CausalLM.load(base, CausalLM.Precision.FLOAT32)) {
+            try (CausalLM loaded = CausalLM.load(base, LoadOptions.in(Precision.FLOAT32))) {
                 if (version.equals("0.34.1")) {
                     assertThatThrownBy(() -> OllamaExport.createFromAdapter(ollama, "mine", "duck", loaded, adapter))
                             .isInstanceOf(UnsupportedOperationException.class)

@@ -69,7 +69,7 @@ final class RandomModels {
                 }
             }
             Random random = new Random(17);
-            config.parameters().forEach((name, shape) -> {
+            config.tensors().forEach((name, shape) -> {
                 float[] values = new float[(int) (shape.length == 1 ? shape[0] : shape[0] * shape[1])];
                 boolean embedding = name.contains("embed_tokens") || name.contains("lm_head");
                 float spread = name.endsWith("norm.weight") ? 0.1f : embedding ? 1 : 0.3f;
@@ -93,7 +93,7 @@ final class RandomModels {
     static AdapterFile adapter(ModelConfig config, float spread) {
         Random random = new Random(23);
         Map<String, Factors> factors = new LinkedHashMap<>();
-        config.parameters().forEach((name, shape) -> {
+        config.tensors().forEach((name, shape) -> {
             if (name.endsWith("_proj.weight")) {
                 int out = (int) shape[0];
                 int in = (int) shape[1];

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.tunebook.lora.LoraConfig.Initialization;
 import io.tunebook.model.CausalLM;
-import io.tunebook.model.LoraLayout;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.train.Reference;
 import java.io.IOException;
@@ -59,7 +58,7 @@ final class LoraAdapterTest {
                 close(logits(model), peft("dora"), 1e-4);
                 decay.use();
                 close(logits(model), peft("decay"), 1e-4);
-                model.useNone();
+                model.detach();
                 close(logits(model), base(), 1e-4);
             }
         }
@@ -178,7 +177,7 @@ final class LoraAdapterTest {
                     .containsExactly("self_attn.q_proj", "self_attn.v_proj", "all");
             assertThat(table.longColumn("parameters").asList())
                     .containsExactly(2L * 4 * (32 + 32), 2L * 4 * (32 + 16), 896L);
-            assertThat(adapter.parameters().getShape().size()).isEqualTo(896);
+            assertThat(adapter.factors().getShape().size()).isEqualTo(896);
         }
     }
 

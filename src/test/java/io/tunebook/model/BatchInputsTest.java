@@ -27,9 +27,9 @@ final class BatchInputsTest {
 
         assertThat(wide % 64).isZero();
         assertThat(labels(rounded, wide)).isEqualTo(labels(plain, length));
-        for (int i = plain.at().length; i < rounded.at().length; i++) {
+        for (int i = plain.labelPositions().length; i < rounded.labelPositions().length; i++) {
             assertThat(rounded.targets()[i]).as("a label that does not count").isNegative();
-            assertThat(rounded.at()[i])
+            assertThat(rounded.labelPositions()[i])
                     .as("the end of the first row, which predicts nothing")
                     .isEqualTo(wide - 1);
         }
@@ -51,9 +51,9 @@ final class BatchInputsTest {
     /** Places, by row and column, and what each predicts. */
     private static Set<String> labels(BatchInputs inputs, int length) {
         Set<String> all = new HashSet<>();
-        for (int i = 0; i < inputs.at().length; i++) {
+        for (int i = 0; i < inputs.labelPositions().length; i++) {
             if (inputs.targets()[i] >= 0) {
-                all.add(inputs.at()[i] / length + "," + inputs.at()[i] % length + ":" + inputs.targets()[i]);
+                all.add(inputs.labelPositions()[i] / length + "," + inputs.labelPositions()[i] % length + ":" + inputs.targets()[i]);
             }
         }
         return all;

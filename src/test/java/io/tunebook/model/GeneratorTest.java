@@ -70,7 +70,7 @@ final class GeneratorTest {
             assertThat(generator().tokens(prompt)).isEqualTo(tokens("plain"));
             dora.use();
             assertThat(generator().tokens(prompt)).isEqualTo(tokens("dora"));
-            model.useNone();
+            model.detach();
             assertThat(generator().tokens(prompt)).isEqualTo(tokens("greedy"));
         }
     }
@@ -82,7 +82,7 @@ final class GeneratorTest {
         int[] ids = Reference.ids();
         try (CausalLM other = Reference.model(architecture)) {
             float[][] whole = other.logits(ids);
-            try (CausalLM.Cache cache = other.new Cache(ids.length)) {
+            try (KvCache cache = other.cache(ids.length)) {
                 close(cache.next(ids[0], ids[1], ids[2]), whole[2], 1e-4);
                 close(cache.next(ids[3], ids[4]), whole[4], 1e-4);
                 for (int i = 5; i < ids.length; i++) {
@@ -98,8 +98,8 @@ final class GeneratorTest {
     void weightsThatStayInBfloat16(String architecture, @TempDir Path folder) throws IOException {
         int[] ids = Reference.ids();
         inBfloat16(Reference.path(architecture), folder);
-        try (CausalLM exact = CausalLM.load(folder, CausalLM.Precision.FLOAT32);
-                CausalLM narrow = CausalLM.loadNarrow(folder)) {
+        try (CausalLM exact = CausalLM.load(folder, LoadOptions.in(Precision.FLOAT32));
+                CausalLM narrow = CausalLM.load(folder, LoadOptions.in(Precision.FLOAT32).storage(Storage.NARROW))) {
             assertThat(narrow.toString()).contains("float32 from bfloat16");
             assertThat(narrow.weightBytes()).isLessThan((long) (0.6 * exact.weightBytes()));
             float[][] whole = exact.logits(ids);
@@ -107,7 +107,7 @@ final class GeneratorTest {
             for (int i = 0; i < ids.length; i++) {
                 close(found[i], whole[i], 1e-5);
             }
-            try (CausalLM.Cache cache = narrow.new Cache(ids.length)) {
+            try (KvCache cache = narrow.cache(ids.length)) {
                 close(cache.next(ids[0], ids[1], ids[2]), whole[2], 0.25);
                 for (int i = 3; i < ids.length; i++) {
                     close(cache.next(ids[i]), whole[i], 0.25);

@@ -27,8 +27,8 @@ class QuantizedTest {
             file = temp.resolve("model.gguf");
             MergedGguf.quantize(Path.of(model), quantization, file, done -> {});
         }
-        try (CausalLM expanded = CausalLM.load(file, CausalLM.Precision.FLOAT32);
-                CausalLM blocks = CausalLM.loadQuantized(file, CausalLM.Precision.FLOAT32)) {
+        try (CausalLM expanded = CausalLM.load(file, LoadOptions.in(Precision.FLOAT32));
+                CausalLM blocks = CausalLM.load(file, LoadOptions.in(Precision.FLOAT32).quantized())) {
             int[] ids = expanded.tokenizer().ids("The capital of France is Paris, and that of Italy is", true);
             float[][] expected = expanded.logits(ids);
             float[][] found = blocks.logits(ids);

@@ -33,7 +33,7 @@ class WeightsTest {
     private Map<String, Values> values() throws Exception {
         Map<String, Values> out = new LinkedHashMap<>();
         ModelConfig.read(Files.writeString(folder.resolve("config.json"), CONFIG))
-                .parameters()
+                .tensors()
                 .forEach((name, shape) -> {
                     float[] values = new float[(int) Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
                     for (int i = 0; i < values.length; i++) {

@@ -8,7 +8,8 @@ import io.tunebook.export.Quantization;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
-import io.tunebook.model.CausalLM.Precision;
+import io.tunebook.model.LoadOptions;
+import io.tunebook.model.Precision;
 import io.tunebook.model.Weights;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.GgufWriter;
@@ -46,8 +47,8 @@ final class QuantizedTrainingTest {
         long[] bytes = new long[2];
         for (int i = 0; i < 2; i++) {
             try (CausalLM model = i == 0
-                    ? CausalLM.loadQuantized(quantized, Precision.FLOAT32)
-                    : CausalLM.load(quantized, Precision.FLOAT32)) {
+                    ? CausalLM.load(quantized, LoadOptions.in(Precision.FLOAT32).quantized())
+                    : CausalLM.load(quantized, LoadOptions.in(Precision.FLOAT32))) {
                 LoraConfig lora = LoraConfig.rank(4);
                 Trainer trainer = Trainer.of(model, lora)
                         .with(TrainingArguments.defaults()

@@ -3,6 +3,8 @@ package io.tunebook.train;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.model.CausalLM;
+import io.tunebook.model.LoadOptions;
+import io.tunebook.model.Precision;
 import io.tunebook.model.TokenBatch;
 import io.tunebook.tensors.Safetensors;
 import java.io.IOException;
@@ -34,7 +36,7 @@ public final class Reference {
     }
 
     public static CausalLM model(String architecture) throws IOException {
-        return CausalLM.load(path(architecture), CausalLM.Precision.FLOAT32);
+        return CausalLM.load(path(architecture), LoadOptions.in(Precision.FLOAT32));
     }
 
     public static float[] floats(String file, String tensor) throws IOException {

@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
+import io.tunebook.model.LoadOptions;
+import io.tunebook.model.Precision;
 import io.tunebook.model.TokenBatch;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -164,7 +166,7 @@ final class ReferenceTest {
     @Test
     void bfloat16StaysAsCloseAsPeftsDoes() throws IOException {
         JsonNode c = Reference.json("cases/plain/case.json");
-        try (CausalLM model = CausalLM.load(Reference.path("llama"), CausalLM.Precision.BFLOAT16)) {
+        try (CausalLM model = CausalLM.load(Reference.path("llama"), LoadOptions.in(Precision.BFLOAT16))) {
             List<Double> losses = losses(model, "plain", arguments(c), Reference.padded());
             double ours = 0;
             double peft = 0;
@@ -184,7 +186,7 @@ final class ReferenceTest {
         String gguf = System.getenv("TUNEBOOK_DEFAULT_MODEL");
         assumeTrue(gguf != null, "skipped: TUNEBOOK_DEFAULT_MODEL names no GGUF file");
         JsonNode expected = Reference.json("smollm2-greedy.json");
-        try (CausalLM model = CausalLM.load(Path.of(gguf), CausalLM.Precision.FLOAT32)) {
+        try (CausalLM model = CausalLM.load(Path.of(gguf), LoadOptions.in(Precision.FLOAT32))) {
             int[] prompt = JSON.treeToValue(expected.path("ids"), int[].class);
             assertThat(model.tokenizer().ids(expected.path("prompt").asText(), false))
                     .isEqualTo(prompt);

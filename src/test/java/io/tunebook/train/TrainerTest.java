@@ -14,6 +14,8 @@ import io.tunebook.dataset.Dataset;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
+import io.tunebook.model.LoadOptions;
+import io.tunebook.model.Precision;
 import io.tunebook.model.TokenBatch;
 import io.tunebook.tensors.Safetensors;
 import java.io.IOException;
@@ -132,7 +134,7 @@ final class TrainerTest {
         }
         tensors.get("model.layers.1.mlp.up_proj.weight").values()[7] = Float.NaN;
         Safetensors.write(broken.resolve("model.safetensors"), tensors, Map.of());
-        try (CausalLM other = CausalLM.load(broken, CausalLM.Precision.FLOAT32)) {
+        try (CausalLM other = CausalLM.load(broken, LoadOptions.in(Precision.FLOAT32))) {
             assertThatThrownBy(() -> Trainer.of(other, LORA)
                             .with(TEN)
                             .train(

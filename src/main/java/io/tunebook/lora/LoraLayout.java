@@ -1,0 +1,129 @@
+package io.tunebook.lora;
+
+import ai.djl.ndarray.NDArray;
+import io.tunebook.model.Factors;
+import io.tunebook.model.ModelConfig;
+import io.tunebook.model.Target;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Where LoRA's factors lie in the one flat float32 array that holds them all, so that a step casts, clips and updates once. Layer by layer: A of q, k, v
+ * joined, B of each; A and B of o; A of gate and up joined, B of each; A and B of down; then DoRA's magnitudes in the same order. {@code decoder.py} cuts it so.
+ *
+ * @param ranks of the targets of each layer, in the order of {@link Target}; 0 for one that is not adapted
+ * @param scales that multiply B A, target by target
+ * @param dora whether there are magnitudes
+ * @param slices the factors of each adapted module, by its name in Hugging Face's form, such as {@code model.layers.0.self_attn.q_proj}
+ */
+public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String, Slice> slices) {
+    /**
+     * One module's factors.
+     *
+     * @param a where A, [rank, in], begins in the flat array
+     * @param b where B, [out, rank], begins
+     * @param magnitude where DoRA's magnitude, [out], begins; -1 without
+     */
+    public record Slice(
+            String module,
+            int layer,
+            Target target,
+            int in,
+            int out,
+            int rank,
+            double scale,
+            int a,
+            int b,
+            int magnitude) {
+        /** The number of elements in all. */
+        public long parameters() {
+            return (long) rank * (in + out) + (magnitude < 0 ? 0 : out);
+        }
+    }
+
+    /** The rank and scale of a module. */
+    public interface Choice {
+        /** @return 0 if the module is not adapted */
+        int rank(String module);
+
+        double scale(String module);
+    }
+
+    /** The names of all linear modules of a model, in the order of the layers. */
+    public static List<String> modules(ModelConfig config) {
+        List<String> all = new ArrayList<>();
+        for (int l = 0; l < config.layers(); l++) {
+            for (Target target : Target.values()) {
+                all.add(target.module(l));
+            }
+        }
+        return all;
+    }
+
+    /** @throws ArithmeticException if there are more factors than an array can hold */
+    public static LoraLayout of(ModelConfig config, Choice choice, boolean dora) {
+        long[] ranks = new long[config.layers() * Target.COUNT];
+        double[] scales = new double[ranks.length];
+        Map<String, Slice> slices = new LinkedHashMap<>();
+        int at = 0;
+        for (int l = 0; l < config.layers(); l++) {
+            int[] rank = new int[Target.COUNT];
+            int[] a = new int[Target.COUNT];
+            int[] b = new int[Target.COUNT];
+            int[] magnitude = new int[Target.COUNT];
+            for (Target t : Target.values()) {
+                rank[t.ordinal()] = choice.rank(t.module(l));
+            }
+            for (Target.Product product : Target.Product.values()) {
+                for (Target t : product.targets()) {
+                    a[t.ordinal()] = at;
+                    at = Math.addExact(at, Math.multiplyExact(rank[t.ordinal()], t.in(config)));
+                }
+                for (Target t : product.targets()) {
+                    b[t.ordinal()] = at;
+                    at = Math.addExact(at, Math.multiplyExact(rank[t.ordinal()], t.out(config)));
+                }
+            }
+            for (Target t : Target.values()) {
+                boolean has = dora && rank[t.ordinal()] > 0;
+                magnitude[t.ordinal()] = has ? at : -1;
+                at = Math.addExact(at, has ? t.out(config) : 0);
+            }
+            for (Target t : Target.values()) {
+                int i = t.ordinal();
+                if (rank[i] > 0) {
+                    String module = t.module(l);
+                    double scale = choice.scale(module);
+                    ranks[l * Target.COUNT + i] = rank[i];
+                    scales[l * Target.COUNT + i] = scale;
+                    slices.put(
+                            module,
+                            new Slice(
+                                    module, l, t, t.in(config), t.out(config), rank[i], scale, a[i], b[i],
+                                    magnitude[i]));
+                }
+            }
+        }
+        return new LoraLayout(ranks, scales, dora, slices);
+    }
+
+    /** The number of trained parameters. */
+    public int parameters() {
+        return (int) slices.values().stream().mapToLong(Slice::parameters).sum();
+    }
+
+    /**
+     * The factors as the model takes them.
+     *
+     * @throws IllegalArgumentException if the array has another size
+     */
+    Factors factors(NDArray flat) {
+        if (flat.getShape().size() != parameters()) {
+            throw new IllegalArgumentException("expected " + parameters() + " factors, found "
+                    + flat.getShape().size());
+        }
+        return new Factors(flat, ranks, scales, dora);
+    }
+}

@@ -1,0 +1,299 @@
+package io.tunebook.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.tunebook.model.TorchScript.Arguments;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * The decoder's text, which holds the weights and the adapter in use. Only this class knows how the text is called: each method is one of {@code module.py} or
+ * {@code files.py}, where shapes and types stand. Knows nothing of files' formats and of layouts.
+ */
+final class DecoderScript implements AutoCloseable {
+    private static final List<String> TEXT = List.of(
+            "quantized.py",
+            "norm.py",
+            "lora.py",
+            "attention.py",
+            "mlp.py",
+            "loss.py",
+            "decoder.py",
+            "generation.py",
+            "files.py",
+            "module.py");
+
+    private final NDManager manager;
+    private final TorchScript script;
+
+    /**
+     * Compiles the text.
+     *
+     * @param manager on the device that computes
+     * @param kernels whether the functions of {@code kernels.py}, for a GPU, take the places of others
+     */
+    DecoderScript(NDManager manager, boolean kernels) {
+        this.manager = manager;
+        this.script = load(manager, kernels);
+    }
+
+    /** The text alone, for those who call its functions by name. */
+    static TorchScript load(NDManager manager, boolean kernels) {
+        Stream<String> files = kernels ? Stream.concat(TEXT.stream(), Stream.of("kernels.py")) : TEXT.stream();
+        return TorchScript.load(manager, "Decoder", DecoderScript.class, files.toArray(String[]::new));
+    }
+
+    // ---- tensors
+
+    /** A copy in PyTorch's type of this number, on the device of another tensor. */
+    NDArray asType(NDManager owner, NDArray x, int type, NDArray like) {
+        try (Arguments a = new Arguments()) {
+            return one(owner, "as_type", a.tensor(x).number(type).tensor(like));
+        }
+    }
+
+    NDArray mapFile(NDManager owner, Path file, long elements, int type) {
+        try (Arguments a = new Arguments()) {
+            return one(
+                    owner,
+                    "map_file",
+                    a.text(file.toString()).number(elements).number(type));
+        }
+    }
+
+    NDArray fromFiles(
+            NDManager owner, List<NDArray> files, long[] starts, long[] rows, long[] heads, long columns, int type, NDArray like) {
+        try (Arguments a = new Arguments()) {
+            a.tensors(files).numbers(starts).numbers(rows).numbers(heads);
+            return one(owner, "from_files", a.number(columns).number(type).tensor(like));
+        }
+    }
+
+    NDArray joined(NDManager owner, List<NDArray> parts) {
+        try (Arguments a = new Arguments()) {
+            return one(owner, "joined", a.tensors(parts));
+        }
+    }
+
+    /**
+     * A quantized tensor's scales and codes.
+     *
+     * @param bytes of a row
+     * @param scales how many a block has
+     */
+    Stored blocksFromFile(
+            NDManager owner, NDArray file, NDArray halves, Weights.Tensor t, long bytes, int scales, boolean behind, NDArray like) {
+        try (Arguments a = new Arguments()) {
+            a.tensor(file).tensor(halves).number(t.offset()).number(t.rows()).number(bytes);
+            a.number(t.type().blockBytes()).number(scales).flag(behind).number(t.permutedHeads());
+            List<NDArray> both = script.call(owner, "blocks_from_file", a.tensor(like));
+            return new Stored(both.get(0), both.get(1), t.type().id(), t.rows());
+        }
+    }
+
+    /**
+     * A weight as its file has it.
+     *
+     * @param kind GGUF's number for the type of its blocks; 0 if it has none
+     */
+    record Stored(NDArray scales, NDArray codes, int kind, long rows) {
+        void close() {
+            scales.close();
+            codes.close();
+        }
+    }
+
+    NDArray expandOnce(NDManager owner, List<Stored> parts, long columns, int type) {
+        try (Arguments a = new Arguments()) {
+            return one(owner, "expand_once", stored(a, parts, columns).number(type));
+        }
+    }
+
+    private static Arguments stored(Arguments a, List<Stored> parts, long columns) {
+        return a.tensors(parts.stream().map(Stored::scales).toList())
+                .tensors(parts.stream().map(Stored::codes).toList())
+                .numbers(parts.stream().mapToLong(Stored::kind).toArray())
+                .numbers(parts.stream().mapToLong(Stored::rows).toArray())
+                .number(columns);
+    }
+
+    /** Copies values to where other arrays lie, from device to device if need be. */
+    void assign(List<NDArray> to, List<NDArray> values) {
+        try (NDManager scope = manager.newSubManager();
+                Arguments a = new Arguments()) {
+            script.call(scope, "assign", a.tensors(to).tensors(values));
+        }
+    }
+
+    /** Adds an array's values to another, from device to device if need be, and leaves zeros behind. */
+    void take(NDArray total, NDArray other) {
+        try (NDManager scope = manager.newSubManager();
+                Arguments a = new Arguments()) {
+            script.call(scope, "take", a.tensor(total).tensor(other));
+        }
+    }
+
+    /** {@code total + weight * gradients}, in place. */
+    void accumulate(NDArray total, NDArray gradients, double weight) {
+        try (NDManager scope = manager.newSubManager();
+                Arguments a = new Arguments()) {
+            script.call(scope, "accumulate", a.tensor(total).tensor(gradients).real(weight));
+        }
+    }
+
+    /** A product such as a layer makes, waited for. */
+    void product(NDArray x, NDArray weight) {
+        try (NDManager scope = manager.newSubManager();
+                Arguments a = new Arguments()) {
+            one(scope, "product", a.tensor(x).tensor(weight)).toFloatArray();
+        }
+    }
+
+    // ---- loading: the embedding's product, the output's, then four products and their norms for each layer
+
+    void addProduct(NDArray weight, long[] widths, NDArray bias) {
+        try (Arguments a = new Arguments()) {
+            run("add_product", a.tensor(weight).numbers(widths).tensor(bias));
+        }
+    }
+
+    void addStored(List<Stored> parts, long columns, NDArray bias) {
+        try (Arguments a = new Arguments()) {
+            run("add_stored", stored(a, parts, columns).tensor(bias));
+        }
+    }
+
+    void addLayer(NDArray attentionNorm, NDArray qNorm, NDArray kNorm, NDArray mlpNorm) {
+        try (Arguments a = new Arguments()) {
+            run(
+                    "add_layer",
+                    a.tensor(attentionNorm).tensor(qNorm).tensor(kNorm).tensor(mlpNorm));
+        }
+    }
+
+    /** @param chunk for how many positions at a time logits are made */
+    void complete(NDArray norm, NDArray rotary, ModelConfig c, int chunk) {
+        try (Arguments a = new Arguments()) {
+            a.tensor(norm).tensor(rotary).number(c.heads()).number(c.kvHeads()).number(c.headDim());
+            run("complete", a.real(c.rmsNormEps()).number(chunk));
+        }
+    }
+
+    void setRotary(NDArray rotary) {
+        try (Arguments a = new Arguments()) {
+            run("set_rotary", a.tensor(rotary));
+        }
+    }
+
+    /** How far cuDNN's attention is from the flash kernel's for this model's heads, as a share of the largest value. */
+    float cudnnDifference() {
+        try (NDManager scope = manager.newSubManager();
+                Arguments a = new Arguments()) {
+            return one(scope, "try_cudnn", a).toFloatArray()[0];
+        }
+    }
+
+    void useCudnn(boolean yes) {
+        try (Arguments a = new Arguments()) {
+            run("use_cudnn", a.flag(yes));
+        }
+    }
+
+    // ---- LoRA
+
+    void attach(Factors factors) {
+        try (Arguments a = new Arguments()) {
+            run("attach", factors.arguments(a));
+        }
+    }
+
+    void detach() {
+        try (Arguments a = new Arguments()) {
+            run("detach", a);
+        }
+    }
+
+    void merge(Factors factors, double sign) {
+        try (Arguments a = new Arguments()) {
+            a.tensor(factors.flat()).numbers(factors.ranks()).reals(factors.scales());
+            run("merge", a.real(sign));
+        }
+    }
+
+    /** The norms of the rows of one target's weight. */
+    float[] norms(int layer, Target target) {
+        try (NDManager scope = manager.newSubManager();
+                Arguments a = new Arguments()) {
+            a.number(layer).number(target.product().ordinal()).number(target.index());
+            return one(scope, "target_norms", a).toFloatArray();
+        }
+    }
+
+    // ---- computing
+
+    float[] logits(NDManager scope, BatchInputs batch) {
+        try (Arguments a = new Arguments()) {
+            return one(scope, "logits", batch.on(scope).tokens(a)).toFloatArray();
+        }
+    }
+
+    float loss(NDManager scope, BatchInputs batch) {
+        try (Arguments a = new Arguments()) {
+            return one(scope, "loss", batch.on(scope).labelled(a)).toFloatArray()[0];
+        }
+    }
+
+    /**
+     * The summed loss, and its derivative by the factors in the model's type.
+     *
+     * @param around the rank whose products around SwiGLU are computed with it; 0 for none
+     */
+    List<NDArray> gradient(
+            NDManager owner,
+            BatchInputs.Tensors batch,
+            Factors factors,
+            double dropout,
+            boolean checkpointing,
+            long around) {
+        try (Arguments a = new Arguments()) {
+            factors.arguments(batch.labelled(a));
+            return script.call(
+                    owner,
+                    "gradient",
+                    a.real(dropout).flag(checkpointing).number(around));
+        }
+    }
+
+    /** Keys of all layers, then values, for so many tokens. */
+    List<NDArray> cache(NDManager owner, int longest) {
+        try (Arguments a = new Arguments()) {
+            return script.call(owner, "cache", a.number(longest));
+        }
+    }
+
+    /** The logits behind new tokens that begin at a position. */
+    float[] next(int[] ids, int position, List<NDArray> keys, List<NDArray> values) {
+        try (NDManager scope = manager.newSubManager();
+                Arguments a = new Arguments()) {
+            long[] tokens = Arrays.stream(ids).asLongStream().toArray();
+            a.tensor(scope.create(tokens, new Shape(1, ids.length))).number(position);
+            return one(scope, "next", a.tensors(keys).tensors(values)).toFloatArray();
+        }
+    }
+
+    private NDArray one(NDManager owner, String method, Arguments a) {
+        return script.call(owner, method, a).get(0);
+    }
+
+    private void run(String method, Arguments a) {
+        script.run(manager.getDevice(), method, a);
+    }
+
+    @Override
+    public void close() {
+        script.close();
+    }
+}

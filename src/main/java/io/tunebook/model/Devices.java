@@ -1,0 +1,88 @@
+package io.tunebook.model;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.jni.JniUtils;
+import com.sun.jna.NativeLibrary;
+
+/** Which device computes, in which type it is faster, and how it hands memory back. */
+final class Devices {
+    /** Found out once: the machine does not change. */
+    private static Precision fasterOnCpu;
+
+    static {
+        String cudart = System.getenv("JNA_LIBRARY_PATH");
+        if (cudart != null && System.getProperty("jna.library.path") == null) {
+            System.setProperty("jna.library.path", cudart); // where DJL looks for the runtime that counts the GPUs
+        }
+    }
+
+    private Devices() {}
+
+    /** The first GPU, or the CPU where there is none. */
+    static Device first() {
+        return Engine.getInstance().defaultDevice();
+    }
+
+    /** Which device it is, in words, and why it is not a GPU where it is none. */
+    static String reason(Device device) {
+        if (device.isGpu()) {
+            return "It runs on GPU " + device.getDeviceId() + " of "
+                    + Engine.getInstance().getGpuCount() + ".";
+        }
+        String libraries = System.getenv("PYTORCH_LIBRARY_PATH");
+        return "It runs on the CPU: "
+                + (libraries == null
+                        ? "this PyTorch is the one without CUDA. With an NVIDIA card: java environment/Lab.java setup --gpu"
+                        : "no GPU answers to the PyTorch in " + libraries
+                                + ". What java environment/Lab.java doctor says of the GPU tells why");
+    }
+
+    /** The type in which a device multiplies faster: bfloat16 is many times slower than float32 on some processors and faster on others, so both are tried. */
+    static Precision faster(NDManager manager, DecoderScript script) {
+        if (manager.getDevice().isGpu()) {
+            return Precision.BFLOAT16;
+        }
+        synchronized (Devices.class) {
+            if (fasterOnCpu == null) {
+                long wide = productTime(manager, script, Precision.FLOAT32, Long.MAX_VALUE);
+                boolean narrow = productTime(manager, script, Precision.BFLOAT16, 2 * wide) < 0.8 * wide;
+                fasterOnCpu = narrow ? Precision.BFLOAT16 : Precision.FLOAT32;
+            }
+            return fasterOnCpu;
+        }
+    }
+
+    /** The best of five products, or of two if these took longer than {@code hopeless}, in nanoseconds. */
+    private static long productTime(NDManager manager, DecoderScript script, Precision type, long hopeless) {
+        try (NDManager scope = manager.newSubManager()) {
+            NDArray like = scope.create(new Shape(0));
+            NDArray x = script.asType(scope, scope.ones(new Shape(256, 1024)), type.type(), like);
+            NDArray w = script.asType(scope, scope.ones(new Shape(1024, 1024)), type.type(), like);
+            long best = Long.MAX_VALUE;
+            for (int i = 0; i < (best > hopeless ? 2 : 5); i++) {
+                long start = System.nanoTime();
+                script.product(x, w);
+                best = Math.min(best, System.nanoTime() - start);
+            }
+            return best;
+        }
+    }
+
+    /** Hands memory that is free back to the system: on a GPU what PyTorch keeps for later, on a CPU what the C library keeps. */
+    static void trim(Device device) {
+        if (device.isGpu()) {
+            JniUtils.emptyCudaCache();
+            return;
+        }
+        try {
+            // glibc may have been told to keep it; environment/Lab.java says why
+            NativeLibrary.getProcess().getFunction("malloc_trim").invokeInt(new Object[] {0L});
+        } catch (UnsatisfiedLinkError e) {
+            // another C library, which has its own ways
+        }
+    }
+}

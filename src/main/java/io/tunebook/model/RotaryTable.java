@@ -1,0 +1,56 @@
+package io.tunebook.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+
+/**
+ * Cosines and signed sines of the rotary position embedding, [2, positions, head_dim] in float32; the sines have the minus in their first half. It grows with the
+ * sequences that come.
+ */
+final class RotaryTable {
+    private static final int FIRST = 2048;
+
+    private final ModelConfig config;
+    private int positions;
+
+    RotaryTable(ModelConfig config) {
+        this.config = config;
+        positions = Math.min(FIRST, config.maxPositions());
+    }
+
+    /**
+     * Makes room for a sequence.
+     *
+     * @return whether there was not enough, so that the array must be made anew
+     * @throws IllegalArgumentException if the model was not made for so many positions
+     */
+    boolean grow(int needed) {
+        config.requireLength(needed);
+        if (needed > config.maxPositions()) {
+            throw new IllegalArgumentException("this model was trained on at most " + config.maxPositions()
+                    + " tokens in a row, found " + needed);
+        }
+        if (needed <= positions) {
+            return false;
+        }
+        positions = Math.min(config.maxPositions(), Math.max(needed, 2 * positions));
+        return true;
+    }
+
+    NDArray array(NDManager owner) {
+        float[] inverse = config.inverseFrequencies();
+        float scale = config.rotaryScale();
+        int d = config.headDim();
+        float[] values = new float[2 * positions * d];
+        for (int p = 0; p < positions; p++) {
+            for (int i = 0; i < d; i++) {
+                float angle = p * inverse[i % (d / 2)];
+                float sine = (float) (i < d / 2 ? -Math.sin(angle) : Math.sin(angle));
+                values[p * d + i] = (float) Math.cos(angle) * scale;
+                values[(positions + p) * d + i] = sine * scale;
+            }
+        }
+        return owner.create(values, new Shape(2, positions, d));
+    }
+}

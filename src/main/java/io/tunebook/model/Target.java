@@ -1,0 +1,84 @@
+package io.tunebook.model;
+
+import java.util.Arrays;
+import java.util.List;
+
+/** The linear modules of a layer, which LoRA may adapt. Those that share their input are computed by one product. */
+public enum Target {
+    Q("self_attn.q_proj", "attn_q", Product.QKV),
+    K("self_attn.k_proj", "attn_k", Product.QKV),
+    V("self_attn.v_proj", "attn_v", Product.QKV),
+    O("self_attn.o_proj", "attn_output", Product.O),
+    GATE("mlp.gate_proj", "ffn_gate", Product.GATE_UP),
+    UP("mlp.up_proj", "ffn_up", Product.GATE_UP),
+    DOWN("mlp.down_proj", "ffn_down", Product.DOWN);
+
+    /** How many there are in a layer. */
+    public static final int COUNT = values().length;
+
+    private final String module;
+    private final String gguf;
+    private final Product product;
+
+    /** What is computed at once, in the order of a layer. */
+    public enum Product {
+        QKV,
+        O,
+        GATE_UP,
+        DOWN;
+
+        /** The targets whose weights lie below one another. */
+        public List<Target> targets() {
+            return Arrays.stream(Target.values()).filter(t -> t.product == this).toList();
+        }
+    }
+
+    Target(String module, String gguf, Product product) {
+        this.module = module;
+        this.gguf = gguf;
+        this.product = product;
+    }
+
+    /** Hugging Face's name within a layer, such as {@code self_attn.q_proj}. */
+    public String module() {
+        return module;
+    }
+
+    /** Hugging Face's whole name, such as {@code model.layers.0.self_attn.q_proj}. */
+    public String module(int layer) {
+        return "model.layers." + layer + "." + module;
+    }
+
+    /** llama.cpp's name within a block, such as {@code attn_q}. */
+    public String gguf() {
+        return gguf;
+    }
+
+    public Product product() {
+        return product;
+    }
+
+    /** Its place among the targets of its product. */
+    public int index() {
+        return product.targets().indexOf(this);
+    }
+
+    /** The width of its input. */
+    public int in(ModelConfig c) {
+        return switch (this) {
+            case O -> c.heads() * c.headDim();
+            case DOWN -> c.intermediateSize();
+            default -> c.hiddenSize();
+        };
+    }
+
+    /** The width of its output. */
+    public int out(ModelConfig c) {
+        return switch (this) {
+            case Q -> c.heads() * c.headDim();
+            case K, V -> c.kvHeads() * c.headDim();
+            case GATE, UP -> c.intermediateSize();
+            default -> c.hiddenSize();
+        };
+    }
+}

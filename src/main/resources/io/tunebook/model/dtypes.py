@@ -1,0 +1,13 @@
+# The types of tensors, as PyTorch has them in Python. TorchScript knows them by numbers, which the loader puts in their places.
+import torch
+
+Dtype = torch.dtype
+
+UINT8 = torch.uint8
+INT8 = torch.int8
+INT32 = torch.int32
+INT64 = torch.int64
+FLOAT16 = torch.float16
+FLOAT32 = torch.float32
+BFLOAT16 = torch.bfloat16
+BOOL = torch.bool

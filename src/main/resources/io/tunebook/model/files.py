@@ -1,0 +1,90 @@
+# Weights from files, mapped by PyTorch: what has the right type and lies together is used where it lies.
+from typing import List
+
+import torch
+from torch import Tensor
+
+from .dtypes import Dtype
+from .quantized import Linear, Matrix, dense
+
+
+# A copy of a tensor in a type, on the device of another: what comes from Java lies in memory that Java frees.
+def as_type(x: Tensor, dtype: Dtype, like: Tensor) -> Tensor:
+    return x.to(like.device, dtype, False, True)
+
+
+# A whole file as so many elements of one type; mapped, so that only what is used is read, and private, so that nothing
+# is ever written.
+def map_file(path: str, elements: int, dtype: Dtype) -> Tensor:
+    return torch.from_file(path, False, elements, dtype=dtype)
+
+
+# Tensors of so many rows that lie at these places of mapped files, below one another; one that has type and device
+# already is not copied. columns 0: vectors. heads > 0: the rows of each head's two halves alternate in the file
+# (llama.cpp's q and k) and are put back.
+def from_files(
+    files: List[Tensor],
+    starts: List[int],
+    rows: List[int],
+    heads: List[int],
+    columns: int,
+    dtype: Dtype,
+    like: Tensor,
+) -> Tensor:
+    parts: List[Tensor] = []
+    for i, file in enumerate(files):
+        x = file[starts[i] : starts[i] + rows[i] * max(columns, 1)]
+        parts.append(halves(x.view([rows[i], -1]), heads[i]).to(like.device, dtype))
+    y = parts[0] if len(parts) == 1 else torch.cat(parts, 0)
+    return y.flatten() if columns == 0 else y
+
+
+def halves(x: Tensor, heads: int) -> Tensor:
+    if heads == 0:
+        return x
+    return x.view([heads, -1, 2, x.size(1)]).transpose(1, 2).flatten(0, 2)
+
+
+def joined(parts: List[Tensor]) -> Tensor:
+    return torch.cat(parts, 0)
+
+
+# A quantized tensor's scales and codes. Blocks have so many bytes, scales scales in front or, as Q6_K, behind; start is
+# in bytes, length is that of a row.
+def blocks_from_file(
+    file: Tensor,
+    file_halves: Tensor,
+    start: int,
+    rows: int,
+    length: int,
+    block: int,
+    scales: int,
+    behind: bool,
+    heads: int,
+    like: Tensor,
+) -> List[Tensor]:
+    b = file[start : start + rows * length]
+    h = file_halves[start // 2 : (start + rows * length) // 2]
+    b = halves(b.view([rows, length]), heads).view([-1, block])
+    h = halves(h.view([rows, -1]), heads).view([-1, block // 2])
+    if behind:
+        d, codes = h[:, -scales:], b[:, 0 : -2 * scales]
+    else:
+        d, codes = h[:, 0:scales], b[:, 2 * scales :]
+    return [d.clone().to(like.device), codes.to(like.device)]
+
+
+# Quantized tensors of the same columns below one another, expanded for good.
+def expand_once(
+    scales: List[Tensor], codes: List[Tensor], kinds: List[int], rows: List[int], columns: int, dtype: Dtype
+) -> Tensor:
+    like = torch.empty([0], dtype=dtype, device=codes[0].device)
+    return dense(stored_linear(scales, codes, kinds, rows, columns), like, None)
+
+
+# The product of targets that stay as they are stored.
+def stored_linear(scales: List[Tensor], codes: List[Tensor], kinds: List[int], rows: List[int], columns: int) -> Linear:
+    parts: List[Matrix] = []
+    for i, kind in enumerate(kinds):
+        parts.append(Matrix(scales[i], codes[i], kind, rows[i]))
+    return Linear(torch.empty([0]), parts, rows, columns, None)

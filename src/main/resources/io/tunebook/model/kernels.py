@@ -1,0 +1,165 @@
+# On a GPU these functions take the places of those of the same names in norm.py, attention.py, mlp.py, loss.py and
+# quantized.py, which say the same in PyTorch's operators and explain it. Each is one kernel of kernels.cu; the last two
+# arguments of a kernel are its blocks and the threads in each.
+from typing import Optional, Tuple
+
+import torch
+from torch import Tensor, ops
+
+from .dtypes import FLOAT32
+
+
+# The threads for a row of so many elements, eight each
+def threads(width: int) -> int:
+    return (width + 255) // 256 * 32
+
+
+def rms_norm(x: Tensor, w: Tensor, eps: float) -> Tuple[Tensor, Tensor]:
+    width = x.size(-1)
+    rows = x.numel() // width
+    h = x.new_empty(x.size())
+    t = torch.empty([rows], dtype=FLOAT32, device=x.device)
+    ops.tunebook.rms_norm(x, w, h, t, rows // x.size(0), x.stride(0), width, eps, rows, threads(width))
+    return h, t
+
+
+def d_rms_norm(d_y: Tensor, x: Tensor, t: Tensor, w: Tensor, onto: Optional[Tensor] = None) -> Tensor:
+    width = x.size(-1)
+    rows = x.numel() // width
+    d_x = x.new_empty(x.size())
+    more = onto if onto is not None else x.new_empty([0])
+    ops.tunebook.d_rms_norm(d_y, x, t, w, more, d_x, rows // x.size(0), x.stride(0), width, rows, threads(width))
+    return d_x
+
+
+def rope(x: Tensor, cos: Tensor, sin: Tensor, overwrite: bool) -> Tensor:
+    y = x
+    if not overwrite:
+        y = x.new_empty(x.size())
+    ops.tunebook.rope(x, y, cos, sin, x.size(1), x.size(2), x.stride(0), y.stride(0), x.size(0), 128)
+    return y
+
+
+def d_rope(d_q: Tensor, d_k: Tensor, d_v: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    rows, heads, width = d_q.size(0), d_q.size(1), d_q.size(2)
+    kv = d_k.size(1)
+    d_qkv = d_q.new_empty([rows, heads + 2 * kv, width])
+    ops.tunebook.d_rope(
+        d_q.contiguous(), d_k.contiguous(), d_v.contiguous(), cos, sin, d_qkv, heads, kv, width, rows, 128
+    )
+    return d_qkv
+
+
+def swiglu(g: Tensor, u: Tensor) -> Tensor:
+    m = torch.empty_like(g)
+    vectors = g.numel() // 8
+    ops.tunebook.swiglu(g, u, m, vectors, (vectors + 255) // 256, 256)
+    return m
+
+
+def d_swiglu(d_m: Tensor, g: Tensor, u: Tensor, overwrite: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    vectors = g.numel() // 8
+    d_g, d_u, m = g, u, d_m
+    if not overwrite:
+        d_g, d_u = torch.empty_like(g), torch.empty_like(u)
+    ops.tunebook.d_swiglu(d_m, g, u, d_g, d_u, m, vectors, (vectors + 255) // 256, 256)
+    return d_g, d_u, m
+
+
+# The next two pass over tiles of 64 rows and 128 columns and leave parts of what is a sum of several tiles. The launcher
+# takes at most as many blocks as there are multiprocessors, and 160 of them.
+def tiles(rows: int, inner: int) -> int:
+    return (rows + 63) // 64 * ((inner + 127) // 128)
+
+
+def sum_parts(parts: Tensor) -> Tensor:
+    total = parts.new_empty([parts.size(1), parts.size(2)])
+    fours = total.numel() // 4
+    ops.tunebook.sum_parts(parts, total, parts.size(0), fours, (fours + 127) // 128, 128)
+    return total
+
+
+def swiglu_lora(
+    gu: Tensor, z: Tensor, B_gate: Tensor, B_up: Tensor, A_down: Tensor, s_gate: float, s_up: float
+) -> Tuple[Tensor, Tensor]:
+    g, u = gu.chunk(2, 1)
+    rows, inner, rank = g.size(0), g.size(1), A_down.size(0)
+    m = gu.new_empty([rows, inner])
+    parts = gu.new_empty([(inner + 127) // 128, rows, rank])
+    ops.tunebook.swiglu_lora(
+        g,
+        u,
+        z,
+        B_gate,
+        B_up,
+        A_down,
+        m,
+        parts,
+        rows,
+        inner,
+        gu.stride(0),
+        rank,
+        s_gate,
+        s_up,
+        tiles(rows, inner),
+        256,
+    )
+    return m, sum_parts(parts)
+
+
+def d_swiglu_lora(
+    d_m: Tensor,
+    gu: Tensor,
+    z: Tensor,
+    d_z_down: Tensor,
+    B_gate: Tensor,
+    B_up: Tensor,
+    A_down: Tensor,
+    s_gate: float,
+    s_up: float,
+    d_B_gate: Tensor,
+    d_B_up: Tensor,
+    d_A_down: Tensor,
+) -> Tuple[Tensor, Tensor]:
+    g, u = gu.chunk(2, 1)
+    rows, inner, rank = g.size(0), g.size(1), A_down.size(0)
+    strips = (inner + 127) // 128
+    parts = gu.new_empty([strips, rows, 2 * rank])
+    factors = torch.empty([160 // strips + 2, 3 * inner * rank], dtype=FLOAT32, device=gu.device)
+    ops.tunebook.d_swiglu_lora(
+        d_m,
+        g,
+        u,
+        z,
+        d_z_down,
+        B_gate,
+        B_up,
+        A_down,
+        parts,
+        factors,
+        rows,
+        inner,
+        gu.stride(0),
+        rank,
+        s_gate,
+        s_up,
+        tiles(rows, inner),
+        256,
+    )
+    # d_B_up and d_A_down lie right behind d_B_gate
+    ops.tunebook.sum_factors(factors, d_B_gate, rows, inner, rank, tiles(rows, inner), 256)
+    return gu, sum_parts(parts)
+
+
+def entropy(logits: Tensor, targets: Tensor, backward: bool) -> Tuple[Tensor, Tensor]:
+    losses = torch.empty([logits.size(0)], dtype=FLOAT32, device=logits.device)
+    ops.tunebook.cross_entropy(logits, targets, losses, logits.size(1), int(backward), logits.size(0), 512)
+    return losses.sum([0], True), logits
+
+
+def expand(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
+    if kind == 0:
+        return out.copy_(codes)
+    vectors = out.numel() // 8
+    ops.tunebook.expand(scales, codes, out, kind, vectors, (vectors + 255) // 256, 256)
+    return out

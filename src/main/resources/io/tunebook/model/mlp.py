@@ -1,0 +1,62 @@
+# SwiGLU, alone and with LoRA's thin products around it, forward and backward.
+from typing import Tuple
+
+import torch
+from torch import Tensor, ops
+
+
+# SwiGLU (Shazeer, 2020): m = silu(g) * u, all [N, inner].
+def swiglu(g: Tensor, u: Tensor) -> Tensor:
+    return ops.aten.silu(g).mul_(u)
+
+
+# d_u = d_m silu(g),  d_g = d_m u (sigma + silu(g) (1 - sigma)),  sigma = sigmoid(g). Returns d_g, d_u and m again.
+# overwrite allows them to take the places of g, u and d_m.
+def d_swiglu(d_m: Tensor, g: Tensor, u: Tensor, overwrite: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    sg = ops.aten.silu(g)
+    m = sg * u
+    d_g = ops.aten.silu_backward(d_m * u, g)
+    d_u = d_m.mul_(sg) if overwrite else d_m * sg
+    return d_g, d_u, m
+
+
+# SwiGLU with LoRA's thin products around it. gu [N, 2 * inner] is what the large product gave, gate's and up's side by
+# side, and z [N, 2 * rank] alike: with a = g + s z B^T and b of up, m = silu(a) b.
+# Returns m [N, inner] and down's z = m A^T [N, rank].
+def swiglu_lora(
+    gu: Tensor, z: Tensor, B_gate: Tensor, B_up: Tensor, A_down: Tensor, s_gate: float, s_up: float
+) -> Tuple[Tensor, Tensor]:
+    g, u = gu.chunk(2, 1)
+    z_gate, z_up = z.chunk(2, 1)
+    a = torch.addmm(g, z_gate, B_gate.t(), alpha=s_gate)
+    b = torch.addmm(u, z_up, B_up.t(), alpha=s_up)
+    m = swiglu(a, b)
+    return m, m.mm(A_down.t())
+
+
+# d_m is what the large product gave, without d_z A. Returns d_g and d_u side by side, which may take the place of gu,
+# and d_z of gate and up; leaves d_B of gate and up and d_A of down in the last three, which lie one behind the other in
+# the flat gradient.
+def d_swiglu_lora(
+    d_m: Tensor,
+    gu: Tensor,
+    z: Tensor,
+    d_z_down: Tensor,
+    B_gate: Tensor,
+    B_up: Tensor,
+    A_down: Tensor,
+    s_gate: float,
+    s_up: float,
+    d_B_gate: Tensor,
+    d_B_up: Tensor,
+    d_A_down: Tensor,
+) -> Tuple[Tensor, Tensor]:
+    g, u = gu.chunk(2, 1)
+    z_gate, z_up = z.chunk(2, 1)
+    a = torch.addmm(g, z_gate, B_gate.t(), alpha=s_gate)
+    b = torch.addmm(u, z_up, B_up.t(), alpha=s_up)
+    d_g, d_u, m = d_swiglu(torch.addmm(d_m, d_z_down, A_down), a, b, False)
+    d_B_gate.addmm_(d_g.t(), z_gate, beta=0, alpha=s_gate)
+    d_B_up.addmm_(d_u.t(), z_up, beta=0, alpha=s_up)
+    d_A_down.addmm_(d_z_down.t(), m, beta=0)
+    return torch.cat([d_g, d_u], 1), torch.cat([d_g.mm(B_gate) * s_gate, d_u.mm(B_up) * s_up], 1)

@@ -1,0 +1,201 @@
+# What Java calls (DecoderScript.java): the module holds the weights and the adapter in use, and a call takes tokens.
+from typing import List, Optional, Tuple
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+from .attention import cudnn_differs
+from .decoder import (
+    Config,
+    Labels,
+    Layer,
+    LayerLora,
+    Model,
+    Tokens,
+    adapter_of,
+    head,
+    hidden_states,
+    loss_and_gradient,
+    summed_loss,
+)
+from .dtypes import FLOAT32
+from .files import stored_linear
+from .generation import Cache, new_cache, next_logits
+from .lora import merge_, row_norms
+from .quantized import Linear, dense, target
+
+
+# Empty tensors stand for what an architecture does not have.
+def optional(x: Tensor) -> Optional[Tensor]:
+    return x if x.numel() > 0 else None
+
+
+# Copies values to where other tensors lie.
+def assign(to: List[Tensor], values: List[Tensor]) -> Tensor:
+    for place, value in zip(to, values):
+        place.copy_(value)
+    return to[0]
+
+
+# Adds a tensor, maybe of another device, and leaves zeros behind.
+def take(total: Tensor, other: Tensor) -> Tensor:
+    total.add_(other.to(total.device, FLOAT32))
+    other.zero_()
+    return total
+
+
+# total + weight * gradients, in place.
+def accumulate(total: Tensor, gradients: Tensor, weight: float) -> Tensor:
+    return total.add_(gradients, alpha=weight)
+
+
+# A product such as a layer makes, to find out which type this machine multiplies faster: float32 [1, 1].
+def product(x: Tensor, W: Tensor) -> Tensor:
+    return x.mm(W.t()).to(FLOAT32).sum([0, 1], True)
+
+
+class Decoder(Module):
+    products: List[Linear]  # those that are not yet in a layer; then the embedding's and the output's
+    layers: List[Layer]
+    model: Optional[Model]  # once the weights are there
+    adapter: List[LayerLora]  # the adapter in use; none: the model as it was loaded
+    cudnn: bool  # whether cuDNN's attention agrees with the flash kernel on this device
+
+    # ---- Loading: the embedding's product, the output's, then four products and their norms for each layer
+
+    def add_product(self, weight: Tensor, widths: List[int], bias: Tensor) -> None:
+        self.products.append(Linear(weight, [], widths, weight.size(1), optional(bias)))
+
+    def add_stored(
+        self,
+        scales: List[Tensor],
+        codes: List[Tensor],
+        kinds: List[int],
+        widths: List[int],
+        columns: int,
+        bias: Tensor,
+    ) -> None:
+        W = stored_linear(scales, codes, kinds, widths, columns)
+        self.products.append(Linear(W.weight, W.parts, widths, columns, optional(bias)))
+
+    def add_layer(self, attention_norm: Tensor, q_norm: Tensor, k_norm: Tensor, mlp_norm: Tensor) -> None:
+        down = self.products.pop()
+        gate_up = self.products.pop()
+        o = self.products.pop()
+        qkv = self.products.pop()
+        self.layers.append(Layer(attention_norm, qkv, optional(q_norm), optional(k_norm), o, mlp_norm, gate_up, down))
+
+    def complete(
+        self, norm: Tensor, rotary: Tensor, heads: int, kv_heads: int, head_dim: int, eps: float, chunk: int
+    ) -> None:
+        config = Config(heads, kv_heads, head_dim, eps, chunk)
+        self.model = Model(config, self.products[0], self.layers, norm, self.products[1], rotary.clone())
+
+    # A longer table: cosines and signed sines, [2, positions, head_dim]. What comes from Java lies in memory that Java
+    # frees, so it is copied.
+    def set_rotary(self, rotary: Tensor) -> None:
+        m = self.loaded()
+        self.model = Model(m.config, m.embedding, m.layers, m.norm, m.output, rotary.clone())
+
+    # Whether cuDNN's attention may be used is found out once; float32 [1], see cudnn_differs.
+    def try_cudnn(self) -> Tensor:
+        m = self.loaded()
+        return cudnn_differs(m.norm, m.config.heads, m.config.kv_heads, m.config.head_dim)
+
+    def use_cudnn(self, yes: bool) -> None:
+        self.cudnn = yes
+
+    def loaded(self) -> Model:
+        model = self.model
+        assert model is not None, "the weights are not there yet"
+        return model
+
+    # ---- LoRA. flat has all factors, float32; see factors in decoder.py
+
+    # From now on the model computes with these factors as they are now.
+    def attach(self, flat: Tensor, ranks: List[int], scales: List[float], dora: bool) -> None:
+        self.adapter = adapter_of(self.loaded(), flat.clone(), ranks, scales, dora)
+
+    def detach(self) -> None:
+        none: List[LayerLora] = []
+        self.adapter = none
+
+    def merge(self, flat: Tensor, ranks: List[int], scales: List[float], sign: float) -> None:
+        m = self.loaded()
+        for layer, lora in zip(m.layers, adapter_of(m, flat, ranks, scales, False)):
+            merge_(layer.qkv, lora.qkv, sign)
+            merge_(layer.o, lora.o, sign)
+            merge_(layer.gate_up, lora.gate_up, sign)
+            merge_(layer.down, lora.down, sign)
+
+    # The norms of the rows of one target's weight, float32. product counts q | k | v, o, gate | up, down.
+    def target_norms(self, layer: int, product: int, index: int) -> Tensor:
+        m = self.loaded()
+        at = m.layers[layer]
+        W = target([at.qkv, at.o, at.gate_up, at.down][product], index)
+        return row_norms(dense(W, m.norm, None))
+
+    # ---- Computing
+
+    # Logits of every position, float32 [N, vocabulary].
+    def logits(self, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int) -> Tensor:
+        tokens = Tokens(ids, positions, documents, starts, longest)
+        m = self.loaded()
+        return head(m, hidden_states(m, self.adapter, tokens, self.cudnn))
+
+    # The summed loss of the labels, float32 [1].
+    def loss(
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        documents: Tensor,
+        starts: Tensor,
+        longest: int,
+        at: Tensor,
+        targets: Tensor,
+    ) -> Tensor:
+        tokens = Tokens(ids, positions, documents, starts, longest)
+        return summed_loss(self.loaded(), self.adapter, tokens, Labels(at, targets), self.cudnn)
+
+    # The summed loss, float32 [1], and its derivative by the flat factors, in the model's type.
+    def gradient(
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        documents: Tensor,
+        starts: Tensor,
+        longest: int,
+        at: Tensor,
+        targets: Tensor,
+        flat: Tensor,
+        ranks: List[int],
+        scales: List[float],
+        dora: bool,
+        dropout: float,
+        checkpointing: bool,
+        around: int,
+    ) -> Tuple[Tensor, Tensor]:
+        tokens = Tokens(ids, positions, documents, starts, longest)
+        return loss_and_gradient(
+            self.loaded(),
+            tokens,
+            Labels(at, targets),
+            flat,
+            ranks,
+            scales,
+            dora,
+            dropout,
+            checkpointing,
+            around,
+            self.cudnn,
+        )
+
+    # Keys of all layers, then values, for so many tokens.
+    def cache(self, longest: int) -> List[Tensor]:
+        cache = new_cache(self.loaded(), longest)
+        return cache.keys + cache.values
+
+    # The logits behind new tokens [1, T] that begin at position p, float32 [vocabulary].
+    def next(self, ids: Tensor, p: int, keys: List[Tensor], values: List[Tensor]) -> Tensor:
+        return next_logits(self.loaded(), self.adapter, ids, p, Cache(keys, values))

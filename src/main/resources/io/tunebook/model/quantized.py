@@ -1,0 +1,170 @@
+# Weights in memory, and products with those that stay as their file has them (QLoRA: Dettmers et al., 2023): in GGUF's
+# blocks, or in a narrower type. They are expanded or cast when they are used, in the forward and again in the backward.
+from typing import List, NamedTuple, Optional
+
+import torch
+from torch import Tensor
+
+from .dtypes import FLOAT32, INT8
+
+
+# One target's weight as its file has it.
+class Matrix(NamedTuple):
+    scales: Tensor  # [blocks, 1 or 2], float16: d, and m or dmin; empty where the codes are the weights
+    codes: Tensor  # [blocks, the block's other bytes]; or the weights [rows, columns] in a type of their own
+    kind: int  # GGUF's number for the type of the blocks; 0: no blocks
+    rows: int
+
+
+# The weights of one product: of one target, or of several that share their input, below one another. y = x W^T + bias.
+class Linear(NamedTuple):
+    weight: Tensor  # [sum of widths, columns] in the type that the model computes in; empty where parts stay as stored
+    parts: List[Matrix]  # the targets as stored, or none
+    widths: List[int]  # the rows of each target
+    columns: int
+    bias: Optional[Tensor]  # [sum of widths]
+
+
+# GGUF's blocks, expanded into out, by their number:
+#   0 not quantized: codes are the weights    2 Q4_0: d (c - 8)      3 Q4_1: d c + m
+#   8 Q8_0: d c                              12 Q4_K: d s c - dmin t    14 Q6_K: d s (c - 32)
+# The arithmetic is float32, as in ggml-quants.c; only what comes out has the model's type.
+def expand(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
+    if kind == 0:
+        return out.copy_(codes)
+    n = codes.size(0)
+    d = scales[:, 0:1].to(FLOAT32)
+    m = scales[:, 1:2].to(FLOAT32)
+    if kind == 8:
+        torch.mul(codes, d, out=out.view([n, 32]))
+    elif kind == 2:
+        c = torch.cat([codes & 15, codes >> 4], 1)
+        torch.mul(c.to(INT8) - 8, d, out=out.view([n, 32]))
+    elif kind == 3:
+        c = torch.cat([codes & 15, codes >> 4], 1)
+        torch.add(c * d, m, out=out.view([n, 32]))
+    elif kind == 12:
+        # 12 bytes hold eight scales s and eight minima t of 6 bits: four of each whole, the upper two bits of which
+        # are taken by the other four
+        a, b, h = codes[:, 0:12].split_with_sizes([4, 4, 4], 1)
+        s = torch.cat([a & 63, (h & 15) | ((a >> 6) << 4)], 1)
+        t = torch.cat([b & 63, (h >> 4) | ((b >> 6) << 4)], 1)
+        pairs = codes[:, 12:140].unflatten(1, [4, 32])
+        c = torch.stack([pairs & 15, pairs >> 4], 2).view([n, 8, 32])
+        torch.sub(c * (d * s).unsqueeze(2), (m * t).unsqueeze(2), out=out.view([n, 8, 32]))
+    else:
+        assert kind == 14, "expected a type of blocks that is expanded here"
+        low = codes[:, 0:128].unflatten(1, [2, 64])
+        high = codes[:, 128:192].unflatten(1, [2, 32])
+        s = codes[:, 192:208].to(INT8)
+        four = torch.cat([low & 15, low >> 4], 2)
+        two = torch.cat([high << 4, high << 2, high, high >> 2], 2)
+        c = (four | (two & 48)).to(INT8).view([n, 16, 16])
+        torch.mul(c - 32, (d * s).unsqueeze(2), out=out.view([n, 16, 16]))
+    return out
+
+
+# One target expanded into out, [rows, columns]; on a CPU in pieces of a million values, so that nothing in between is
+# ever as large as the weight.
+def expand_matrix(part: Matrix, out: Tensor) -> Tensor:
+    if part.kind == 0 or out.is_cuda:
+        return expand(part.scales, part.codes, part.kind, out)
+    n = part.codes.size(0)
+    blocks = out.view([n, -1])
+    step = 1048576 // blocks.size(1)
+    for i in range((n + step - 1) // step):
+        start = i * step
+        end = min(start + step, n)
+        expand(part.scales[start:end], part.codes[start:end], part.kind, blocks[start:end])
+    return out
+
+
+# The weight [sum of widths, columns] in the type of like; expanded into room if there is one, else into memory of its
+# own. Memory that was used before costs a CPU no page faults.
+def dense(W: Linear, like: Tensor, room: Optional[Tensor]) -> Tensor:
+    if len(W.parts) == 0:
+        return W.weight
+    if room is not None:
+        out = room
+    else:
+        rows = 0
+        for width in W.widths:
+            rows += width
+        out = like.new_empty([rows, W.columns])
+    for part, piece in zip(W.parts, out.split_with_sizes(W.widths)):
+        expand_matrix(part, piece)
+    return out
+
+
+# The same as a product whose weight is expanded, in the place of another one's that is not used any more.
+def expanded(W: Linear, like: Tensor, old: Optional[Linear]) -> Linear:
+    if len(W.parts) == 0:
+        return W
+    room: Optional[Tensor] = None
+    if old is not None:
+        room = old.weight
+    return Linear(dense(W, like, room), [], W.widths, W.columns, W.bias)
+
+
+# One target of a product alone, without its bias: [width, columns].
+def target(W: Linear, i: int) -> Linear:
+    if len(W.parts) > 0:
+        return Linear(W.weight, [W.parts[i]], [W.widths[i]], W.columns, None)
+    return Linear(W.weight.split_with_sizes(W.widths)[i], [], [W.widths[i]], W.columns, None)
+
+
+# x W^T for x [N, columns] and weights as they are stored: [N, sum of rows]. On a CPU some rows at a time are cast or
+# expanded, so that they are still in the cache when they are multiplied, and no weight is ever whole in the type of x.
+def times_stored(x: Tensor, parts: List[Matrix]) -> Tensor:
+    n = 0
+    most = 0
+    for part in parts:
+        n += part.rows
+        most = max(most, part.rows)
+    width = x.size(1)
+    step = most
+    if not x.is_cuda:
+        step = min(most, max(1048576 // width, 1))
+    W = x.new_empty([step, width])
+    y = x.new_empty([x.size(0), n])
+    at = 0
+    for part in parts:
+        per = part.codes.size(0) // part.rows  # blocks a row
+        for j in range((part.rows + step - 1) // step):
+            start = j * step
+            end = min(start + step, part.rows)
+            piece = part.codes[start * per : end * per]
+            if part.kind != 0 or piece.dtype != x.dtype:
+                piece = expand(part.scales[start * per : end * per], piece, part.kind, W[0 : end - start])
+            y[:, at + start : at + end].addmm_(x, piece.t(), beta=0)
+        at += part.rows
+    return y
+
+
+# W x for one vector x [columns], in its type: [sum of widths]. A product with a vector takes as long as its weights take
+# to be read, so it reads them as they are stored and takes the vector in their type; only blocks are expanded.
+def times_vector(x: Tensor, W: Linear) -> Tensor:
+    if len(W.parts) == 0:
+        return W.weight.mv(x)
+    ys: List[Tensor] = []
+    for part in W.parts:
+        if part.kind == 0:
+            ys.append(part.codes.mv(x.to(part.codes.dtype)).to(x.dtype))
+        else:
+            ys.append(times_stored(x.unsqueeze(0), [part]).flatten())
+    return ys[0] if len(ys) == 1 else torch.cat(ys, 0)
+
+
+# Rows [N, columns] of a weight, in the type of like; of blocks only these rows are expanded. at [N], int64.
+def rows_of(W: Linear, at: Tensor, like: Tensor) -> Tensor:
+    if len(W.parts) == 0:
+        return torch.embedding(W.weight, at)
+    part = W.parts[0]
+    if part.kind == 0:
+        return torch.embedding(part.codes, at).to(like.dtype)
+    out = like.new_empty([at.size(0), W.columns])
+    return expand(block_rows(part.scales, at, part.rows), block_rows(part.codes, at, part.rows), part.kind, out)
+
+
+def block_rows(blocks: Tensor, at: Tensor, rows: int) -> Tensor:
+    return blocks.view([rows, -1, blocks.size(1)]).index_select(0, at).flatten(0, 1)
