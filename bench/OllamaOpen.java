@@ -10,8 +10,8 @@ final class OllamaOpen {
     public static void main(String[] args) throws Exception {
         StoredModel stored = ModelStore.open(Path.of(args[0])).model(args[1]);
         LoadOptions options = LoadOptions.defaults();
-        try (CausalLM model = CausalLM.load(
-                ModelSource.of(stored), args[3].equals("blocks") ? options.quantized() : options)) {
+        try (CausalLM model =
+                CausalLM.load(ModelSource.of(stored), args[3].equals("blocks") ? options.quantized() : options)) {
             int[] prompt = model.tokenizer().ids(args[2], true);
             System.out.println(model.generator().maxTokens(1).tokens(prompt)[0]);
         }

@@ -24,8 +24,8 @@ final class TrainExact {
         Map<String, List<Double>> losses = new TreeMap<>();
         for (String name : args[0].split(",")) {
             JsonNode c = Reference.json("cases/" + name + "/case.json");
-            try (CausalLM model =
-                    CausalLM.load(Reference.path(c.path("architecture").asText()), LoadOptions.in(Precision.BFLOAT16))) {
+            try (CausalLM model = CausalLM.load(
+                    Reference.path(c.path("architecture").asText()), LoadOptions.in(Precision.BFLOAT16))) {
                 System.err.println(name + ": " + model);
                 TrainingArguments arguments = ReferenceTest.arguments(c);
                 Path initial = Reference.path("cases/" + name + "/initial");
@@ -48,7 +48,8 @@ final class TrainExact {
         for (boolean quantized : new boolean[] {true, false}) {
             Path gguf = Path.of(args[1]);
             try (CausalLM model = quantized
-                            ? CausalLM.load(gguf, LoadOptions.in(Precision.BFLOAT16).quantized())
+                            ? CausalLM.load(
+                                    gguf, LoadOptions.in(Precision.BFLOAT16).quantized())
                             : CausalLM.load(gguf, LoadOptions.in(Precision.BFLOAT16));
                     LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(8), 1)) {
                 System.err.println(model);

@@ -101,7 +101,15 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
                     slices.put(
                             module,
                             new Slice(
-                                    module, l, t, t.in(config), t.out(config), rank[i], scale, a[i], b[i],
+                                    module,
+                                    l,
+                                    t,
+                                    t.in(config),
+                                    t.out(config),
+                                    rank[i],
+                                    scale,
+                                    a[i],
+                                    b[i],
                                     magnitude[i]));
                 }
             }

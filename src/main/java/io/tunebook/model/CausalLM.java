@@ -74,8 +74,8 @@ public final class CausalLM implements AutoCloseable {
                     : Optional.empty();
             precision = options.precision().orElseGet(() -> Devices.faster(manager, script));
             rotary = new RotaryTable(config);
-            weights = DeviceWeights.load(
-                    manager, script, precision, from, storage(options, from), rotary, lossTokens());
+            weights =
+                    DeviceWeights.load(manager, script, precision, from, storage(options, from), rotary, lossTokens());
             script.useCudnn(cudnnAgrees());
         } catch (IOException | RuntimeException | Error e) {
             script.close();
@@ -369,14 +369,12 @@ public final class CausalLM implements AutoCloseable {
                                 inputs.with(script),
                                 factors.flat(),
                                 checkpointing,
-                                (owner, tensors) ->
-                                        script.gradient(owner, tensors, factors, 0, checkpointing, around));
+                                (owner, tensors) -> script.gradient(owner, tensors, factors, 0, checkpointing, around));
             } else {
                 if (dropout > 0) {
                     JniUtils.setSeed(seed);
                 }
-                lossAndGradient =
-                        script.gradient(scope, inputs.on(scope), factors, dropout, checkpointing, around);
+                lossAndGradient = script.gradient(scope, inputs.on(scope), factors, dropout, checkpointing, around);
             }
             script.accumulate(gradient, lossAndGradient.get(1), weight);
             return lossAndGradient.get(0).toFloatArray()[0];
@@ -393,7 +391,11 @@ public final class CausalLM implements AutoCloseable {
             if (rank > 0
                     && rank == factors.ranks()[layer + Target.GATE.ordinal()]
                     && rank == factors.ranks()[layer + Target.UP.ordinal()]) {
-                return aroundSwiglu || withoutKernels.isEmpty() && CudaDevice.of(device()).compiled(rank) ? rank : 0;
+                return aroundSwiglu
+                                || withoutKernels.isEmpty()
+                                        && CudaDevice.of(device()).compiled(rank)
+                        ? rank
+                        : 0;
             }
         }
         return 0;

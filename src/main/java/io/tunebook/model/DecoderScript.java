@@ -58,14 +58,19 @@ final class DecoderScript implements AutoCloseable {
     NDArray mapFile(NDManager owner, Path file, long elements, int type) {
         try (Arguments a = new Arguments()) {
             return one(
-                    owner,
-                    "map_file",
-                    a.text(file.toString()).number(elements).number(type));
+                    owner, "map_file", a.text(file.toString()).number(elements).number(type));
         }
     }
 
     NDArray fromFiles(
-            NDManager owner, List<NDArray> files, long[] starts, long[] rows, long[] heads, long columns, int type, NDArray like) {
+            NDManager owner,
+            List<NDArray> files,
+            long[] starts,
+            long[] rows,
+            long[] heads,
+            long columns,
+            int type,
+            NDArray like) {
         try (Arguments a = new Arguments()) {
             a.tensors(files).numbers(starts).numbers(rows).numbers(heads);
             return one(owner, "from_files", a.number(columns).number(type).tensor(like));
@@ -85,7 +90,14 @@ final class DecoderScript implements AutoCloseable {
      * @param scales how many a block has
      */
     Stored blocksFromFile(
-            NDManager owner, NDArray file, NDArray halves, Weights.Tensor t, long bytes, int scales, boolean behind, NDArray like) {
+            NDManager owner,
+            NDArray file,
+            NDArray halves,
+            Weights.Tensor t,
+            long bytes,
+            int scales,
+            boolean behind,
+            NDArray like) {
         try (Arguments a = new Arguments()) {
             a.tensor(file).tensor(halves).number(t.offset()).number(t.rows()).number(bytes);
             a.number(t.type().blockBytes()).number(scales).flag(behind).number(t.permutedHeads());
@@ -168,9 +180,7 @@ final class DecoderScript implements AutoCloseable {
 
     void addLayer(NDArray attentionNorm, NDArray qNorm, NDArray kNorm, NDArray mlpNorm) {
         try (Arguments a = new Arguments()) {
-            run(
-                    "add_layer",
-                    a.tensor(attentionNorm).tensor(qNorm).tensor(kNorm).tensor(mlpNorm));
+            run("add_layer", a.tensor(attentionNorm).tensor(qNorm).tensor(kNorm).tensor(mlpNorm));
         }
     }
 
@@ -261,9 +271,7 @@ final class DecoderScript implements AutoCloseable {
         try (Arguments a = new Arguments()) {
             factors.arguments(batch.labelled(a));
             return script.call(
-                    owner,
-                    "gradient",
-                    a.real(dropout).flag(checkpointing).number(around));
+                    owner, "gradient", a.real(dropout).flag(checkpointing).number(around));
         }
     }
 

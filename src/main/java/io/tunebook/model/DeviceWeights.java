@@ -41,8 +41,7 @@ final class DeviceWeights implements AutoCloseable {
     /** What was loaded: the bytes that the weights take, whether matrices are cast or expanded when they are used, and whether some are in blocks. */
     record Loaded(long bytes, boolean stored, boolean quantized) {}
 
-    private DeviceWeights(
-            NDManager manager, DecoderScript script, Precision precision, Weights from, Storage storage) {
+    private DeviceWeights(NDManager manager, DecoderScript script, Precision precision, Weights from, Storage storage) {
         this.scope = manager.newSubManager(); // all that the text does not hold is freed with it
         this.script = script;
         this.precision = precision;
@@ -68,8 +67,7 @@ final class DeviceWeights implements AutoCloseable {
             throws IOException {
         try (DeviceWeights weights = new DeviceWeights(manager, script, precision, from, storage)) {
             weights.load();
-            script.complete(
-                    weights.vectors("model.norm.weight"), rotary.array(weights.scope), from.config(), chunk);
+            script.complete(weights.vectors("model.norm.weight"), rotary.array(weights.scope), from.config(), chunk);
             return new Loaded(weights.bytes, storage != Storage.COMPUTED, weights.quantized);
         }
     }
@@ -97,8 +95,7 @@ final class DeviceWeights implements AutoCloseable {
         if (storage == Storage.COMPUTED) {
             NDArray embedding = counted(joined(precision, List.of(EMBEDDING)));
             script.addProduct(embedding, rows, none);
-            script.addProduct(
-                    tied ? embedding : counted(joined(precision, List.of("lm_head.weight"))), rows, none);
+            script.addProduct(tied ? embedding : counted(joined(precision, List.of("lm_head.weight"))), rows, none);
         } else {
             Stored embedding = stored(EMBEDDING);
             long columns = from.tensor(EMBEDDING).columns();
@@ -111,8 +108,8 @@ final class DeviceWeights implements AutoCloseable {
         List<Target> targets = product.targets();
         List<String> names =
                 targets.stream().map(t -> t.module(layer) + ".weight").toList();
-        NDArray bias = vectors(
-                targets.stream().map(t -> t.module(layer) + ".bias").toArray(String[]::new));
+        NDArray bias =
+                vectors(targets.stream().map(t -> t.module(layer) + ".bias").toArray(String[]::new));
         if (storage == Storage.COMPUTED) {
             long[] widths =
                     targets.stream().mapToLong(t -> t.out(from.config())).toArray();

@@ -28,8 +28,8 @@ final class RotaryTable {
     boolean grow(int needed) {
         config.requireLength(needed);
         if (needed > config.maxPositions()) {
-            throw new IllegalArgumentException("this model was trained on at most " + config.maxPositions()
-                    + " tokens in a row, found " + needed);
+            throw new IllegalArgumentException(
+                    "this model was trained on at most " + config.maxPositions() + " tokens in a row, found " + needed);
         }
         if (needed <= positions) {
             return false;

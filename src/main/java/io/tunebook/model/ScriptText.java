@@ -58,8 +58,9 @@ record ScriptText(String code, Map<String, String> attributes) {
                     Matcher parameters = PARAMETERS.matcher(d.text());
                     functions.put(
                             d.name,
-                            parameters.replaceFirst(
-                                    m -> m.group() .endsWith(")") ? "def " + d.name + "(self)" : "def " + d.name + "(self, "));
+                            parameters.replaceFirst(m -> m.group().endsWith(")")
+                                    ? "def " + d.name + "(self)"
+                                    : "def " + d.name + "(self, "));
                 } else if (d.name.equals(name)) {
                     module = d.lines.subList(1, d.lines.size());
                 } else {

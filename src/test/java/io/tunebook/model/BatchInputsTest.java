@@ -53,7 +53,8 @@ final class BatchInputsTest {
         Set<String> all = new HashSet<>();
         for (int i = 0; i < inputs.labelPositions().length; i++) {
             if (inputs.targets()[i] >= 0) {
-                all.add(inputs.labelPositions()[i] / length + "," + inputs.labelPositions()[i] % length + ":" + inputs.targets()[i]);
+                all.add(inputs.labelPositions()[i] / length + "," + inputs.labelPositions()[i] % length + ":"
+                        + inputs.targets()[i]);
             }
         }
         return all;

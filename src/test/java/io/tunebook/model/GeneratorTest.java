@@ -99,7 +99,8 @@ final class GeneratorTest {
         int[] ids = Reference.ids();
         inBfloat16(Reference.path(architecture), folder);
         try (CausalLM exact = CausalLM.load(folder, LoadOptions.in(Precision.FLOAT32));
-                CausalLM narrow = CausalLM.load(folder, LoadOptions.in(Precision.FLOAT32).storage(Storage.NARROW))) {
+                CausalLM narrow =
+                        CausalLM.load(folder, LoadOptions.in(Precision.FLOAT32).storage(Storage.NARROW))) {
             assertThat(narrow.toString()).contains("float32 from bfloat16");
             assertThat(narrow.weightBytes()).isLessThan((long) (0.6 * exact.weightBytes()));
             float[][] whole = exact.logits(ids);

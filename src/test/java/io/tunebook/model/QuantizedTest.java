@@ -28,7 +28,8 @@ class QuantizedTest {
             MergedGguf.quantize(Path.of(model), quantization, file, done -> {});
         }
         try (CausalLM expanded = CausalLM.load(file, LoadOptions.in(Precision.FLOAT32));
-                CausalLM blocks = CausalLM.load(file, LoadOptions.in(Precision.FLOAT32).quantized())) {
+                CausalLM blocks =
+                        CausalLM.load(file, LoadOptions.in(Precision.FLOAT32).quantized())) {
             int[] ids = expanded.tokenizer().ids("The capital of France is Paris, and that of Italy is", true);
             float[][] expected = expanded.logits(ids);
             float[][] found = blocks.logits(ids);

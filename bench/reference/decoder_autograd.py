@@ -1,0 +1,229 @@
+"""Holds every backward of the decoder's text against autograd, in float64: python bench/reference/decoder_autograd.py
+
+The text is what TorchScript runs; here it is imported by Python as it stands, so a debugger steps through it. Needs
+PyTorch 2.7 or newer alone. Exit status 1 if a derivative differs by more than rounding.
+"""
+
+import itertools
+import pathlib
+import sys
+
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "src/main/resources/io/tunebook"))
+import model.dtypes  # noqa: E402
+
+model.dtypes.FLOAT32 = torch.float64  # what the text computes in float32 is not rounded here
+
+from model import attention, decoder, lora, loss, mlp, norm  # noqa: E402
+from model.quantized import Linear  # noqa: E402
+
+torch.manual_seed(1)
+torch.set_default_dtype(torch.float64)
+BOUND = 1e-9
+missed = 0
+
+
+def compare(name, found, expected):
+    global missed
+    worst = max(float((a - b).abs().max() / b.abs().max().clamp_min(1e-30)) for a, b in zip(found, expected))
+    missed += worst > BOUND
+    print(f"{name:60} {worst:.1e} {'kept' if worst <= BOUND else 'MISSED'}")
+
+
+def leaf(*shape):
+    return torch.randn(*shape).requires_grad_()
+
+
+def pieces():
+    """The parts that stand alone: autograd goes through their own forwards."""
+    x, w, d_y, onto = leaf(7, 16), torch.randn(16), torch.randn(7, 16), torch.randn(7, 16)
+    y, t = norm.rms_norm(x, w, 1e-6)
+    (expected,) = torch.autograd.grad(y, x, d_y)
+    with torch.no_grad():
+        compare("norm.d_rms_norm", [norm.d_rms_norm(d_y, x, t, w)], [expected])
+        compare("norm.d_rms_norm onto", [norm.d_rms_norm(d_y, x, t, w, onto)], [onto + expected])
+
+    qk, v = leaf(6, 5, 8), leaf(6, 1, 8)
+    angle = torch.randn(6, 1, 4).repeat(1, 1, 2)
+    cos, sin = angle.cos(), angle.sin() * torch.tensor([-1.0] * 4 + [1.0] * 4)
+    d = torch.randn(6, 5, 8)
+    (expected,) = torch.autograd.grad(attention.rope(qk, cos, sin, False), qk, d)
+    with torch.no_grad():
+        found = attention.d_rope(d[:, :4].contiguous(), d[:, 4:].contiguous(), torch.randn(6, 1, 8), cos, sin)
+        compare("attention.d_rope", [found[:, :5]], [expected])
+
+    g, u, d_m = leaf(5, 8), leaf(5, 8), torch.randn(5, 8)
+    expected = torch.autograd.grad(mlp.swiglu(g, u), [g, u], d_m)
+    with torch.no_grad():
+        d_g, d_u, m = mlp.d_swiglu(d_m, g, u, False)
+        compare("mlp.d_swiglu", [d_g, d_u, m], [*expected, mlp.swiglu(g, u)])
+
+    gu, z, B0, B1, A = leaf(5, 16), leaf(5, 6), leaf(8, 3), leaf(8, 3), leaf(3, 8)
+    m, z_down = mlp.swiglu_lora(gu, z, B0, B1, A, 0.5, 2.0)
+    d_m, d_z_down = torch.randn(5, 8), torch.randn(5, 3)
+    expected = torch.autograd.grad([m, z_down], [gu, z, B0, B1, A], [d_m, d_z_down])
+    with torch.no_grad():
+        G = [torch.empty(8, 3), torch.empty(8, 3), torch.empty(3, 8)]
+        # d_z_down is what stands behind z_down, as in the layer
+        d_gu, d_z = mlp.d_swiglu_lora(d_m, gu, z, d_z_down, B0, B1, A, 0.5, 2.0, *G)
+        scales = [1.0, 1.0, 0.5 / 0.5, 1.0, 1.0]
+        compare("mlp.d_swiglu_lora", [d_gu, d_z, *G], [e * s for e, s in zip(expected, scales)])
+
+    h, W, targets = leaf(9, 16), torch.randn(20, 16), torch.randint(0, 20, (9,))
+    expected = torch.autograd.grad(torch.nn.functional.cross_entropy(h @ W.t(), targets, reduction="sum"), h)
+    with torch.no_grad():
+        total, found = loss.cross_entropy(h, W, targets, 4, True)
+        compare("loss.cross_entropy", [found], expected)
+
+    for documents in [torch.empty(0), torch.tensor([[0, 0, 0, 1, 1], [0, 1, 1, 1, 2]])]:
+        q, k, v = leaf(10, 4, 8), leaf(10, 2, 8), leaf(10, 2, 8)
+        mask = attention.document_mask(documents, q)
+        at = attention.Places(q, q, mask, torch.empty(0), 5, 2, False)
+        d_o = torch.randn(10, 4, 8)
+        expected = torch.autograd.grad(softmax_attention(q, k, v, documents, 2), [q, k, v], d_o)
+        with torch.no_grad():
+            o, saved = attention.attention(q, k, v, at)
+            compare("attention.attention", [o], [softmax_attention(q, k, v, documents, 2)])
+            compare("attention.d_attention", attention.d_attention(d_o, q, k, v, o, saved, at), expected)
+
+
+def softmax_attention(q: Tensor, k: Tensor, v: Tensor, documents: Tensor, batch: int) -> Tensor:
+    """As it is written in textbooks."""
+    q, k, v = (x.unflatten(0, (batch, -1)).transpose(1, 2) for x in (q, k, v))
+    k, v = (x.repeat_interleave(q.size(1) // x.size(1), 1) for x in (k, v))
+    T = q.size(2)
+    allowed = torch.ones(T, T, dtype=torch.bool).tril()
+    if documents.numel() > 0:
+        allowed = allowed & (documents.unsqueeze(2) == documents.unsqueeze(1)).unsqueeze(1)
+    scores = (q @ k.transpose(2, 3) / q.size(3) ** 0.5).masked_fill(~allowed, float("-inf"))
+    return (scores.softmax(3) @ v).transpose(1, 2).flatten(0, 1)
+
+
+def random_model(biases: bool, norms: bool) -> decoder.Model:
+    heads, kv, d, width, inner, vocabulary = 4, 2, 8, 24, 40, 50
+
+    def product(*widths, columns=width, bias=biases):
+        weight = torch.randn(sum(widths), columns) / columns**0.5
+        return Linear(weight, [], list(widths), columns, torch.randn(sum(widths)) if bias else None)
+
+    layers = [
+        decoder.Layer(
+            torch.rand(width) + 0.5,
+            product(heads * d, kv * d, kv * d),
+            torch.rand(d) + 0.5 if norms else None,
+            torch.rand(d) + 0.5 if norms else None,
+            product(width, columns=heads * d),
+            torch.rand(width) + 0.5,
+            product(inner, inner, bias=False),
+            product(width, columns=inner, bias=False),
+        )
+        for _ in range(2)
+    ]
+    angle = torch.outer(torch.arange(16.0), 100 ** -(torch.arange(4.0) / 4)).repeat(1, 2)
+    rotary = torch.stack([angle.cos(), angle.sin() * torch.tensor([-1.0] * 4 + [1.0] * 4)])
+    embedding, output = product(vocabulary, bias=False), product(vocabulary, bias=False)
+    return decoder.Model(
+        decoder.Config(heads, kv, d, 1e-6, 3), embedding, layers, torch.rand(width) + 0.5, output, rotary
+    )
+
+
+def plain_loss(m, tokens, labels, adapter, cs):
+    """The same model as a textbook has it, for autograd to go through."""
+
+    def product(x, W, f, c):
+        y = x @ W.weight.t()
+        A = f.A.split(f.ranks)
+        parts = [
+            y_i + s * (x @ A_i.t()) @ B.t() if r > 0 else y_i
+            for y_i, A_i, B, s, r in zip(y.split(W.widths, 1), A, f.B, f.scales, f.ranks)
+        ]
+        y = torch.cat(parts, 1)
+        if c is not None:
+            # c holds 1 / |W + s B A|, a constant; the magnitudes are trained
+            at, factors = 0, []
+            for width, rank, c_i in zip(W.widths, f.ranks, c.split(W.widths)):
+                factors.append(c_i * f.magnitude[at : at + width] if rank > 0 else c_i)
+                at += width if rank > 0 else 0
+            y = y * torch.cat(factors)
+        return y if W.bias is None else y + W.bias
+
+    def rms(x, w):
+        return w * x * (x.square().mean(-1, keepdim=True) + m.config.eps).rsqrt()
+
+    def rotate(x, cos, sin):
+        return x * cos + x.roll(x.size(-1) // 2, -1) * sin
+
+    x = m.embedding.weight[tokens.ids.flatten()]
+    cos, sin = m.rotary[:, tokens.positions.flatten()].unsqueeze(2)
+    for layer, f, c in zip(m.layers, adapter, cs):
+        heads = m.config.heads, m.config.kv_heads, m.config.kv_heads
+        q, k, v = product(rms(x, layer.attention_norm), layer.qkv, f.qkv, c[0]).unflatten(1, (-1, 8)).split(heads, 1)
+        if layer.q_norm is not None:
+            q, k = rms(q, layer.q_norm), rms(k, layer.k_norm)
+        o = softmax_attention(rotate(q, cos, sin), rotate(k, cos, sin), v, tokens.documents, tokens.ids.size(0))
+        x = x + product(o.flatten(1), layer.o, f.o, c[1])
+        gate, up = product(rms(x, layer.mlp_norm), layer.gate_up, f.gate_up, c[2]).chunk(2, 1)
+        x = x + product(torch.nn.functional.silu(gate) * up, layer.down, f.down, c[3])
+    logits = rms(x, m.norm)[labels.at] @ m.output.weight.t()
+    return torch.nn.functional.cross_entropy(logits, labels.targets, reduction="sum")
+
+
+def whole_model():
+    ids = torch.randint(0, 50, (2, 6))
+    positions = torch.arange(6).repeat(2, 1)
+    packed = torch.tensor([[0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 2]])
+    labels = decoder.Labels(torch.tensor([0, 1, 4, 7, 8, 9, 10]), torch.randint(0, 50, (7,)))
+    choices = {
+        "all": [3] * 7,
+        "q, o, down": [3, 0, 0, 2, 0, 0, 4],
+        "v, up": [0, 0, 2, 0, 0, 3, 0],
+    }
+    for kind, (chosen, ranks), dora in itertools.product(["llama", "qwen2", "qwen3"], choices.items(), [False, True]):
+        m = random_model(kind == "qwen2", kind == "qwen3")
+        ranks, scales = ranks * 2, [0.5 + 0.1 * i for i in range(14)]
+        n = 0
+        for layer in m.layers:
+            products = [layer.qkv, layer.o, layer.gate_up, layer.down]
+            at = 0
+            for W in products:
+                r = ranks[at : at + len(W.widths)]
+                n += sum(lora.factor_sizes(W, r)) + (lora.adapted_width(W, r) if dora else 0)
+                at += len(W.widths)
+        flat = (torch.randn(n) * 0.3).requires_grad_()
+        for documents in [torch.empty(0), packed]:
+            tokens = decoder.Tokens(ids, positions, documents, torch.empty(0), 6)
+            cut = decoder.factors(m.layers, flat, ranks, scales, dora)
+            with torch.no_grad():
+                ready = decoder.adapter_of(m, flat, ranks, scales, dora)
+            cs = [[constant(r, magnitude) for r, magnitude in zip(of_layer, f)] for of_layer, f in zip(ready, cut)]
+            total = plain_loss(m, tokens, labels, cut, cs)
+            (expected,) = torch.autograd.grad(total, flat)
+            for checkpointing, around in [(False, 0), (True, 0), (False, 3)]:
+                if around > 0 and (dora or chosen != "all"):
+                    continue
+                with torch.no_grad():
+                    found = decoder.loss_and_gradient(
+                        m, tokens, labels, flat, ranks, scales, dora, 0.0, checkpointing, around, False
+                    )
+                what = f"{kind}, {chosen}{', DoRA' if dora else ''}{', packed' if documents.numel() else ''}"
+                what += f"{', checkpointed' if checkpointing else ''}{', around SwiGLU' if around else ''}"
+                compare(what, found, [total.detach().unsqueeze(0), expected])
+
+
+def constant(ready: lora.Lora, cut: lora.Lora):
+    """1 / |W + s B A| of a product with DoRA, and 1 for targets that are not adapted."""
+    if ready.c is None:
+        return None
+    at, parts = 0, []
+    widths = [B.size(0) for B in ready.B]
+    for width, rank, c in zip(widths, ready.ranks, ready.c.split(widths)):
+        parts.append(c / cut.magnitude[at : at + width].detach() if rank > 0 else c)
+        at += width if rank > 0 else 0
+    return torch.cat(parts)
+
+
+pieces()
+whole_model()
+sys.exit(1 if missed else 0)
