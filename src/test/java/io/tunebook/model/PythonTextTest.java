@@ -49,7 +49,9 @@ class PythonTextTest {
     @Test
     void laterFunctionsTakeThePlacesOfEarlierOnes() throws Exception {
         ScriptText plain = ScriptText.of("Decoder", DecoderScript.class, List.of("norm.py", "decoder.py", "module.py"));
-        assertThat(plain.code()).contains("def rms_norm(self, x: Tensor").doesNotContain("import", "FLOAT32", "ops.tunebook");
+        assertThat(plain.code())
+                .contains("def rms_norm(self, x: Tensor")
+                .doesNotContain("import", "FLOAT32", "ops.tunebook");
         assertThat(plain.attributes())
                 .containsEntry("layers", "List[__torch__.Layer]")
                 .containsEntry("model", "Optional[__torch__.Model]")
