@@ -2,15 +2,16 @@ package io.tunebook.kernel;
 
 import io.tunebook.kernel.install.KernelSpecInstaller;
 import io.tunebook.kernel.install.Wheel;
+import io.tunebook.kernel.launch.Version;
 import io.tunebook.kernel.notebook.NotebookRunner;
+import io.tunebook.kernel.server.Kernel;
+import io.tunebook.kernel.session.Settings;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 
 /** The jar's commands. */
 public final class Main {
-    public static final String VERSION = "0.1.0";
-
     private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
 
     private static final String USAGE = """
@@ -37,7 +38,7 @@ public final class Main {
                     case "wheel" -> Wheel.command(rest);
                     case "run" -> NotebookRunner.run(rest);
                     case "execute" -> NotebookRunner.execute(rest);
-                    case "--version" -> print(VERSION + "\n");
+                    case "--version" -> print(Version.current() + "\n");
                     case "--help", "-h" -> print(USAGE);
                     default -> {
                         System.err.print(USAGE);

@@ -93,13 +93,11 @@ class InterruptTest {
     @Test
     void controlAnswersWhileACellRuns() throws InterruptedException {
         var busy = TestKernel.execute("Thread.sleep(600_000);");
-        Thread shell = new Thread(() -> kernel.kernel().shell(busy));
-        shell.start();
+        kernel.start(busy);
         Thread.sleep(200);
         assertThat(kernel.control("kernel_info_request").status()).isEqualTo("ok");
         assertThat(kernel.answer(busy).reply().isEmpty()).isTrue();
         kernel.control("interrupt_request");
-        shell.join(20_000);
-        assertThat(kernel.answer(busy).status()).isEqualTo("error");
+        assertThat(kernel.await(busy).status()).isEqualTo("error");
     }
 }

@@ -112,10 +112,10 @@ class KernelTest {
         Message info = TestKernel.request("kernel_info_request", Message.object());
         kernel.enqueue(behind, info);
         kernel.run("throw new RuntimeException(\"stop\");");
-        assertThat(kernel.answer(behind).status()).isEqualTo("aborted");
+        assertThat(kernel.await(behind).status()).isEqualTo("aborted");
         assertThat(kernel.answer(behind).published()).isEmpty();
         assertThat(kernel.states(behind)).containsExactly("busy", "idle");
-        assertThat(kernel.answer(info).status()).isEqualTo("ok");
+        assertThat(kernel.await(info).status()).isEqualTo("ok");
     }
 
     @Test
@@ -123,9 +123,8 @@ class KernelTest {
         Message behind = TestKernel.execute("1");
         kernel.enqueue(behind);
         kernel.shell("execute_request", code("throw new RuntimeException();").put("stop_on_error", false));
-        assertThat(kernel.answer(behind).reply().isEmpty()).isTrue(); // it waits in the queue for its turn
-        kernel.run("throw new RuntimeException();"); // the next error aborts it
-        assertThat(kernel.answer(behind).status()).isEqualTo("aborted");
+        assertThat(kernel.await(behind).status()).isEqualTo("ok");
+        assertThat(kernel.answer(behind).result()).isEqualTo("1");
     }
 
     @Test
@@ -153,19 +152,6 @@ class KernelTest {
                 .reply()
                 .path("history");
         assertThat(range.size()).isLessThanOrEqualTo(2);
-    }
-
-    @Test
-    void aLaterSessionFindsTheHistoryOfFormerOnes() throws IOException {
-        var file = Files.createTempDirectory("history").resolve("deep").resolve("history.jsonl");
-        new History(file).add(1, "int x = 1;", "");
-        Files.writeString(file, "half a line {\"sess\n", java.nio.file.StandardOpenOption.APPEND);
-        History second = new History(file);
-        second.add(1, "int y = 2;", "");
-        assertThat(second.answer(
-                                Message.object().put("hist_access_type", "tail").put("n", 5))
-                        .toString())
-                .isEqualTo("[[1,1,\"int x = 1;\"],[2,1,\"int y = 2;\"]]");
     }
 
     @Test

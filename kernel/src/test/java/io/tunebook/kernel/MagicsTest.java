@@ -3,6 +3,8 @@ package io.tunebook.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tunebook.kernel.eval.ClassPath;
+import io.tunebook.kernel.session.Settings;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -235,9 +237,9 @@ class MagicsTest {
     void classPathsMayBePatterns() throws IOException {
         jar(folder.resolve("cp").resolve("a.jar"), "A", "a");
         String cp = folder.resolve("cp") + "/*";
-        assertThat(Settings.classPath(cp)).hasSize(1).allMatch(p -> p.endsWith("a.jar"));
-        assertThat(Settings.classPath(folder.resolve("cp") + "/?.jar"))
+        assertThat(ClassPath.entries(cp)).hasSize(1).allMatch(p -> p.endsWith("a.jar"));
+        assertThat(ClassPath.entries(folder.resolve("cp") + "/?.jar"))
                 .isEqualTo(List.of(folder.resolve("cp").resolve("a.jar").toString()));
-        assertThat(Settings.classPath("")).isEmpty();
+        assertThat(ClassPath.entries("")).isEmpty();
     }
 }

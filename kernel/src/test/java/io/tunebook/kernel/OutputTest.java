@@ -89,15 +89,14 @@ class OutputTest {
     @Test
     void outputArrivesWhileTheCellRuns() throws InterruptedException {
         Message request = TestKernel.execute("System.out.println(\"early\");\nThread.sleep(600_000);");
-        Thread shell = new Thread(() -> kernel.kernel().shell(request));
-        shell.start();
+        kernel.start(request);
         for (int i = 0; i < 100 && kernel.answer(request).stdout().isEmpty(); i++) {
             Thread.sleep(50);
         }
         assertThat(kernel.answer(request).stdout()).startsWith("early");
         assertThat(kernel.answer(request).reply().isEmpty()).isTrue();
         kernel.control("interrupt_request");
-        shell.join(20_000);
+        kernel.await(request);
     }
 
     @Test

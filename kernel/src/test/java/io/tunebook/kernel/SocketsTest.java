@@ -215,7 +215,7 @@ class SocketsTest {
                 .contains("the signature is wrong", "the message came before")
                 .doesNotContain(KEY);
         assertThat(log().lines().filter(l -> l.contains("came before"))).hasSize(1);
-        assertThat(log().lines().filter(l -> l.contains("a connection on shell has ended")))
+        assertThat(log().lines().filter(l -> l.contains("a connection on shell was closed")))
                 .hasSizeGreaterThanOrEqualTo(21);
     }
 

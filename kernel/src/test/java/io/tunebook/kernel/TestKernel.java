@@ -4,19 +4,22 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.tools.attach.VirtualMachine;
 import io.tunebook.kernel.eval.RedefinitionAgent;
+import io.tunebook.kernel.protocol.Channel;
+import io.tunebook.kernel.protocol.Memory;
 import io.tunebook.kernel.protocol.Message;
 import io.tunebook.kernel.protocol.Transport;
+import io.tunebook.kernel.server.Kernel;
+import io.tunebook.kernel.session.Session;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.jar.Attributes;
 import java.util.jar.JarOutputStream;
@@ -86,7 +89,9 @@ public final class TestKernel implements AutoCloseable {
         }
         session = new Session(new Session.SessionOptions(List.of(), List.of(), List.of(), 1L << 20, timeout));
         latest = session;
-        kernel = new Kernel(wires, CompletableFuture.completedFuture(session), history);
+        ThreadGroup group = new ThreadGroup("kernel");
+        kernel = new Kernel(wires, CompletableFuture.completedFuture(session), history, group, new Memory());
+        wires.arrive = m -> kernel.receive(Channel.SHELL, m);
     }
 
     /** Under {@code java -jar} the manifest brings the agent. */
@@ -147,13 +152,26 @@ public final class TestKernel implements AutoCloseable {
     }
 
     public Answer shell(Message request) {
-        kernel.shell(request);
-        return answer(request);
+        return ask(Channel.SHELL, request);
     }
 
     public Answer control(String type) {
-        Message request = request(type, Message.object());
-        kernel.control(request);
+        return ask(Channel.CONTROL, request(type, Message.object()));
+    }
+
+    private Answer ask(Channel channel, Message request) {
+        kernel.receive(channel, request);
+        return await(request);
+    }
+
+    /** Sends a request and does not wait. */
+    public void start(Message request) {
+        kernel.receive(Channel.SHELL, request);
+    }
+
+    /** Waits until a request is answered. */
+    public Answer await(Message request) {
+        wires.await(() -> states(request).contains("idle"));
         return answer(request);
     }
 
@@ -190,14 +208,10 @@ public final class TestKernel implements AutoCloseable {
     /** Runs a cell, interrupts it after a while, and says how long it took to end. */
     public Answer interrupt(String code, long afterMillis) throws InterruptedException {
         Message request = execute(code);
-        Thread shell = new Thread(() -> kernel.shell(request), "shell");
-        shell.start();
+        kernel.receive(Channel.SHELL, request);
         Thread.sleep(afterMillis);
-        kernel.control(request("interrupt_request", Message.object()));
-        shell.join(20_000);
-        if (shell.isAlive()) {
-            throw new AssertionError("the cell was interrupted, and still runs after 20 s: " + code);
-        }
+        ask(Channel.CONTROL, request("interrupt_request", Message.object()));
+        await(request);
         return answer(request);
     }
 
@@ -209,27 +223,39 @@ public final class TestKernel implements AutoCloseable {
     private static final class Wires implements Transport {
         private final ConcurrentLinkedQueue<Message> published = new ConcurrentLinkedQueue<>();
         private final ConcurrentLinkedQueue<Message> replies = new ConcurrentLinkedQueue<>();
-        private final Deque<Message> pending = new ArrayDeque<>();
+        private final ConcurrentLinkedQueue<Message> pending = new ConcurrentLinkedQueue<>();
+        private volatile Consumer<Message> arrive = m -> {};
         private volatile Function<JsonNode, String> input = request -> "";
 
         @Override
         public void publish(Message message) {
             published.add(message);
+            if (message.type().equals("execute_input")) { // its cell is about to run
+                for (Message next = pending.poll(); next != null; next = pending.poll()) {
+                    arrive.accept(next);
+                }
+            }
+            changed();
         }
 
         @Override
-        public void replyShell(Message reply) {
-            replies.add(reply);
+        public void reply(Channel channel, Message message) {
+            replies.add(message);
+            changed();
         }
 
-        @Override
-        public void replyControl(Message reply) {
-            replies.add(reply);
+        private synchronized void changed() {
+            notifyAll();
         }
 
-        @Override
-        public Optional<Message> pending() {
-            return Optional.ofNullable(pending.poll());
+        synchronized void await(BooleanSupplier condition) {
+            while (!condition.getAsBoolean()) {
+                try {
+                    wait(60_000);
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            }
         }
 
         @Override

@@ -3,6 +3,7 @@ package io.tunebook.kernel;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.kernel.eval.RedefinitionAgent;
+import io.tunebook.kernel.launch.KernelProcess;
 import io.tunebook.kernel.protocol.Message;
 import io.tunebook.kernel.protocol.Wire;
 import java.io.IOException;
@@ -205,12 +206,12 @@ public final class WireKernel implements AutoCloseable {
     private WireKernel ready() {
         try {
             long start = System.nanoTime();
-            boolean subscribed = false;
-            while (!subscribed) { // a broadcast before the subscription is there would be lost
-                request(Channel.SHELL, "kernel_info_request", Message.object());
-                subscribed = received().stream().anyMatch(r -> r.channel().equals("iopub"));
-                requirePatience(start, "a first broadcast");
+            while (received().stream().noneMatch(r -> r.message().type().equals("iopub_welcome"))) {
+                requirePatience(start, "welcome on iopub");
+                requireAlive();
+                pump();
             }
+            request(Channel.SHELL, "kernel_info_request", Message.object());
             forget();
             return this;
         } catch (AssertionError e) {

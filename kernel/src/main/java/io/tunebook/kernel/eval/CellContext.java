@@ -11,7 +11,9 @@ import java.util.concurrent.ForkJoinWorkerThread;
  */
 public final class CellContext {
     private static final InheritableThreadLocal<CellContext> OWNER = new InheritableThreadLocal<>();
-    private static final CellContext NONE = new CellContext();
+    /** No cell: its threads print to the process's own streams. */
+    static final CellContext NONE = new CellContext();
+
     private static final CellContext QUIET = new CellContext(0, new CellOutput((error, text) -> {}, Long.MAX_VALUE));
     private static volatile CellContext foreground;
 

@@ -11,7 +11,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import jdk.jshell.JShell;
 import jdk.jshell.Snippet;
 import jdk.jshell.SourceCodeAnalysis;
@@ -97,6 +99,16 @@ public final class CellEvaluator implements AutoCloseable {
     /** Asks the running code to end; it does within a second, or its thread is left behind. */
     public void interrupt() {
         execution.interrupt();
+    }
+
+    /** Asks this cell to end, if it is still the one that runs. */
+    public void interrupt(CellContext cell) {
+        execution.interrupt(cell);
+    }
+
+    /** Is told what cells throw before anything else is done with it. */
+    public void whenThrown(Consumer<Throwable> listener) {
+        execution.whenThrown(listener);
     }
 
     /** Runs something on the thread of cells, where an interrupt reaches it. */
@@ -356,6 +368,11 @@ public final class CellEvaluator implements AutoCloseable {
     /** Whoever knows where jars come from finds their sources; called when somebody asks for help. */
     public void findSources(Function<Path, Optional<Path>> finder) {
         sources = finder;
+    }
+
+    /** Puts something around the search for sources, which may use the network. */
+    public void aroundSources(UnaryOperator<Function<Path, Optional<Path>>> around) {
+        sources = around.apply(sources);
     }
 
     /** The {@code -sources.jar} of a jar on the class path: beside it, or from where the jar came. */

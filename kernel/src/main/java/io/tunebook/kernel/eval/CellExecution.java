@@ -6,12 +6,10 @@ import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.util.Objects;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import jdk.jshell.execution.DirectExecutionControl;
 import jdk.jshell.spi.SPIResolutionException;
 
@@ -26,11 +24,17 @@ final class CellExecution extends DirectExecutionControl {
     private static final long STRAGGLERS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private final CellClassLoader loader;
+    /** A cell that interrupts its group meets its own threads. */
+    private final ThreadGroup group = new ThreadGroup("cells");
+
     private volatile CellThread thread;
-    private volatile CellContext cell;
-    private volatile long interruptedAt;
     private volatile int invocations;
     private volatile long nanos;
+    /** Guards that an interrupt and the end of its cell do not cross. */
+    private final Object gate = new Object();
+
+    private volatile Run run;
+    private volatile Consumer<Throwable> whenThrown = t -> {};
     private Object value;
     private Throwable thrown;
     private Field field;
@@ -42,17 +46,30 @@ final class CellExecution extends DirectExecutionControl {
 
     // ---- what the evaluator asks
 
+    /** A cell that runs, and since when it has been asked to end; 0 if it has not. */
+    private static final class Run {
+        private final CellContext cell;
+        private volatile long interruptedAt;
+
+        Run(CellContext cell) {
+            this.cell = Objects.requireNonNull(cell);
+        }
+    }
+
     void begin(CellContext context) {
-        cell = Objects.requireNonNull(context);
-        interruptedAt = 0;
+        synchronized (gate) {
+            run = new Run(context);
+        }
         CellContext.setForeground(context);
     }
 
-    /** The cell has ended; an interrupt that comes from now on finds nothing to end. */
+    /** The cell has ended; an interrupt of it that comes from now on finds nothing to end. */
     void end() {
-        CellContext ended = cell;
-        cell = null;
-        interruptedAt = 0;
+        CellContext ended;
+        synchronized (gate) {
+            ended = run.cell;
+            run = null;
+        }
         if (ended.isInterrupted() && thread != null) {
             // Its other threads, workers of a parallel stream among them, need a moment to notice.
             LockSupport.parkNanos(STRAGGLERS);
@@ -62,8 +79,13 @@ final class CellExecution extends DirectExecutionControl {
 
     /** Whether somebody asked the cell that runs to end. */
     boolean isInterrupted() {
-        CellContext running = cell;
-        return running != null && running.isInterrupted();
+        Run running = run;
+        return running != null && running.cell.isInterrupted();
+    }
+
+    /** Is told what a cell throws, before anything else is done with it: the heap may be full. */
+    void whenThrown(Consumer<Throwable> listener) {
+        whenThrown = Objects.requireNonNull(listener);
     }
 
     /** What the last expression gave. */
@@ -90,53 +112,56 @@ final class CellExecution extends DirectExecutionControl {
     /** Runs something on the thread of cells, where thread-locals and the class loader are those of the user's code. */
     Object call(Callable action) throws Throwable {
         if (thread == null) {
-            thread = new CellThread(loader);
+            thread = new CellThread(group, loader);
         }
         CellThread runner = thread;
+        Run running = run;
+        CellContext context = running == null ? CellContext.NONE : running.cell;
         if (Thread.currentThread() == runner) {
-            CellContext before = CellContext.adopted(cell);
+            CellContext before = CellContext.adopted(context);
             try {
                 return action.call(); // a cell that evaluates code itself
             } finally {
                 CellContext.adopted(before);
             }
         }
-        CompletableFuture<Object> done = new CompletableFuture<>();
-        CellContext context = cell;
-        runner.queue.add(() -> {
-            try {
-                CellContext.adopted(context);
-                done.complete(action.call());
-            } catch (Throwable t) {
-                done.completeExceptionally(t);
-            }
-        });
-        while (true) {
-            try {
-                return done.get(100, TimeUnit.MILLISECONDS);
-            } catch (ExecutionException e) {
-                throw e.getCause();
-            } catch (TimeoutException e) {
-                long since = interruptedAt;
-                if (since != 0 && System.nanoTime() - since > PATIENCE) {
-                    thread = null;
-                    Interrupts.CellInterrupted where = new Interrupts.CellInterrupted();
-                    where.setStackTrace(runner.getStackTrace());
-                    runner.abandon(context);
-                    throw where;
-                } else if (since != 0) {
-                    runner.interrupt();
-                }
+        Job job = new Job(action, context, whenThrown);
+        runner.queue.add(job);
+        while (!job.await(100)) {
+            long since = running == null ? 0 : running.interruptedAt;
+            if (since != 0 && System.nanoTime() - since > PATIENCE) {
+                thread = null;
+                Interrupts.CellInterrupted where = new Interrupts.CellInterrupted();
+                where.setStackTrace(runner.getStackTrace());
+                runner.abandon(context);
+                throw where;
+            } else if (since != 0) {
+                runner.interrupt();
+            } else if (!runner.isAlive()) {
+                thread = null;
+                throw new IllegalStateException("the thread of the cells has ended");
             }
         }
+        return job.result();
     }
 
     /** Asks the running cell to end. Called from another thread. */
     void interrupt() {
-        CellContext running = cell;
+        Run running = run;
         if (running != null) {
-            Interrupts.request(running);
-            interruptedAt = System.nanoTime();
+            interrupt(running.cell);
+        }
+    }
+
+    /** Asks this cell to end, if it still runs: the next one is none of the caller's business. */
+    void interrupt(CellContext cell) {
+        synchronized (gate) {
+            Run running = run;
+            if (running == null || running.cell != cell) {
+                return;
+            }
+            Interrupts.request(cell);
+            running.interruptedAt = System.nanoTime();
             CellThread runner = thread;
             if (runner != null) {
                 runner.interrupt();
@@ -227,7 +252,8 @@ final class CellExecution extends DirectExecutionControl {
     public void close() {
         CellThread runner = thread;
         if (runner != null) {
-            runner.abandon(cell);
+            Run running = run;
+            runner.abandon(running == null ? null : running.cell);
         }
     }
 
@@ -236,14 +262,71 @@ final class CellExecution extends DirectExecutionControl {
         Object call() throws Throwable;
     }
 
+    /** Something that the thread of cells does, and what came of it. Its end takes no memory, for there may be none. */
+    private static final class Job implements Runnable {
+        private final Callable action;
+        private final CellContext context;
+        private final Consumer<Throwable> whenThrown;
+        private Object value;
+        private Throwable thrown;
+        private boolean done;
+
+        Job(Callable action, CellContext context, Consumer<Throwable> whenThrown) {
+            this.action = action;
+            this.context = context;
+            this.whenThrown = whenThrown;
+        }
+
+        @Override
+        public void run() {
+            Object result = null;
+            Throwable problem = null;
+            try {
+                CellContext.adopted(context);
+                result = action.call();
+            } catch (Throwable t) {
+                problem = t;
+                whenThrown.accept(t);
+            } finally {
+                end(result, problem);
+            }
+        }
+
+        private synchronized void end(Object result, Throwable problem) {
+            value = result;
+            thrown = problem;
+            done = true;
+            notifyAll();
+        }
+
+        /** Waits for the end. @return whether it has come within so many milliseconds */
+        synchronized boolean await(long milliseconds) {
+            if (!done) {
+                try {
+                    wait(milliseconds);
+                } catch (InterruptedException e) {
+                    return done; // by a cell that interrupts every thread it finds; the caller waits on
+                }
+            }
+            return done;
+        }
+
+        synchronized Object result() throws Throwable {
+            if (thrown != null) {
+                throw thrown;
+            }
+            return value;
+        }
+    }
+
     /** One thread for all cells, so that what libraries keep by thread stays; a new one after a cell that did not end. */
     private static final class CellThread extends Thread {
         private final LinkedBlockingQueue<Runnable> queue = new LinkedBlockingQueue<>();
         private volatile boolean abandoned;
         private volatile CellContext last;
 
-        CellThread(ClassLoader loader) {
-            super("cells");
+        CellThread(ThreadGroup group, ClassLoader loader) {
+            super(group, "cells");
             setDaemon(true);
             setContextClassLoader(loader);
             start();
@@ -258,6 +341,8 @@ final class CellExecution extends DirectExecutionControl {
                     next.run();
                 } catch (InterruptedException e) {
                     continue; // between two cells there is nothing to interrupt
+                } catch (Throwable t) {
+                    continue; // the job knows of it, and the next one must find a thread
                 }
             }
             if (last != null) {

@@ -3,7 +3,9 @@ package io.tunebook.kernel.install;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.kernel.protocol.Message;
 import io.tunebook.kernel.protocol.Wire;
+import io.tunebook.kernel.zmtp.Client;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
@@ -14,9 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
-import org.zeromq.SocketType;
-import org.zeromq.ZContext;
-import org.zeromq.ZMQ;
 
 /**
  * Starts an installed kernel once, as a frontend would, and asks for what the first minute of a notebook asks: it shows that the kernel works on this
@@ -58,9 +57,8 @@ final class FirstRun {
                 .put("TUNEBOOK_HISTORY", folder.resolve("history.jsonl").toString());
         Process process =
                 builder.redirectErrorStream(true).redirectOutput(log.toFile()).start();
-        try (ZContext context = new ZContext()) {
-            context.setLinger(0);
-            converse(context, new Wire(key), ports, process);
+        try {
+            converse(new Wire(key), ports, process);
             if (!process.waitFor(ANSWER, TimeUnit.MILLISECONDS)) {
                 throw new IOException("the kernel did not end when it was asked to");
             }
@@ -77,12 +75,37 @@ final class FirstRun {
         }
     }
 
-    private static void converse(ZContext context, Wire wire, List<Integer> ports, Process process) throws IOException {
-        ZMQ.Socket iopub = context.createSocket(SocketType.SUB);
-        iopub.subscribe(ZMQ.SUBSCRIPTION_ALL);
-        iopub.connect("tcp://127.0.0.1:" + ports.get(2));
-        ZMQ.Socket shell = context.createSocket(SocketType.DEALER);
-        shell.connect("tcp://127.0.0.1:" + ports.get(0));
+    private static void converse(Wire wire, List<Integer> ports, Process process)
+            throws IOException, InterruptedException {
+        try (Client shell = connect(ports.get(0), "DEALER", process);
+                Client control = connect(ports.get(1), "DEALER", process);
+                Client iopub = connect(ports.get(2), "SUB", process)) {
+            iopub.send(List.of(new byte[] {1})); // to all
+            first(shell, wire, process);
+            ask(control, wire, process, "shutdown_request", Message.object().put("restart", false));
+        }
+    }
+
+    private static Client connect(int port, String socketType, Process process)
+            throws IOException, InterruptedException {
+        for (long start = System.nanoTime(); ; Thread.sleep(20)) {
+            try {
+                return new Client(port, socketType, ANSWER);
+            } catch (ConnectException e) {
+                if (!process.isAlive() || System.nanoTime() - start > ANSWER * 1_000_000L) {
+                    throw new IOException(
+                            process.isAlive()
+                                    ? "the kernel does not listen at port " + port
+                                    : "the kernel ended with exit status " + process.exitValue()
+                                            + " before it listened",
+                            e);
+                }
+            }
+        }
+    }
+
+    /** What the first minute of a notebook asks. */
+    private static void first(Client shell, Wire wire, Process process) throws IOException {
         ask(shell, wire, process, "kernel_info_request", Message.object());
         ask(shell, wire, process, "execute_request", cell("System.out.println(\"warm\");\nList.of(1, 2, 3)"));
         ask(
@@ -111,40 +134,27 @@ final class FirstRun {
                         .put("cursor_pos", 10)
                         .put("detail_level", 0));
         ask(shell, wire, process, "is_complete_request", Message.object().put("code", "int x = 1;"));
-        ZMQ.Socket control = context.createSocket(SocketType.DEALER);
-        control.connect("tcp://127.0.0.1:" + ports.get(1));
-        ask(control, wire, process, "shutdown_request", Message.object().put("restart", false));
     }
 
     private static ObjectNode cell(String code) {
         return Message.object().put("code", code).put("silent", false).put("store_history", false);
     }
 
-    private static Message ask(ZMQ.Socket socket, Wire wire, Process process, String type, ObjectNode content)
+    private static Message ask(Client client, Wire wire, Process process, String type, ObjectNode content)
             throws IOException {
-        List<byte[]> request = wire.encode(Message.of(List.of(), Message.object(), type, "install", content));
-        for (int i = 0; i < request.size(); i++) {
-            socket.send(request.get(i), i + 1 < request.size() ? ZMQ.SNDMORE : 0);
+        client.send(wire.encode(Message.of(List.of(), Message.object(), type, "install", content)));
+        try {
+            return wire.decode(client.receive());
+        } catch (Wire.MalformedMessage e) {
+            throw new IOException("the answer to " + type + " is malformed: " + e.getMessage(), e);
+        } catch (IOException e) {
+            throw new IOException(
+                    process.isAlive()
+                            ? "the kernel did not answer " + type + " within " + ANSWER / 1000 + " s"
+                            : "the kernel ended with exit status " + process.exitValue() + " before its answer to "
+                                    + type,
+                    e);
         }
-        socket.setReceiveTimeOut(100);
-        for (long waited = 0; waited < ANSWER; waited += 100) {
-            byte[] frame = socket.recv();
-            if (frame != null) {
-                List<byte[]> frames = new ArrayList<>(List.of(frame));
-                while (socket.hasReceiveMore()) {
-                    frames.add(socket.recv());
-                }
-                try {
-                    return wire.decode(frames);
-                } catch (Wire.MalformedMessage e) {
-                    throw new IOException("the answer to " + type + " is malformed: " + e.getMessage(), e);
-                }
-            } else if (!process.isAlive()) {
-                throw new IOException(
-                        "the kernel ended with exit status " + process.exitValue() + " before its answer to " + type);
-            }
-        }
-        throw new IOException("the kernel did not answer " + type + " within " + ANSWER / 1000 + " s");
     }
 
     private static List<Integer> freePorts() throws IOException {

@@ -2,7 +2,7 @@ package io.tunebook.kernel.install;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tunebook.kernel.KernelProcess;
+import io.tunebook.kernel.launch.KernelProcess;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;

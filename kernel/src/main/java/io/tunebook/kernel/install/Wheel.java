@@ -1,7 +1,7 @@
 package io.tunebook.kernel.install;
 
-import io.tunebook.kernel.KernelProcess;
-import io.tunebook.kernel.Main;
+import io.tunebook.kernel.launch.KernelProcess;
+import io.tunebook.kernel.launch.Version;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -23,7 +23,8 @@ import java.util.zip.ZipOutputStream;
  * @see <a href="https://packaging.python.org/en/latest/specifications/binary-distribution-format/">Binary distribution format</a>
  */
 public final class Wheel {
-    private static final String NAME = "tunebook_kernel-" + Main.VERSION;
+    private static final String VERSION = Version.current();
+    private static final String NAME = "tunebook_kernel-" + VERSION;
     private static final String KERNEL = NAME + ".data/data/share/jupyter/kernels/tunebook/";
 
     private Wheel() {}
@@ -60,13 +61,13 @@ public final class Wheel {
                 Summary: A Java kernel for Jupyter
                 License: Apache-2.0
                 Requires-Python: >=3.8
-                """.formatted(Main.VERSION));
+                """.formatted(VERSION));
         text(files, "WHEEL", """
                 Wheel-Version: 1.0
                 Generator: tunebook-kernel (%s)
                 Root-Is-Purelib: true
                 Tag: py3-none-any
-                """.formatted(Main.VERSION));
+                """.formatted(VERSION));
         StringBuilder record = new StringBuilder();
         files.forEach(
                 (name, content) -> record.append(name + ",sha256=" + hash(content) + "," + content.length + "\n"));

@@ -2,7 +2,7 @@ package io.tunebook.kernel.magic;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.tunebook.kernel.Settings;
+import io.tunebook.kernel.eval.ClassPath;
 import io.tunebook.kernel.eval.CellEvaluator;
 import io.tunebook.kernel.eval.Source;
 import java.io.IOException;
@@ -56,12 +56,12 @@ final class PathMagics {
         }
         List<String> added = new ArrayList<>();
         for (String path : paths) {
-            List<Path> found = Settings.files(shell.file(path).toString());
+            List<Path> found = ClassPath.files(shell.file(path).toString());
             if (found.isEmpty()) {
                 throw new IllegalArgumentException("no file matches " + path + " (in " + shell.folder() + ")");
             }
             found.stream()
-                    .filter(p -> !jarsOnly || p.toString().endsWith(".jar") && Settings.isLibrary(p))
+                    .filter(p -> !jarsOnly || p.toString().endsWith(".jar") && ClassPath.isLibrary(p))
                     .forEach(p -> added.add(p.toAbsolutePath().normalize().toString()));
         }
         added.forEach(evaluator::addToClassPath);

@@ -1,8 +1,8 @@
 package io.tunebook.kernel.magic;
 
-import io.tunebook.kernel.Settings;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.MimeBundle;
+import io.tunebook.kernel.eval.ClassPath;
 import io.tunebook.kernel.eval.Environment;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -90,7 +90,7 @@ final class ShellMagics {
                         .toList();
             }
         } else {
-            files = Settings.files(at.toString());
+            files = ClassPath.files(at.toString());
             if (files.isEmpty()) {
                 throw new IllegalArgumentException("no file matches " + at);
             }

@@ -1,7 +1,7 @@
 package io.tunebook.kernel.notebook;
 
-import io.tunebook.kernel.KernelProcess;
-import io.tunebook.kernel.Settings;
+import io.tunebook.kernel.eval.ClassPath;
+import io.tunebook.kernel.launch.KernelProcess;
 import io.tunebook.kernel.notebook.CellResult.Verdict;
 import java.io.BufferedReader;
 import java.io.File;
@@ -150,7 +150,7 @@ final class Launch {
     /** A class path for JVMs that run in other folders than this one. */
     static String absolute(String classPath) {
         List<String> entries = new ArrayList<>();
-        for (String entry : Settings.classPath(classPath)) {
+        for (String entry : ClassPath.entries(classPath)) {
             entries.add(Path.of(entry).toAbsolutePath().toString());
         }
         return String.join(File.pathSeparator, entries);

@@ -1,10 +1,10 @@
 package io.tunebook.kernel.notebook;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.tunebook.kernel.Session;
 import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.eval.CellException;
 import io.tunebook.kernel.notebook.CellResult.Verdict;
+import io.tunebook.kernel.session.Session;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;

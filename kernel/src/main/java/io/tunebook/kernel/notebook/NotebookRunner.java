@@ -1,7 +1,7 @@
 package io.tunebook.kernel.notebook;
 
-import io.tunebook.kernel.Settings;
 import io.tunebook.kernel.notebook.CellResult.Verdict;
+import io.tunebook.kernel.session.Settings;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;

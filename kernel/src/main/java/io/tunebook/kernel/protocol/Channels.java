@@ -1,264 +1,216 @@
 package io.tunebook.kernel.protocol;
 
+import io.tunebook.kernel.zmtp.Budget;
+import io.tunebook.kernel.zmtp.IoThread;
+import io.tunebook.kernel.zmtp.Listener;
+import io.tunebook.kernel.zmtp.Peer;
+import io.tunebook.kernel.zmtp.ProtocolException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.CountDownLatch;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
-import org.zeromq.SocketType;
-import org.zeromq.ZContext;
-import org.zeromq.ZMQ;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiConsumer;
 
-/** The five sockets of a kernel. Each is used by one thread, but for stdin, which is guarded by a lock. */
+/** The five sockets of a kernel. What comes is checked at once, on the thread of input and output, so that unsigned messages never wait. */
 public final class Channels implements Transport, AutoCloseable {
     private static final System.Logger LOG = System.getLogger(Channels.class.getName());
-    /** A frame must fit into the heap several times over, or its sender could end the kernel. */
-    private static final long LARGEST =
-            Math.min(512L << 20, Runtime.getRuntime().maxMemory() / 8);
-    /** So many messages may wait before whoever prints has to wait too. */
-    private static final int WAITING = 1000;
+    private static final long HEAP = Runtime.getRuntime().maxMemory();
+    /** Bytes of one message, and of all that arrive at the same time. */
+    private static final long LARGEST = Math.min(512L << 20, HEAP / 8);
 
-    private static final long FAREWELL = 150; // ms
+    private static final long ARRIVING = HEAP / 4;
+    private static final long PING = 64 * 1024;
+    private static final long FAREWELL = 2000; // ms
+    private static final long FRONTEND = 2000; // ms
 
-    private final ZContext context = new ZContext();
+    private final IoThread io;
+    private final Memory memory;
     private final Wire wire;
-    private final ZMQ.Socket shell;
-    private final ZMQ.Socket control;
-    private final ZMQ.Socket stdin;
-    private final BlockingQueue<Message> iopub = new ArrayBlockingQueue<>(WAITING);
-    private final CountDownLatch drained = new CountDownLatch(1);
-    private final List<UnixSocketBridge> bridges = new ArrayList<>();
-    private volatile boolean closing;
+    private final Broadcast iopub;
+    private final Map<Channel, Map<String, Peer>> peers = Map.of(
+            Channel.SHELL, new ConcurrentHashMap<>(),
+            Channel.CONTROL, new ConcurrentHashMap<>(),
+            Channel.STDIN, new ConcurrentHashMap<>());
+    private final AtomicLong nameless = new AtomicLong();
+    private final LinkedBlockingQueue<Message> answers = new LinkedBlockingQueue<>();
+    private final Object asking = new Object();
+    private BiConsumer<Channel, Message> receiver;
 
-    /** Opens the sockets and starts heartbeat and iopub. */
-    public Channels(ConnectionFile connection) throws IOException {
+    /**
+     * Prepares the sockets; {@link #serve} opens them.
+     *
+     * @param group of the kernel's own threads
+     */
+    public Channels(ConnectionFile connection, ThreadGroup group, Memory memory) throws IOException {
+        this.memory = memory;
         wire = new Wire(connection.key());
-        shell = bind(SocketType.ROUTER, connection, connection.shellPort());
-        control = bind(SocketType.ROUTER, connection, connection.controlPort());
-        logEnds(shell, "shell");
-        logEnds(control, "control");
-        stdin = bind(SocketType.ROUTER, connection, connection.stdinPort());
-        ZMQ.Socket publisher = bind(SocketType.XPUB, connection, connection.iopubPort());
-        publisher.setXpubVerbose(true);
-        publisher.setXpubManual(true); // nobody hears anything before the welcome
-        ZMQ.Socket heartbeat = bind(SocketType.ROUTER, connection, connection.heartbeatPort());
-        start("iopub", () -> publish(publisher));
-        start("heartbeat", () -> echo(heartbeat));
-    }
-
-    private ZMQ.Socket bind(SocketType type, ConnectionFile connection, int port) throws IOException {
-        ZMQ.Socket socket = context.createSocket(type);
-        socket.setLinger(1000);
-        socket.setMaxMsgSize(LARGEST);
-        socket.setHWM(100_000);
-        if (connection.transport().equals("ipc")) {
-            int local = socket.bindToRandomPort("tcp://127.0.0.1");
-            bridges.add(new UnixSocketBridge(Path.of(connection.ip() + "-" + port), local));
-        } else {
-            socket.bind(connection.address(port));
-        }
-        return socket;
-    }
-
-    /** JeroMQ says that a connection has ended, and not why. */
-    private void logEnds(ZMQ.Socket socket, String name) {
-        socket.setEventHook(
-                event -> {
-                    if (!closing) {
-                        LOG.log(
-                                System.Logger.Level.INFO,
-                                "a connection on " + name + " has ended: its client left, sent what is not ZeroMQ, or a"
-                                        + " frame above " + (LARGEST >> 20) + " MB, which is dropped");
-                    }
-                },
-                ZMQ.EVENT_DISCONNECTED);
-    }
-
-    private static void start(String name, Runnable loop) {
-        Thread thread = new Thread(loop, name);
-        thread.setDaemon(true);
-        thread.start();
-    }
-
-    private void echo(ZMQ.Socket heartbeat) {
-        while (!closing) {
-            List<byte[]> frames = receive(heartbeat, 1000);
-            if (!frames.isEmpty()) {
-                send(heartbeat, frames);
-            }
-        }
-    }
-
-    private void publish(ZMQ.Socket socket) {
-        try {
-            while (!closing || !iopub.isEmpty()) {
-                Message next = iopub.poll(20, TimeUnit.MILLISECONDS);
-                welcome(socket); // a new subscriber hears that it is one before anything else
-                if (next != null) {
-                    send(socket, wire.encode(next));
-                }
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } finally {
-            drained.countDown();
-        }
-    }
-
-    private void welcome(ZMQ.Socket socket) {
-        for (byte[] s = socket.recv(ZMQ.DONTWAIT); s != null; s = socket.recv(ZMQ.DONTWAIT)) {
-            // JeroMQ wants both as they came, with the byte in front that says which it is.
-            if (s.length > 0 && s[0] == 0) {
-                socket.unsubscribe(s);
-            } else if (s.length > 0 && s[0] == 1) {
-                socket.subscribe(s);
-                String topic = new String(s, 1, s.length - 1, StandardCharsets.UTF_8);
-                send(
-                        socket,
-                        wire.encode(Message.of(
-                                List.of(topic.getBytes(StandardCharsets.UTF_8)),
-                                Message.object(),
-                                "iopub_welcome",
-                                "",
-                                Message.object().put("subscription", topic))));
-            }
-        }
-    }
-
-    /** Broadcasts a message; waits while too many are on their way. */
-    @Override
-    public void publish(Message message) {
-        boolean interrupted = false;
-        while (true) {
-            try {
-                iopub.put(message);
-                break;
-            } catch (InterruptedException e) {
-                interrupted = true; // the message must not be lost; the interrupt comes through afterwards
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    /** Handles the shell's messages until closed. Runs on the calling thread. */
-    public void serveShell(Consumer<Message> handler) {
-        serve("shell", shell, handler);
-    }
-
-    /** Handles control's messages on a thread of their own. */
-    public void serveControl(Consumer<Message> handler) {
-        start("control", () -> serve("control", control, handler));
-    }
-
-    private void serve(String name, ZMQ.Socket socket, Consumer<Message> handler) {
-        while (!closing) {
-            next(name, socket, 1000).ifPresent(handler);
-        }
-    }
-
-    private Optional<Message> next(String name, ZMQ.Socket socket, int milliseconds) {
-        List<byte[]> frames = receive(socket, milliseconds);
-        if (frames.isEmpty()) {
-            return Optional.empty();
-        }
-        try {
-            return Optional.of(wire.decode(frames));
-        } catch (Wire.MalformedMessage e) {
-            LOG.log(System.Logger.Level.WARNING, "dropped a message on " + name + ": " + e.getMessage());
-            return Optional.empty();
-        }
-    }
-
-    /** The shell's messages that have come already, for those who abort them. Called from the shell's handler only. */
-    @Override
-    public Optional<Message> pending() {
-        return next("shell", shell, 0);
-    }
-
-    /** Answers on the shell. Called from the shell's handler only. */
-    @Override
-    public void replyShell(Message reply) {
-        send(shell, wire.encode(reply));
-    }
-
-    /** Answers on control. Called from control's handler only. */
-    @Override
-    public void replyControl(Message reply) {
-        send(control, wire.encode(reply));
+        iopub = new Broadcast(wire, HEAP / 16);
+        io = new IoThread(group, new Budget(ARRIVING, LARGEST), t -> {
+            memory.troubled(t);
+            LOG.log(System.Logger.Level.WARNING, "input and output go on after " + t);
+        });
     }
 
     /**
-     * Asks the frontend for a line and waits for it.
+     * Opens the sockets.
      *
-     * @throws InterruptedException if the cell is interrupted meanwhile
+     * @param to receives the messages of shell and control, those with a good signature alone; it must not wait
+     * @throws IOException if an address is taken
      */
+    public void serve(ConnectionFile connection, BiConsumer<Channel, Message> to) throws IOException {
+        receiver = to;
+        io.listen(connection.address(connection.heartbeatPort()), router(PING, new Heartbeat()));
+        io.listen(
+                connection.address(connection.iopubPort()),
+                new Listener("XPUB", Set.of("SUB", "XSUB"), Broadcast.SUBSCRIPTION, iopub));
+        for (Channel channel : Channel.values()) {
+            io.listen(connection.address(connection.port(channel)), router(LARGEST, new Requests(channel)));
+        }
+        connection.protect();
+    }
+
+    private static Listener router(long largest, Listener.Handler handler) {
+        return new Listener("ROUTER", Set.of("DEALER", "REQ", "ROUTER"), largest, handler);
+    }
+
+    private static final class Heartbeat implements Listener.Handler {
+        @Override
+        public void message(Peer peer, List<byte[]> frames) {
+            peer.send(frames);
+        }
+    }
+
+    /** One of the channels that carry requests. */
+    private final class Requests implements Listener.Handler {
+        private final Channel channel;
+        private final Map<Peer, String> names = new ConcurrentHashMap<>();
+
+        Requests(Channel channel) {
+            this.channel = channel;
+        }
+
+        @Override
+        public void connected(Peer peer) {
+            String name = name(peer.identity());
+            // An identity belongs to who had it first: nobody gets another's answers.
+            if (name.isEmpty() || peers.get(channel).putIfAbsent(name, peer) != null) {
+                name = "00" + HexFormat.of().toHexDigits(nameless.incrementAndGet());
+                peers.get(channel).put(name, peer);
+            }
+            names.put(peer, name);
+        }
+
+        @Override
+        public void message(Peer peer, List<byte[]> frames) throws ProtocolException {
+            List<byte[]> all = new ArrayList<>(frames.size() + 1);
+            all.add(HexFormat.of().parseHex(names.get(peer)));
+            all.addAll(frames);
+            try {
+                accept(all);
+            } catch (OutOfMemoryError e) { // a request that was lost would keep its sender waiting for ever
+                memory.troubled(e);
+                accept(all);
+            }
+        }
+
+        private void accept(List<byte[]> frames) {
+            Message message;
+            try {
+                message = wire.decode(frames);
+            } catch (Wire.MalformedMessage e) {
+                LOG.log(System.Logger.Level.WARNING, "dropped a message on " + this + ": " + e.getMessage());
+                return;
+            }
+            if (channel == Channel.STDIN) {
+                answers.add(message);
+            } else {
+                receiver.accept(channel, message);
+            }
+        }
+
+        @Override
+        public void closed(Peer peer, String reason) {
+            String name = names.remove(peer);
+            if (name != null) {
+                peers.get(channel).remove(name);
+            }
+            if (reason != null) {
+                LOG.log(System.Logger.Level.INFO, "a connection on " + this + " was closed: " + reason);
+            }
+        }
+
+        @Override
+        public String toString() {
+            return channel.name().toLowerCase(java.util.Locale.ROOT);
+        }
+    }
+
+    private static String name(byte[] identity) {
+        return HexFormat.of().formatHex(identity);
+    }
+
+    private Optional<Peer> peer(Channel channel, Message message) {
+        return message.identities().isEmpty()
+                ? Optional.empty()
+                : Optional.ofNullable(
+                        peers.get(channel).get(name(message.identities().get(0))));
+    }
+
+    @Override
+    public void publish(Message message) {
+        iopub.publish(message);
+    }
+
+    @Override
+    public void reply(Channel channel, Message reply) {
+        peer(channel, reply).ifPresent(p -> send(p, reply));
+    }
+
+    private void send(Peer peer, Message message) {
+        List<byte[]> frames = wire.encode(message);
+        peer.send(frames.subList(1, frames.size())); // the first is the peer's own identity
+    }
+
     @Override
     public Message ask(Message request) throws InterruptedException {
-        synchronized (stdin) {
-            while (!receive(stdin, 0).isEmpty()) {
-                LOG.log(System.Logger.Level.DEBUG, "an answer came too late");
+        synchronized (asking) {
+            long start = System.nanoTime();
+            Optional<Peer> frontend = peer(Channel.STDIN, request);
+            while (frontend.isEmpty()) { // it may still be connecting
+                if (System.nanoTime() - start > FRONTEND * 1_000_000) {
+                    return null;
+                }
+                Thread.sleep(20);
+                frontend = peer(Channel.STDIN, request);
             }
-            send(stdin, wire.encode(request));
+            answers.clear(); // an answer that came too late is none to this question
+            send(frontend.get(), request);
             while (true) {
-                Optional<Message> answer = next("stdin", stdin, 50);
-                if (answer.isPresent() && answer.get().type().equals("input_reply")) {
-                    return answer.get();
+                Message answer = answers.poll(100, TimeUnit.MILLISECONDS);
+                if (answer != null && answer.type().equals("input_reply")) {
+                    return answer;
+                } else if (frontend.get().isClosed()) {
+                    return null;
                 }
-                if (Thread.interrupted()) {
-                    throw new InterruptedException("interrupted while waiting for input");
-                }
             }
         }
     }
 
-    private List<byte[]> receive(ZMQ.Socket socket, int milliseconds) {
-        try {
-            socket.setReceiveTimeOut(milliseconds);
-            List<byte[]> frames = new ArrayList<>();
-            byte[] frame = socket.recv();
-            while (frame != null) {
-                frames.add(frame);
-                frame = socket.hasReceiveMore() ? socket.recv() : null;
-            }
-            return frames;
-        } catch (org.zeromq.ZMQException e) {
-            if (!closing) {
-                throw e;
-            }
-            return List.of();
-        }
-    }
-
-    private static void send(ZMQ.Socket socket, List<byte[]> frames) {
-        for (int i = 0; i < frames.size(); i++) {
-            socket.send(frames.get(i), i + 1 < frames.size() ? ZMQ.SNDMORE : 0);
-        }
-    }
-
-    /** Sends what waits on iopub and gives ZeroMQ's own thread time to write it and the last reply; the process can end afterwards. */
+    /** Sends what waits, and closes the sockets. */
     @Override
     public void close() {
-        closing = true;
+        io.drain(FAREWELL);
         try {
-            drained.await(2, TimeUnit.SECONDS);
-            Thread.sleep(FAREWELL);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-        for (UnixSocketBridge bridge : bridges) {
-            try {
-                bridge.close();
-            } catch (IOException e) {
-                LOG.log(System.Logger.Level.DEBUG, "a socket's file stays behind", e);
-            }
+            io.close();
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.DEBUG, "a socket stays open until the process ends", e);
         }
     }
 }

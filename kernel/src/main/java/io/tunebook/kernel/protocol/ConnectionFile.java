@@ -1,9 +1,19 @@
 package io.tunebook.kernel.protocol;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
 
 /**
  * Where a frontend waits for its kernel.
@@ -26,22 +36,39 @@ public record ConnectionFile(
     /**
      * Reads a connection file.
      *
-     * @throws IOException if it cannot be read or is not JSON
-     * @throws IllegalArgumentException if it asks for what this kernel refuses: another signature, or to listen beyond this machine without a key
+     * @throws IOException if it cannot be read
+     * @throws IllegalArgumentException if it is not whole (a full disk leaves an empty one), or asks for what this kernel refuses: another signature, or to
+     *     listen beyond this machine without a key
      */
     public static ConnectionFile read(Path file) throws IOException {
         // By hand: binding JSON to a record costs a start a hundred classes.
-        JsonNode json = Message.JSON.readTree(file.toFile());
+        JsonNode json;
+        try {
+            json = Message.JSON.readTree(file.toFile());
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException(file + ": expected a connection file, found what is not JSON", e);
+        }
+        if (json == null || !json.isObject()) {
+            throw new IllegalArgumentException(file + ": expected a connection file, found "
+                    + (json == null || json.isMissingNode() ? "nothing" : json.getNodeType()));
+        }
+        if (!json.path("key").isTextual()) {
+            throw new IllegalArgumentException(
+                    file + ": there is no key. Without one anybody on this machine could run code here.");
+        }
         ConnectionFile c = new ConnectionFile(
                 text(json, "transport", "tcp"),
                 text(json, "ip", "127.0.0.1"),
-                text(json, "key", ""),
+                json.path("key").asText(),
                 text(json, "signature_scheme", "hmac-sha256"),
-                json.path("shell_port").asInt(),
-                json.path("control_port").asInt(),
-                json.path("iopub_port").asInt(),
-                json.path("stdin_port").asInt(),
-                json.path("hb_port").asInt());
+                port(file, json, "shell_port"),
+                port(file, json, "control_port"),
+                port(file, json, "iopub_port"),
+                port(file, json, "stdin_port"),
+                port(file, json, "hb_port"));
+        if (Set.copyOf(c.ports()).size() < 5) {
+            throw new IllegalArgumentException(file + ": expected five different ports, found " + c.ports());
+        }
         if (!c.signatureScheme.equals("hmac-sha256")) {
             throw new IllegalArgumentException(
                     file + ": expected the signature scheme hmac-sha256, found " + c.signatureScheme);
@@ -63,9 +90,58 @@ public record ConnectionFile(
         return found.isEmpty() ? otherwise : found;
     }
 
-    /** Where a tcp channel listens. */
-    String address(int port) {
-        return "tcp://" + (ip.contains(":") ? "[" + ip + "]" : ip) + ":" + port;
+    private static int port(Path file, JsonNode json, String field) {
+        int port = json.path(field).isInt() ? json.path(field).asInt() : 0;
+        if (port < 1 || port > 65_535) {
+            throw new IllegalArgumentException(file + ": expected a port as " + field + ", found " + json.path(field));
+        }
+        return port;
+    }
+
+    private List<Integer> ports() {
+        return List.of(shellPort, controlPort, iopubPort, stdinPort, heartbeatPort);
+    }
+
+    int port(Channel channel) {
+        return switch (channel) {
+            case SHELL -> shellPort;
+            case CONTROL -> controlPort;
+            case STDIN -> stdinPort;
+        };
+    }
+
+    /** Where a channel listens: at a port, or at a file whose name ends in the port. */
+    SocketAddress address(int port) throws IOException {
+        if (transport.equals("tcp")) {
+            InetAddress address = ip.equals("*") ? new InetSocketAddress(0).getAddress() : InetAddress.getByName(ip);
+            return new InetSocketAddress(address, port);
+        }
+        Path path = file(port);
+        Files.deleteIfExists(path); // a kernel that died leaves its file
+        return UnixDomainSocketAddress.of(path);
+    }
+
+    private Path file(int port) {
+        return Path.of(ip + "-" + port);
+    }
+
+    /** Makes the files of the transport ipc those of this user alone. */
+    void protect() throws IOException {
+        for (int port : transport.equals("ipc") ? ports() : List.<Integer>of()) {
+            PosixFileAttributeView view = Files.getFileAttributeView(file(port), PosixFileAttributeView.class);
+            if (view != null) {
+                view.setPermissions(PosixFilePermissions.fromString("rw-------"));
+            }
+        }
+    }
+
+    /** The files of the transport ipc, to be deleted at the end. */
+    public Set<Path> files() {
+        Set<Path> files = new LinkedHashSet<>();
+        for (int port : transport.equals("ipc") ? ports() : List.<Integer>of()) {
+            files.add(file(port));
+        }
+        return files;
     }
 
     /** Without the key, which belongs in no log. */

@@ -3,7 +3,7 @@ package io.tunebook.kernel.install;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.tunebook.kernel.KernelProcess;
+import io.tunebook.kernel.launch.KernelProcess;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -3,8 +3,8 @@ package io.tunebook.kernel.install;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.tunebook.kernel.KernelProcess;
-import io.tunebook.kernel.Main;
+import io.tunebook.kernel.launch.KernelProcess;
+import io.tunebook.kernel.launch.Version;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -37,7 +37,7 @@ class JupyterProgramsIT {
     @Test
     void theWheelInstallsLikeAnyOther() throws Exception {
         String python = InstalledKernel.python();
-        Path wheel = Path.of("target", "tunebook_kernel-" + Main.VERSION + "-py3-none-any.whl")
+        Path wheel = Path.of("target", "tunebook_kernel-" + Version.current() + "-py3-none-any.whl")
                 .toAbsolutePath();
         assumeTrue(Files.exists(wheel), "skipped: " + wheel + " is not built yet; mvn verify builds it first");
         Path prefix = scratch.resolve("environment");
@@ -46,7 +46,7 @@ class JupyterProgramsIT {
                 Map.of(),
                 List.of(python, "-m", "pip", "install", "--no-index", "--prefix", prefix.toString(), wheel.toString()));
         assertThat(pip.status()).as(pip.output()).isZero();
-        assertThat(pip.output()).contains("Successfully installed tunebook-kernel-" + Main.VERSION);
+        assertThat(pip.output()).contains("Successfully installed tunebook-kernel-" + Version.current());
         Map<String, String> environment = new TreeMap<>(InstalledKernel.environment(scratch));
         environment.put(
                 "JUPYTER_PATH", prefix.resolve("share").resolve("jupyter").toString());

@@ -3,10 +3,7 @@ package io.tunebook.kernel.protocol;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -15,7 +12,6 @@ import java.util.Random;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Messages on the wire: what is not one of this connection is refused, and nothing worse happens. */
 public class WireTest {
@@ -135,18 +131,5 @@ public class WireTest {
             frames.set(3, json.getBytes(StandardCharsets.UTF_8));
             assertThatThrownBy(() -> wire.decode(frames)).isInstanceOf(Wire.MalformedMessage.class);
         }
-    }
-
-    @Test
-    void aConnectionBeyondThisMachineNeedsAKey(@TempDir Path folder) throws IOException {
-        Path file = folder.resolve("connection.json");
-        String json =
-                "{\"transport\":\"tcp\",\"ip\":\"%s\",\"key\":\"%s\",\"signature_scheme\":\"%s\",\"shell_port\":1}";
-        Files.writeString(file, json.formatted("0.0.0.0", "", "hmac-sha256"));
-        assertThatThrownBy(() -> ConnectionFile.read(file)).hasMessageContaining("key");
-        Files.writeString(file, json.formatted("127.0.0.1", KEY, "hmac-md5"));
-        assertThatThrownBy(() -> ConnectionFile.read(file)).hasMessageContaining("hmac-sha256");
-        Files.writeString(file, json.formatted("127.0.0.1", KEY, "hmac-sha256"));
-        assertThat(ConnectionFile.read(file).toString()).doesNotContain(KEY);
     }
 }

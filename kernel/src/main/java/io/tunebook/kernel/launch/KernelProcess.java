@@ -1,4 +1,4 @@
-package io.tunebook.kernel;
+package io.tunebook.kernel.launch;
 
 import java.io.File;
 import java.net.URISyntaxException;
@@ -11,6 +11,8 @@ import java.util.List;
 public final class KernelProcess {
     /** UTF-8 whatever the platform's default (JDK 17 asks the locale), and no window system. */
     private static final List<String> OPTIONS = List.of("-Dfile.encoding=UTF-8", "-Djava.awt.headless=true");
+
+    private static final String MAIN = "io.tunebook.kernel.Main";
 
     private KernelProcess() {}
 
@@ -39,7 +41,7 @@ public final class KernelProcess {
             return command(java().toString(), home().toString(), jvmOptions);
         }
         List<String> command = start(java().toString(), jvmOptions);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), MAIN));
         return command;
     }
 

@@ -1,4 +1,4 @@
-package io.tunebook.kernel;
+package io.tunebook.kernel.session;
 
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.DisplaySink;
@@ -17,6 +17,9 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 
 /**
  * A person's session of Java: cells run one after another and share their variables. The Jupyter kernel and the headless runner are two frontends of it.
@@ -44,6 +47,9 @@ public final class Session implements AutoCloseable {
     private final Completer completer;
     private final Inspector inspector;
     private final Runnable release;
+    /** Held while a cell runs, and by whatever else uses the compiler: JShell takes one at a time. */
+    private final ReentrantLock turn = new ReentrantLock();
+
     private final long outputLimit;
     private final Duration timeout;
 
@@ -60,6 +66,7 @@ public final class Session implements AutoCloseable {
         magics = new Magics(evaluator);
         completer = new Completer(evaluator);
         inspector = new Inspector(evaluator, completer);
+        evaluator.aroundSources(find -> jar -> withoutTurn(() -> find.apply(jar)));
         outputLimit = options.outputLimit();
         timeout = options.timeout();
         release = CellOutput.capture();
@@ -85,14 +92,15 @@ public final class Session implements AutoCloseable {
      */
     public Optional<MimeBundle> execute(String code, int number, Frontend frontend) throws CellException {
         CellContext cell = new CellContext(number, new CellOutput(frontend, outputLimit), frontend);
+        AtomicBoolean late = new AtomicBoolean();
+        turn.lock();
         evaluator.begin(cell);
-        boolean[] late = {false};
         Future<?> clock = timeout.isZero() || number == 0
                 ? CompletableFuture.completedFuture(null)
                 : CompletableFuture.runAsync(
                         () -> {
-                            late[0] = true;
-                            evaluator.interrupt();
+                            late.set(true);
+                            evaluator.interrupt(cell);
                         },
                         CompletableFuture.delayedExecutor(timeout.toMillis(), TimeUnit.MILLISECONDS));
         try {
@@ -103,7 +111,7 @@ public final class Session implements AutoCloseable {
                     : Optional.of(evaluator.call(
                             () -> CellNames.clean(Display.render(result.get().value()))));
         } catch (CellException e) {
-            throw !late[0]
+            throw !late.get()
                     ? e
                     : new CellException(
                             "Timeout",
@@ -113,17 +121,49 @@ public final class Session implements AutoCloseable {
         } finally {
             clock.cancel(false);
             evaluator.end(cell);
+            turn.unlock();
+        }
+    }
+
+    /**
+     * Does something that needs the compiler, completion for example, before the next cell or after the one that runs.
+     *
+     * @return what it gives
+     */
+    public <T> T whileNoCellRuns(Supplier<T> work) {
+        turn.lock();
+        try {
+            return work.get();
+        } finally {
+            turn.unlock();
+        }
+    }
+
+    /** In the midst of that, does what may take long and needs no compiler: a cell need not wait for the network. */
+    private <T> T withoutTurn(Supplier<T> work) {
+        boolean held = turn.isHeldByCurrentThread() && CellContext.current() == null;
+        if (held) {
+            turn.unlock();
+        }
+        try {
+            return work.get();
+        } finally {
+            if (held) {
+                turn.lock();
+            }
         }
     }
 
     /** Runs something of the user's, such as a comm's handler, as if a cell did. */
-    <T> T call(int number, Frontend frontend, java.util.concurrent.Callable<T> action) throws CellException {
+    public <T> T call(int number, Frontend frontend, java.util.concurrent.Callable<T> action) throws CellException {
         CellContext cell = new CellContext(number, new CellOutput(frontend, outputLimit), frontend);
+        turn.lock();
         evaluator.begin(cell);
         try {
             return evaluator.call(action);
         } finally {
             evaluator.end(cell);
+            turn.unlock();
         }
     }
 
@@ -132,6 +172,7 @@ public final class Session implements AutoCloseable {
         evaluator.interrupt();
     }
 
+    /** Where the engine of this session's cells is. */
     public CellEvaluator evaluator() {
         return evaluator;
     }

@@ -1,20 +1,27 @@
-package io.tunebook.kernel;
+package io.tunebook.kernel.server;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import io.tunebook.kernel.protocol.Message;
+import java.io.BufferedOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -23,10 +30,14 @@ final class History {
     private static final System.Logger LOG = System.getLogger(History.class.getName());
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int KEPT = 10_000;
+    private static final int OUTPUT = 10_000;
+    private static final Set<PosixFilePermission> MINE = PosixFilePermissions.fromString("rw-------");
 
     private final Path file;
     private List<Entry> entries;
     private int session;
+    /** The file does not end in a whole line. */
+    private boolean brokenOff;
 
     /** One cell that ran. @param output the plain text of its result, or the empty string */
     private record Entry(int session, int line, String source, String output) {
@@ -47,18 +58,40 @@ final class History {
 
     synchronized void add(int line, String source, String output) {
         load();
-        Entry entry = new Entry(session, line, source, output);
+        String kept = output.length() <= OUTPUT ? output : output.substring(0, OUTPUT) + "…";
+        Entry entry = new Entry(session, line, source, kept);
         entries.add(entry);
         try {
-            Files.createDirectories(file.toAbsolutePath().getParent());
+            createPrivately();
             Files.writeString(
                     file,
-                    entry.json() + "\n",
+                    (brokenOff ? "\n" : "") + entry.json() + "\n",
                     StandardCharsets.UTF_8,
                     StandardOpenOption.CREATE,
                     StandardOpenOption.APPEND);
+            brokenOff = false;
         } catch (IOException e) {
             LOG.log(System.Logger.Level.DEBUG, "the history is not kept", e);
+        }
+    }
+
+    /** What people type and see is nobody else's business. */
+    private void createPrivately() throws IOException {
+        Path folder = file.toAbsolutePath().getParent();
+        if (!FileSystems.getDefault().supportedFileAttributeViews().contains("posix")) {
+            Files.createDirectories(folder);
+            return;
+        }
+        if (!Files.exists(folder)) {
+            Files.createDirectories(
+                    folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        }
+        try {
+            Files.createFile(file, PosixFilePermissions.asFileAttribute(MINE));
+        } catch (FileAlreadyExistsException e) {
+            if (!Files.getPosixFilePermissions(file).equals(MINE)) {
+                Files.setPosixFilePermissions(file, MINE); // an earlier version left it readable for all
+            }
         }
     }
 
@@ -134,18 +167,15 @@ final class History {
             if (!Files.exists(file)) {
                 return;
             }
-            List<String> lines = new ArrayList<>();
-            try (Stream<String> all = Files.lines(file, StandardCharsets.UTF_8)) {
-                all.forEach(lines::add);
-            }
+            byte[] all = Files.readAllBytes(file);
+            brokenOff = all.length > 0 && all[all.length - 1] != '\n';
+            List<byte[]> lines = lines(all);
             if (lines.size() > 2 * KEPT) {
                 lines = lines.subList(lines.size() - KEPT, lines.size());
-                Path beside = Files.createTempFile(file.toAbsolutePath().getParent(), "history", ".part");
-                Files.write(beside, lines, StandardCharsets.UTF_8);
-                Files.move(beside, file, StandardCopyOption.REPLACE_EXISTING);
+                rewrite(lines);
             }
             lines.forEach(this::parse);
-        } catch (IOException | java.io.UncheckedIOException e) {
+        } catch (IOException e) {
             LOG.log(System.Logger.Level.WARNING, "the history cannot be read: " + e);
         }
         if (!entries.isEmpty()) {
@@ -153,7 +183,33 @@ final class History {
         }
     }
 
-    private void parse(String line) {
+    private static List<byte[]> lines(byte[] all) {
+        List<byte[]> lines = new ArrayList<>();
+        for (int from = 0, i = 0; i <= all.length; i++) {
+            if (i == all.length || all[i] == '\n') {
+                if (i > from) {
+                    lines.add(Arrays.copyOfRange(all, from, i));
+                }
+                from = i + 1;
+            }
+        }
+        return lines;
+    }
+
+    private void rewrite(List<byte[]> lines) throws IOException {
+        Path beside = Files.createTempFile(file.toAbsolutePath().getParent(), "history", ".part"); // this user's alone
+        try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(beside))) {
+            for (byte[] line : lines) {
+                out.write(line);
+                out.write('\n');
+            }
+        }
+        Files.move(beside, file, StandardCopyOption.REPLACE_EXISTING);
+        brokenOff = false;
+    }
+
+    /** Takes a line in, or leaves it out: a kernel that was killed in the midst of it left half a line, or half a character. */
+    private void parse(byte[] line) {
         try {
             JsonNode json = JSON.readTree(line);
             entries.add(new Entry(
@@ -161,8 +217,8 @@ final class History {
                     json.required("line").asInt(),
                     json.required("source").asText(),
                     json.path("output").asText()));
-        } catch (JsonProcessingException | IllegalArgumentException e) {
-            LOG.log(System.Logger.Level.DEBUG, "a line of the history was left out", e); // another kernel died in it
+        } catch (IOException | IllegalArgumentException e) {
+            LOG.log(System.Logger.Level.DEBUG, "a line of the history was left out", e);
         }
     }
 }

@@ -1,13 +1,12 @@
-package io.tunebook.kernel;
+package io.tunebook.kernel.session;
 
-import io.tunebook.kernel.Session.SessionOptions;
+import io.tunebook.kernel.eval.ClassPath;
+import io.tunebook.kernel.session.Session.SessionOptions;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.PathMatcher;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,12 +27,12 @@ public final class Settings {
      * @throws IllegalArgumentException if a start-up script or a folder of jars cannot be read
      */
     public static SessionOptions fromEnvironment(String classPath) {
-        List<String> entries = new ArrayList<>(classPath(classPath));
-        entries.addAll(classPath(first("CLASSPATH")));
+        List<String> entries = new ArrayList<>(ClassPath.entries(classPath));
+        entries.addAll(ClassPath.entries(first("CLASSPATH")));
         List<String> startup = new ArrayList<>();
         try {
             for (String path : first("STARTUP_SCRIPTS_PATH").split(File.pathSeparator)) {
-                List<Path> scripts = path.isBlank() ? List.of() : files(path.strip());
+                List<Path> scripts = path.isBlank() ? List.of() : ClassPath.files(path.strip());
                 if (!path.isBlank() && scripts.isEmpty()) {
                     throw new IOException("no such file");
                 }
@@ -59,7 +58,7 @@ public final class Settings {
     }
 
     /** IJava's notation: a number of milliseconds, or a number and a {@link TimeUnit}; below 1 there is no limit. */
-    static Duration timeout(String text) {
+    public static Duration timeout(String text) {
         if (text.isBlank()) {
             return Duration.ZERO;
         }
@@ -73,56 +72,8 @@ public final class Settings {
         }
     }
 
-    /** The entries of a class path; each may be a pattern, and a folder with {@code *} stands for all its jars. */
-    public static List<String> classPath(String path) {
-        List<String> entries = new ArrayList<>();
-        for (String entry : path.split(File.pathSeparator)) {
-            if (!entry.isBlank() && isPattern(entry)) {
-                try {
-                    files(entry.endsWith("*") ? entry + ".jar" : entry).stream()
-                            .filter(Settings::isLibrary)
-                            .forEach(p -> entries.add(p.toString()));
-                } catch (IOException e) {
-                    throw new IllegalArgumentException("class path: cannot list " + entry + ": " + e.getMessage(), e);
-                }
-            } else if (!entry.isBlank()) {
-                entries.add(entry);
-            }
-        }
-        return entries;
-    }
-
-    private static boolean isPattern(String path) {
-        return path.matches(".*[*?\\[{].*");
-    }
-
-    /** Whether what a pattern found belongs on the class path: sources beside classes would confuse the compiler. */
-    public static boolean isLibrary(Path file) {
-        return !file.toString().matches(".*-(sources|javadoc)\\.jar");
-    }
-
-    /** The files that a pattern matches, whose wildcards may stand in any part of it; sorted, none if there are none. */
-    public static List<Path> files(String pattern) throws IOException {
-        if (!isPattern(pattern)) {
-            return Files.exists(Path.of(pattern)) ? List.of(Path.of(pattern)) : List.of();
-        }
-        String plain = pattern.replaceAll("[*?\\[{].*", "").replace(File.separatorChar, '/');
-        int slash = plain.lastIndexOf('/');
-        Path base = Path.of(slash < 0 ? "" : slash == 0 ? "/" : plain.substring(0, slash));
-        if (!Files.isDirectory(base)) {
-            return List.of();
-        }
-        String rest = pattern.substring(slash + 1);
-        PathMatcher matcher = FileSystems.getDefault().getPathMatcher("glob:" + rest);
-        int depth = rest.contains("**") ? Integer.MAX_VALUE : rest.split("/").length;
-        try (Stream<Path> files = Files.walk(base, depth)) {
-            return files.filter(p -> matcher.matches(base.relativize(p)))
-                    .sorted()
-                    .toList();
-        }
-    }
-
-    static Path historyFile() {
+    /** Where the history is kept. */
+    public static Path historyFile() {
         String set = System.getenv("TUNEBOOK_HISTORY");
         return set != null ? Path.of(set) : Path.of(System.getProperty("user.home"), ".tunebook", "history.jsonl");
     }

@@ -1,0 +1,16 @@
+package io.tunebook.kernel.server;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tunebook.kernel.protocol.Channel;
+import io.tunebook.kernel.protocol.Message;
+
+/** A message of a frontend and the channel that it came by. */
+record Request(Channel channel, Message message) {
+    String type() {
+        return message.type();
+    }
+
+    JsonNode content() {
+        return message.content();
+    }
+}
