@@ -2,8 +2,8 @@ package io.tunebook.kernel.magic;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.tunebook.kernel.eval.ClassPath;
 import io.tunebook.kernel.eval.CellEvaluator;
+import io.tunebook.kernel.eval.ClassPath;
 import io.tunebook.kernel.eval.Source;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
