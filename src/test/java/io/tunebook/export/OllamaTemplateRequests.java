@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.jinja.Jinja;
-import io.tunebook.jinja.JinjaValues;
 import io.tunebook.ollama.template.OllamaPrompt;
 import java.io.IOException;
 import java.util.HashMap;
@@ -53,7 +52,7 @@ final class OllamaTemplateRequests {
                     all.put("bos_token", bos);
                     all.put("eos_token", family.get("eos").asText());
                     all.put("date_string", "26 Jul 2024");
-                    variables.forEach((name, value) -> all.put(name, JinjaValues.normal(value)));
+                    all.putAll(variables);
                     return jinja.render(all).text();
                 },
                 bos);
