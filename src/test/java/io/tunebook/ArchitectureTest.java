@@ -29,7 +29,7 @@ final class ArchitectureTest {
             List.of("dataset"),
             List.of("lora"),
             List.of("model"),
-            List.of("tokenizer", "ollama.template"),
+            List.of("tokenizer"),
             List.of("ollama"),
             List.of("ollama.store"),
             List.of("jinja", "hub"),

@@ -4,6 +4,8 @@ import java.io.ByteArrayInputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.instrument.ClassDefinition;
+import java.lang.instrument.UnmodifiableClassException;
 import java.net.MalformedURLException;
 import java.net.URL;
 import java.net.URLConnection;
@@ -15,6 +17,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.UnaryOperator;
 import java.util.jar.Attributes;
 import java.util.jar.Attributes.Name;
 import java.util.jar.Manifest;
@@ -28,6 +31,7 @@ final class CellClassLoader extends ClassLoader {
     private final Map<String, Class<?>> statements = new ConcurrentHashMap<>();
     private final Libraries libraries = new Libraries();
     private final CellLines lines;
+    private volatile UnaryOperator<byte[]> probe = UnaryOperator.identity();
 
     CellClassLoader(ClassLoader parent, CellLines lines) {
         super("cells", parent);
@@ -41,7 +45,24 @@ final class CellClassLoader extends ClassLoader {
 
     /** A class of a cell as it is loaded: interruptible, with the lines as typed. */
     byte[] transform(ClassBytecodes c) {
-        return CellTransformer.transform(c.bytecodes(), lines.load(c.name()));
+        return probe.apply(CellTransformer.transform(c.bytecodes(), lines.load(c.name())));
+    }
+
+    /** From now on this changes the bytecode of cells, once, and that of the classes that are there already. */
+    void probe(UnaryOperator<byte[]> how) {
+        probe = how;
+        bytecode.replaceAll((name, code) -> how.apply(code));
+        RedefinitionAgent.instrumentation().ifPresent(instrumentation -> bytecode.forEach((name, code) -> {
+            Class<?> loaded = findLoadedClass(name);
+            try {
+                if (loaded != null) {
+                    instrumentation.redefineClasses(new ClassDefinition(loaded, code));
+                }
+            } catch (ClassNotFoundException | UnmodifiableClassException | UnsupportedOperationException | LinkageError e) {
+                System.getLogger(CellClassLoader.class.getName())
+                        .log(System.Logger.Level.WARNING, name + " cannot be debugged", e);
+            }
+        }));
     }
 
     /** What JShell's engine asks of a loader. */
@@ -92,7 +113,7 @@ final class CellClassLoader extends ClassLoader {
 
     /** A class that a cell declares in a package of its own, as it is to be loaded. */
     void declare(String name, byte[] code) {
-        bytecode.put(name, code);
+        bytecode.put(name, probe.apply(code));
         setPackageAssertionStatus(name.replaceFirst("\\.?[^.]*$", ""), true);
     }
 

@@ -327,6 +327,18 @@ public final class CellEvaluator implements AutoCloseable {
         }
     }
 
+    /** The static fields that hold the variables, by their names in the order of their declaration. */
+    public Map<String, Field> fields() {
+        Map<String, Field> all = new LinkedHashMap<>();
+        variables.types().keySet().forEach(name -> variables.field(name).ifPresent(f -> all.put(name, f)));
+        return all;
+    }
+
+    /** From now on this changes the bytecode of cells, and that of the classes that are loaded already. To be called once. */
+    public void probe(java.util.function.UnaryOperator<byte[]> how) {
+        loader.probe(how);
+    }
+
     /** Forgets all that cells have declared; the class path and the first imports stay. */
     public void reset() {
         shell.snippets().filter(s -> shell.status(s).isActive()).toList().forEach(shell::drop);

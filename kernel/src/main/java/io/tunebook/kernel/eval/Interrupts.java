@@ -35,7 +35,7 @@ public final class Interrupts {
     }
 
     /** Throws in threads of an interrupted cell, and does nothing in others. */
-    private static void check() {
+    public static void check() {
         CellContext cell = CellContext.current();
         if (cell != null && INTERRUPTED.contains(cell)) {
             throw new CellInterrupted();

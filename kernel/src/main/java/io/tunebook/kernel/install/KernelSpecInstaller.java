@@ -242,7 +242,7 @@ public final class KernelSpecInstaller {
         content.put("language", "java");
         content.put("interrupt_mode", "message");
         content.set("env", json.valueToTree(environment));
-        content.putObject("metadata").put("debugger", false);
+        content.putObject("metadata").put("debugger", true);
         return json.writerWithDefaultPrettyPrinter().writeValueAsBytes(content);
     }
 

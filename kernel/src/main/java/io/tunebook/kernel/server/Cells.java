@@ -24,14 +24,16 @@ final class Cells {
     private final Starting starting;
     private final Frontends frontends;
     private final CodeHelp help;
+    private final DebugMessages debug;
     private final History history;
     private final Memory memory;
     private final AtomicInteger count = new AtomicInteger();
 
-    Cells(Starting starting, Frontends frontends, CodeHelp help, History history, Memory memory) {
+    Cells(Starting starting, Frontends frontends, CodeHelp help, DebugMessages debug, History history, Memory memory) {
         this.starting = starting;
         this.frontends = frontends;
         this.help = help;
+        this.debug = debug;
         this.history = history;
         this.memory = memory;
     }
@@ -95,7 +97,14 @@ final class Cells {
                 boolean source = "??".equals(asked.group(2)) || "??".equals(asked.group(3));
                 return new Ran(page(name, source, number), "");
             }
-            Optional<MimeBundle> result = starting.await().execute(code, number, frontend);
+            Session session = starting.await();
+            debug.begins(request.message(), number, code);
+            Optional<MimeBundle> result;
+            try {
+                result = session.execute(code, number, frontend);
+            } finally {
+                debug.ended();
+            }
             if (result.isPresent() && !silent) {
                 ObjectNode shown = Replies.bundle(result.get());
                 frontends.publish(request.message().header(), "execute_result", shown.put("execution_count", number));

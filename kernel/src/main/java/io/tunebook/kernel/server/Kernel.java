@@ -41,6 +41,7 @@ public final class Kernel implements AutoCloseable {
     private final Map<String, MessageType> types;
     private final Lane shell;
     private final Lane control;
+    private final Lane debugger;
     private final ExecutorService aside;
     private final CountDownLatch shutdown = new CountDownLatch(1);
 
@@ -58,7 +59,8 @@ public final class Kernel implements AutoCloseable {
         frontends = new Frontends(transport);
         CodeHelp help = new CodeHelp(this.starting);
         History kept = new History(history);
-        cells = new Cells(this.starting, frontends, help, kept, memory);
+        DebugMessages debug = new DebugMessages(this.starting, frontends);
+        cells = new Cells(this.starting, frontends, help, debug, kept, memory);
         CommMessages comms = new CommMessages(this.starting, frontends, cells);
         types = Map.ofEntries(
                 Map.entry("kernel_info_request", type(BOTH, Where.ITS_CHANNEL, r -> KernelInfo.reply())),
@@ -73,9 +75,10 @@ public final class Kernel implements AutoCloseable {
                 Map.entry("comm_close", type(BOTH, Where.WITH_CELLS, comms::receive)),
                 Map.entry("interrupt_request", type(Set.of(CONTROL), Where.ITS_CHANNEL, r -> interrupt())),
                 Map.entry("shutdown_request", type(BOTH, Where.ITS_CHANNEL, this::shutDown)),
-                Map.entry("debug_request", type(Set.of(CONTROL), Where.ITS_CHANNEL, Kernel::debug)));
+                Map.entry("debug_request", type(Set.of(CONTROL), Where.DEBUGGER, debug::answer)));
         shell = new Lane("shell", group, memory, this::handle);
         control = new Lane("control", group, memory, this::handle);
+        debugger = new Lane("debugger", group, memory, this::handle);
         aside = Executors.newCachedThreadPool(work -> {
             Thread thread = new Thread(group, () -> aside(work), "help");
             thread.setDaemon(true);
@@ -158,6 +161,7 @@ public final class Kernel implements AutoCloseable {
     public void close() {
         shell.close();
         control.close();
+        debugger.close();
         aside.shutdownNow();
         starting.now().ifPresent(Session::close);
     }
@@ -171,6 +175,8 @@ public final class Kernel implements AutoCloseable {
         Where where = type == null ? Where.ITS_CHANNEL : type.where();
         if (where == Where.ASIDE) {
             aside.execute(() -> handle(null, request));
+        } else if (where == Where.DEBUGGER && type.channels().contains(channel)) {
+            debugger.add(request);
         } else if (where == Where.WITH_CELLS && type.channels().contains(channel)) {
             shell.add(request);
         } else {
@@ -257,14 +263,5 @@ public final class Kernel implements AutoCloseable {
         starting.now().ifPresent(Session::interrupt);
         frontends.publish(request.message().header(), "shutdown_reply", reply);
         return reply;
-    }
-
-    private static ObjectNode debug(Request request) {
-        return Replies.ok()
-                .put("type", "response")
-                .put("request_seq", request.content().path("seq").asInt())
-                .put("command", request.content().path("command").asText())
-                .put("success", false)
-                .put("message", "this kernel has no debugger");
     }
 }

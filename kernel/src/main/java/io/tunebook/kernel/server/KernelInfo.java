@@ -15,7 +15,7 @@ final class KernelInfo {
                 .put("implementation", NAME)
                 .put("implementation_version", Version.current())
                 .put("banner", "Java " + Runtime.version() + ", tunebook " + Version.current())
-                .put("debugger", false);
+                .put("debugger", true);
         info.putObject("language_info")
                 .put("name", "java")
                 .put("version", Runtime.version().toString())
@@ -29,7 +29,7 @@ final class KernelInfo {
                 .addObject()
                 .put("text", "Java " + feature + " API")
                 .put("url", "https://docs.oracle.com/en/java/javase/" + feature + "/docs/api/");
-        info.putArray("supported_features");
+        info.putArray("supported_features").add("debugger");
         return info;
     }
 }

@@ -18,7 +18,9 @@ record MessageType(Set<Channel> channels, Where where, Handler handler) {
         /** The thread that runs cells, in its turn, whichever channel the message came by: the handler is the user's code. */
         WITH_CELLS,
         /** A thread beside both, for what needs the session's compiler but must keep nobody waiting. */
-        ASIDE
+        ASIDE,
+        /** The debugger's own thread: an evaluation may take long. */
+        DEBUGGER
     }
 
     /** Answers a request. */

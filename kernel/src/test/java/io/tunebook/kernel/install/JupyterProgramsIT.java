@@ -177,8 +177,9 @@ class JupyterProgramsIT {
     }
 
     /** Its pictures stay in target/jupyterlab. */
-    @Test
-    void jupyterLabInABrowser() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"jupyterlab_test.cjs", "jupyterlab_debugger_test.cjs"})
+    void jupyterLabInABrowser(String script) throws Exception {
         String python = InstalledKernel.python();
         String modules = System.getenv("TUNEBOOK_NODE_MODULES");
         assumeTrue(modules != null, "skipped: TUNEBOOK_NODE_MODULES names no folder with Playwright of npm");
@@ -189,7 +190,7 @@ class JupyterProgramsIT {
                 .orElse(null);
         assumeTrue(browser != null, "skipped: there is no Chromium in /usr/bin");
         Path folder = Files.createDirectories(Path.of("target", "jupyterlab").toAbsolutePath());
-        Path file = Path.of("src", "test", "javascript", "jupyterlab_test.cjs").toAbsolutePath();
+        Path file = Path.of("src", "test", "javascript", script).toAbsolutePath();
         InstalledKernel.Ended ended = InstalledKernel.run(
                 folder,
                 InstalledKernel.environment(scratch),

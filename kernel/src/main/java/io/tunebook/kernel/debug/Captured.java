@@ -1,0 +1,21 @@
+package io.tunebook.kernel.debug;
+
+/** The values of a frame's local variables, for the code that an evaluation in that frame compiles. */
+public final class Captured {
+    private static final ThreadLocal<Object[]> VALUES = new ThreadLocal<>();
+
+    private Captured() {}
+
+    static void set(Object[] values) {
+        if (values == null) {
+            VALUES.remove();
+        } else {
+            VALUES.set(values);
+        }
+    }
+
+    /** A value of the frame that the running evaluation belongs to. */
+    public static Object get(int i) {
+        return VALUES.get()[i];
+    }
+}
