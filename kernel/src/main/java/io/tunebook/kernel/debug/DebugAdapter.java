@@ -147,7 +147,8 @@ public final class DebugAdapter {
             case "pause" -> debugger.pause();
             case "stackTrace" -> stackTrace(thread(arguments), arguments, body);
             case "scopes" -> scopes(frame(arguments.path("frameId").asLong()), body);
-            case "variables" -> items(tree.children(arguments.path("variablesReference").asInt()), body);
+            case "variables" ->
+                items(tree.children(arguments.path("variablesReference").asInt()), body);
             case "inspectVariables" -> {
                 tree.clear();
                 items(globals(), body);
@@ -326,9 +327,8 @@ public final class DebugAdapter {
         Map<String, Object> data = Map.of();
         if (arguments.has("frameId") && debugger.isStopped()) {
             Place place = frame(arguments.path("frameId").asLong());
-            data = debugger.on(
-                    place.thread(),
-                    () -> target.render(evaluation.evaluate(name, place.frame())).orElse(Map.of()));
+            data = debugger.on(place.thread(), () -> target.render(evaluation.evaluate(name, place.frame()))
+                    .orElse(Map.of()));
         } else if (variables.containsKey(name)) {
             data = target.render(value(variables.get(name))).orElse(Map.of());
         }

@@ -83,7 +83,9 @@ final class Evaluation {
                 values.add(local.value());
             }
         }
-        for (Class<?> c = self == null ? null : self.getClass(); c != null && c != Object.class; c = c.getSuperclass()) {
+        for (Class<?> c = self == null ? null : self.getClass();
+                c != null && c != Object.class;
+                c = c.getSuperclass()) {
             for (Field f : c.getDeclaredFields()) {
                 if (!Modifier.isStatic(f.getModifiers())
                         && mentions(code, f.getName())
@@ -95,7 +97,12 @@ final class Evaluation {
                         throw new IllegalStateException(e); // trySetAccessible said that it is
                     }
                     String type = SourceType.source(f.getGenericType().getTypeName());
-                    all.append(declaration(f.getGenericType() instanceof Class<?> ? SourceType.of(f.getType().descriptorString()) : type, f.getName(), values.size() - 1));
+                    all.append(declaration(
+                            f.getGenericType() instanceof Class<?>
+                                    ? SourceType.of(f.getType().descriptorString())
+                                    : type,
+                            f.getName(),
+                            values.size() - 1));
                 }
             }
         }
@@ -103,7 +110,9 @@ final class Evaluation {
     }
 
     private static boolean mentions(String code, String name) {
-        return Pattern.compile("(?<![\\w$])" + Pattern.quote(name) + "(?![\\w$])").matcher(code).find();
+        return Pattern.compile("(?<![\\w$])" + Pattern.quote(name) + "(?![\\w$])")
+                .matcher(code)
+                .find();
     }
 
     private static String declaration(String type, String name, int i) {

@@ -31,7 +31,8 @@ public final class Hooks {
     }
 
     /** Links the entry of a method. */
-    public static CallSite enter(MethodHandles.Lookup caller, String name, MethodType type, String method, String file) {
+    public static CallSite enter(
+            MethodHandles.Lookup caller, String name, MethodType type, String method, String file) {
         Debugger debugger = null;
         for (ClassLoader l = caller.lookupClass().getClassLoader(); l != null && debugger == null; l = l.getParent()) {
             debugger = DEBUGGERS.get(l);

@@ -55,7 +55,8 @@ final class Instrument {
                     private String file = "";
 
                     @Override
-                    public void visit(int version, int access, String name, String signature, String parent, String[] is) {
+                    public void visit(
+                            int version, int access, String name, String signature, String parent, String[] is) {
                         owner = name;
                         super.visit(version, access, name, signature, parent, is);
                     }
@@ -74,7 +75,8 @@ final class Instrument {
                         if (bridge || (access & Opcodes.ACC_ABSTRACT) != 0) {
                             return out;
                         }
-                        LocalVariablesSorter sorter = new LocalVariablesSorter(Opcodes.ASM9, access, descriptor, out) {};
+                        LocalVariablesSorter sorter =
+                                new LocalVariablesSorter(Opcodes.ASM9, access, descriptor, out) {};
                         return new LineProbe(
                                 new LineProbe.Method(owner, access, name, descriptor, file),
                                 scopes.getOrDefault(name + descriptor, List.of()),

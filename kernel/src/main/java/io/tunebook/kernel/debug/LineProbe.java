@@ -43,7 +43,8 @@ final class LineProbe extends AnalyzerAdapter {
         super.visitCode();
         frame = sorter.newLocal(Instrument.FRAME);
         String described = Type.getMethodDescriptor(Instrument.FRAME);
-        out.visitInvokeDynamicInsn("enter", described, Instrument.ENTER, method.owner() + "." + method.name(), method.file());
+        out.visitInvokeDynamicInsn(
+                "enter", described, Instrument.ENTER, method.owner() + "." + method.name(), method.file());
         out.visitVarInsn(Opcodes.ASTORE, frame);
     }
 
@@ -86,8 +87,7 @@ final class LineProbe extends AnalyzerAdapter {
             load(held, seen.get(i));
             out.visitInsn(Opcodes.AASTORE);
         }
-        out.visitMethodInsn(
-                Opcodes.INVOKEVIRTUAL, type, "see", "(Ljava/lang/String;[Ljava/lang/Object;)V", false);
+        out.visitMethodInsn(Opcodes.INVOKEVIRTUAL, type, "see", "(Ljava/lang/String;[Ljava/lang/Object;)V", false);
         out.visitLabel(goOn);
         Object[] types = frameTypes();
         sorter.visitFrame(Opcodes.F_NEW, types.length, types, 0, new Object[0]);
@@ -121,8 +121,7 @@ final class LineProbe extends AnalyzerAdapter {
                     case Type.FLOAT -> "java/lang/Float";
                     default -> "java/lang/Double";
                 };
-        out.visitMethodInsn(
-                Opcodes.INVOKESTATIC, box, "valueOf", "(" + s.signature() + ")L" + box + ";", false);
+        out.visitMethodInsn(Opcodes.INVOKESTATIC, box, "valueOf", "(" + s.signature() + ")L" + box + ";", false);
     }
 
     /** The types of the local variables, each once; the analysis counts a long and a double twice. */
@@ -143,8 +142,7 @@ final class LineProbe extends AnalyzerAdapter {
         begin();
         if (opcode >= Opcodes.IRETURN && opcode <= Opcodes.RETURN) {
             out.visitVarInsn(Opcodes.ALOAD, frame);
-            out.visitMethodInsn(
-                    Opcodes.INVOKEVIRTUAL, Instrument.FRAME.getInternalName(), "exit", "()V", false);
+            out.visitMethodInsn(Opcodes.INVOKEVIRTUAL, Instrument.FRAME.getInternalName(), "exit", "()V", false);
         }
         super.visitInsn(opcode);
     }

@@ -60,9 +60,10 @@ final class VariableTree {
 
     private static boolean isPlain(Object value) {
         return value == null
-                || value instanceof Number n && (n.getClass().getName().startsWith("java.lang.")
-                        || n instanceof BigInteger
-                        || n instanceof BigDecimal)
+                || value instanceof Number n
+                        && (n.getClass().getName().startsWith("java.lang.")
+                                || n instanceof BigInteger
+                                || n instanceof BigDecimal)
                 || value instanceof CharSequence && value.getClass().getName().startsWith("java.lang.")
                 || value instanceof Character
                 || value instanceof Boolean

@@ -52,17 +52,21 @@ final class CellClassLoader extends ClassLoader {
     void probe(UnaryOperator<byte[]> how) {
         probe = how;
         bytecode.replaceAll((name, code) -> how.apply(code));
-        RedefinitionAgent.instrumentation().ifPresent(instrumentation -> bytecode.forEach((name, code) -> {
-            Class<?> loaded = findLoadedClass(name);
-            try {
-                if (loaded != null) {
-                    instrumentation.redefineClasses(new ClassDefinition(loaded, code));
-                }
-            } catch (ClassNotFoundException | UnmodifiableClassException | UnsupportedOperationException | LinkageError e) {
-                System.getLogger(CellClassLoader.class.getName())
-                        .log(System.Logger.Level.WARNING, name + " cannot be debugged", e);
-            }
-        }));
+        RedefinitionAgent.instrumentation()
+                .ifPresent(instrumentation -> bytecode.forEach((name, code) -> {
+                    Class<?> loaded = findLoadedClass(name);
+                    try {
+                        if (loaded != null) {
+                            instrumentation.redefineClasses(new ClassDefinition(loaded, code));
+                        }
+                    } catch (ClassNotFoundException
+                            | UnmodifiableClassException
+                            | UnsupportedOperationException
+                            | LinkageError e) {
+                        System.getLogger(CellClassLoader.class.getName())
+                                .log(System.Logger.Level.WARNING, name + " cannot be debugged", e);
+                    }
+                }));
     }
 
     /** What JShell's engine asks of a loader. */

@@ -32,9 +32,10 @@ final class DebugMessages {
 
     /** It has ended, however. */
     void ended() {
-        starting.now().ifPresent(session -> session.whileNoCellRuns(() -> {
-            adapter.join().ended();
-            return null;
-        }));
+        starting.now()
+                .ifPresent(session -> session.whileNoCellRuns(() -> {
+                    adapter.join().ended();
+                    return null;
+                }));
     }
 }

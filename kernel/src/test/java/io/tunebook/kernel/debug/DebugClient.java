@@ -50,8 +50,11 @@ final class DebugClient {
 
     /** What JupyterLab sends when its debugger is switched on. */
     void start() {
-        assertThat(request("initialize", object().put("clientID", "jupyterlab").put("linesStartAt1", true)
-                                .put("columnsStartAt1", true))
+        assertThat(request(
+                                "initialize",
+                                object().put("clientID", "jupyterlab")
+                                        .put("linesStartAt1", true)
+                                        .put("columnsStartAt1", true))
                         .path("supportsConfigurationDoneRequest")
                         .asBoolean())
                 .isTrue();
@@ -61,7 +64,9 @@ final class DebugClient {
 
     /** Gives a cell's path, after its breakpoints are set. */
     String breakpoints(String code, int... lines) {
-        String path = request("dumpCell", object().put("code", code)).path("sourcePath").asText();
+        String path = request("dumpCell", object().put("code", code))
+                .path("sourcePath")
+                .asText();
         ObjectNode arguments = object();
         arguments.putObject("source").put("path", path);
         var all = arguments.putArray("breakpoints");
@@ -98,13 +103,16 @@ final class DebugClient {
 
     /** The frames of the thread that an event was about. */
     JsonNode frames(JsonNode event) {
-        return request("stackTrace", object().put("threadId", event.path("threadId").asLong()))
+        return request(
+                        "stackTrace",
+                        object().put("threadId", event.path("threadId").asLong()))
                 .path("stackFrames");
     }
 
     /** The values of a frame's scope, {@code Locals} or {@code Globals}, by name. */
     Map<String, String> scope(JsonNode frame, String name) {
-        for (JsonNode scope : request("scopes", object().put("frameId", frame.path("id").asLong()))
+        for (JsonNode scope : request(
+                        "scopes", object().put("frameId", frame.path("id").asLong()))
                 .path("scopes")) {
             if (scope.path("name").asText().equals(name)) {
                 return values(scope.path("variablesReference").asInt());
@@ -119,14 +127,16 @@ final class DebugClient {
 
     static Map<String, String> values(JsonNode body) {
         Map<String, String> all = new TreeMap<>();
-        body.path("variables").forEach(v -> all.put(v.path("name").asText(), v.path("value").asText()));
+        body.path("variables")
+                .forEach(v -> all.put(v.path("name").asText(), v.path("value").asText()));
         return all;
     }
 
     String evaluate(JsonNode frame, String expression) {
         JsonNode response = ask(
                 "evaluate",
-                object().put("expression", expression).put("frameId", frame.path("id").asLong()));
+                object().put("expression", expression)
+                        .put("frameId", frame.path("id").asLong()));
         return response.path("success").asBoolean()
                 ? response.path("body").path("result").asText()
                 : "error: " + response.path("message").asText();

@@ -29,14 +29,17 @@ class DebuggerTest {
         assertThat(info2.path("isStarted").asBoolean()).isTrue();
         assertThat(path)
                 .isEqualTo(info2.path("tmpFilePrefix").asText()
-                        + Murmur2.hash(code, info2.path("hashSeed").numberValue().intValue())
+                        + Murmur2.hash(
+                                code, info2.path("hashSeed").numberValue().intValue())
                         + info2.path("tmpFileSuffix").asText());
         assertThat(info2.path("breakpoints").toString())
                 .isEqualTo("[{\"source\":\"" + path + "\",\"breakpoints\":[{\"line\":1}]}]");
         assertThat(client.ask("nonsense", DebugClient.object()).path("success").asBoolean())
                 .isFalse();
         client.request("disconnect", DebugClient.object().put("restart", false));
-        assertThat(kernel.execute(code).status()).as("no breakpoint after the end").isEqualTo("ok");
+        assertThat(kernel.execute(code).status())
+                .as("no breakpoint after the end")
+                .isEqualTo("ok");
     }
 
     @Test
@@ -69,20 +72,27 @@ class DebuggerTest {
         assertThat(frames).hasSize(1);
         assertThat(frames.path(0).path("line").asInt()).isEqualTo(4);
         assertThat(frames.path(0).path("source").path("path").asText()).isEqualTo(cell);
-        assertThat(client.scope(frames.path(0), "Locals")).containsEntry("i", "0").containsKey("p");
+        assertThat(client.scope(frames.path(0), "Locals"))
+                .containsEntry("i", "0")
+                .containsKey("p");
         assertThat(client.scope(frames.path(0), "Globals"))
                 .containsEntry("total", "0")
                 .containsEntry("scale", "2.5");
-        assertThat(client.evaluate(frames.path(0), "p.names().size() + i + scale")).isEqualTo("4.5");
+        assertThat(client.evaluate(frames.path(0), "p.names().size() + i + scale"))
+                .isEqualTo("4.5");
         assertThat(client.evaluate(frames.path(0), "p.nothing()")).startsWith("error: CompilationError");
 
         client.go("next", stopped);
         stopped = client.event("stopped");
-        assertThat(stopped.path("reason").asText()).as("the other breakpoint comes first").isEqualTo("breakpoint");
+        assertThat(stopped.path("reason").asText())
+                .as("the other breakpoint comes first")
+                .isEqualTo("breakpoint");
         frames = client.frames(stopped);
         assertThat(frames).hasSize(2);
         assertThat(frames.path(0).path("name").asText()).isEqualTo("twice");
-        assertThat(frames.path(0).path("line").asInt()).as("the line behind the comment").isEqualTo(5);
+        assertThat(frames.path(0).path("line").asInt())
+                .as("the line behind the comment")
+                .isEqualTo(5);
         assertThat(frames.path(0).path("source").path("path").asText()).isEqualTo(path);
         assertThat(frames.path(1).path("line").asInt()).isEqualTo(4);
         assertThat(client.scope(frames.path(0), "Locals")).isEqualTo(Map.of("n", "10"));
@@ -91,8 +101,7 @@ class DebuggerTest {
         client.go("next", stopped);
         stopped = client.event("stopped");
         assertThat(stopped.path("reason").asText()).isEqualTo("step");
-        assertThat(client.scope(client.frames(stopped).path(0), "Locals"))
-                .isEqualTo(Map.of("n", "10", "half", "10"));
+        assertThat(client.scope(client.frames(stopped).path(0), "Locals")).isEqualTo(Map.of("n", "10", "half", "10"));
         client.go("stepOut", stopped);
         stopped = client.event("stopped");
         frames = client.frames(stopped);
@@ -198,7 +207,9 @@ class DebuggerTest {
         client.breakpoints(code, 5);
         Message running = kernel.start(code);
         JsonNode stopped = client.event("stopped");
-        assertThat(client.request("threads", DebugClient.object()).path("threads").toString())
+        assertThat(client.request("threads", DebugClient.object())
+                        .path("threads")
+                        .toString())
                 .contains("{\"id\":" + stopped.path("threadId") + ",\"name\":\"worker\"}");
         JsonNode frames = client.frames(stopped);
         assertThat(frames.path(0).path("name").asText()).isEqualTo("Account.add");
@@ -260,7 +271,8 @@ class DebuggerTest {
         client.request("pause", DebugClient.object());
         JsonNode stopped = client.event("stopped");
         assertThat(stopped.path("reason").asText()).isEqualTo("pause");
-        assertThat(client.evaluate(client.frames(stopped).path(0), "go[0] = false")).isIn("false", "null");
+        assertThat(client.evaluate(client.frames(stopped).path(0), "go[0] = false"))
+                .isIn("false", "null");
         client.request("disconnect", DebugClient.object());
         client.event("continued");
         assertThat(kernel.await(running).result()).isEqualTo("done");
