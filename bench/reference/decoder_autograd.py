@@ -205,7 +205,7 @@ def whole_model():
                     continue
                 with torch.no_grad():
                     found = decoder.loss_and_gradient(
-                        m, tokens, labels, flat, ranks, scales, dora, 0.0, checkpointing, around, False
+                        m, tokens, labels, flat, ranks, scales, dora, 0.0, [], checkpointing, around, False
                     )
                 what = f"{kind}, {chosen}{', DoRA' if dora else ''}{', packed' if documents.numel() else ''}"
                 what += f"{', checkpointed' if checkpointing else ''}{', around SwiGLU' if around else ''}"

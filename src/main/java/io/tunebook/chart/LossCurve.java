@@ -45,6 +45,13 @@ public final class LossCurve implements TrainingListener {
         show(report);
     }
 
+    @Override
+    public void failed(TrainingReport soFar, Throwable failure) {
+        if (shown != null) {
+            show(soFar);
+        }
+    }
+
     private void show(TrainingReport report) {
         long start = System.nanoTime();
         MimeBundle frame = draw(report);

@@ -32,8 +32,10 @@ import java.util.regex.PatternSyntaxException;
  * @see <a href="https://huggingface.co/docs/peft/developer_guides/checkpoint">PEFT's checkpoint format</a>
  */
 public record AdapterFile(Settings settings, Map<String, Factors> factors) {
-    private static final String CONFIG = "adapter_config.json";
-    private static final String TENSORS = "adapter_model.safetensors";
+    /** The names of the two files. */
+    public static final String CONFIG = "adapter_config.json";
+
+    public static final String TENSORS = "adapter_model.safetensors";
     private static final String PREFIX = "base_model.model.";
     private static final Pattern KEY =
             Pattern.compile("base_model\\.model\\.(.+)\\.(lora_A\\.weight|lora_B\\.weight|lora_magnitude_vector)");

@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
@@ -369,16 +370,25 @@ public final class CausalLM implements AutoCloseable {
                                 inputs.with(script),
                                 factors.flat(),
                                 checkpointing,
-                                (owner, tensors) -> script.gradient(owner, tensors, factors, 0, checkpointing, around));
+                                (owner, tensors) -> script.gradient(
+                                        owner, tensors, factors, 0, new long[0], checkpointing, around));
             } else {
-                if (dropout > 0) {
-                    JniUtils.setSeed(seed);
-                }
-                lossAndGradient = script.gradient(scope, inputs.on(scope), factors, dropout, checkpointing, around);
+                lossAndGradient = script.gradient(
+                        scope, inputs.on(scope), factors, dropout, dropoutKeys(dropout, seed), checkpointing, around);
             }
             script.accumulate(gradient, lossAndGradient.get(1), weight);
             return lossAndGradient.get(0).toFloatArray()[0];
         }
+    }
+
+    /** What dropout drops follows from these alone, on whichever device and beside whatever other. */
+    private long[] dropoutKeys(double dropout, long seed) {
+        return dropout == 0
+                ? new long[0]
+                : new SplittableRandom(seed)
+                        .ints(2L * Target.COUNT * config.layers())
+                        .asLongStream()
+                        .toArray();
     }
 
     /** The rank whose products around SwiGLU are computed in its kernels, if gate, up and down of some layer have one that they are there for; 0 if not. */

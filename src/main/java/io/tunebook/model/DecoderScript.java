@@ -259,6 +259,7 @@ final class DecoderScript implements AutoCloseable {
     /**
      * The summed loss, and its derivative by the factors in the model's type.
      *
+     * @param keys what dropout drops, 14 of 32 bits for each layer; none without dropout
      * @param around the rank whose products around SwiGLU are computed with it; 0 for none
      */
     List<NDArray> gradient(
@@ -266,12 +267,13 @@ final class DecoderScript implements AutoCloseable {
             BatchInputs.Tensors batch,
             Factors factors,
             double dropout,
+            long[] keys,
             boolean checkpointing,
             long around) {
         try (Arguments a = new Arguments()) {
             factors.arguments(batch.labelled(a));
             return script.call(
-                    owner, "gradient", a.real(dropout).flag(checkpointing).number(around));
+                    owner, "gradient", a.real(dropout).numbers(keys).flag(checkpointing).number(around));
         }
     }
 

@@ -4,34 +4,33 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.files.AtomicFile;
 import io.tunebook.files.Json;
+import io.tunebook.files.Sha256;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tensors.Safetensors;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * All state of a run after a whole step. On disk it is a folder {@code step-00000120}: the adapter as PEFT's two files, {@code
- * optimizer.safetensors} with AdamW's moments as flat float32 arrays (and the best factors so far, where early stopping keeps them), and
- * {@code state.json}. The order of the data and dropout follow from the seed and the step, so that they are no state. The folder is written
- * under another name, forced to the disk and then moved: one with its final name is always whole.
+ * All state of a run after a whole step. On disk it is a folder {@code step-00000120} in the run's own: the adapter as PEFT's two files, {@code
+ * optimizer.safetensors} with AdamW's moments as flat float32 arrays (and the best factors so far, where early stopping keeps them), {@code
+ * state.json}, and {@code SHA256SUMS} of these files as {@code sha256sum} writes it, which are compared when it is read. The order of the data and
+ * dropout follow from the seed and the step, so that they are no state. The folder is written under another name, forced to the disk and then
+ * moved: one with its final name is always whole.
  *
  * @param step how many steps are done
  * @param mean AdamW's running mean of the gradient
@@ -50,32 +49,16 @@ record Checkpoint(
         Map<String, String> fingerprint,
         TrainingReport report) {
     private static final ObjectMapper JSON = Json.files();
-    private static final Pattern NAME = Pattern.compile("step-\\d{8}");
     private static final String STATE = "state.json";
     private static final String OPTIMIZER = "optimizer.safetensors";
+    private static final String SUMS = "SHA256SUMS";
     private static final int KEPT = 2;
-
-    /** The newest checkpoint in a folder, if there is one. */
-    static Optional<Path> newest(Path folder) throws IOException {
-        return all(folder).stream().findFirst();
-    }
-
-    private static List<Path> all(Path folder) throws IOException {
-        if (!Files.isDirectory(folder)) {
-            return List.of();
-        }
-        try (Stream<Path> files = Files.list(folder)) {
-            return files.filter(f -> NAME.matcher(f.getFileName().toString()).matches())
-                    .sorted(Comparator.reverseOrder())
-                    .toList();
-        }
-    }
 
     /**
      * Writes this state into a folder of its own and deletes all but the two newest checkpoints. Done by another thread, waited for: an interrupt of this
      * one would close its files.
      */
-    void write(Path folder, AdapterFile adapter) throws IOException {
+    void write(RunFolder folder, AdapterFile adapter) throws IOException {
         try {
             CompletableFuture.runAsync(() -> {
                         try {
@@ -93,9 +76,9 @@ record Checkpoint(
         }
     }
 
-    private void writeNow(Path folder, AdapterFile adapter) throws IOException {
-        Path place = folder.resolve(String.format(Locale.ROOT, "step-%08d", step));
-        Path part = folder.resolve(place.getFileName() + ".part");
+    private void writeNow(RunFolder folder, AdapterFile adapter) throws IOException {
+        Path place = folder.checkpoint(step);
+        Path part = place.resolveSibling(place.getFileName() + ".part");
         delete(part);
         Files.createDirectories(part);
         adapter.write(part);
@@ -107,18 +90,28 @@ record Checkpoint(
         }
         Safetensors.write(part.resolve(OPTIMIZER), moments, Map.of("format", "pt"));
         Files.write(part.resolve(STATE), JSON.writeValueAsBytes(state()));
-        try (Stream<Path> files = Files.list(part)) {
-            for (Path file : files.toList()) {
-                try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-                    channel.force(true);
-                }
-            }
+        StringBuilder sums = new StringBuilder();
+        for (Path file : files(part)) {
+            sums.append(Sha256.hex(file))
+                    .append("  ")
+                    .append(file.getFileName())
+                    .append('\n');
+        }
+        Files.writeString(part.resolve(SUMS), sums, StandardCharsets.UTF_8);
+        for (Path file : files(part)) {
+            AtomicFile.force(file);
         }
         retire(place);
         Files.move(part, place, StandardCopyOption.ATOMIC_MOVE);
-        List<Path> older = all(folder);
+        List<Path> older = folder.checkpoints();
         for (Path old : older.subList(Math.min(KEPT, older.size()), older.size())) {
             retire(old);
+        }
+    }
+
+    private static List<Path> files(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.sorted().toList();
         }
     }
 
@@ -175,9 +168,10 @@ record Checkpoint(
     /**
      * Reads a checkpoint.
      *
-     * @throws ModelFormatException if a file is not what this class wrote
+     * @throws ModelFormatException if a file is not what this class wrote, or not as it wrote it
      */
     static Checkpoint read(Path place) throws IOException {
+        verify(place);
         JsonNode json = JSON.readTree(Files.readAllBytes(place.resolve(STATE)));
         if (json == null
                 || !json.path("steps").isArray()
@@ -222,6 +216,31 @@ record Checkpoint(
                     json.path("stale").asInt(),
                     fingerprint,
                     report);
+        }
+    }
+
+    /** Compares each file with its checksum: one flipped bit in a moment would change the run and be seen by nobody. */
+    private static void verify(Path place) throws IOException {
+        Path list = place.resolve(SUMS);
+        Map<String, String> sums = new LinkedHashMap<>();
+        if (Files.isRegularFile(list)) {
+            for (String line : new String(Files.readAllBytes(list), StandardCharsets.ISO_8859_1).split("\n")) {
+                int name = line.indexOf("  ");
+                if (name > 0) {
+                    sums.put(line.substring(name + 2), line.substring(0, name));
+                }
+            }
+        }
+        for (String name : List.of(STATE, OPTIMIZER, AdapterFile.CONFIG, AdapterFile.TENSORS)) {
+            Path file = place.resolve(name);
+            String found = Files.isRegularFile(file) ? Sha256.hex(file) : "no file";
+            if (!found.equals(sums.get(name))) {
+                throw new ModelFormatException(
+                        file,
+                        "expected the SHA-256 " + sums.getOrDefault(name, "that " + SUMS + " lacks") + ", found "
+                                + found + ": the checkpoint is damaged. Delete " + place
+                                + " to go on from the one before it");
+            }
         }
     }
 

@@ -39,4 +39,11 @@ final class ProgressBar implements TrainingListener {
     public void finished(TrainingReport report) {
         bar.close();
     }
+
+    @Override
+    public void failed(TrainingReport soFar, Throwable failure) {
+        if (bar != null) {
+            bar.close();
+        }
+    }
 }

@@ -1,11 +1,19 @@
 package io.tunebook.train;
 
+import io.tunebook.train.Setting.Range;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.RecordComponent;
 import java.nio.file.Path;
-import java.util.function.Consumer;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
 
 /**
  * How to train. Every field has a default that suits a LoRA adapter of rank 8 to 32 on a chat data set of a hundred to some thousand examples;
  * {@link #defaults()} and then what is to be different: {@code TrainingArguments.defaults().epochs(2).learningRate(1e-4)}.
+ *
+ * <p>An argument is a component here, with its default and range, and a method below that changes it; nothing else lists them.
  *
  * @param epochs passes over the data, fractions allowed; default 3, since small chat sets need more than one and soon overfit
  * @param maxSteps optimiser steps; default 0, which means that epochs decide; if set, it ends the run, over as many epochs as that takes
@@ -29,93 +37,162 @@ import java.util.function.Consumer;
  * @param evaluateEvery steps between measurements of the held-out loss; default 0, which means 10 times in the run; also before the first step
  *     and after the last
  * @param saveEvery steps between checkpoints; default 0, which means only at the end, if there is a folder
- * @param checkpoints folder of the checkpoints, the last two are kept; default null, which means none
+ * @param checkpoints folder in which each run has a folder of its own for its checkpoints, the last two of which are kept; default null, which
+ *     means none
  * @param sampleEvery steps between sample answers; default 0, which means none
  * @param samplePrompt what the samples answer; default "Who are you?"
  * @param patience measurements of the held-out loss without a new best one after which training stops; default 0, which means never
  * @param seed of the order of the data, the factors' start and dropout; default 42; the same seed gives the same run on the CPU
  */
 public record TrainingArguments(
-        double epochs,
-        int maxSteps,
-        int batchSize,
-        int gradientAccumulation,
+        @Setting(value = "3", range = Range.POSITIVE) double epochs,
+        @Setting(value = "0", range = Range.NOT_NEGATIVE) int maxSteps,
+        @Setting(value = "4", range = Range.AT_LEAST_1) int batchSize,
+        @Setting(value = "1", range = Range.AT_LEAST_1) int gradientAccumulation,
+
+        @Setting(value = "1", range = Range.AT_LEAST_1, decidesLosses = false)
         int devices,
-        double learningRate,
-        Schedule schedule,
-        double warmup,
-        double weightDecay,
-        double beta1,
-        double beta2,
-        double epsilon,
-        double maxGradientNorm,
+
+        @Setting(value = "2e-4", range = Range.POSITIVE) double learningRate,
+        @Setting("LINEAR") Schedule schedule,
+        @Setting(value = "0.03", range = Range.SHARE) double warmup,
+        @Setting(value = "0", range = Range.NOT_NEGATIVE) double weightDecay,
+        @Setting(value = "0.9", range = Range.DECAY) double beta1,
+        @Setting(value = "0.999", range = Range.DECAY) double beta2,
+        @Setting(value = "1e-8", range = Range.POSITIVE) double epsilon,
+        @Setting(value = "1", range = Range.NOT_NEGATIVE) double maxGradientNorm,
+
+        @Setting(value = "512", range = Range.AT_LEAST_2_TOKENS)
         int maxLength,
-        boolean packing,
-        boolean assistantOnly,
-        boolean gradientCheckpointing,
-        int evaluateEvery,
+
+        @Setting("false") boolean packing,
+        @Setting("true") boolean assistantOnly,
+        @Setting("false") boolean gradientCheckpointing,
+        @Setting(value = "0", range = Range.NOT_NEGATIVE) int evaluateEvery,
+
+        @Setting(value = "0", range = Range.NOT_NEGATIVE, decidesLosses = false)
         int saveEvery,
-        Path checkpoints,
+
+        @Setting(value = "", decidesLosses = false) Path checkpoints,
+
+        @Setting(value = "0", range = Range.NOT_NEGATIVE, decidesLosses = false)
         int sampleEvery,
+
+        @Setting(value = "Who are you?", decidesLosses = false)
         String samplePrompt,
-        int patience,
-        long seed) {
 
-    /** @throws IllegalArgumentException if a value is out of its range; the message names the field, the range and the value */
+        @Setting(value = "0", range = Range.NOT_NEGATIVE) int patience,
+        @Setting("42") long seed) {
+
+    /** @throws IllegalArgumentException if checkpoints are to be saved and there is no folder for them */
     public TrainingArguments {
-        require(epochs > 0 && Double.isFinite(epochs), "epochs", "a positive number", epochs);
-        require(maxSteps >= 0, "maxSteps", "0 or a positive number", maxSteps);
-        require(batchSize > 0, "batchSize", "at least 1", batchSize);
-        require(gradientAccumulation > 0, "gradientAccumulation", "at least 1", gradientAccumulation);
-        require(devices > 0, "devices", "at least 1", devices);
-        require(learningRate > 0 && Double.isFinite(learningRate), "learningRate", "a positive number", learningRate);
-        require(warmup >= 0 && warmup <= 1, "warmup", "a share from 0 to 1", warmup);
-        require(weightDecay >= 0, "weightDecay", "0 or a positive number", weightDecay);
-        require(beta1 >= 0 && beta1 < 1, "beta1", "from 0 to less than 1", beta1);
-        require(beta2 >= 0 && beta2 < 1, "beta2", "from 0 to less than 1", beta2);
-        require(epsilon > 0, "epsilon", "a positive number", epsilon);
-        require(maxGradientNorm >= 0, "maxGradientNorm", "0 or a positive number", maxGradientNorm);
-        require(maxLength > 1, "maxLength", "at least 2 tokens", maxLength);
-        require(evaluateEvery >= 0, "evaluateEvery", "0 or a positive number", evaluateEvery);
-        require(saveEvery >= 0, "saveEvery", "0 or a positive number", saveEvery);
-        require(saveEvery == 0 || checkpoints != null, "saveEvery", "a folder in checkpoints as well", saveEvery);
-        require(sampleEvery >= 0, "sampleEvery", "0 or a positive number", sampleEvery);
-        require(patience >= 0, "patience", "0 or a positive number", patience);
-    }
-
-    private static void require(boolean holds, String field, String expected, Object found) {
-        if (!holds) {
-            throw new IllegalArgumentException(field + ": expected " + expected + ", found " + found);
+        if (saveEvery != 0 && checkpoints == null) {
+            throw new IllegalArgumentException(
+                    "saveEvery: expected a folder in checkpoints as well, found " + saveEvery);
         }
     }
 
     public static TrainingArguments defaults() {
-        return new Draft().record();
+        return of(Arrays.stream(TrainingArguments.class.getRecordComponents())
+                .map(c -> parse(c.getType(), c.getAnnotation(Setting.class).value()))
+                .toArray());
+    }
+
+    private static Object parse(Class<?> type, String text) {
+        if (type == double.class) {
+            return Double.valueOf(text);
+        }
+        if (type == int.class) {
+            return Integer.valueOf(text);
+        }
+        if (type == long.class) {
+            return Long.valueOf(text);
+        }
+        if (type == boolean.class) {
+            return Boolean.valueOf(text);
+        }
+        if (type == Schedule.class) {
+            return Schedule.valueOf(text);
+        }
+        return text.isEmpty() ? null : text;
+    }
+
+    private static TrainingArguments of(Object[] values) {
+        Class<?>[] types = Arrays.stream(TrainingArguments.class.getRecordComponents())
+                .map(RecordComponent::getType)
+                .toArray(Class<?>[]::new);
+        try {
+            return TrainingArguments.class.getConstructor(types).newInstance(values);
+        } catch (InvocationTargetException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e);
+        } catch (ReflectiveOperationException e) {
+            throw new AssertionError("a record has its constructor", e);
+        }
+    }
+
+    private Object value(RecordComponent component) {
+        try {
+            return component.getAccessor().invoke(this);
+        } catch (ReflectiveOperationException e) {
+            throw new AssertionError("a record's accessors are public", e);
+        }
+    }
+
+    /** The same arguments but for one. */
+    private TrainingArguments with(String name, Object changed) {
+        return of(Arrays.stream(TrainingArguments.class.getRecordComponents())
+                .map(c -> {
+                    if (!c.getName().equals(name)) {
+                        return value(c);
+                    }
+                    c.getAnnotation(Setting.class).range().require(name, changed);
+                    return changed;
+                })
+                .toArray());
+    }
+
+    /** @throws IllegalArgumentException if a value is out of its range; the message names the argument, the range and the value */
+    void requireInRange() {
+        for (RecordComponent c : TrainingArguments.class.getRecordComponents()) {
+            c.getAnnotation(Setting.class).range().require(c.getName(), value(c));
+        }
+    }
+
+    /** The arguments that decide the losses of a run, by their names. */
+    Map<String, String> decidingLosses() {
+        Map<String, String> all = new LinkedHashMap<>();
+        for (RecordComponent c : TrainingArguments.class.getRecordComponents()) {
+            if (c.getAnnotation(Setting.class).decidesLosses()) {
+                all.put(c.getName(), String.valueOf(value(c)));
+            }
+        }
+        all.put("gradientAccumulation", Integer.toString(microBatches())); // by however many devices
+        return all;
     }
 
     /** Passes over the data. */
     public TrainingArguments epochs(double value) {
-        return change(d -> d.epochs = value);
+        return with("epochs", value);
     }
 
     /** Optimiser steps, which then end the run instead of epochs. */
     public TrainingArguments maxSteps(int value) {
-        return change(d -> d.maxSteps = value);
+        return with("maxSteps", value);
     }
 
     /** Sequences a forward pass. */
     public TrainingArguments batchSize(int value) {
-        return change(d -> d.batchSize = value);
+        return with("batchSize", value);
     }
 
     /** Forward passes a step. */
     public TrainingArguments gradientAccumulation(int value) {
-        return change(d -> d.gradientAccumulation = value);
+        return with("gradientAccumulation", value);
     }
 
     /** GPUs that share a step's work. */
     public TrainingArguments devices(int value) {
-        return change(d -> d.devices = value);
+        return with("devices", value);
     }
 
     /** Forward passes of all devices together that make a step. */
@@ -125,181 +202,81 @@ public record TrainingArguments(
 
     /** Peak learning rate. */
     public TrainingArguments learningRate(double value) {
-        return change(d -> d.learningRate = value);
+        return with("learningRate", value);
     }
 
     /** Shape of the learning rate over the steps. */
     public TrainingArguments schedule(Schedule value) {
-        return change(d -> d.schedule = value);
+        return with("schedule", Objects.requireNonNull(value));
     }
 
     /** Share of all steps in which the rate rises. */
     public TrainingArguments warmup(double value) {
-        return change(d -> d.warmup = value);
+        return with("warmup", value);
     }
 
     /** Decoupled weight decay. */
     public TrainingArguments weightDecay(double value) {
-        return change(d -> d.weightDecay = value);
+        return with("weightDecay", value);
     }
 
     /** AdamW's two decays. */
     public TrainingArguments betas(double first, double second) {
-        return change(d -> {
-            d.beta1 = first;
-            d.beta2 = second;
-        });
+        return with("beta1", first).with("beta2", second);
     }
 
     /** AdamW's epsilon. */
     public TrainingArguments epsilon(double value) {
-        return change(d -> d.epsilon = value);
+        return with("epsilon", value);
     }
 
     /** Clipping by the norm over all factors; 0 for none. */
     public TrainingArguments maxGradientNorm(double value) {
-        return change(d -> d.maxGradientNorm = value);
+        return with("maxGradientNorm", value);
     }
 
     /** Tokens a sequence. */
     public TrainingArguments maxLength(int value) {
-        return change(d -> d.maxLength = value);
+        return with("maxLength", value);
     }
 
     /** Several examples in one row, or one. */
     public TrainingArguments packing(boolean value) {
-        return change(d -> d.packing = value);
+        return with("packing", value);
     }
 
     /** Loss on the assistant's tokens only, or on all. */
     public TrainingArguments assistantOnly(boolean value) {
-        return change(d -> d.assistantOnly = value);
+        return with("assistantOnly", value);
     }
 
     /** Compute layers again in the backward pass instead of keeping them. */
     public TrainingArguments gradientCheckpointing(boolean value) {
-        return change(d -> d.gradientCheckpointing = value);
+        return with("gradientCheckpointing", value);
     }
 
     /** Steps between measurements of the held-out loss. */
     public TrainingArguments evaluateEvery(int steps) {
-        return change(d -> d.evaluateEvery = steps);
+        return with("evaluateEvery", steps);
     }
 
-    /** Checkpoints into this folder after every so many steps and at the end. */
+    /** Checkpoints into this folder after every so many steps, 0 for none between, and at the end. */
     public TrainingArguments checkpoints(Path folder, int every) {
-        return change(d -> {
-            d.checkpoints = folder;
-            d.saveEvery = every;
-        });
+        return with("saveEvery", 0).with("checkpoints", folder).with("saveEvery", every);
     }
 
     /** A sample answer to this question after every so many steps. */
     public TrainingArguments sample(String prompt, int every) {
-        return change(d -> {
-            d.samplePrompt = prompt;
-            d.sampleEvery = every;
-        });
+        return with("samplePrompt", Objects.requireNonNull(prompt)).with("sampleEvery", every);
     }
 
     /** Early stopping: so many measurements without a new best held-out loss. */
     public TrainingArguments patience(int measurements) {
-        return change(d -> d.patience = measurements);
+        return with("patience", measurements);
     }
 
     /** Seed of everything random. */
     public TrainingArguments seed(long value) {
-        return change(d -> d.seed = value);
-    }
-
-    private TrainingArguments change(Consumer<Draft> edit) {
-        Draft draft = new Draft(this);
-        edit.accept(draft);
-        return draft.record();
-    }
-
-    /** The defaults, and the fields while one of them changes. */
-    private static final class Draft {
-        double epochs = 3;
-        int maxSteps;
-        int batchSize = 4;
-        int gradientAccumulation = 1;
-        int devices = 1;
-        double learningRate = 2e-4;
-        Schedule schedule = Schedule.LINEAR;
-        double warmup = 0.03;
-        double weightDecay;
-        double beta1 = 0.9;
-        double beta2 = 0.999;
-        double epsilon = 1e-8;
-        double maxGradientNorm = 1;
-        int maxLength = 512;
-        boolean packing;
-        boolean assistantOnly = true;
-        boolean gradientCheckpointing;
-        int evaluateEvery;
-        int saveEvery;
-        Path checkpoints;
-        int sampleEvery;
-        String samplePrompt = "Who are you?";
-        int patience;
-        long seed = 42;
-
-        Draft() {}
-
-        Draft(TrainingArguments from) {
-            epochs = from.epochs;
-            maxSteps = from.maxSteps;
-            batchSize = from.batchSize;
-            gradientAccumulation = from.gradientAccumulation;
-            devices = from.devices;
-            learningRate = from.learningRate;
-            schedule = from.schedule;
-            warmup = from.warmup;
-            weightDecay = from.weightDecay;
-            beta1 = from.beta1;
-            beta2 = from.beta2;
-            epsilon = from.epsilon;
-            maxGradientNorm = from.maxGradientNorm;
-            maxLength = from.maxLength;
-            packing = from.packing;
-            assistantOnly = from.assistantOnly;
-            gradientCheckpointing = from.gradientCheckpointing;
-            evaluateEvery = from.evaluateEvery;
-            saveEvery = from.saveEvery;
-            checkpoints = from.checkpoints;
-            sampleEvery = from.sampleEvery;
-            samplePrompt = from.samplePrompt;
-            patience = from.patience;
-            seed = from.seed;
-        }
-
-        TrainingArguments record() {
-            return new TrainingArguments(
-                    epochs,
-                    maxSteps,
-                    batchSize,
-                    gradientAccumulation,
-                    devices,
-                    learningRate,
-                    schedule,
-                    warmup,
-                    weightDecay,
-                    beta1,
-                    beta2,
-                    epsilon,
-                    maxGradientNorm,
-                    maxLength,
-                    packing,
-                    assistantOnly,
-                    gradientCheckpointing,
-                    evaluateEvery,
-                    saveEvery,
-                    checkpoints,
-                    sampleEvery,
-                    samplePrompt,
-                    patience,
-                    seed);
-        }
+        return with("seed", value);
     }
 }

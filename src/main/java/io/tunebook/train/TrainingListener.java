@@ -16,4 +16,12 @@ public interface TrainingListener {
 
     /** Once, however the run ended, unless it ended by an exception. */
     default void finished(TrainingReport report) {}
+
+    /**
+     * Once, in place of {@link #finished}, if the run ended by an exception, be it another listener's. What is thrown here is added to that
+     * exception.
+     *
+     * @param soFar what happened before
+     */
+    default void failed(TrainingReport soFar, Throwable failure) {}
 }

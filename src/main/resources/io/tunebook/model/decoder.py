@@ -353,12 +353,27 @@ def no_masks() -> Masks:
     return Masks([], [], [], [])
 
 
-# Masks of a product's targets for N rows: 0 with probability dropout, else 1 / (1 - dropout).
-def drop(W: Linear, n: int, like: Tensor, dropout: float) -> List[Tensor]:
+# Numbers from a counter: each element's place and two keys decide it, so that devices that compute at the same time do not
+# depend on each other. int32 [count], each value as likely as another. Two rounds of the hash "lowbias32"
+# (https://nullprogram.com/blog/2018/07/31/); shifts of int32 copy the sign, hence the ands.
+def counted(count: int, keys: List[int], like: Tensor) -> Tensor:
+    x = torch.arange(count, dtype=INT32, device=like.device)
+    for key in keys:
+        x = x.bitwise_xor_(key)
+        x = x.bitwise_xor_(x.bitwise_right_shift(16).bitwise_and_(65535)).mul_(2146121005)
+        x = x.bitwise_xor_(x.bitwise_right_shift(15).bitwise_and_(131071)).mul_(-2073254261)
+        x = x.bitwise_xor_(x.bitwise_right_shift(16).bitwise_and_(65535))
+    return x
+
+
+# Masks of a product's targets for N rows: 0 with probability dropout, else 1 / (1 - dropout). Each target takes two keys
+# from first on.
+def drop(W: Linear, n: int, like: Tensor, dropout: float, keys: List[int], first: int) -> List[Tensor]:
     masks: List[Tensor] = []
-    keep = 1.0 - dropout
-    for _width in W.widths:
-        masks.append(like.new_empty([n, W.columns]).bernoulli_(keep).div_(keep))
+    least = int(dropout * 4294967296.0) - 2147483648
+    for i in range(len(W.widths)):
+        x = counted(n * W.columns, keys[first + 2 * i : first + 2 * i + 2], like)
+        masks.append(x.ge(least).to(like.dtype).div_(1.0 - dropout).view(n, W.columns))
     return masks
 
 
@@ -422,8 +437,8 @@ def summed_loss(model: Model, adapter: List[LayerLora], tokens: Tokens, labels: 
 
 
 # One micro batch forward and backward: the sum of losses, float32 [1], and its derivative by the flat factors, in the
-# model's type. dropout is the probability to drop. With checkpointing only the layers' inputs are kept, and each
-# layer's forward is computed once more.
+# model's type. dropout is the probability to drop, and keys decide what is dropped, 14 for each layer. With
+# checkpointing only the layers' inputs are kept, and each layer's forward is computed once more.
 def loss_and_gradient(
     model: Model,
     tokens: Tokens,
@@ -433,6 +448,7 @@ def loss_and_gradient(
     scales: List[float],
     dora: bool,
     dropout: float,
+    keys: List[int],
     checkpointing: bool,
     around: int,
     cudnn: bool,
@@ -446,16 +462,16 @@ def loss_and_gradient(
     inputs_of_layers: List[Tensor] = []
     saved: List[Saved] = []
     ready: Optional[Layer] = None
-    for stored, lora in zip(model.layers, adapter):
+    for i, (stored, lora) in enumerate(zip(model.layers, adapter)):
         layer = dense_layer(stored, x, ready)
         ready = layer
         mask = no_masks()
         if dropout > 0.0:
             mask = Masks(
-                drop(layer.qkv, n, x, dropout),
-                drop(layer.o, n, x, dropout),
-                drop(layer.gate_up, n, x, dropout),
-                drop(layer.down, n, x, dropout),
+                drop(layer.qkv, n, x, dropout, keys, 14 * i),
+                drop(layer.o, n, x, dropout, keys, 14 * i + 6),
+                drop(layer.gate_up, n, x, dropout, keys, 14 * i + 8),
+                drop(layer.down, n, x, dropout, keys, 14 * i + 12),
             )
         masks.append(mask)
         if checkpointing:

@@ -173,6 +173,7 @@ class Decoder(Module):
         scales: List[float],
         dora: bool,
         dropout: float,
+        keys: List[int],
         checkpointing: bool,
         around: int,
     ) -> Tuple[Tensor, Tensor]:
@@ -186,6 +187,7 @@ class Decoder(Module):
             scales,
             dora,
             dropout,
+            keys,
             checkpointing,
             around,
             self.cudnn,

@@ -19,7 +19,6 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -56,7 +55,7 @@ final class QuantizedTrainingTest {
                                 .learningRate(1e-2)
                                 .gradientCheckpointing(checkpointing));
                 LoraAdapter adapter = trainer.train(
-                        Reference.epochs(Reference.padded()), List.of(), Map.of(), LoraAdapter.create(model, lora, 1));
+                        Reference.epochs(Reference.padded()), List.of(), LoraAdapter.create(model, lora, 1));
                 losses.add(trainer.report().steps().stream()
                         .map(TrainingReport.Step::loss)
                         .toList());

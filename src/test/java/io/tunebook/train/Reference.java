@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntFunction;
 
 /** What {@code bench/reference/training.py} left: tiny models, documents to train on, and the figures of Transformers and PEFT. */
 public final class Reference {
@@ -71,7 +72,7 @@ public final class Reference {
     }
 
     /** The same documents, two in a row. */
-    static List<TokenBatch> packed() throws IOException {
+    public static List<TokenBatch> packed() throws IOException {
         List<TokenBatch> batches = new ArrayList<>();
         for (JsonNode batch : json("documents.json")) {
             int width = 32;
@@ -108,17 +109,7 @@ public final class Reference {
     }
 
     /** Every pass gives these batches in this order. */
-    static Trainer.Epochs epochs(List<TokenBatch> batches) {
-        return epoch -> new Trainer.Epoch() {
-            @Override
-            public int size() {
-                return batches.size();
-            }
-
-            @Override
-            public TokenBatch get(int batch) {
-                return batches.get(batch);
-            }
-        };
+    public static IntFunction<List<TokenBatch>> epochs(List<TokenBatch> batches) {
+        return epoch -> batches;
     }
 }

@@ -18,7 +18,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -81,6 +80,28 @@ final class ReferenceTest {
                 double expected = c.path("losses").get(i).asDouble();
                 assertThat(losses.get(i)).as("loss of step " + (i + 1)).isCloseTo(expected, within(1e-4 * expected));
             }
+        }
+    }
+
+    /** What dropout drops is decided by the seed and the micro-batch's number, not by which device comes first. */
+    @Test
+    void dropoutOnTwoDevicesIsThatOfTwiceTheAccumulation() throws IOException {
+        try (CausalLM model = Reference.model("llama")) {
+            LoraConfig lora = LoraConfig.rank(4).dropout(0.3);
+            TrainingArguments two = TrainingArguments.defaults().maxSteps(12).learningRate(5e-3).devices(2);
+            List<List<Double>> losses = new ArrayList<>();
+            for (TrainingArguments a : List.of(two, two, two.devices(1).gradientAccumulation(2), two.seed(7))) {
+                try (LoraAdapter adapter = LoraAdapter.create(model, lora, 1)) {
+                    Trainer trainer = Trainer.of(model, lora).with(a);
+                    trainer.train(Reference.epochs(Reference.padded()), List.of(), adapter);
+                    losses.add(trainer.report().steps().stream().map(TrainingReport.Step::loss).toList());
+                }
+            }
+            assertThat(losses.get(1)).as("the same run again, bit for bit").isEqualTo(losses.get(0));
+            for (int i = 0; i < 12; i++) {
+                assertThat(losses.get(2).get(i)).isCloseTo(losses.get(0).get(i), within(1e-4));
+            }
+            assertThat(losses.get(3).get(11)).as("another seed").isNotCloseTo(losses.get(0).get(11), within(1e-4));
         }
     }
 
@@ -215,11 +236,7 @@ final class ReferenceTest {
             LoraConfig lora = LoraConfig.rank(4).dora(architecture.equals("qwen3"));
             LoraAdapter adapter = Trainer.of(model, lora)
                     .with(arguments)
-                    .train(
-                            Reference.epochs(Reference.padded()),
-                            List.of(),
-                            Map.of(),
-                            LoraAdapter.create(model, lora, 1));
+                    .train(Reference.epochs(Reference.padded()), List.of(), LoraAdapter.create(model, lora, 1));
             adapter.save(folder);
             Files.writeString(folder.resolve("architecture.txt"), architecture);
             Process check = new ProcessBuilder(
@@ -261,7 +278,7 @@ final class ReferenceTest {
             CausalLM model, String name, TrainingArguments arguments, List<TokenBatch> batches) throws IOException {
         LoraAdapter adapter = LoraAdapter.load(Reference.path("cases/" + name + "/initial"), model);
         Trainer trainer = Trainer.of(model, LoraConfig.rank(4)).with(arguments);
-        trainer.train(Reference.epochs(batches), List.of(), Map.of(), adapter);
+        trainer.train(Reference.epochs(batches), List.of(), adapter);
         List<Double> losses = new ArrayList<>();
         trainer.report().steps().forEach(s -> losses.add(s.loss()));
         return losses;

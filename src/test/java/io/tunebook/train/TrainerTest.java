@@ -56,11 +56,7 @@ final class TrainerTest {
     private LoraAdapter train(Trainer trainer, TrainingArguments arguments, List<TokenBatch> heldOut)
             throws IOException {
         return trainer.with(arguments)
-                .train(
-                        Reference.epochs(Reference.padded()),
-                        heldOut,
-                        Map.of("learningRate", Double.toString(arguments.learningRate())),
-                        LoraAdapter.create(model, LORA, 1));
+                .train(Reference.epochs(Reference.padded()), heldOut, LoraAdapter.create(model, LORA, 1));
     }
 
     private Trainer trainer() {
@@ -109,6 +105,78 @@ final class TrainerTest {
                 .hasMessageContaining("is of another run: learningRate was 0.01, and is 1.0 now");
     }
 
+    /** Whatever ends a run: each listener is told once, and the model holds what it held before. */
+    @Test
+    void anyExceptionFreesWhatTheRunHad() throws IOException {
+        Dataset data = Dataset.text(List.of("w1 w2 w3 w4", "w5 w6 w7 w8", "w9 w10 w11"), model.tokenizer());
+        float[] before = model.logits(1, 2, 3)[2];
+        int owned = model.manager().getManagedArrays().size();
+        for (Throwable thrown : List.of(
+                new IllegalStateException("a listener's own"),
+                new StackOverflowError("an error"),
+                new TrainingException("ours"))) {
+            List<String> heard = new ArrayList<>();
+            TrainingListener all = new TrainingListener() {
+                @Override
+                public void started(TrainingReport soFar) {
+                    heard.add("started");
+                }
+
+                @Override
+                public void finished(TrainingReport report) {
+                    heard.add("finished");
+                }
+
+                @Override
+                public void failed(TrainingReport soFar, Throwable failure) {
+                    heard.add("failed after " + soFar.steps().size() + ": " + failure.getMessage());
+                    throw new IllegalArgumentException("a listener that fails when it is told");
+                }
+            };
+            Trainer trainer = trainer().with(TEN.evaluateEvery(1)).on(all).on(new TrainingListener() {
+                @Override
+                public void progressed(TrainingReport soFar) {
+                    if (soFar.steps().size() == 3) {
+                        TrainerTest.<RuntimeException>sneak(thrown);
+                    }
+                }
+            });
+            assertThatThrownBy(() -> trainer.train(data, data)).isSameAs(thrown).satisfies(t -> assertThat(
+                            t.getSuppressed())
+                    .extracting(Throwable::getMessage)
+                    .containsExactly("a listener that fails when it is told"));
+            assertThat(heard).containsExactly("started", "failed after 3: " + thrown.getMessage());
+            assertThat(model.manager().getManagedArrays())
+                    .as("arrays after " + thrown)
+                    .hasSize(owned);
+            assertThat(model.logits(1, 2, 3)[2]).isEqualTo(before);
+        }
+        // before the first step as well: only those that were told of the beginning are told of the end
+        List<String> heard = new ArrayList<>();
+        Trainer unlucky = trainer()
+                .with(TEN)
+                .on(new TrainingListener() {
+                    @Override
+                    public void started(TrainingReport soFar) {
+                        throw new IllegalStateException("no room for a log");
+                    }
+                })
+                .on(new TrainingListener() {
+                    @Override
+                    public void failed(TrainingReport soFar, Throwable failure) {
+                        heard.add("failed");
+                    }
+                });
+        assertThatThrownBy(() -> unlucky.train(data)).hasMessage("no room for a log");
+        assertThat(heard).isEmpty();
+        assertThat(model.manager().getManagedArrays()).hasSize(owned);
+    }
+
+    @SuppressWarnings("unchecked")
+    private static <T extends Throwable> void sneak(Throwable thrown) throws T {
+        throw (T) thrown;
+    }
+
     @Test
     void aLossThatIsNotFiniteStopsWithStepBatchAndCause() {
         TrainingArguments wild = TEN.learningRate(1e30).maxGradientNorm(0);
@@ -137,11 +205,7 @@ final class TrainerTest {
         try (CausalLM other = CausalLM.load(broken, LoadOptions.in(Precision.FLOAT32))) {
             assertThatThrownBy(() -> Trainer.of(other, LORA)
                             .with(TEN)
-                            .train(
-                                    Reference.epochs(Reference.padded()),
-                                    List.of(),
-                                    Map.of(),
-                                    LoraAdapter.create(other, LORA, 1)))
+                            .train(Reference.epochs(Reference.padded()), List.of(), LoraAdapter.create(other, LORA, 1)))
                     .isInstanceOf(TrainingException.class)
                     .hasMessageContaining(
                             "Step 1, epoch 1, batch 1: the loss is NaN. It was so before anything was learned");
@@ -341,7 +405,6 @@ final class TrainerTest {
                     .train(
                             Reference.epochs(Reference.padded()),
                             Reference.padded().subList(0, 2),
-                            Map.of(),
                             LoraAdapter.create(model, LORA, 1));
             System.out.println("memory " + memory[0] + " " + memory[1] + " " + owned[0] + " " + owned[1]);
         }
