@@ -121,7 +121,7 @@ final class LocaleTest {
                         Optional.empty(),
                         Optional.empty(),
                         Optional.of("I"),
-                        Map.of("temperature", 0.25, "num_ctx", 4096),
+                        Map.of("stop", List.of(0.25, 4096)),
                         List.of(),
                         Map.of("parser", "mini"))
                 .text());

@@ -4,7 +4,6 @@ import ai.djl.Device;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.pytorch.jni.JniUtils;
 import io.tunebook.cuda.CudaDevice;
 import io.tunebook.cuda.GraphCache;
 import io.tunebook.cuda.Widths;

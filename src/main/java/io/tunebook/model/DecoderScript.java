@@ -273,7 +273,9 @@ final class DecoderScript implements AutoCloseable {
         try (Arguments a = new Arguments()) {
             factors.arguments(batch.labelled(a));
             return script.call(
-                    owner, "gradient", a.real(dropout).numbers(keys).flag(checkpointing).number(around));
+                    owner,
+                    "gradient",
+                    a.real(dropout).numbers(keys).flag(checkpointing).number(around));
         }
     }
 

@@ -16,7 +16,8 @@ final class DropoutTest {
     private static int[] numbers(TorchScript script, NDManager scope, long first, long second) {
         try (TorchScript.Arguments a = new TorchScript.Arguments()) {
             NDArray like = scope.create(new float[0]);
-            return script.call(scope, "counted", a.number(N).numbers(first, second).tensor(like))
+            return script.call(
+                            scope, "counted", a.number(N).numbers(first, second).tensor(like))
                     .get(0)
                     .toIntArray();
         }

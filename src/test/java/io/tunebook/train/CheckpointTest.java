@@ -58,7 +58,7 @@ final class CheckpointTest {
             List<Double> resumed = train(model, shorter, true, 5);
             List<Double> whole = train(model, shorter.checkpoints(folder.resolve("elsewhere"), 0), false, 5);
             assertThat(resumed).isEqualTo(whole);
-            assertThat(names(folder.resolve("run-0002"))).containsExactly("step-00000003", "step-00000005");
+            assertThat(names(folder.resolve("run-0002"))).containsExactly("step-00000004", "step-00000005");
             assertThatThrownBy(() -> train(model, longer, true, 9))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("run-0002")

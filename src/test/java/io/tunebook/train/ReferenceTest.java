@@ -88,20 +88,25 @@ final class ReferenceTest {
     void dropoutOnTwoDevicesIsThatOfTwiceTheAccumulation() throws IOException {
         try (CausalLM model = Reference.model("llama")) {
             LoraConfig lora = LoraConfig.rank(4).dropout(0.3);
-            TrainingArguments two = TrainingArguments.defaults().maxSteps(12).learningRate(5e-3).devices(2);
+            TrainingArguments two =
+                    TrainingArguments.defaults().maxSteps(12).learningRate(5e-3).devices(2);
             List<List<Double>> losses = new ArrayList<>();
             for (TrainingArguments a : List.of(two, two, two.devices(1).gradientAccumulation(2), two.seed(7))) {
                 try (LoraAdapter adapter = LoraAdapter.create(model, lora, 1)) {
                     Trainer trainer = Trainer.of(model, lora).with(a);
                     trainer.train(Reference.epochs(Reference.padded()), List.of(), adapter);
-                    losses.add(trainer.report().steps().stream().map(TrainingReport.Step::loss).toList());
+                    losses.add(trainer.report().steps().stream()
+                            .map(TrainingReport.Step::loss)
+                            .toList());
                 }
             }
             assertThat(losses.get(1)).as("the same run again, bit for bit").isEqualTo(losses.get(0));
             for (int i = 0; i < 12; i++) {
                 assertThat(losses.get(2).get(i)).isCloseTo(losses.get(0).get(i), within(1e-4));
             }
-            assertThat(losses.get(3).get(11)).as("another seed").isNotCloseTo(losses.get(0).get(11), within(1e-4));
+            assertThat(losses.get(3).get(11))
+                    .as("another seed")
+                    .isNotCloseTo(losses.get(0).get(11), within(1e-4));
         }
     }
 

@@ -108,7 +108,14 @@ final class TrainerTest {
     /** Whatever ends a run: each listener is told once, and the model holds what it held before. */
     @Test
     void anyExceptionFreesWhatTheRunHad() throws IOException {
-        Dataset data = Dataset.text(List.of("w1 w2 w3 w4", "w5 w6 w7 w8", "w9 w10 w11"), model.tokenizer());
+        Path named = Files.createDirectories(folder.resolve("named"));
+        for (String file : List.of("config.json", "tokenizer.json", "model.safetensors")) {
+            Files.copy(Reference.path("llama/" + file), named.resolve(file));
+        }
+        Files.writeString(named.resolve("tokenizer_config.json"), "{\"eos_token\": \"</s>\"}");
+        model.close();
+        model = CausalLM.load(named);
+        Dataset data = Dataset.text(List.of("w3 w4 w5 w6", "w7 w8 w9 w10", "w11 w12 w13"), model.tokenizer());
         float[] before = model.logits(1, 2, 3)[2];
         int owned = model.manager().getManagedArrays().size();
         for (Throwable thrown : List.of(
