@@ -3,15 +3,53 @@ package io.tunebook.kernel.display;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.WeakHashMap;
+import java.util.function.Function;
 
 /** Finds the renderer of a value: the most specific type wins, those on the user's class path before the kernel's own. */
 public final class Renderers {
     private static final Map<ClassLoader, List<Renderer<?>>> FOUND = new WeakHashMap<>();
 
+    /** What cells have registered, the latest first, by the class loader of their session. */
+    private static final Map<ClassLoader, List<Renderer<?>>> REGISTERED = new WeakHashMap<>();
+
     private Renderers() {}
+
+    /**
+     * From now on values of a type are shown so, in this session. A later registration for the same type replaces the former.
+     *
+     * @param type a class or an interface
+     * @param shown from a value to a {@link MimeBundle}, such as {@code html("…")}, or to another value that is shown in its place
+     */
+    public static <T> void register(Class<T> type, Function<? super T, ?> shown) {
+        Objects.requireNonNull(shown);
+        Renderer<T> renderer = new Renderer<>() {
+            @Override
+            public Class<T> type() {
+                return type;
+            }
+
+            @Override
+            public MimeBundle render(T value) {
+                Object instead = shown.apply(value);
+                return instead instanceof MimeBundle bundle
+                        ? bundle
+                        : instead == value ? StandardRenderers.render(value) : Renderers.render(instead);
+            }
+        };
+        synchronized (FOUND) {
+            List<Renderer<?>> all = REGISTERED.computeIfAbsent(loader(), l -> new ArrayList<>());
+            all.removeIf(r -> r.type() == type);
+            all.add(0, renderer);
+        }
+    }
+
+    private static ClassLoader loader() {
+        return Thread.currentThread().getContextClassLoader();
+    }
 
     /** For kernels: the class path has grown, look again. */
     public static void reload() {
@@ -33,7 +71,9 @@ public final class Renderers {
                 best = r;
             }
         }
-        MimeBundle bundle = best != null ? call(best, value) : StandardRenderers.render(value);
+        MimeBundle bundle = best != null
+                ? call(best, value)
+                : LibraryRenderers.render(value).orElseGet(() -> StandardRenderers.render(value));
         return bundle.data().containsKey(MimeBundle.TEXT) ? bundle : withText(bundle, text(value));
     }
 
@@ -59,9 +99,11 @@ public final class Renderers {
     }
 
     private static List<Renderer<?>> all() {
-        ClassLoader loader = Thread.currentThread().getContextClassLoader();
+        ClassLoader loader = loader();
         synchronized (FOUND) {
-            return FOUND.computeIfAbsent(loader, Renderers::find);
+            List<Renderer<?>> all = new ArrayList<>(REGISTERED.getOrDefault(loader, List.of()));
+            all.addAll(FOUND.computeIfAbsent(loader, Renderers::find));
+            return all;
         }
     }
 

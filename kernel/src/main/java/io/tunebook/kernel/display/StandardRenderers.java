@@ -41,7 +41,7 @@ final class StandardRenderers {
         } else if (value instanceof Map<?, ?> map) {
             return map(map);
         } else if (value instanceof Collection<?> collection) {
-            return rows(collection, collection.size(), Renderers.text(value));
+            return rows(collection, collection.size(), Shortened.text(value));
         } else if (value.getClass().isArray()) {
             return array(value);
         } else if (value instanceof Record) {
@@ -117,21 +117,15 @@ final class StandardRenderers {
         }
         return MimeBundle.of(
                 MimeBundle.TEXT,
-                Renderers.text(map),
+                Shortened.text(map),
                 MimeBundle.HTML,
                 Html.table(List.of(), rows, map.size() - rows.size()));
     }
 
     private static MimeBundle array(Object array) {
-        List<Object> values = new ArrayList<>();
+        List<Object> values = elements(array);
         int length = Array.getLength(array);
-        for (int i = 0; i < Math.min(length, ROWS); i++) {
-            values.add(Array.get(array, i));
-        }
-        String text = values.toString();
-        if (length > ROWS) {
-            text = text.substring(0, text.length() - 1) + ", … " + length + " in all]";
-        }
+        String text = Shortened.text(array);
         return array.getClass().getComponentType().isPrimitive()
                 ? MimeBundle.of(MimeBundle.TEXT, text)
                 : rows(values, length, text);
@@ -164,9 +158,21 @@ final class StandardRenderers {
             rows.add(
                     records
                             ? components((Record) value)
-                            : value instanceof Collection<?> row ? cells(row) : List.of(cell(value)));
+                            : value instanceof Collection<?> row
+                                    ? cells(row)
+                                    : value != null && value.getClass().isArray()
+                                            ? cells(elements(value))
+                                            : List.of(cell(value)));
         }
         return MimeBundle.of(MimeBundle.TEXT, text, MimeBundle.HTML, Html.table(header, rows, size - rows.size()));
+    }
+
+    private static List<Object> elements(Object array) {
+        List<Object> values = new ArrayList<>();
+        for (int i = 0; i < Math.min(Array.getLength(array), ROWS); i++) {
+            values.add(Array.get(array, i));
+        }
+        return values;
     }
 
     private static List<String> cells(Collection<?> row) {
@@ -215,7 +221,7 @@ final class StandardRenderers {
     }
 
     private static String cell(Object value) {
-        String text = value != null && value.getClass().isArray() ? array(value).text() : Renderers.text(value);
+        String text = Shortened.text(value);
         return text.length() <= CELL ? text : text.substring(0, CELL) + "…";
     }
 }

@@ -44,7 +44,7 @@ public final class Magics {
         found.addAll(new TimeMagics(evaluator, this).all());
         found.addAll(new ShellMagics(shell).all());
         found.addAll(ShellMagics.contents());
-        found.addAll(new MavenMagics(evaluator).all());
+        found.addAll(new MavenMagics(evaluator, shell).all());
         found.forEach(m -> all.put(m.name(), m));
     }
 
