@@ -238,9 +238,15 @@ class LanguageTest {
 
     @Test
     void aLibraryThatIsKeptOutSaysWhichOptionOpens(WireKernel kernel) {
-        assertThat(error(kernel, "String.class.getDeclaredField(\"hash\").setAccessible(true);")
+        assertThat(error(kernel, "LocalDate.class.getDeclaredField(\"day\").setAccessible(true);")
                         .traceback())
-                .contains("--add-opens=java.base/java.lang=ALL-UNNAMED");
+                .contains("--add-opens=java.base/java.time=ALL-UNNAMED");
+    }
+
+    @Test
+    void whatSparkAndArrowNeedIsOpen(WireKernel kernel) {
+        ok(kernel, "Class.forName(\"sun.nio.ch.FileChannelImpl\").getDeclaredMethods()[0].setAccessible(true);");
+        ok(kernel, "java.nio.Buffer.class.getDeclaredField(\"address\").setAccessible(true);");
     }
 
     // ---- results

@@ -69,7 +69,8 @@ final class LibraryRenderers {
     /** A chart of Plotly, which is fetched by the page that shows it. */
     private static MimeBundle figure(Object figure, Class<?> type) throws ReflectiveOperationException {
         String id = "figure-" + UUID.randomUUID();
-        String script = String.valueOf(type.getMethod("asJavascript", String.class).invoke(figure, id))
+        String script = String.valueOf(
+                        type.getMethod("asJavascript", String.class).invoke(figure, id))
                 .replaceAll("(?i)</?script[^>]*>", "");
         return MimeBundle.of(
                 MimeBundle.HTML,
@@ -128,7 +129,8 @@ final class LibraryRenderers {
     private static Optional<MimeBundle> displayer(Object value) throws ReflectiveOperationException {
         Class<?> displayers;
         try {
-            displayers = Class.forName("jupyter.Displayers", true, Thread.currentThread().getContextClassLoader());
+            displayers = Class.forName(
+                    "jupyter.Displayers", true, Thread.currentThread().getContextClassLoader());
         } catch (ClassNotFoundException e) {
             return Optional.empty(); // no such library is there
         }

@@ -370,8 +370,8 @@ public final class CellEvaluator implements AutoCloseable {
             if (services == null) {
                 return;
             }
-            String names = new String(
-                    file.getInputStream(services).readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+            String names =
+                    new String(file.getInputStream(services).readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
             for (String name : names.lines()
                     .map(l -> l.replaceAll("#.*", "").strip())
                     .filter(l -> !l.isEmpty())

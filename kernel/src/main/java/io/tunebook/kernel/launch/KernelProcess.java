@@ -12,6 +12,23 @@ public final class KernelProcess {
     /** UTF-8 whatever the platform's default (JDK 17 asks the locale), and no window system. */
     private static final List<String> OPTIONS = List.of("-Dfile.encoding=UTF-8", "-Djava.awt.headless=true");
 
+    /** What Spark documents for its JVMs; Arrow and many others need of it. */
+    private static final List<String> OPENED = List.of(
+            "java.io",
+            "java.lang",
+            "java.lang.invoke",
+            "java.lang.reflect",
+            "java.net",
+            "java.nio",
+            "java.util",
+            "java.util.concurrent",
+            "java.util.concurrent.atomic",
+            "jdk.internal.ref",
+            "sun.nio.ch",
+            "sun.nio.cs",
+            "sun.security.action",
+            "sun.util.calendar");
+
     private static final String MAIN = "io.tunebook.kernel.Main";
 
     private KernelProcess() {}
@@ -55,6 +72,9 @@ public final class KernelProcess {
     private static List<String> start(String java, List<String> jvmOptions) {
         List<String> command = new ArrayList<>(List.of(java));
         command.addAll(OPTIONS);
+        OPENED.stream()
+                .filter(Object.class.getModule().getPackages()::contains) // an unknown one is a warning at each start
+                .forEach(name -> command.add("--add-opens=java.base/" + name + "=ALL-UNNAMED"));
         command.addAll(jvmOptions);
         return command;
     }

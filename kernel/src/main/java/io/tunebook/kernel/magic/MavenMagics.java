@@ -15,7 +15,8 @@ import org.snakeyaml.engine.v2.api.LoadSettings;
 
 /** Dependencies from Maven repositories, by the names that IJava, JJava, Rapaio and Ganymede give these magics. */
 final class MavenMagics {
-    private static final String DEPENDENCY = "Adds artifacts of Maven repositories and all that they need to the class path.";
+    private static final String DEPENDENCY =
+            "Adds artifacts of Maven repositories and all that they need to the class path.";
     private static final String COORDINATES = "[--from URL] GROUP:ARTIFACT[:TYPE[:CLASSIFIER]]:VERSION ...";
 
     private final Shell shell;
@@ -89,10 +90,8 @@ final class MavenMagics {
     private Object dependency(List<String> arguments) throws Exception {
         String command = arguments.isEmpty() ? "" : arguments.get(0);
         switch (command) {
-            case "/add" -> arguments.stream()
-                    .skip(1)
-                    .filter(a -> !a.startsWith("/"))
-                    .forEach(a -> waiting.add(dependency(a)));
+            case "/add" ->
+                arguments.stream().skip(1).filter(a -> !a.startsWith("/")).forEach(a -> waiting.add(dependency(a)));
             case "/resolve" -> {
                 resolution.resolve(List.copyOf(waiting), List.of());
                 waiting.clear();
@@ -100,7 +99,8 @@ final class MavenMagics {
             case "/list-dependencies" -> {
                 return resolution.roots();
             }
-            default -> throw new IllegalArgumentException("expected /add, /resolve or /list-dependencies, found " + arguments);
+            default ->
+                throw new IllegalArgumentException("expected /add, /resolve or /list-dependencies, found " + arguments);
         }
         return null;
     }
@@ -136,7 +136,9 @@ final class MavenMagics {
         for (Object r : list(map.get("repositories"))) {
             if (r instanceof Map<?, ?> repository && repository.get("url") != null) {
                 Object id = repository.get("id");
-                add(id == null ? "pom-" + named++ : id.toString(), repository.get("url").toString());
+                add(
+                        id == null ? "pom-" + named++ : id.toString(),
+                        repository.get("url").toString());
             }
         }
         List<Dependency> dependencies = new ArrayList<>();

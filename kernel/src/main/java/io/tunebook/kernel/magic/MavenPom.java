@@ -21,8 +21,8 @@ import org.apache.maven.model.building.DefaultModelBuildingRequest;
 import org.apache.maven.model.building.FileModelSource;
 import org.apache.maven.model.building.ModelBuildingException;
 import org.apache.maven.model.building.ModelBuildingRequest;
-import org.apache.maven.model.building.ModelSource2;
 import org.apache.maven.model.building.ModelSource;
+import org.apache.maven.model.building.ModelSource2;
 import org.apache.maven.model.building.StringModelSource;
 import org.apache.maven.model.resolution.ModelResolver;
 import org.apache.maven.model.resolution.UnresolvableModelException;
@@ -48,8 +48,8 @@ final class MavenPom {
         factory.setFeature(XMLConstants.FEATURE_SECURE_PROCESSING, true);
         factory.setFeature("http://apache.org/xml/features/disallow-doctype-decl", true);
         String fragment = text.strip().replaceFirst("^<\\?xml[^>]*\\?>", "");
-        Document xml = factory.newDocumentBuilder()
-                .parse(new InputSource(new StringReader("<cell>" + fragment + "</cell>")));
+        Document xml =
+                factory.newDocumentBuilder().parse(new InputSource(new StringReader("<cell>" + fragment + "</cell>")));
         List<Element> parts = elements(xml.getDocumentElement());
         Element project = parts.size() == 1 && parts.get(0).getTagName().equals("project")
                 ? parts.get(0)
@@ -69,7 +69,8 @@ final class MavenPom {
                 }
             }
         }
-        boolean hasParent = elements(project).stream().anyMatch(e -> e.getTagName().equals("parent"));
+        boolean hasParent =
+                elements(project).stream().anyMatch(e -> e.getTagName().equals("parent"));
         defaults(project, "modelVersion", "4.0.0");
         defaults(project, "artifactId", "cell");
         if (!hasParent) {
@@ -97,8 +98,8 @@ final class MavenPom {
         return elements(project).stream()
                 .filter(e -> e.getTagName().equals(name))
                 .findFirst()
-                .orElseGet(() -> (Element)
-                        project.appendChild(project.getOwnerDocument().createElement(name)));
+                .orElseGet(() ->
+                        (Element) project.appendChild(project.getOwnerDocument().createElement(name)));
     }
 
     private static void defaults(Element project, String name, String text) {
@@ -133,7 +134,8 @@ final class MavenPom {
     }
 
     /** Finds parents and imported POMs where artifacts are. */
-    private record Resolver(RepositorySystem system, RepositorySystemSession session, List<RemoteRepository> repositories)
+    private record Resolver(
+            RepositorySystem system, RepositorySystemSession session, List<RemoteRepository> repositories)
             implements ModelResolver {
         @Override
         public ModelSource2 resolveModel(String group, String artifact, String version)

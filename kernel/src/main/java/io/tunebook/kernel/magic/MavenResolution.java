@@ -143,7 +143,8 @@ final class MavenResolution {
                 List<Artifact> older = found.stream()
                         .filter(a -> resolved.containsKey(key(a)) && isNewer(resolved.get(key(a)), a))
                         .filter(a -> !all.containsKey(key(a)))
-                        .filter(a -> !version(pinned, a).equals(resolved.get(key(a)).getVersion()))
+                        .filter(a ->
+                                !version(pinned, a).equals(resolved.get(key(a)).getVersion()))
                         .toList();
                 if (older.isEmpty()) {
                     return found;
@@ -210,13 +211,14 @@ final class MavenResolution {
         Model model = evaluator.call(() -> {
             try (Context context = context()) {
                 DefaultRepositorySystemSession session = session(context);
-                Model effective = MavenPom.effective(
-                        pom, profiles, context.repositorySystem(), session, repositories(context));
+                Model effective =
+                        MavenPom.effective(pom, profiles, context.repositorySystem(), session, repositories(context));
                 effective.getDependencies().stream()
                         .filter(d -> !"test".equals(d.getScope()) && !"provided".equals(d.getScope()))
                         .forEach(d -> dependencies.add(dependency(d, session)));
                 if (effective.getDependencyManagement() != null) {
-                    effective.getDependencyManagement()
+                    effective
+                            .getDependencyManagement()
                             .getDependencies()
                             .forEach(d -> management.add(dependency(d, session)));
                 }
@@ -232,8 +234,7 @@ final class MavenResolution {
         resolve(dependencies, management);
     }
 
-    private static Dependency dependency(
-            org.apache.maven.model.Dependency d, DefaultRepositorySystemSession session) {
+    private static Dependency dependency(org.apache.maven.model.Dependency d, DefaultRepositorySystemSession session) {
         ArtifactType type = session.getArtifactTypeRegistry().get(d.getType());
         String classifier = d.getClassifier() != null && !d.getClassifier().isEmpty()
                 ? d.getClassifier()
@@ -296,10 +297,7 @@ final class MavenResolution {
                 for (Path f : folders(root.resolve(group.replace('.', File.separatorChar)))) {
                     String name = f.getFileName().toString();
                     if (name.startsWith(typed.substring(dot))) {
-                        found.add(
-                                versions(f).isEmpty()
-                                        ? typed.substring(0, dot) + name
-                                        : group + ":" + name + ":");
+                        found.add(versions(f).isEmpty() ? typed.substring(0, dot) + name : group + ":" + name + ":");
                     }
                 }
                 for (Path f : folders(root.resolve(typed.replace('.', File.separatorChar)))) {
