@@ -14,14 +14,19 @@ import java.util.function.Consumer;
 public final class Comms {
     private static final Map<String, Consumer<Comm>> TARGETS = new ConcurrentHashMap<>();
     private static final Map<String, Comm> OPEN = new ConcurrentHashMap<>();
-    private static volatile Transport transport = (type, comm, target, data) -> {};
+    private static volatile Transport transport = (type, comm, target, data, metadata) -> {};
 
     private Comms() {}
 
     /** How messages leave the kernel. */
     public interface Transport {
-        /** @param type {@code comm_open}, {@code comm_msg} or {@code comm_close} */
-        void send(String type, String comm, String target, Map<String, Object> data);
+        /**
+         * Sends a message.
+         *
+         * @param type {@code comm_open}, {@code comm_msg} or {@code comm_close}
+         * @param metadata of the message itself
+         */
+        void send(String type, String comm, String target, Map<String, Object> data, Map<String, Object> metadata);
     }
 
     /** For kernels. */
@@ -36,9 +41,14 @@ public final class Comms {
 
     /** Opens a comm to a target of the frontend's. */
     public static Comm open(String target, Map<String, Object> data) {
+        return open(target, data, Map.of());
+    }
+
+    /** The same with metadata of the message that opens it, such as the version of a protocol. */
+    public static Comm open(String target, Map<String, Object> data, Map<String, Object> metadata) {
         Comm comm = new Comm(UUID.randomUUID().toString(), target, data);
         OPEN.put(comm.id, comm);
-        transport.send("comm_open", comm.id, target, data);
+        transport.send("comm_open", comm.id, target, data, metadata);
         return comm;
     }
 
@@ -56,7 +66,7 @@ public final class Comms {
             case "comm_open" -> {
                 Consumer<Comm> opened = TARGETS.get(target);
                 if (opened == null) {
-                    transport.send("comm_close", id, target, Map.of());
+                    transport.send("comm_close", id, target, Map.of(), Map.of());
                     return false;
                 }
                 Comm made = new Comm(id, target, data);
@@ -103,7 +113,7 @@ public final class Comms {
         }
 
         public void send(Map<String, Object> data) {
-            transport.send("comm_msg", id, target, data);
+            transport.send("comm_msg", id, target, data, Map.of());
         }
 
         public void onMessage(Consumer<Map<String, Object>> handler) {
@@ -116,7 +126,7 @@ public final class Comms {
 
         public void close() {
             if (OPEN.remove(id) != null) {
-                transport.send("comm_close", id, target, Map.of());
+                transport.send("comm_close", id, target, Map.of(), Map.of());
             }
         }
     }

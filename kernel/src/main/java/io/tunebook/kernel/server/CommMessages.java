@@ -21,10 +21,10 @@ final class CommMessages {
         this.starting = starting;
         this.frontends = frontends;
         this.cells = cells;
-        Comms.connect((type, comm, target, data) -> {
+        Comms.connect((type, comm, target, data, metadata) -> {
             ObjectNode content = Message.object().put("comm_id", comm).put("target_name", target);
             content.set("data", Replies.JSON.valueToTree(data));
-            frontends.publish(cause(), type, content);
+            frontends.publish(cause(), type, content, Replies.JSON.valueToTree(metadata));
         });
     }
 

@@ -26,6 +26,13 @@ final class Frontends {
         transport.publish(Message.broadcast(cause, type, session, content));
     }
 
+    /** The same with metadata of the message itself. */
+    void publish(ObjectNode cause, String type, ObjectNode content, ObjectNode metadata) {
+        Message message = Message.broadcast(cause, type, session, content);
+        message.metadata().setAll(metadata);
+        transport.publish(message);
+    }
+
     /** Broadcasts the error that a reply tells. */
     void publishError(Message cause, ObjectNode reply) {
         publish(cause.header(), "error", reply.deepCopy().retain("ename", "evalue", "traceback"));

@@ -178,10 +178,17 @@ class JupyterProgramsIT {
 
     /** Its pictures stay in target/jupyterlab. */
     @ParameterizedTest
-    @ValueSource(strings = {"jupyterlab_test.cjs", "jupyterlab_debugger_test.cjs"})
+    @ValueSource(strings = {"jupyterlab_test.cjs", "jupyterlab_debugger_test.cjs", "jupyterlab_widgets_test.cjs"})
     void jupyterLabInABrowser(String script) throws Exception {
         String python = InstalledKernel.python();
         String modules = System.getenv("TUNEBOOK_NODE_MODULES");
+        boolean widgets = script.contains("widgets");
+        assumeTrue(
+                !widgets
+                        || InstalledKernel.run(scratch, Map.of(), List.of(python, "-c", "import jupyterlab_widgets"))
+                                        .status()
+                                == 0,
+                "skipped: the Python of TUNEBOOK_PYTHON has no jupyterlab_widgets");
         assumeTrue(modules != null, "skipped: TUNEBOOK_NODE_MODULES names no folder with Playwright of npm");
         Path browser = Stream.of("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
                 .map(Path::of)
