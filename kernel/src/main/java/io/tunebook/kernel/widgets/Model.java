@@ -34,7 +34,8 @@ public final class Model {
      * @param style the name of its style's model, or empty for none
      */
     static Model control(String name, String style, Map<String, Object> state) {
-        Map<String, Object> all = new LinkedHashMap<>(names(CONTROLS, "2.0.0", name + "Model", CONTROLS, "2.0.0", name + "View"));
+        Map<String, Object> all =
+                new LinkedHashMap<>(names(CONTROLS, "2.0.0", name + "Model", CONTROLS, "2.0.0", name + "View"));
         all.put("layout", reference(new Model(names(BASE, "2.0.0", "LayoutModel", BASE, "2.0.0", "LayoutView"))));
         if (!style.isEmpty()) {
             all.put("style", reference(new Model(names(CONTROLS, "2.0.0", style, BASE, "2.0.0", "StyleView"))));

@@ -17,8 +17,18 @@ public final class WidgetRenderer implements Renderer<Widget> {
     @Override
     public MimeBundle render(Widget widget) {
         Map<String, Object> data = new LinkedHashMap<>();
-        data.put(VIEW, Map.of("version_major", 2, "version_minor", 0, "model_id", widget.model().id()));
-        data.put(MimeBundle.TEXT, "a widget, " + widget.model().get("_model_name") + ": it needs jupyterlab_widgets to be seen");
+        data.put(
+                VIEW,
+                Map.of(
+                        "version_major",
+                        2,
+                        "version_minor",
+                        0,
+                        "model_id",
+                        widget.model().id()));
+        data.put(
+                MimeBundle.TEXT,
+                "a widget, " + widget.model().get("_model_name") + ": it needs jupyterlab_widgets to be seen");
         return new MimeBundle(data, Map.of());
     }
 }

@@ -51,7 +51,8 @@ public final class Widgets {
 
     /** A box to tick. */
     public static Control<Boolean> checkbox(String description, boolean value) {
-        Model model = Model.control("Checkbox", "CheckboxStyleModel", Map.of("description", description, "value", value));
+        Model model =
+                Model.control("Checkbox", "CheckboxStyleModel", Map.of("description", description, "value", value));
         return new Control<>(model, "value", v -> (Boolean) v, v -> v);
     }
 
@@ -66,9 +67,12 @@ public final class Widgets {
                 "Dropdown",
                 "DescriptionStyleModel",
                 Map.of(
-                        "description", description,
-                        "_options_labels", all.stream().map(String::valueOf).toList(),
-                        "index", 0));
+                        "description",
+                        description,
+                        "_options_labels",
+                        all.stream().map(String::valueOf).toList(),
+                        "index",
+                        0));
         return new Control<>(model, "index", i -> all.get(((Number) i).intValue()), all::indexOf);
     }
 

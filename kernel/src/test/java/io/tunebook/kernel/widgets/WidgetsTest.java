@@ -19,13 +19,18 @@ class WidgetsTest {
     private static JsonNode model(Answer answer, String name) {
         return answer.of("comm_open").stream()
                 .map(m -> (JsonNode) m.content())
-                .filter(c -> c.path("data").path("state").path("_model_name").asText().equals(name))
+                .filter(c -> c.path("data")
+                        .path("state")
+                        .path("_model_name")
+                        .asText()
+                        .equals(name))
                 .reduce((first, second) -> second)
                 .orElseThrow();
     }
 
     private static Answer send(WireKernel kernel, JsonNode model, ObjectNode data) {
-        ObjectNode content = Message.object().put("comm_id", model.path("comm_id").asText());
+        ObjectNode content =
+                Message.object().put("comm_id", model.path("comm_id").asText());
         content.set("data", data);
         return kernel.request(Channel.SHELL, "comm_msg", content);
     }
@@ -49,37 +54,64 @@ class WidgetsTest {
         assertThat(state.path("_view_name").asText()).isEqualTo("IntSliderView");
         assertThat(state.path("value").asInt()).isEqualTo(3);
         assertThat(state.path("layout").asText())
-                .isEqualTo("IPY_MODEL_" + model(shown, "LayoutModel").path("comm_id").asText());
+                .isEqualTo("IPY_MODEL_"
+                        + model(shown, "LayoutModel").path("comm_id").asText());
         assertThat(shown.of("comm_open"))
                 .hasSize(3)
                 .allMatch(m -> m.metadata().path("version").asText().equals("2.1.0"));
-        JsonNode view = shown.of("execute_result").get(0).content().path("data").path("application/vnd.jupyter.widget-view+json");
-        assertThat(view.path("model_id").asText()).isEqualTo(slider.path("comm_id").asText());
+        JsonNode view = shown.of("execute_result")
+                .get(0)
+                .content()
+                .path("data")
+                .path("application/vnd.jupyter.widget-view+json");
+        assertThat(view.path("model_id").asText())
+                .isEqualTo(slider.path("comm_id").asText());
         assertThat(view.path("version_major").asInt()).isEqualTo(2);
 
         assertThat(update(kernel, slider, "value", 7).error()).isNull();
         assertThat(kernel.execute("s.value()").result()).isEqualTo("7");
         Answer set = kernel.execute("s.value(9);");
-        assertThat(set.of("comm_msg").get(0).content().path("data").path("state").path("value").asInt())
+        assertThat(set.of("comm_msg")
+                        .get(0)
+                        .content()
+                        .path("data")
+                        .path("state")
+                        .path("value")
+                        .asInt())
                 .isEqualTo(9);
         Answer state2 = send(kernel, slider, Message.object().put("method", "request_state"));
-        assertThat(state2.of("comm_msg").get(0).content().path("data").path("state").path("value").asInt())
+        assertThat(state2.of("comm_msg")
+                        .get(0)
+                        .content()
+                        .path("data")
+                        .path("state")
+                        .path("value")
+                        .asInt())
                 .isEqualTo(9);
     }
 
     @Test
     void interactShowsWhatAFunctionMakesOfTheValue(WireKernel kernel) {
-        Answer shown = kernel.execute(IMPORT + "Widgets.interact(Widgets.slider(\"x\", 0.0, 1.0, 0.5), x -> html(\"<b>\" + x * 2 + \"</b>\"))");
+        Answer shown = kernel.execute(IMPORT
+                + "Widgets.interact(Widgets.slider(\"x\", 0.0, 1.0, 0.5), x -> html(\"<b>\" + x * 2 + \"</b>\"))");
         assertThat(shown.status()).as(shown.traceback()).isEqualTo("ok");
         JsonNode output = model(shown, "OutputModel");
         Answer moved = update(kernel, model(shown, "FloatSliderModel"), "value", 0.25);
         JsonNode last = moved.of("comm_msg").get(0).content();
-        assertThat(last.path("comm_id").asText()).isEqualTo(output.path("comm_id").asText());
-        assertThat(last.path("data").path("state").path("outputs").path(0).path("data").path("text/html").asText())
+        assertThat(last.path("comm_id").asText())
+                .isEqualTo(output.path("comm_id").asText());
+        assertThat(last.path("data")
+                        .path("state")
+                        .path("outputs")
+                        .path(0)
+                        .path("data")
+                        .path("text/html")
+                        .asText())
                 .isEqualTo("<b>0.5</b>");
         JsonNode children = model(shown, "VBoxModel").path("data").path("state").path("children");
         assertThat(children).hasSize(2);
-        assertThat(children.path(1).asText()).isEqualTo("IPY_MODEL_" + output.path("comm_id").asText());
+        assertThat(children.path(1).asText())
+                .isEqualTo("IPY_MODEL_" + output.path("comm_id").asText());
     }
 
     @Test
@@ -103,7 +135,8 @@ class WidgetsTest {
         click.putObject("content").put("event", "click");
         send(kernel, model(made, "ButtonModel"), click);
         assertThat(kernel.execute("heard.toString()").result()).isEqualTo("[b, false, DAYS, 0.01, click]");
-        assertThat(kernel.execute("choice.value().toMillis(1) + bar.value() + \" \" + rate.value()").result())
+        assertThat(kernel.execute("choice.value().toMillis(1) + bar.value() + \" \" + rate.value()")
+                        .result())
                 .isEqualTo("8.6400004E7 0.01");
     }
 }
