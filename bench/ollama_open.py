@@ -1,5 +1,5 @@
 """A model that Ollama stored, from its name to the first token of an answer: Tunebook opens the GGUF blob by the model's name, once with
-its matrices left in their blocks (CausalLM.loadQuantized) and once expanded (CausalLM.load); transformers is given the same file as
+its matrices left in their blocks (LoadOptions.quantized()) and once expanded (CausalLM.load); transformers is given the same file as
 gguf_file. Each runs in a process of its own with the two first cores, all compute in float32. Reported are the seconds from the start of
 the process and its highest memory (resident, by the kernel's count, mapped files included); the files have been read once before, so
 that all find them in the page cache.
@@ -93,11 +93,11 @@ print(model.generate(**ids, max_new_tokens=1, do_sample=False)[0, -1].item())
     if len({r[2] for rounds in results.values() for r in rounds}) > 1:
         print("the first tokens differ")
     t2, m2 = (statistics.median(r[i] for r in results["transformers"]) for i in (0, 1))
-    for name, row, how in (("in blocks", "ollama.open", "loadQuantized"), ("expanded", "ollama.open.expanded", "load")):
+    for name, row, how in (("in blocks", "ollama.open", "LoadOptions.quantized()"), ("expanded", "ollama.open.expanded", "by default")):
         t, m = (statistics.median(r[i] for r in results[name]) for i in (0, 1))
         print(f"{name}: {t:.2f} s, {t2 / t:.2f} times faster; {m:.0f} MiB, ratio {m / m2:.3f}")
         if options.record:
-            work = f"a stored model (SmolLM2-135M, Q4_1) by CausalLM.{how}, "
+            work = f"a stored model (SmolLM2-135M, Q4_1) by CausalLM.load, {how}, "
             record.row(f"{row}.speed", work + "process start to first token", round(t, 2), round(t2, 2), "s", round(t2 / t, 2),
                        ">=5", COMMAND)
             record.row(f"{row}.memory", work + "highest resident memory", round(m), round(m2), "MiB", round(m / m2, 3), "<=0.33",

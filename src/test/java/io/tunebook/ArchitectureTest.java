@@ -29,6 +29,7 @@ final class ArchitectureTest {
             List.of("dataset"),
             List.of("lora"),
             List.of("model"),
+            List.of("model.family"),
             List.of("tokenizer"),
             List.of("ollama"),
             List.of("ollama.store"),

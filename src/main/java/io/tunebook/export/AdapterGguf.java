@@ -2,8 +2,8 @@ package io.tunebook.export;
 
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.AdapterFile.Factors;
-import io.tunebook.model.ModelConfig;
 import io.tunebook.model.Weights;
+import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.GgufWriter;
 import java.io.IOException;
@@ -31,8 +31,7 @@ public final class AdapterGguf {
      *     know
      */
     public static void write(ModelConfig config, AdapterFile adapter, Path out) throws IOException {
-        // Every Mistral is a Llama to llama.cpp.
-        String architecture = config.architecture().equals("mistral") ? "llama" : config.architecture();
+        String architecture = config.family().gguf();
         String first = adapter.factors().keySet().iterator().next();
         float alpha =
                 (float) (adapter.settings().scale(first) * adapter.settings().rank(first));
@@ -52,14 +51,14 @@ public final class AdapterGguf {
             }
             MergedGguf.checkFit(entry.getKey(), f, config.tensors().get(name));
             float toB = (float) (adapter.settings().scale(entry.getKey()) * f.rank() / alpha);
-            int heads = Weights.permutedHeads(config, name);
+            int heads = config.family().permutedHeads(config, name);
             writer.tensor(
-                    Weights.ggufName(name) + ".lora_a",
+                    config.family().ggufName(name) + ".lora_a",
                     GgufType.F32,
                     new long[] {f.rank(), f.inFeatures()},
                     o -> o.write(bytes(f.a())));
             writer.tensor(
-                    Weights.ggufName(name) + ".lora_b",
+                    config.family().ggufName(name) + ".lora_b",
                     GgufType.F32,
                     new long[] {f.outFeatures(), f.rank()},
                     o -> o.write(bytes(stored(f, heads, toB))));

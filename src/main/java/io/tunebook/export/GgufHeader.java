@@ -3,7 +3,8 @@ package io.tunebook.export;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tunebook.files.Json;
-import io.tunebook.model.ModelConfig;
+import io.tunebook.model.family.ModelConfig;
+import io.tunebook.model.family.RopeScaling;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.GgufWriter;
 import io.tunebook.tensors.ModelFormatException;
@@ -62,8 +63,7 @@ final class GgufHeader {
     }
 
     private void model(GgufWriter writer) {
-        // Every Mistral is a Llama to llama.cpp.
-        String arch = config.architecture().equals("mistral") ? "llama" : config.architecture();
+        String arch = config.family().gguf();
         writer.string("general.architecture", arch)
                 .string("general.type", "model")
                 .string(
@@ -82,13 +82,30 @@ final class GgufHeader {
                 .uint32(arch + ".rope.dimension_count", config.headDim())
                 .uint32(arch + ".vocab_size", config.vocabularySize());
         config.ropeScaling().ifPresent(scaling -> {
-            switch (scaling.kind()) {
-                case LINEAR ->
-                    writer.string(arch + ".rope.scaling.type", "linear")
-                            .float32(arch + ".rope.scaling.factor", (float) scaling.factor());
-                case LLAMA3, FACTORS -> divisors(writer);
+            if (scaling instanceof RopeScaling.Linear linear) {
+                writer.string(arch + ".rope.scaling.type", "linear")
+                        .float32(arch + ".rope.scaling.factor", (float) linear.factor());
+            } else if (scaling instanceof RopeScaling.Yarn yarn) {
+                yarn(writer, arch, yarn);
+            } else {
+                divisors(writer);
             }
         });
+    }
+
+    /** llama.cpp multiplies the paper's attention factor with its own, which is 1 where there is none. */
+    private void yarn(GgufWriter writer, String arch, RopeScaling.Yarn yarn) {
+        if (!yarn.truncate()) {
+            throw new IllegalArgumentException(
+                    folder.resolve("config.json") + ": YaRN with truncate false cannot be written to a GGUF file");
+        }
+        double paper = RopeScaling.Yarn.attentionFactor(yarn.factor(), 1);
+        writer.string(arch + ".rope.scaling.type", "yarn")
+                .float32(arch + ".rope.scaling.factor", (float) yarn.factor())
+                .uint32(arch + ".rope.scaling.original_context_length", yarn.originalMaxPositions())
+                .float32(arch + ".rope.scaling.attn_factor", (float) (yarn.attentionFactor() / paper))
+                .float32(arch + ".rope.scaling.yarn_beta_fast", (float) yarn.betaFast())
+                .float32(arch + ".rope.scaling.yarn_beta_slow", (float) yarn.betaSlow());
     }
 
     private void divisors(GgufWriter writer) {

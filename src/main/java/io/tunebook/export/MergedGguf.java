@@ -2,8 +2,8 @@ package io.tunebook.export;
 
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.AdapterFile.Factors;
-import io.tunebook.model.ModelConfig;
 import io.tunebook.model.Weights;
+import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.GgufType;
@@ -109,7 +109,9 @@ public final class MergedGguf {
             writer.copy(base, key);
         }
         Map<String, String> names = new HashMap<>();
-        weights.tensors().keySet().forEach(name -> names.put(Weights.ggufName(name), name));
+        weights.tensors()
+                .keySet()
+                .forEach(name -> names.put(weights.config().family().ggufName(name), name));
         long touched = 0;
         long matrices = 0;
         for (GgufTensor tensor : base.tensors()) {
@@ -141,7 +143,7 @@ public final class MergedGguf {
     /** Adds a tensor that is merged, if the adapter touches it, and quantised when it is written. */
     private void add(GgufWriter writer, Weights.Tensor tensor) {
         ModelConfig config = weights.config();
-        String name = Weights.ggufName(tensor.name());
+        String name = weights.config().family().ggufName(tensor.name());
         GgufType type =
                 quantization.typeOf(name, tensor.shape(), tensor.type(), config.layers(), config.tiedEmbeddings());
         writer.tensor(name, type, tensor.shape(), out -> {
@@ -183,7 +185,7 @@ public final class MergedGguf {
         int n = Math.toIntExact(tensor.values());
         FloatBuffer values = FloatBuffer.allocate(n);
         weights.read(tensor, values);
-        int heads = Weights.permutedHeads(weights.config(), tensor.name());
+        int heads = weights.config().family().permutedHeads(weights.config(), tensor.name());
         ByteBuffer bytes = ByteBuffer.allocate(4 * n).order(ByteOrder.LITTLE_ENDIAN);
         for (int place = 0; place < n; place++) {
             bytes.putFloat(values.get(Weights.rowStoredAt(place, n, heads)));
@@ -220,7 +222,7 @@ public final class MergedGguf {
     private float[] rows(Weights.Tensor tensor, int first, int count) {
         int columns = (int) tensor.columns();
         float[] values = new float[count * columns];
-        int heads = Weights.permutedHeads(weights.config(), tensor.name());
+        int heads = weights.config().family().permutedHeads(weights.config(), tensor.name());
         Factors factors = factors(tensor.name());
         float scale =
                 factors == null ? 0 : (float) adapter.orElseThrow().settings().scale(module(tensor.name()));

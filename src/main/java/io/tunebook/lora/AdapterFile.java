@@ -185,8 +185,17 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors) {
                     "expected adapter_model.safetensors, found adapter_model.bin, a PyTorch pickle: reading one runs"
                             + " whatever code it holds, so it is not opened. Save the adapter with safe_serialization=True");
         }
+        if (!Files.exists(weights) && Files.exists(folder.resolve("adapters.safetensors"))) {
+            throw new ModelFormatException(
+                    folder,
+                    "expected PEFT's adapter_model.safetensors, found MLX's adapters.safetensors, whose factors lie and are"
+                            + " named otherwise: merge them into the model by mlx_lm.fuse, or train the adapter here");
+        }
         JsonNode json = parse(config);
         try (Safetensors file = Safetensors.open(weights)) {
+            for (var unread : file.unread().entrySet()) {
+                throw new ModelFormatException(weights, "tensor " + unread.getKey() + ": " + unread.getValue());
+            }
             Map<String, Factors> factors = factors(weights, file);
             Settings settings = settings(config, json, factors);
             for (var entry : factors.entrySet()) {

@@ -1,6 +1,6 @@
 package io.tunebook.lora;
 
-import io.tunebook.model.ModelConfig;
+import io.tunebook.model.family.ModelConfig;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;

@@ -2,8 +2,8 @@ package io.tunebook.lora;
 
 import ai.djl.ndarray.NDArray;
 import io.tunebook.model.Factors;
-import io.tunebook.model.ModelConfig;
-import io.tunebook.model.Target;
+import io.tunebook.model.family.ModelConfig;
+import io.tunebook.model.family.Target;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -5,10 +5,10 @@ import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.tunebook.cuda.CudaDevice;
-import io.tunebook.cuda.GraphCache;
 import io.tunebook.cuda.Widths;
+import io.tunebook.model.family.ModelConfig;
+import io.tunebook.model.family.Target;
 import io.tunebook.ollama.store.StoredModel;
-import io.tunebook.tensors.GgufType;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -16,7 +16,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
@@ -31,9 +30,6 @@ public final class CausalLM implements AutoCloseable {
     private static final int GPU_LOGITS = 1 << 27;
 
     private static final int GPU_ROWS = 256;
-    /** What rows are padded to where steps are recorded by their shapes. */
-    private static final int LENGTHS = 64;
-
     private final ModelSource source;
     private final ModelConfig config;
     private final Tokenizer tokenizer;
@@ -42,9 +38,8 @@ public final class CausalLM implements AutoCloseable {
     private final DecoderScript script;
     private final DeviceWeights.Loaded weights;
     private final RotaryTable rotary;
-    private final Optional<GraphCache<BatchInputs.Tensors>> graphs;
+    private final GradientSteps steps;
     private final Optional<String> withoutKernels;
-    private boolean aroundSwiglu;
 
     private CausalLM(ModelSource source, Weights from, Tokenizer tokenizer, Device device, LoadOptions options)
             throws IOException {
@@ -69,31 +64,17 @@ public final class CausalLM implements AutoCloseable {
             throw e;
         }
         try {
-            graphs = withoutKernels.isEmpty() && GraphCache.missing().isEmpty()
-                    ? Optional.of(new GraphCache<>(manager))
-                    : Optional.empty();
+            steps = new GradientSteps(manager, script, withoutKernels.isEmpty());
             precision = options.precision().orElseGet(() -> Devices.faster(manager, script));
             rotary = new RotaryTable(config);
-            weights =
-                    DeviceWeights.load(manager, script, precision, from, storage(options, from), rotary, lossTokens());
+            weights = DeviceWeights.load(
+                    manager, script, precision, from, options.storage(precision, from), rotary, lossTokens());
             script.useCudnn(cudnnAgrees());
         } catch (IOException | RuntimeException | Error e) {
             script.close();
             manager.close();
             throw e;
         }
-    }
-
-    private Storage storage(LoadOptions options, Weights from) {
-        if (options.storage() != Storage.FASTEST) {
-            return options.storage();
-        }
-        GgufType type = from.tensor("model.embed_tokens.weight").type();
-        boolean narrow = options.precision().isEmpty()
-                && precision == Precision.FLOAT32
-                && type != GgufType.F32
-                && type != GgufType.F16;
-        return narrow ? Storage.NARROW : Storage.COMPUTED;
     }
 
     // ---- loading
@@ -354,70 +335,20 @@ public final class CausalLM implements AutoCloseable {
             double dropout,
             long seed,
             boolean checkpointing) {
-        boolean recorded = graphs.isPresent() && dropout == 0;
-        BatchInputs inputs = recorded ? inputs(batch.paddedTo(LENGTHS)).rounded() : inputs(batch);
-        if (inputs.labelPositions().length == 0) {
-            return 0;
-        }
-        long around = dropout == 0 ? rankAroundSwiglu(factors) : 0;
-        try (NDManager scope = manager.newSubManager()) {
-            List<NDArray> lossAndGradient;
-            if (recorded) {
-                lossAndGradient = graphs.get()
-                        .compute(
-                                scope,
-                                inputs.with(script),
-                                factors.flat(),
-                                checkpointing,
-                                (owner, tensors) -> script.gradient(
-                                        owner, tensors, factors, 0, new long[0], checkpointing, around));
-            } else {
-                lossAndGradient = script.gradient(
-                        scope, inputs.on(scope), factors, dropout, dropoutKeys(dropout, seed), checkpointing, around);
-            }
-            script.accumulate(gradient, lossAndGradient.get(1), weight);
-            return lossAndGradient.get(0).toFloatArray()[0];
-        }
+        BatchInputs inputs = inputs(steps.shaped(batch, dropout));
+        return inputs.labelPositions().length == 0
+                ? 0
+                : steps.add(inputs, factors, gradient, weight, dropout, seed, checkpointing);
     }
 
-    /** What dropout drops follows from these alone, on whichever device and beside whatever other. */
-    private long[] dropoutKeys(double dropout, long seed) {
-        return dropout == 0
-                ? new long[0]
-                : new SplittableRandom(seed)
-                        .ints(2L * Target.COUNT * config.layers())
-                        .asLongStream()
-                        .toArray();
-    }
-
-    /** The rank whose products around SwiGLU are computed in its kernels, if gate, up and down of some layer have one that they are there for; 0 if not. */
-    private long rankAroundSwiglu(Factors factors) {
-        if (factors.dora()) {
-            return 0;
-        }
-        for (int layer = 0; layer < factors.ranks().length; layer += Target.COUNT) {
-            long rank = factors.ranks()[layer + Target.DOWN.ordinal()];
-            if (rank > 0
-                    && rank == factors.ranks()[layer + Target.GATE.ordinal()]
-                    && rank == factors.ranks()[layer + Target.UP.ordinal()]) {
-                return aroundSwiglu
-                                || withoutKernels.isEmpty()
-                                        && CudaDevice.of(device()).compiled(rank)
-                        ? rank
-                        : 0;
-            }
-        }
-        return 0;
-    }
-
-    /** On other devices the products around SwiGLU are computed by themselves, which is faster there; after this they are not, so that tests see those formulas too. */
-    void aroundSwiglu() {
-        aroundSwiglu = true;
+    /** What this model's steps are computed by. */
+    GradientSteps steps() {
+        return steps;
     }
 
     /** Gives back what {@link #gradient} keeps between steps: on a GPU recorded work and the memory that goes with it, on a CPU memory that is free. */
     public void releaseSteps() {
-        graphs.ifPresent(GraphCache::close);
+        steps.close();
         Devices.trim(device());
     }
 
@@ -435,7 +366,7 @@ public final class CausalLM implements AutoCloseable {
 
     private void requirePositions(int positions) {
         if (rotary.grow(positions)) {
-            graphs.ifPresent(GraphCache::close); // they read the table where it was
+            steps.close(); // they read the table where it was
             try (NDArray table = rotary.array(manager)) {
                 script.setRotary(table);
             }
@@ -444,7 +375,7 @@ public final class CausalLM implements AutoCloseable {
 
     /** cuDNN's attention is the fastest on Hopper, but its versions differ: it must agree with the flash kernel for heads like this model's. */
     private boolean cudnnAgrees() {
-        if (graphs.isEmpty() || !CudaDevice.of(device()).hopper() || config.headDim() > 128) {
+        if (!steps.recorded() || !CudaDevice.of(device()).hopper() || config.headDim() > 128) {
             return false;
         }
         try {
@@ -457,7 +388,7 @@ public final class CausalLM implements AutoCloseable {
     /** Frees the weights. */
     @Override
     public void close() {
-        graphs.ifPresent(GraphCache::close);
+        steps.close();
         script.close();
         manager.close();
         tokenizer.close();

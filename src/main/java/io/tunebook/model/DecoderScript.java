@@ -4,6 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.tunebook.model.TorchScript.Arguments;
+import io.tunebook.model.family.ModelConfig;
+import io.tunebook.model.family.Target;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;

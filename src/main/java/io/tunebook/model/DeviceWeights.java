@@ -5,6 +5,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.tunebook.model.DecoderScript.Stored;
+import io.tunebook.model.family.ModelConfig;
+import io.tunebook.model.family.Target;
 import io.tunebook.tensors.GgufType;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -1,6 +1,7 @@
 package io.tunebook.model;
 
 import ai.djl.ndarray.NDArray;
+import io.tunebook.model.family.Target;
 
 /**
  * LoRA's factors as the decoder takes them: one flat float32 array, in the order that {@code factors} in {@code decoder.py} says.

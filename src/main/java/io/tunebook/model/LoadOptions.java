@@ -1,6 +1,7 @@
 package io.tunebook.model;
 
 import ai.djl.Device;
+import io.tunebook.tensors.GgufType;
 import java.util.Optional;
 
 /**
@@ -25,6 +26,17 @@ public record LoadOptions(Optional<Precision> precision, Storage storage, Option
     /** For QLoRA: matrices stay in GGUF's blocks. */
     public LoadOptions quantized() {
         return storage(Storage.BLOCKS);
+    }
+
+    /** How matrices lie where the model computes in this type. */
+    Storage storage(Precision chosen, Weights from) {
+        if (storage != Storage.FASTEST) {
+            return storage;
+        }
+        GgufType type = from.tensor("model.embed_tokens.weight").type();
+        boolean narrow =
+                precision.isEmpty() && chosen == Precision.FLOAT32 && type != GgufType.F32 && type != GgufType.F16;
+        return narrow ? Storage.NARROW : Storage.COMPUTED;
     }
 
     public LoadOptions storage(Storage other) {

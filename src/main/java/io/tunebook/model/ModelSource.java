@@ -1,5 +1,6 @@
 package io.tunebook.model;
 
+import io.tunebook.model.family.ModelConfig;
 import io.tunebook.ollama.store.ModelStore;
 import io.tunebook.ollama.store.StoredModel;
 import io.tunebook.tokenizer.Tokenizer;

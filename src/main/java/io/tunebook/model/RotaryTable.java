@@ -3,6 +3,7 @@ package io.tunebook.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.tunebook.model.family.ModelConfig;
 
 /**
  * Cosines and signed sines of the rotary position embedding, [2, positions, head_dim] in float32; the sines have the minus in their first half. It grows with the

@@ -1,9 +1,6 @@
 package io.tunebook.model;
 
-import com.fasterxml.jackson.core.JacksonException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import io.tunebook.files.Json;
+import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.GgufType;
@@ -17,18 +14,13 @@ import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeSet;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /**
  * A model's weights under Hugging Face's names, whether they lie in GGUF or in safetensors (one file, or several with
@@ -36,21 +28,6 @@ import java.util.stream.Stream;
  * read when asked for. Safe for several threads.
  */
 public final class Weights implements AutoCloseable {
-    private static final ObjectMapper JSON = Json.files();
-    private static final Pattern LAYER = Pattern.compile("model\\.layers\\.(\\d+)\\.(.+)\\.(weight|bias)");
-    private static final Map<String, String> GGUF_NAMES = Map.ofEntries(
-            Map.entry("input_layernorm", "attn_norm"),
-            Map.entry("self_attn.q_proj", "attn_q"),
-            Map.entry("self_attn.k_proj", "attn_k"),
-            Map.entry("self_attn.v_proj", "attn_v"),
-            Map.entry("self_attn.o_proj", "attn_output"),
-            Map.entry("self_attn.q_norm", "attn_q_norm"),
-            Map.entry("self_attn.k_norm", "attn_k_norm"),
-            Map.entry("post_attention_layernorm", "ffn_norm"),
-            Map.entry("mlp.gate_proj", "ffn_gate"),
-            Map.entry("mlp.up_proj", "ffn_up"),
-            Map.entry("mlp.down_proj", "ffn_down"));
-
     /** How many values are dequantised at a time. */
     private static final int CHUNK = 1 << 18;
 
@@ -166,7 +143,7 @@ public final class Weights implements AutoCloseable {
     }
 
     private String described(String name) {
-        return gguf.isPresent() ? name + " (" + ggufName(name) + ")" : name;
+        return gguf.isPresent() ? name + " (" + config.family().ggufName(name) + ")" : name;
     }
 
     /**
@@ -179,15 +156,16 @@ public final class Weights implements AutoCloseable {
      */
     public static Weights open(Path path) throws IOException {
         if (Files.isDirectory(path)) {
-            return openFolder(path);
+            return openSafetensors(ModelFolder.of(path));
         }
         if (!Files.exists(path)) {
             throw new NoSuchFileException(path.toString());
         }
         if (path.getFileName().toString().endsWith(".safetensors")) {
-            return openSafetensors(path.toAbsolutePath().getParent(), List.of(path), Map.of());
+            return openSafetensors(new ModelFolder(path.toAbsolutePath().getParent(), List.of(path), Map.of()));
         }
-        refusePickle(path);
+        ModelFolder.refusePickle(path);
+        ModelFolder.refusePlaceholder(path);
         return openGguf(path);
     }
 
@@ -306,44 +284,11 @@ public final class Weights implements AutoCloseable {
     }
 
     /**
-     * llama.cpp's name for a tensor, such as {@code blk.0.attn_q.weight}.
-     *
-     * @throws IllegalArgumentException if the name is none of {@link ModelConfig#tensors}
-     */
-    public static String ggufName(String name) {
-        switch (name) {
-            case "model.embed_tokens.weight":
-                return "token_embd.weight";
-            case "model.norm.weight":
-                return "output_norm.weight";
-            case "lm_head.weight":
-                return "output.weight";
-            default:
-                Matcher layer = LAYER.matcher(name);
-                if (layer.matches() && GGUF_NAMES.containsKey(layer.group(2))) {
-                    return "blk." + layer.group(1) + "." + GGUF_NAMES.get(layer.group(2)) + "." + layer.group(3);
-                }
-                throw new IllegalArgumentException("no GGUF name is known for the tensor " + name);
-        }
-    }
-
-    /**
-     * In how many heads llama.cpp interleaves the rows of a tensor's two halves: q and k of the architecture
-     * {@code llama}, which Mistral shares; 0 for all others.
-     */
-    public static int permutedHeads(ModelConfig config, String name) {
-        if (!config.architecture().equals("llama") && !config.architecture().equals("mistral")) {
-            return 0;
-        }
-        return name.contains(".q_proj.") ? config.heads() : name.contains(".k_proj.") ? config.kvHeads() : 0;
-    }
-
-    /**
      * The row, in Hugging Face's order, that llama.cpp stores at a place: within a head, the two halves' rows alternate.
      *
      * @param place the row's index in GGUF
      * @param rows how many rows the tensor has
-     * @param heads {@link #permutedHeads}; 0 for rows that stay where they are
+     * @param heads {@link Tensor#permutedHeads}; 0 for rows that stay where they are
      */
     public static int rowStoredAt(int place, int rows, int heads) {
         if (heads == 0) {
@@ -360,7 +305,8 @@ public final class Weights implements AutoCloseable {
             ModelConfig config = ModelConfig.read(file);
             Map<String, Tensor> found = new LinkedHashMap<>();
             for (String name : config.tensors().keySet()) {
-                file.tensor(ggufName(name)).ifPresent(t -> found.put(name, tensor(name, path, t, config, true)));
+                file.tensor(config.family().ggufName(name))
+                        .ifPresent(t -> found.put(name, tensor(name, path, t, config, true)));
             }
             return new Weights(
                     path, config, found, Map.of(path, new Source(file::read, file::close)), Optional.of(file));
@@ -371,81 +317,41 @@ public final class Weights implements AutoCloseable {
     }
 
     private static Tensor tensor(String name, Path file, GgufTensor t, ModelConfig config, boolean gguf) {
-        int permuted = gguf ? permutedHeads(config, name) : 0;
+        int permuted = gguf ? config.family().permutedHeads(config, name) : 0;
         return new Tensor(name, t.type(), t.shape(), file, t.offset(), t.bytes(), permuted);
     }
 
-    private static Weights openFolder(Path folder) throws IOException {
-        Path index = folder.resolve("model.safetensors.index.json");
-        if (Files.exists(index)) {
-            Map<String, Path> places = readIndex(index);
-            return openSafetensors(folder, List.copyOf(new TreeSet<>(places.values())), places);
+    private static Weights openSafetensors(ModelFolder model) throws IOException {
+        Path configJson = model.folder().resolve("config.json");
+        if (Files.exists(configJson)) {
+            ModelFolder.refusePlaceholder(configJson);
         }
-        Path single = folder.resolve("model.safetensors");
-        if (Files.exists(single)) {
-            return openSafetensors(folder, List.of(single), Map.of());
-        }
-        try (Stream<Path> files = Files.list(folder)) {
-            for (Path file : files.sorted().toList()) {
-                refusePickle(file);
-            }
-        }
-        throw new ModelFormatException(
-                folder, "expected model.safetensors or model.safetensors.index.json, found neither");
-    }
-
-    private static void refusePickle(Path file) throws ModelFormatException {
-        if (file.getFileName().toString().matches("(?i).*\\.(bin|pt|pth|ckpt|pkl|pickle)")) {
-            throw new ModelFormatException(
-                    file,
-                    "expected GGUF or safetensors, found a PyTorch pickle: reading one runs whatever code it holds, so it"
-                            + " is not opened. Take the model's .safetensors files, or convert it where you trust it");
-        }
-    }
-
-    private static Map<String, Path> readIndex(Path index) throws IOException {
-        JsonNode map;
-        try {
-            map = JSON.readTree(Files.readAllBytes(index)).path("weight_map");
-        } catch (JacksonException broken) {
-            throw new ModelFormatException(index, "expected JSON: " + broken.getMessage(), broken);
-        }
-        Map<String, Path> places = new LinkedHashMap<>();
-        for (var entry : map.properties()) {
-            String name = entry.getValue().asText();
-            if (!name.matches("[\\w.-]+\\.safetensors")) {
-                throw new ModelFormatException(
-                        index,
-                        "tensor " + entry.getKey() + ": expected a file name ending in .safetensors, found " + name);
-            }
-            places.put(entry.getKey(), index.resolveSibling(name));
-        }
-        if (places.isEmpty()) {
-            throw new ModelFormatException(index, "expected a weight_map with tensors, found none");
-        }
-        return places;
-    }
-
-    private static Weights openSafetensors(Path folder, List<Path> files, Map<String, Path> index) throws IOException {
-        ModelConfig config = ModelConfig.read(folder.resolve("config.json"));
+        ModelConfig config = ModelConfig.read(configJson);
         Map<Path, Source> sources = new LinkedHashMap<>();
         try {
             Map<String, Tensor> found = new LinkedHashMap<>();
-            for (Path path : files) {
+            for (Path path : model.files()) {
+                ModelFolder.refusePlaceholder(path);
                 Safetensors file = Safetensors.open(path);
                 sources.put(path, new Source(file::read, file::close));
+                for (String name : file.unread().keySet()) {
+                    if (config.tensors().containsKey(name)) {
+                        throw new ModelFormatException(
+                                path, "tensor " + name + ": " + file.unread().get(name));
+                    }
+                }
                 for (GgufTensor t : file.tensors().values()) {
                     found.put(t.name(), tensor(t.name(), path, t, config, false));
                 }
             }
-            List<String> missing = new ArrayList<>(index.keySet());
-            missing.removeAll(found.keySet());
-            if (!missing.isEmpty()) {
-                throw new ModelFormatException(
-                        index.get(missing.get(0)),
-                        "tensor " + missing.get(0) + ": the index places it here, found nothing");
+            for (var placed : model.index().entrySet()) {
+                if (config.tensors().containsKey(placed.getKey()) && !found.containsKey(placed.getKey())) {
+                    throw new ModelFormatException(
+                            placed.getValue(),
+                            "tensor " + placed.getKey() + ": the index places it here, found nothing");
+                }
             }
-            return new Weights(folder, config, found, sources, Optional.empty());
+            return new Weights(model.folder(), config, found, sources, Optional.empty());
         } catch (Throwable failure) {
             for (Source source : sources.values()) {
                 source.file().close();

@@ -16,6 +16,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -30,9 +31,12 @@ public final class Safetensors implements AutoCloseable {
     /** The format's own limit, in bytes. */
     private static final int MAX_HEADER = 100_000_000;
 
+    private static final List<String> DTYPES = List.of("F32", "F16", "BF16");
+
     private final Path path;
     private final FileChannel channel;
     private final Map<String, GgufTensor> tensors = new LinkedHashMap<>();
+    private final Map<String, String> unread = new LinkedHashMap<>();
     private final Map<String, String> metadata = new LinkedHashMap<>();
 
     /**
@@ -69,6 +73,11 @@ public final class Safetensors implements AutoCloseable {
     /** The tensors by name, in the header's order. */
     public Map<String, GgufTensor> tensors() {
         return Collections.unmodifiableMap(tensors);
+    }
+
+    /** The tensors whose values are not read, by name, with what was expected and what was found. */
+    public Map<String, String> unread() {
+        return Collections.unmodifiableMap(unread);
     }
 
     /** The header's {@code __metadata__}. */
@@ -138,9 +147,28 @@ public final class Safetensors implements AutoCloseable {
                         .properties()
                         .forEach(e -> metadata.put(e.getKey(), e.getValue().asText()));
             } else {
-                tensors.put(entry.getKey(), tensor(entry.getKey(), entry.getValue(), 8 + header, size));
+                String why = unread(entry.getValue());
+                if (why == null) {
+                    tensors.put(entry.getKey(), tensor(entry.getKey(), entry.getValue(), 8 + header, size));
+                } else {
+                    unread.put(entry.getKey(), why);
+                }
             }
         }
+    }
+
+    /** Why a tensor is not read, null if it is: files have positions in integers and empty tensors that no model here computes with. */
+    private static String unread(JsonNode entry) {
+        String dtype = entry.path("dtype").asText("nothing");
+        if (!DTYPES.contains(dtype)) {
+            return "expected dtype F32, F16 or BF16, found " + dtype;
+        }
+        for (JsonNode length : entry.path("shape")) {
+            if (length.isIntegralNumber() && length.asLong() == 0) {
+                return "expected values, found the shape " + entry.path("shape");
+            }
+        }
+        return null;
     }
 
     private GgufTensor tensor(String name, JsonNode entry, long data, long size) throws ModelFormatException {
@@ -150,9 +178,7 @@ public final class Safetensors implements AutoCloseable {
                     case "F32" -> GgufType.F32;
                     case "F16" -> GgufType.F16;
                     case "BF16" -> GgufType.BF16;
-                    default ->
-                        throw new ModelFormatException(
-                                path, "tensor " + name + ": expected dtype F32, F16 or BF16, found " + dtype);
+                    default -> throw new IllegalStateException(dtype);
                 };
         JsonNode lengths = entry.path("shape");
         long[] shape = new long[lengths.size()];

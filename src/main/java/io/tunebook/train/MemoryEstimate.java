@@ -5,7 +5,7 @@ import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.util.cuda.CudaUtils;
 import com.sun.management.OperatingSystemMXBean;
 import io.tunebook.model.CausalLM;
-import io.tunebook.model.ModelConfig;
+import io.tunebook.model.family.ModelConfig;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;

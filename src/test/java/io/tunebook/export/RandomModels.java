@@ -3,8 +3,7 @@ package io.tunebook.export;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.AdapterFile.Factors;
 import io.tunebook.lora.AdapterFile.Settings;
-import io.tunebook.model.ModelConfig;
-import io.tunebook.model.Weights;
+import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.GgufWriter;
@@ -79,7 +78,7 @@ final class RandomModels {
                         values[i] = 0;
                     }
                 }
-                writer.tensor(Weights.ggufName(name), GgufType.F32, shape, o -> {
+                writer.tensor(config.family().ggufName(name), GgufType.F32, shape, o -> {
                     ByteBuffer bytes = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
                     bytes.asFloatBuffer().put(values);
                     o.write(bytes);

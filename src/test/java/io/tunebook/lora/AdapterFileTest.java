@@ -82,4 +82,12 @@ class AdapterFileTest {
         Files.createFile(temp.resolve("adapter_model.bin"));
         assertThatThrownBy(() -> AdapterFile.read(temp)).hasMessageContaining("pickle");
     }
+
+    @Test
+    void saysThatAnAdapterIsMlxs(@org.junit.jupiter.api.io.TempDir Path folder) throws Exception {
+        Files.writeString(
+                folder.resolve("adapter_config.json"), "{\"fine_tune_type\": \"lora\", \"lora_parameters\": {}}");
+        Files.write(folder.resolve("adapters.safetensors"), new byte[8]);
+        assertThatThrownBy(() -> AdapterFile.read(folder)).hasMessageContaining("found MLX's adapters.safetensors");
+    }
 }

@@ -20,7 +20,7 @@ final class GradientTest {
                 LoraAdapter adapter = LoraAdapter.load(Reference.path("cases/" + name + "/final"), model)) {
             double loss = adapter.gradient(batch, 1, 1, false);
             float[] general = adapter.gradient().toFloatArray();
-            model.aroundSwiglu();
+            model.steps().aroundSwiglu();
             for (boolean checkpointing : new boolean[] {false, true}) {
                 adapter.gradient().muli(0);
                 assertThat(adapter.gradient(batch, 1, 1, checkpointing)).isCloseTo(loss, within(1e-5 * loss));

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tensors.Safetensors;
@@ -120,9 +121,9 @@ class WeightsTest {
         Files.writeString(config, CONFIG.replace("llama\"", "gemma3\""));
         assertThatThrownBy(() -> ModelConfig.read(config))
                 .hasMessageContaining("expected an architecture of [llama, mistral, qwen2, qwen3], found gemma3");
-        Files.writeString(config, CONFIG.replace("\"rope_type\": \"llama3\"", "\"rope_type\": \"yarn\""));
+        Files.writeString(config, CONFIG.replace("\"rope_type\": \"llama3\"", "\"rope_type\": \"longrope\""));
         assertThatThrownBy(() -> ModelConfig.read(config))
-                .hasMessageContaining("rope scaling: expected default, linear or llama3, found yarn");
+                .hasMessageContaining("rope scaling: expected default, linear, llama3 or yarn, found longrope");
         Files.writeString(config, CONFIG.replace("\"llama\"", "\"mistral\", \"sliding_window\": 16"));
         ModelConfig mistral = ModelConfig.read(config);
         mistral.requireLength(16);
@@ -135,6 +136,63 @@ class WeightsTest {
         assertThatThrownBy(() -> Weights.open(folder))
                 .isInstanceOf(ModelFormatException.class)
                 .hasMessageContaining("pytorch_model.bin: expected GGUF or safetensors, found a PyTorch pickle");
+    }
+
+    @Test
+    void saysWhatElseAFolderIs() throws Exception {
+        Path trained = Files.createDirectories(folder.resolve("checkpoint-20"));
+        Files.createDirectories(folder.resolve("checkpoint-9"));
+        Files.writeString(
+                trained.resolve("adapter_config.json"),
+                "{\"base_model_name_or_path\": \"HuggingFaceTB/SmolLM2-135M\"}");
+        assertThatThrownBy(() -> Weights.open(trained))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining("expected a model, found a LoRA adapter: load HuggingFaceTB/SmolLM2-135M");
+        assertThatThrownBy(() -> Weights.open(folder))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining("its newest checkpoint is checkpoint-20, a LoRA adapter");
+        Path config = Files.writeString(
+                folder.resolve("config.json"),
+                CONFIG.replace(
+                        "{\"model_type\"",
+                        "{\"quantization_config\": {\"quant_method\": \"bitsandbytes\"}, \"model_type\""));
+        assertThatThrownBy(() -> ModelConfig.read(config)).hasMessageContaining("weights quantised by bitsandbytes");
+    }
+
+    @Test
+    void saysWhatADownloadLeft() throws Exception {
+        Files.writeString(folder.resolve("config.json"), CONFIG);
+        Path data = folder.resolve("model.safetensors");
+        String pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0".repeat(64) + "\nsize 12345\n";
+        Files.writeString(data, pointer);
+        assertThatThrownBy(() -> Weights.open(folder))
+                .hasMessageContaining("model.safetensors: expected a model's data, found a Git LFS pointer");
+        Files.writeString(data, "<!DOCTYPE html>\n<html lang=\"en\"><head><title>Sign in</title></head></html>");
+        assertThatThrownBy(() -> Weights.open(folder)).hasMessageContaining("found a page of the web");
+        Path gguf = Files.writeString(folder.resolve("model.gguf"), pointer);
+        assertThatThrownBy(() -> Weights.open(gguf))
+                .hasMessageContaining("model.gguf: expected a model's data, found a Git LFS pointer");
+        Files.writeString(folder.resolve("config.json"), pointer);
+        assertThatThrownBy(() -> Weights.open(folder))
+                .hasMessageContaining("config.json: expected a model's data, found a Git LFS pointer");
+    }
+
+    @Test
+    void passesOverTensorsThatNoModelComputesWith() throws Exception {
+        Map<String, Values> all = values();
+        all.put("model.position_ids", new Values(new long[] {2}, new float[2]));
+        Path data = folder.resolve("model.safetensors");
+        Safetensors.write(data, all, Map.of());
+        String text = Files.readString(data, java.nio.charset.StandardCharsets.ISO_8859_1);
+        String integers =
+                text.replace("\"model.position_ids\":{\"dtype\":\"F32\"", "\"model.position_ids\":{\"dtype\":\"I32\"");
+        assertThat(integers).isNotEqualTo(text);
+        Files.writeString(data, integers, java.nio.charset.StandardCharsets.ISO_8859_1);
+        try (Weights weights = Weights.open(folder)) {
+            assertThat(weights.tensors())
+                    .doesNotContainKey("model.position_ids")
+                    .hasSize(all.size() - 1);
+        }
     }
 
     /** The expected values are Transformers' {@code LlamaRotaryEmbedding(config).inv_freq} for this configuration. */

@@ -10,7 +10,7 @@ import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.LoadOptions;
 import io.tunebook.model.Precision;
-import io.tunebook.model.Weights;
+import io.tunebook.model.family.Family;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.GgufWriter;
 import java.io.IOException;
@@ -124,6 +124,7 @@ final class QuantizedTrainingTest {
         for (int i = 0; i < n; i++) {
             bytes.putFloat((float) (shape.length == 1 ? 1 + random.nextGaussian() / 8 : random.nextGaussian() / 16));
         }
-        writer.tensor(Weights.ggufName(name), GgufType.F32, shape, o -> o.write(bytes.rewind()));
+        writer.tensor(
+                Family.named("llama").orElseThrow().ggufName(name), GgufType.F32, shape, o -> o.write(bytes.rewind()));
     }
 }

@@ -1,4 +1,4 @@
-package io.tunebook.model;
+package io.tunebook.model.family;
 
 import java.util.Arrays;
 import java.util.List;

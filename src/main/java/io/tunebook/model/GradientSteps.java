@@ -1,0 +1,119 @@
+package io.tunebook.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.tunebook.cuda.CudaDevice;
+import io.tunebook.cuda.GraphCache;
+import io.tunebook.model.family.Target;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+
+/**
+ * Forward and backward of micro batches by the decoder's text. On a GPU with kernels the work of each shape is recorded and played again. Knows nothing of layouts
+ * and optimizers.
+ */
+final class GradientSteps implements AutoCloseable {
+    /** What rows are padded to where steps are recorded by their shapes. */
+    private static final int LENGTHS = 64;
+
+    private final NDManager manager;
+    private final DecoderScript script;
+    private final boolean kernels;
+    private final Optional<GraphCache<BatchInputs.Tensors>> graphs;
+    private boolean aroundSwiglu;
+
+    /** @param kernels whether the text computes by the kernels of {@code kernels.cu} */
+    GradientSteps(NDManager manager, DecoderScript script, boolean kernels) {
+        this.manager = manager;
+        this.script = script;
+        this.kernels = kernels;
+        graphs = kernels && GraphCache.missing().isEmpty() ? Optional.of(new GraphCache<>(manager)) : Optional.empty();
+    }
+
+    /** Whether steps without dropout are recorded. */
+    boolean recorded() {
+        return graphs.isPresent();
+    }
+
+    /** A batch in the shape that it is computed in: where steps are recorded, one of few shapes. */
+    TokenBatch shaped(TokenBatch batch, double dropout) {
+        return recorded() && dropout == 0 ? batch.paddedTo(LENGTHS) : batch;
+    }
+
+    /**
+     * Adds to a gradient.
+     *
+     * @param batch of a {@link #shaped} one
+     * @return the summed loss
+     * @see CausalLM#gradient
+     */
+    double add(
+            BatchInputs batch,
+            Factors factors,
+            NDArray gradient,
+            double weight,
+            double dropout,
+            long seed,
+            boolean checkpointing) {
+        long around = dropout == 0 ? rankAroundSwiglu(factors) : 0;
+        try (NDManager scope = manager.newSubManager()) {
+            List<NDArray> lossAndGradient;
+            if (recorded() && dropout == 0) {
+                lossAndGradient = graphs.get()
+                        .compute(
+                                scope,
+                                batch.rounded().with(script),
+                                factors.flat(),
+                                checkpointing,
+                                (owner, tensors) -> script.gradient(
+                                        owner, tensors, factors, 0, new long[0], checkpointing, around));
+            } else {
+                long[] keys = dropoutKeys(factors, dropout, seed);
+                lossAndGradient = script.gradient(
+                        scope, batch.on(scope), factors, dropout, keys, checkpointing, around);
+            }
+            script.accumulate(gradient, lossAndGradient.get(1), weight);
+            return lossAndGradient.get(0).toFloatArray()[0];
+        }
+    }
+
+    /** What dropout drops follows from these alone, two of each target, on whichever device and beside whatever other. */
+    private static long[] dropoutKeys(Factors factors, double dropout, long seed) {
+        return dropout == 0
+                ? new long[0]
+                : new SplittableRandom(seed)
+                        .ints(2L * factors.ranks().length)
+                        .asLongStream()
+                        .toArray();
+    }
+
+    /** The rank whose products around SwiGLU are computed in its kernels, if gate, up and down of some layer have one that they are there for; 0 if not. */
+    private long rankAroundSwiglu(Factors factors) {
+        if (factors.dora()) {
+            return 0;
+        }
+        for (int layer = 0; layer < factors.ranks().length; layer += Target.COUNT) {
+            long rank = factors.ranks()[layer + Target.DOWN.ordinal()];
+            if (rank > 0
+                    && rank == factors.ranks()[layer + Target.GATE.ordinal()]
+                    && rank == factors.ranks()[layer + Target.UP.ordinal()]) {
+                boolean there = aroundSwiglu
+                        || kernels && CudaDevice.of(manager.getDevice()).compiled(rank);
+                return there ? rank : 0;
+            }
+        }
+        return 0;
+    }
+
+    /** On other devices the products around SwiGLU are computed by themselves, which is faster there; after this they are not, so that tests see those formulas too. */
+    void aroundSwiglu() {
+        aroundSwiglu = true;
+    }
+
+    /** Forgets what was recorded; it is recorded anew when it comes again. */
+    @Override
+    public void close() {
+        graphs.ifPresent(GraphCache::close);
+    }
+}

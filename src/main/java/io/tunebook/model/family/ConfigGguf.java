@@ -1,0 +1,132 @@
+package io.tunebook.model.family;
+
+import io.tunebook.tensors.GgufFile;
+import io.tunebook.tensors.GgufTensor;
+import io.tunebook.tensors.ModelFormatException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * GGUF's metadata of a model, read with what was expected and what was found. What the metadata leaves open (vocabulary, tied embeddings) is seen from the tensors.
+ *
+ * @param arch {@code general.architecture}, which begins the keys' names
+ */
+public record ConfigGguf(GgufFile gguf, String arch) {
+    /** What all dense decoders have, without biases, norms over heads and window. */
+    ModelConfig dense(String family) throws IOException {
+        if (gguf.integer(arch + ".expert_count").orElse(0) > 0) {
+            throw new ModelFormatException(
+                    gguf.path(), "expected a dense model, found " + arch + ".expert_count > 0 (a mixture of experts)");
+        }
+        int hidden = positive("embedding_length");
+        int heads = positive("attention.head_count");
+        int headDim = positive("attention.key_length", hidden / heads);
+        int positions = positive("context_length");
+        same("attention.value_length", headDim);
+        same("rope.dimension_count", headDim);
+        GgufTensor embedding = gguf.tensor("token_embd.weight")
+                .orElseThrow(() -> new ModelFormatException(gguf.path(), "tensor token_embd.weight is missing"));
+        return new ModelConfig(
+                family,
+                hidden,
+                positive("feed_forward_length"),
+                positive("block_count"),
+                heads,
+                positive("attention.head_count_kv", heads),
+                headDim,
+                Math.toIntExact(embedding.shape()[0]),
+                positions,
+                (float) number("attention.layer_norm_rms_epsilon", 1e-6),
+                number("rope.freq_base", 10000),
+                scaling(headDim, positions),
+                !has("output.weight"),
+                false,
+                false,
+                false,
+                0);
+    }
+
+    boolean has(String tensor) {
+        return gguf.tensor(tensor).isPresent();
+    }
+
+    /** How many tokens back attention reaches, 0 for all. */
+    int window() {
+        return (int) gguf.integer(arch + ".attention.sliding_window").orElse(0);
+    }
+
+    private Optional<RopeScaling> scaling(int headDim, int positions) throws IOException {
+        Optional<GgufTensor> factors = gguf.tensor("rope_freqs.weight");
+        if (factors.isPresent()) {
+            if (factors.get().values() != headDim / 2) {
+                throw new ModelFormatException(
+                        gguf.path(),
+                        "tensor rope_freqs.weight: expected " + headDim / 2 + " values, found "
+                                + factors.get().values());
+            }
+            List<Float> list = new ArrayList<>();
+            for (float f : gguf.read(factors.get())) {
+                list.add(f);
+            }
+            return Optional.of(new RopeScaling.Factors(List.copyOf(list)));
+        }
+        String kind = gguf.string(arch + ".rope.scaling.type").orElse("none");
+        return switch (kind) {
+            case "none" -> Optional.empty();
+            case "linear" -> Optional.of(new RopeScaling.Linear(number("rope.scaling.factor", 1)));
+            case "yarn" -> Optional.of(yarn(positions));
+            default ->
+                throw new ModelFormatException(
+                        gguf.path(), arch + ".rope.scaling.type: expected none, linear or yarn, found " + kind);
+        };
+    }
+
+    /** As llama.cpp reads it ({@code llama-model.cpp}, {@code rope_yarn} in {@code ops.cpp}): the attention factor multiplies the paper's. */
+    private RopeScaling yarn(int positions) throws ModelFormatException {
+        double factor = number("rope.scaling.factor", 1);
+        if (number("rope.scaling.yarn_ext_factor", 1) != 1 || number("rope.scaling.yarn_log_multiplier", 0) != 0) {
+            throw new ModelFormatException(
+                    gguf.path(),
+                    arch + ".rope.scaling: expected yarn_ext_factor 1 and no yarn_log_multiplier, found "
+                            + number("rope.scaling.yarn_ext_factor", 1) + " and "
+                            + number("rope.scaling.yarn_log_multiplier", 0));
+        }
+        double attention = number("rope.scaling.attn_factor", 1) * number("rope.scaling.yarn_attn_factor", 1);
+        return new RopeScaling.Yarn(
+                factor,
+                number("rope.scaling.yarn_beta_fast", 32),
+                number("rope.scaling.yarn_beta_slow", 1),
+                positive("rope.scaling.original_context_length", positions),
+                attention * RopeScaling.Yarn.attentionFactor(factor, 1),
+                true);
+    }
+
+    private double number(String key, double absent) {
+        return gguf.number(arch + "." + key).orElse(absent);
+    }
+
+    private void same(String key, int headDim) throws ModelFormatException {
+        int found = positive(key, headDim);
+        if (found != headDim) {
+            throw new ModelFormatException(
+                    gguf.path(), arch + "." + key + ": expected the head width " + headDim + ", found " + found);
+        }
+    }
+
+    private int positive(String key, int absent) throws ModelFormatException {
+        return gguf.metadata().containsKey(arch + "." + key) ? positive(key) : absent;
+    }
+
+    private int positive(String key) throws ModelFormatException {
+        Object value = gguf.metadata().get(arch + "." + key);
+        if (!(value instanceof Long n) || n < 1 || n > Integer.MAX_VALUE) {
+            throw new ModelFormatException(
+                    gguf.path(),
+                    arch + "." + key + ": expected a positive integer, found "
+                            + (value == null ? "nothing" : value instanceof Number ? value : "an array"));
+        }
+        return n.intValue();
+    }
+}

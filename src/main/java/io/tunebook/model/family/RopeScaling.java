@@ -1,0 +1,105 @@
+package io.tunebook.model.family;
+
+import java.util.List;
+
+/** How the rotary embedding's frequencies are stretched for long sequences. Formulas as in Transformers' {@code modeling_rope_utils.py}. */
+public sealed interface RopeScaling {
+    /**
+     * A frequency, stretched.
+     *
+     * @param frequency {@code theta^(-2i/headDim)}, in radians a position
+     * @param i its number
+     */
+    double scaled(double frequency, int i, ModelConfig config);
+
+    /** What cosines and sines are multiplied with, so that scores grow with the length. */
+    default double attentionFactor() {
+        return 1;
+    }
+
+    /** Every frequency is divided by the factor. */
+    record Linear(double factor) implements RopeScaling {
+        @Override
+        public double scaled(double frequency, int i, ModelConfig config) {
+            return frequency / factor;
+        }
+    }
+
+    /** GGUF's {@code rope_freqs.weight}: each frequency has its own divisor, {@code headDim / 2} of them. */
+    record Factors(List<Float> divisors) implements RopeScaling {
+        @Override
+        public double scaled(double frequency, int i, ModelConfig config) {
+            return frequency / divisors.get(i);
+        }
+    }
+
+    /**
+     * Llama 3's: low frequencies are divided, high ones kept, those between blended.
+     *
+     * @param lowFrequencyFactor wavelengths over the original length divided by this are stretched in full
+     * @param highFrequencyFactor wavelengths under the original length divided by this stay as they are
+     * @param originalMaxPositions the length the model was first trained on, in tokens
+     */
+    record Llama3(double factor, double lowFrequencyFactor, double highFrequencyFactor, int originalMaxPositions)
+            implements RopeScaling {
+        @Override
+        public double scaled(double frequency, int i, ModelConfig config) {
+            double turns = originalMaxPositions * frequency / (2 * Math.PI);
+            if (turns < lowFrequencyFactor) {
+                return frequency / factor;
+            }
+            if (turns > highFrequencyFactor) {
+                return frequency;
+            }
+            double kept = (turns - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor);
+            return (1 - kept) * frequency / factor + kept * frequency;
+        }
+    }
+
+    /**
+     * YaRN (Peng et al., 2023): frequencies that turn often within the original length are kept, those that turn seldom divided, those between blended.
+     *
+     * @param betaFast so many turns and more: kept
+     * @param betaSlow so many turns and fewer: divided
+     * @param originalMaxPositions the length the model was first trained on, in tokens
+     * @param attentionFactor what cosines and sines are multiplied with
+     * @param truncate whether the places of these two among the frequencies are rounded outwards to whole ones
+     */
+    record Yarn(
+            double factor,
+            double betaFast,
+            double betaSlow,
+            int originalMaxPositions,
+            double attentionFactor,
+            boolean truncate)
+            implements RopeScaling {
+        @Override
+        public double scaled(double frequency, int i, ModelConfig config) {
+            double low = place(betaFast, config);
+            double high = place(betaSlow, config);
+            if (truncate) {
+                low = Math.floor(low);
+                high = Math.ceil(high);
+            }
+            low = Math.max(low, 0);
+            high = Math.min(high, config.headDim() - 1);
+            if (low == high) {
+                high += 0.001;
+            }
+            double divided = Math.max(0, Math.min(1, (i - low) / (high - low)));
+            return frequency / factor * divided + frequency * (1 - divided);
+        }
+
+        /** Which frequency turns so often within the original length. */
+        private double place(double turns, ModelConfig config) {
+            return config.headDim()
+                    * Math.log(originalMaxPositions / (turns * 2 * Math.PI))
+                    / (2 * Math.log(config.ropeTheta()));
+        }
+
+        /** The paper's attention factor for a stretch: {@code 0.1 scale ln(factor) + 1}. */
+        public static double attentionFactor(double factor, double scale) {
+            return factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1;
+        }
+    }
+}
