@@ -129,15 +129,16 @@ def random_model(biases: bool, norms: bool) -> decoder.Model:
     )
 
 
-def plain_loss(m, tokens, labels, adapter, cs):
+def plain_loss(m, tokens, labels, adapter, cs, masks):
     """The same model as a textbook has it, for autograd to go through."""
 
-    def product(x, W, f, c):
+    def product(x, W, f, c, masks):
         y = x @ W.weight.t()
+        masks = masks or [torch.ones(())] * len(W.widths)
         A = f.A.split(f.ranks)
         parts = [
-            y_i + s * (x @ A_i.t()) @ B.t() if r > 0 else y_i
-            for y_i, A_i, B, s, r in zip(y.split(W.widths, 1), A, f.B, f.scales, f.ranks)
+            y_i + s * ((x * mask) @ A_i.t()) @ B.t() if r > 0 else y_i
+            for y_i, A_i, B, s, r, mask in zip(y.split(W.widths, 1), A, f.B, f.scales, f.ranks, masks)
         ]
         y = torch.cat(parts, 1)
         if c is not None:
@@ -157,15 +158,19 @@ def plain_loss(m, tokens, labels, adapter, cs):
 
     x = m.embedding.weight[tokens.ids.flatten()]
     cos, sin = m.rotary[:, tokens.positions.flatten()].unsqueeze(2)
-    for layer, f, c in zip(m.layers, adapter, cs):
+    for layer, f, c, mask in zip(m.layers, adapter, cs, masks):
         heads = m.config.heads, m.config.kv_heads, m.config.kv_heads
-        q, k, v = product(rms(x, layer.attention_norm), layer.qkv, f.qkv, c[0]).unflatten(1, (-1, 8)).split(heads, 1)
+        q, k, v = (
+            product(rms(x, layer.attention_norm), layer.qkv, f.qkv, c[0], mask.qkv)
+            .unflatten(1, (-1, 8))
+            .split(heads, 1)
+        )
         if layer.q_norm is not None:
             q, k = rms(q, layer.q_norm), rms(k, layer.k_norm)
         o = softmax_attention(rotate(q, cos, sin), rotate(k, cos, sin), v, tokens.documents, tokens.ids.size(0))
-        x = x + product(o.flatten(1), layer.o, f.o, c[1])
-        gate, up = product(rms(x, layer.mlp_norm), layer.gate_up, f.gate_up, c[2]).chunk(2, 1)
-        x = x + product(torch.nn.functional.silu(gate) * up, layer.down, f.down, c[3])
+        x = x + product(o.flatten(1), layer.o, f.o, c[1], mask.o)
+        gate, up = product(rms(x, layer.mlp_norm), layer.gate_up, f.gate_up, c[2], mask.gate_up).chunk(2, 1)
+        x = x + product(torch.nn.functional.silu(gate) * up, layer.down, f.down, c[3], mask.down)
     logits = rms(x, m.norm)[labels.at] @ m.output.weight.t()
     return torch.nn.functional.cross_entropy(logits, labels.targets, reduction="sum")
 
@@ -198,18 +203,34 @@ def whole_model():
             with torch.no_grad():
                 ready = decoder.adapter_of(m, flat, ranks, scales, dora)
             cs = [[constant(r, magnitude) for r, magnitude in zip(of_layer, f)] for of_layer, f in zip(ready, cut)]
-            total = plain_loss(m, tokens, labels, cut, cs)
-            (expected,) = torch.autograd.grad(total, flat)
-            for checkpointing, around in [(False, 0), (True, 0), (False, 3)]:
+            keys = torch.randint(-(2**31), 2**31, (28,)).tolist()
+            for checkpointing, around, dropout in [(False, 0, 0.0), (True, 0, 0.0), (False, 3, 0.0), (True, 0, 0.3)]:
                 if around > 0 and (dora or chosen != "all"):
                     continue
+                masks = [decoder.no_masks()] * 2
+                if dropout > 0:
+                    masks = [masks_of(layer, dropout, keys, 14 * i) for i, layer in enumerate(m.layers)]
+                total = plain_loss(m, tokens, labels, cut, cs, masks)
+                (expected,) = torch.autograd.grad(total, flat, retain_graph=True)
                 with torch.no_grad():
                     found = decoder.loss_and_gradient(
-                        m, tokens, labels, flat, ranks, scales, dora, 0.0, [], checkpointing, around, False
+                        m, tokens, labels, flat, ranks, scales, dora, dropout, keys, checkpointing, around, False
                     )
                 what = f"{kind}, {chosen}{', DoRA' if dora else ''}{', packed' if documents.numel() else ''}"
                 what += f"{', checkpointed' if checkpointing else ''}{', around SwiGLU' if around else ''}"
+                what += ", dropout" if dropout > 0 else ""
                 compare(what, found, [total.detach().unsqueeze(0), expected])
+
+
+def masks_of(layer: decoder.Layer, dropout: float, keys: list, first: int) -> decoder.Masks:
+    """As the text draws them: two keys a target."""
+    like = torch.empty(0)
+    return decoder.Masks(
+        decoder.drop(layer.qkv, 12, like, dropout, keys, first),
+        decoder.drop(layer.o, 12, like, dropout, keys, first + 6),
+        decoder.drop(layer.gate_up, 12, like, dropout, keys, first + 8),
+        decoder.drop(layer.down, 12, like, dropout, keys, first + 12),
+    )
 
 
 def constant(ready: lora.Lora, cut: lora.Lora):

@@ -1,6 +1,6 @@
 # Rotary positions and attention: causal, within each document, grouped heads; forward and backward. q, k, v are
 # [N, heads, head_dim] with N = batch * length. Knows nothing of projections.
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Tuple
 
 import torch
 from torch import Tensor, ops

@@ -27,14 +27,14 @@ from .lora import (
     factor_sizes,
     inputs,
     linear,
+    loras_of,
     shaped,
-    target_lora,
 )
 from .loss import cross_entropy
 from .mlp import d_swiglu, d_swiglu_lora, swiglu, swiglu_lora
 from .norm import d_rms_norm, rms_norm
-from .quantized import Linear, dense, expanded, rows_of, target, times_stored
-from .dtypes import FLOAT32
+from .quantized import Linear, dense, expanded, rows_of, targets_of, times_stored
+from .dtypes import FLOAT32, INT32
 
 # ---- The model
 
@@ -205,9 +205,9 @@ def gate_and_up(h: Tensor, z: Tensor, W: Linear, lora: Lora) -> Tuple[Tensor, Te
     z0, z1 = z, z
     if len(lora.B) > 0:
         z0, z1 = z.split_with_sizes(lora.ranks, 1)
-    gate = linear(h, target(W, 0), None, z0, target_lora(lora, 0, W.widths))
-    up = linear(h, target(W, 1), None, z1, target_lora(lora, 1, W.widths))
-    return gate, up
+    gate, up = targets_of(W)
+    lora_gate, lora_up = loras_of(lora, W.widths)
+    return linear(h, gate, None, z0, lora_gate), linear(h, up, None, z1, lora_up)
 
 
 # Backward through one layer: d_x from d_out, both [N, width]. The derivatives by the factors are left in G. The layer's
@@ -413,8 +413,9 @@ def places(model: Model, tokens: Tokens, like: Tensor, cudnn: bool) -> Places:
 def hidden_states(model: Model, adapter: List[LayerLora], tokens: Tokens, cudnn: bool) -> Tensor:
     x = rows_of(model.embedding, tokens.ids.flatten(), model.norm)
     at = places(model, tokens, x, cudnn)
+    none = no_lora(x)
     for i, layer in enumerate(model.layers):
-        lora = adapter[i] if len(adapter) > 0 else no_lora(x)
+        lora = adapter[i] if len(adapter) > 0 else none
         # a CPU expands some rows at a time as they are multiplied
         ready = dense_layer(layer, x, None) if x.is_cuda else layer
         x, _saved = run_layer(x, at, ready, lora, model.config, no_masks(), 0)

@@ -15,7 +15,6 @@ from .decoder import (
     gate_and_up,
     head,
     no_lora,
-    no_masks,
     project,
 )
 from .dtypes import BOOL, FLOAT32, INT64
@@ -46,8 +45,9 @@ def next_logits(model: Model, adapter: List[LayerLora], ids: Tensor, p: int, cac
     x = rows_of(model.embedding, ids.flatten(), model.norm)
     positions = torch.arange(p, p + T, dtype=INT64, device=ids.device)
     cos, sin = angles(model.rotary, positions, x).unbind()
+    none = no_lora(x)
     for i, layer in enumerate(model.layers):
-        lora = adapter[i] if len(adapter) > 0 else no_lora(x)
+        lora = adapter[i] if len(adapter) > 0 else none
         if T == 1:
             x = next_layer(x.flatten(), p, cos, sin, layer, lora, model.config, cache.keys[i], cache.values[i])
         else:

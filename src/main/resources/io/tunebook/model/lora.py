@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, ops
 
 from .dtypes import FLOAT32
-from .quantized import Linear, Matrix, dense, times_stored
+from .quantized import Linear, dense, times_stored
 
 
 # The factors of one product's targets (Hu et al., 2021): y_i = x W_i^T + s_i z_i B_i^T with z_i = x A_i^T. A target of
@@ -20,15 +20,21 @@ class Lora(NamedTuple):
     c: Optional[Tensor]  # DoRA's magnitude / |W + s B A|, [sum of widths]; 1 for a target of rank 0
 
 
-# The factors of one target of a product alone.
-def target_lora(lora: Lora, i: int, widths: List[int]) -> Lora:
+# The factors of a product's targets one by one.
+def loras_of(lora: Lora, widths: List[int]) -> List[Lora]:
+    alone: List[Lora] = []
     if len(lora.B) == 0:
-        return lora
+        for _width in widths:
+            alone.append(lora)
+        return alone
+    cs: List[Tensor] = []
     c = lora.c
     if c is not None:
-        c = c.split_with_sizes(widths)[i]
-    A = lora.A.split_with_sizes(lora.ranks)[i]
-    return Lora(A, [lora.B[i]], [lora.ranks[i]], [lora.scales[i]], None, c)
+        cs = c.split_with_sizes(widths)
+    for i, A in enumerate(lora.A.split_with_sizes(lora.ranks)):
+        c_i = cs[i] if len(cs) > 0 else None
+        alone.append(Lora(A, [lora.B[i]], [lora.ranks[i]], [lora.scales[i]], None, c_i))
+    return alone
 
 
 # z = x A^T for all targets side by side, [N, sum of ranks]. With dropout each target has a mask [N, in], which has 0 for

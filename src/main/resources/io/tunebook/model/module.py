@@ -1,7 +1,6 @@
 # What Java calls (DecoderScript.java): the module holds the weights and the adapter in use, and a call takes tokens.
 from typing import List, Optional, Tuple
 
-import torch
 from torch import Tensor
 from torch.nn import Module
 
@@ -23,7 +22,7 @@ from .dtypes import FLOAT32
 from .files import stored_linear
 from .generation import Cache, new_cache, next_logits
 from .lora import merge_, row_norms
-from .quantized import Linear, dense, target
+from .quantized import Linear, dense, targets_of
 
 
 # Empty tensors stand for what an architecture does not have.
@@ -133,7 +132,7 @@ class Decoder(Module):
     def target_norms(self, layer: int, product: int, index: int) -> Tensor:
         m = self.loaded()
         at = m.layers[layer]
-        W = target([at.qkv, at.o, at.gate_up, at.down][product], index)
+        W = targets_of([at.qkv, at.o, at.gate_up, at.down][product])[index]
         return row_norms(dense(W, m.norm, None))
 
     # ---- Computing

@@ -106,11 +106,16 @@ def expanded(W: Linear, like: Tensor, old: Optional[Linear]) -> Linear:
     return Linear(dense(W, like, room), [], W.widths, W.columns, W.bias)
 
 
-# One target of a product alone, without its bias: [width, columns].
-def target(W: Linear, i: int) -> Linear:
+# The targets of a product one by one, without its bias: [width, columns] each.
+def targets_of(W: Linear) -> List[Linear]:
+    alone: List[Linear] = []
     if len(W.parts) > 0:
-        return Linear(W.weight, [W.parts[i]], [W.widths[i]], W.columns, None)
-    return Linear(W.weight.split_with_sizes(W.widths)[i], [], [W.widths[i]], W.columns, None)
+        for part in W.parts:
+            alone.append(Linear(W.weight, [part], [part.rows], W.columns, None))
+    else:
+        for weight, width in zip(W.weight.split_with_sizes(W.widths), W.widths):
+            alone.append(Linear(weight, [], [width], W.columns, None))
+    return alone
 
 
 # x W^T for x [N, columns] and weights as they are stored: [N, sum of rows]. On a CPU some rows at a time are cast or

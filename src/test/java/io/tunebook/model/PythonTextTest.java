@@ -46,6 +46,16 @@ class PythonTextTest {
         assertThat(python(command)).contains("already formatted").doesNotContain("Would reformat");
     }
 
+    /** A name that is not defined or imported: TorchScript would find it among the methods, Python would not. */
+    @Test
+    void hasNoUndefinedNames() throws Exception {
+        assumeTrue(python(List.of("-m", "ruff", "--version")).startsWith("ruff"), "skipped: this Python has no ruff");
+        List<String> command =
+                new ArrayList<>(List.of("-m", "ruff", "check", "--isolated", "--no-cache", "--select", "F"));
+        command.addAll(files());
+        assertThat(python(command)).contains("All checks passed");
+    }
+
     @Test
     void laterFunctionsTakeThePlacesOfEarlierOnes() throws Exception {
         ScriptText plain = ScriptText.of("Decoder", DecoderScript.class, List.of("norm.py", "decoder.py", "module.py"));
