@@ -70,8 +70,8 @@ final class GradientSteps implements AutoCloseable {
                                         owner, tensors, factors, 0, new long[0], checkpointing, around));
             } else {
                 long[] keys = dropoutKeys(factors, dropout, seed);
-                lossAndGradient = script.gradient(
-                        scope, batch.on(scope), factors, dropout, keys, checkpointing, around);
+                lossAndGradient =
+                        script.gradient(scope, batch.on(scope), factors, dropout, keys, checkpointing, around);
             }
             script.accumulate(gradient, lossAndGradient.get(1), weight);
             return lossAndGradient.get(0).toFloatArray()[0];
