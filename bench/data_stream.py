@@ -63,9 +63,9 @@ def make(folder, gigabytes):
 def tunebook(folder, threads, heap=HEAP):
     """Documents, characters, seconds and the process's largest resident memory in bytes."""
     java = str(pathlib.Path(os.environ["JAVA_HOME"]) / "bin/java") if "JAVA_HOME" in os.environ else "java"
-    paths = [ROOT / "src/target/tunebook-0.1.0.jar", ROOT / "src/target/lib/*", ROOT / "kernel/target/tunebook-kernel.jar"]
+    paths = [ROOT / "bench/target/classes", ROOT / "src/target/tunebook-0.1.0.jar", ROOT / "src/target/lib/*", ROOT / "kernel/target/tunebook-kernel.jar"]
     process = subprocess.Popen(
-        [java, heap, "-cp", os.pathsep.join(map(str, paths)), str(ROOT / "bench/DataStream.java"), str(folder), str(threads)],
+        [java, heap, "-cp", os.pathsep.join(map(str, paths)), "io.tunebook.bench.DataStream", str(folder), str(threads)],
         stdout=subprocess.PIPE, text=True)
     answer = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)

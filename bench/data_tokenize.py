@@ -125,12 +125,12 @@ def main() -> None:
         parts = pathlib.Path(folder) / "parts"
         parts.mkdir()
         make(parts, options.megabytes)
-        jars = os.pathsep.join(str(ROOT / p) for p in ("src/target/tunebook-0.1.0.jar", "src/target/lib/*",
+        jars = os.pathsep.join(str(ROOT / p) for p in ("bench/target/classes", "src/target/tunebook-0.1.0.jar", "src/target/lib/*",
                                                        "kernel/target/tunebook-kernel.jar"))
         ours, theirs, memory = {}, {}, []
         for _ in range(options.rounds):
             for found, command in (
-                    (ours, ["java", HEAP, "-cp", jars, str(ROOT / "bench/Tokenize.java"), str(parts), folder + "/ours", options.model,
+                    (ours, ["java", HEAP, "-cp", jars, "io.tunebook.bench.Tokenize", str(parts), folder + "/ours", options.model,
                             str(IN_MEMORY)]),
                     (theirs, [sys.executable, __file__, "peer", str(parts), folder + "/theirs", options.model])):
                 printed, gigabytes = run(command)

@@ -64,8 +64,8 @@ def serve(listener: socket.socket, body: bytes) -> None:
 
 def ours(url: str, tokens: int, rounds: int) -> list[float]:
     library = ROOT / "src/target"
-    path = os.pathsep.join(map(str, (library / "tunebook-0.1.0.jar", library / "lib/*", ROOT / "kernel/target/tunebook-kernel.jar")))
-    out = subprocess.run(["java", "-cp", path, str(ROOT / "bench/OllamaChat.java"), url, str(tokens), str(rounds)], check=True,
+    path = os.pathsep.join(map(str, (ROOT / "bench/target/classes", library / "tunebook-0.1.0.jar", library / "lib/*", ROOT / "kernel/target/tunebook-kernel.jar")))
+    out = subprocess.run(["java", "-cp", path, "io.tunebook.bench.OllamaChat", url, str(tokens), str(rounds)], check=True,
                          stdout=subprocess.PIPE, text=True)
     return [float(line) for line in out.stdout.split()]
 

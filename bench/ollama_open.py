@@ -63,15 +63,13 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     library = ROOT / "src/target"
-    path = os.pathsep.join(map(str, (library / "tunebook-0.1.0.jar", library / "lib/*", ROOT / "kernel/target/tunebook-kernel.jar")))
+    path = os.pathsep.join(map(str, (ROOT / "bench/target/classes", library / "tunebook-0.1.0.jar", library / "lib/*", ROOT / "kernel/target/tunebook-kernel.jar")))
     with tempfile.TemporaryDirectory(dir=options.model.resolve().parent) as folder:
         folder = pathlib.Path(folder)
         blob = store(folder, options.model)
         # transformers opens only files whose name ends in .gguf.
         (folder / "theirs").mkdir()
         os.link(blob, folder / "theirs/model.gguf")
-        classes = folder / "classes"
-        subprocess.run(["javac", "-cp", path, "-d", str(classes), str(ROOT / "bench/OllamaOpen.java")], check=True)
         program = f"""
 from transformers import AutoModelForCausalLM, AutoTokenizer
 tokenizer = AutoTokenizer.from_pretrained({str(folder / "theirs")!r}, gguf_file="model.gguf")
@@ -79,7 +77,7 @@ model = AutoModelForCausalLM.from_pretrained({str(folder / "theirs")!r}, gguf_fi
 ids = tokenizer({PROMPT!r}, return_tensors="pt")
 print(model.generate(**ids, max_new_tokens=1, do_sample=False)[0, -1].item())
 """
-        java = ["java", "-cp", os.pathsep.join((str(classes), path)), "OllamaOpen", str(folder), NAME, PROMPT]
+        java = ["java", "-cp", path, "io.tunebook.bench.OllamaOpen", str(folder), NAME, PROMPT]
         commands = {
             "in blocks": [*java, "blocks"],
             "expanded": [*java, "floats"],

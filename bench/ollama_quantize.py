@@ -26,7 +26,7 @@ COMMAND = "python bench/ollama_quantize.py --record"
 
 def class_path() -> str:
     library = ROOT / "src/target"
-    return os.pathsep.join([str(library / "tunebook-0.1.0.jar"), str(library / "lib/*")])
+    return os.pathsep.join([str(ROOT / "bench/target/classes"), str(library / "tunebook-0.1.0.jar"), str(library / "lib/*")])
 
 
 def make(path: pathlib.Path, layers: int) -> None:
@@ -77,7 +77,7 @@ def make(path: pathlib.Path, layers: int) -> None:
 
 def ours(source: pathlib.Path, target: pathlib.Path) -> float:
     start = time.perf_counter()
-    subprocess.run(["java", "-cp", class_path(), str(ROOT / "bench/Quantize.java"), str(source), str(target), "Q4_K_M"],
+    subprocess.run(["java", "-cp", class_path(), "io.tunebook.bench.Quantize", str(source), str(target), "Q4_K_M"],
                    check=True)
     return time.perf_counter() - start
 

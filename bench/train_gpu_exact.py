@@ -79,9 +79,9 @@ def main() -> None:
         (folder / "case.json").write_text(json.dumps(case))
     gguf = training.random_q4_k(root / "small.gguf", training.LLAMA_8B | dict(vocab_size=512, hidden_size=512, intermediate_size=1024, num_hidden_layers=2,
                                                                               num_attention_heads=8, num_key_value_heads=4))
-    classpath = os.pathsep.join([str(root), training.classpath()])
-    missed = subprocess.run(["java", "-cp", classpath, "io.tunebook.model.KernelCheck"]).returncode
-    command = ["java", "-Xmx1g", "-cp", classpath, "io.tunebook.train.TrainExact", ",".join(module.CASES), str(gguf)]
+    classpath = training.classpath()
+    missed = subprocess.run(["java", "-cp", classpath, "io.tunebook.bench.KernelCheck"]).returncode
+    command = ["java", "-Xmx1g", f"-Dreference={out}", "-cp", classpath, "io.tunebook.bench.TrainExact", ",".join(module.CASES), str(gguf)]
     ran = subprocess.run(command + (["two"] if torch.cuda.device_count() > 1 else []), stdout=subprocess.PIPE, text=True)
     if ran.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {ran.returncode}:\n{ran.stdout}")

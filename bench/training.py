@@ -7,7 +7,6 @@ import pathlib
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -31,12 +30,7 @@ def classpath() -> str:
     if given:
         return given
     jars = glob.glob(str(ROOT / "src/target/tunebook-*.jar")) + [str(ROOT / "src/target/lib/*"), str(ROOT / "kernel/target/tunebook-kernel.jar")]
-    classes = tempfile.mkdtemp(prefix="tunebook-bench")
-    path = os.pathsep.join(jars)
-    path = os.pathsep.join([path, str(ROOT / "src/target/test-classes")])
-    subprocess.run(["javac", "-d", classes, "-cp", path, *map(str, [ROOT / "bench/TrainBench.java", ROOT / "bench/TrainExact.java", ROOT / "bench/KernelCheck.java"])],
-                   check=True)
-    return os.pathsep.join([classes, path])
+    return os.pathsep.join([str(ROOT / "bench/target/classes"), *jars])
 
 
 class GpuMemory:
@@ -87,7 +81,7 @@ def measured(command: list, env=None) -> dict:
 
 
 def ours(*arguments, cores=None, heap="512m") -> dict:
-    command = ["java", f"-Xmx{heap}", "-XX:+UseSerialGC", "-cp", classpath(), "io.tunebook.train.TrainBench", *map(str, arguments)]
+    command = ["java", f"-Xmx{heap}", "-XX:+UseSerialGC", "-cp", classpath(), "io.tunebook.bench.TrainBench", *map(str, arguments)]
     result = measured(pinned(command, cores), KERNEL_ENVIRONMENT)
     print("ours ", json.dumps(result), flush=True)
     return result

@@ -208,6 +208,16 @@ public final class CausalLM implements AutoCloseable {
                 : Math.max(16, LOGITS / config.vocabularySize());
     }
 
+    /**
+     * The decoder's text alone, compiled, for those who call its functions by name.
+     *
+     * @param manager on the device that computes
+     * @param kernels whether the functions that start kernels of our own take the places of others; they are for a GPU
+     */
+    public static TorchScript script(NDManager manager, boolean kernels) {
+        return DecoderScript.load(manager, kernels);
+    }
+
     @Override
     public String toString() {
         return String.format(

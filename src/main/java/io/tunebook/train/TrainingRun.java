@@ -21,6 +21,8 @@ import java.util.function.Supplier;
  * where it cannot go on, {@link Diagnosis} says why.
  */
 final class TrainingRun {
+    private static final long SECOND = 1_000_000_000L;
+
     private final CausalLM model;
     private final LoraAdapter adapter;
     private final TrainingArguments arguments;
@@ -43,6 +45,8 @@ final class TrainingRun {
     private double bestLoss = Double.POSITIVE_INFINITY;
     private float[] best = new float[0];
     private int stale;
+    private long memory;
+    private long memoryAsked;
 
     /**
      * A run that has not begun.
@@ -225,8 +229,17 @@ final class TrainingRun {
                         rate,
                         norm,
                         micro.stream().mapToInt(TokenBatch::tokens).sum() / ((now - begun) / 1e9),
-                        MemoryEstimate.used(model.device()),
+                        memory(now),
                         Duration.ofNanos((now - start) / (step - first) * (planned - step))));
+    }
+
+    /** Bytes in use; the question makes a GPU wait, so it is asked once a second at most. */
+    private long memory(long now) {
+        if (memory == 0 || now - memoryAsked > SECOND) {
+            memory = MemoryEstimate.used(model.device());
+            memoryAsked = now;
+        }
+        return memory;
     }
 
     /** @return the mean loss over the counted tokens of all micro-batches, in nats */

@@ -1,12 +1,14 @@
-package io.tunebook.train;
+package io.tunebook.bench;
 
-import ai.djl.ndarray.NDManager;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.LoadOptions;
 import io.tunebook.model.Precision;
 import io.tunebook.model.TokenBatch;
+import io.tunebook.train.Trainer;
+import io.tunebook.train.TrainingArguments;
+import io.tunebook.train.TrainingReport;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,10 +17,10 @@ import java.util.Locale;
 import java.util.Random;
 
 /**
- * Our side of the training benchmarks; {@code bench/training.py} compiles and starts it. Prints one line of JSON.
+ * Our side of the training benchmarks; {@code bench/training.py} starts it. Prints one line of JSON.
  *
  * <p>{@code train MODEL ROWS LENGTH STEPS plain|checkpoint loaded|quantized [float32|bfloat16|fastest [DEVICES]]}: median tokens a second of LoRA steps, rank 16 on all
- * linear modules, fused AdamW included; each device takes ROWS by LENGTH tokens. {@code generate MODEL TOKENS ID…}: seconds of greedy answers. {@code load MODEL ID…}: the first token of a fresh process.
+ * linear modules, as {@code Trainer} does and reports them; each device takes ROWS by LENGTH tokens. {@code generate MODEL TOKENS ID…}: seconds of greedy answers. {@code load MODEL ID…}: the first token of a fresh process.
  */
 final class TrainBench {
     private TrainBench() {}
@@ -73,34 +75,29 @@ final class TrainBench {
         int devices = args.length > 8 ? Integer.parseInt(args[8]) : 1;
         Random random = new Random(1);
         try (CausalLM model = load(path, args[6].equals("quantized"), args.length > 7 ? args[7] : null);
-                NDManager scope = model.manager().newSubManager();
-                LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(16), 1);
-                Optimizer optimizer = new Optimizer(adapter.factors(), TrainingArguments.defaults());
-                Replicas replicas = new Replicas(adapter, devices)) {
-            double[] rates = new double[steps];
-            double loss = 0;
-            for (int s = 0; s < steps; s++) {
-                List<TokenBatch> micro = new ArrayList<>();
-                for (int d = 0; d < devices; d++) {
-                    micro.add(batch(random, rows, length, model.config().vocabularySize()));
-                }
-                long start = System.nanoTime();
-                int labels = devices * rows * (length - 1);
-                loss = replicas.gradient(micro, 1.0 / labels, i -> i, checkpointing) / labels;
-                double norm = optimizer.norm(adapter.gradient());
-                optimizer.step(adapter.gradient(), norm, 2e-4);
-                replicas.follow();
-                rates[s] = devices * rows * length / ((System.nanoTime() - start) / 1e9);
+                LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(16), 1)) {
+            List<TokenBatch> batches = new ArrayList<>();
+            for (int i = 0; i < steps * devices; i++) {
+                batches.add(batch(random, rows, length, model.config().vocabularySize()));
             }
-            double[] sorted = Arrays.copyOfRange(rates, Math.min(4, steps - 1), steps);
-            Arrays.sort(sorted);
+            Trainer trainer = Trainer.of(model, LoraConfig.rank(16))
+                    .with(TrainingArguments.defaults()
+                            .maxSteps(steps)
+                            .devices(devices)
+                            .gradientCheckpointing(checkpointing));
+            trainer.train(epoch -> batches, List.of(), adapter);
+            List<TrainingReport.Step> done = trainer.report().steps();
+            double[] sorted = done.subList(Math.min(4, steps - 1), steps).stream()
+                    .mapToDouble(TrainingReport.Step::tokensPerSecond)
+                    .sorted()
+                    .toArray();
             print(
                     "tokens_per_second",
                     sorted[sorted.length / 2],
                     "best",
                     sorted[sorted.length - 1],
                     "loss",
-                    loss,
+                    done.get(steps - 1).loss(),
                     "weight_bytes",
                     model.weightBytes(),
                     "parameters",

@@ -1,10 +1,14 @@
-package io.tunebook.model;
+package io.tunebook.bench;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.util.cuda.CudaUtils;
 import io.tunebook.cuda.CudaDevice;
+import io.tunebook.cuda.GraphCache;
+import io.tunebook.model.CausalLM;
+import io.tunebook.model.TorchScript;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -32,8 +36,8 @@ final class KernelCheck {
         CudaDevice.of(Device.gpu()).missing().ifPresent(why -> {
             throw new IllegalStateException(why);
         });
-        plain = DecoderScript.load(manager, false);
-        fused = DecoderScript.load(manager, true);
+        plain = CausalLM.script(manager, false);
+        fused = CausalLM.script(manager, true);
         like = bf16(1);
     }
 
@@ -262,8 +266,77 @@ final class KernelCheck {
         return manager.create(values, new Shape(rows, 1, width));
     }
 
+    /** Work that cannot be recorded: it is computed all the same, nothing of the recordings is left, and other work is recorded afterwards. */
+    private void recordings() {
+        long before = CudaUtils.getGpuMemory(manager.getDevice()).getCommitted();
+        boolean right = true;
+        for (int i = 0; i < 20; i++) {
+            right &= recorded(true);
+        }
+        long left = CudaUtils.getGpuMemory(manager.getDevice()).getCommitted() - before;
+        boolean after = recorded(false);
+        boolean good = right && after && left < 64 << 20;
+        worst += good ? 0 : 1;
+        System.out.printf(
+                Locale.ROOT,
+                "recordings     20 that fail: results %s, %,d MB more in use afterwards, one that does not: results %s, %s%n",
+                right ? "right" : "WRONG",
+                left / 1_000_000,
+                after ? "right" : "WRONG",
+                good ? "kept" : "MISSED");
+    }
+
+    /** Doubles batches of 16 MB by work that is recorded the third time it comes. @param failing whether it waits for a result, which cannot be recorded */
+    private boolean recorded(boolean failing) {
+        NDArray flat = manager.create(new float[1]);
+        boolean right = true;
+        try (GraphCache<NDArray> cache = new GraphCache<>(manager)) {
+            int[] calls = {0};
+            for (int i = 0; i < 6; i++) {
+                float value = i;
+                try (NDManager scope = manager.newSubManager()) {
+                    GraphCache.Batch<NDArray> batch = new GraphCache.Batch<>() {
+                        @Override
+                        public List<Object> signature() {
+                            return List.of("doubled");
+                        }
+
+                        @Override
+                        public NDArray on(NDManager owner) {
+                            return owner.full(new Shape(1 << 22), value);
+                        }
+
+                        @Override
+                        public void into(NDArray other) {
+                            try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+                                a.tensors(List.of(other)).tensors(List.of(on(scope)));
+                                plain.call(scope, "assign", a);
+                            }
+                        }
+                    };
+                    List<NDArray> results = cache.compute(scope, batch, flat, "", (owner, x) -> {
+                        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+                            NDArray y = plain.call(owner, "joined", a.tensors(List.of(x, x)))
+                                    .get(0);
+                            if (failing && ++calls[0] == 3) {
+                                y.toFloatArray();
+                            }
+                            return List.of(y);
+                        }
+                    });
+                    float[] found = results.get(0).toFloatArray();
+                    right &= found.length == 1 << 23 && found[0] == value && found[found.length - 1] == value;
+                }
+            }
+        }
+        flat.close();
+        return right;
+    }
+
     public static void main(String[] args) {
-        new KernelCheck().all();
+        KernelCheck check = new KernelCheck();
+        check.all();
+        check.recordings();
         System.exit(worst > 0 ? 1 : 0);
     }
 }

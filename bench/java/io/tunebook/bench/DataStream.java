@@ -1,3 +1,5 @@
+package io.tunebook.bench;
+
 import io.tunebook.data.Corpus;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;

@@ -1,3 +1,5 @@
+package io.tunebook.bench;
+
 import io.tunebook.data.Corpus;
 import io.tunebook.data.Document;
 import io.tunebook.dataset.Dataset;
