@@ -68,6 +68,11 @@ final class ArchitectureTest {
                     "io.tunebook.kernel.eval..",
                     "io.tunebook.kernel.magic..",
                     "io.tunebook.kernel.notebook..",
+                    "io.tunebook.kernel.launch..",
+                    "io.tunebook.kernel.options..",
+                    "io.tunebook.kernel.server..",
+                    "io.tunebook.kernel.session..",
+                    "io.tunebook.kernel.zmtp..",
                     "io.tunebook.kernel.install..");
 
     /** The client and the language of templates can be taken out of the house. */

@@ -1,5 +1,6 @@
 package io.tunebook.kernel;
 
+import io.tunebook.kernel.install.ClassArchive;
 import io.tunebook.kernel.install.KernelSpecInstaller;
 import io.tunebook.kernel.install.Wheel;
 import io.tunebook.kernel.launch.Version;
@@ -65,6 +66,7 @@ public final class Main {
             System.err.print(USAGE);
             return 2;
         }
+        ClassArchive.makeLater();
         try {
             Kernel.run(Path.of(args.get(args.size() - 1)), Settings.fromEnvironment(hasClassPath ? args.get(1) : ""));
             return 0;

@@ -15,7 +15,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 
 /**
@@ -26,7 +29,7 @@ import java.util.stream.Stream;
 public final class KernelSpecInstaller {
     static final List<String> LOGOS = List.of("logo-32x32.png", "logo-64x64.png", "logo-svg.svg");
     static final String JAR = "tunebook-kernel.jar";
-    private static final String ARCHIVE = "tunebook-kernel.jsa";
+    private static final String ARCHIVE = ClassArchive.NAME;
 
     private static final String USAGE = """
             Usage: java -jar tunebook-kernel.jar install [OPTION ...]
@@ -196,9 +199,26 @@ public final class KernelSpecInstaller {
         } catch (IOException e) {
             return Optional.empty(); // there is no such program
         }
-        String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
-        boolean ok = process.waitFor(30, TimeUnit.SECONDS) && process.exitValue() == 0 && !text.isEmpty();
-        return ok ? Optional.of(text) : Optional.empty();
+        process.getOutputStream().close();
+        CompletableFuture<byte[]> output = CompletableFuture.supplyAsync(() -> {
+            try {
+                return process.getInputStream().readAllBytes();
+            } catch (IOException e) {
+                return new byte[0];
+            }
+        });
+        try {
+            if (!process.waitFor(30, TimeUnit.SECONDS) || process.exitValue() != 0) {
+                return Optional.empty();
+            }
+            String text = new String(output.get(10, TimeUnit.SECONDS), StandardCharsets.UTF_8).strip();
+            return text.isEmpty() ? Optional.empty() : Optional.of(text);
+        } catch (ExecutionException | TimeoutException e) {
+            return Optional.empty(); // a program it started keeps its output open
+        } finally {
+            process.descendants().forEach(ProcessHandle::destroyForcibly);
+            process.destroyForcibly();
+        }
     }
 
     private void install() throws IOException, InterruptedException {
@@ -221,8 +241,13 @@ public final class KernelSpecInstaller {
         FirstRun.run(start, environment);
         boolean archived = Files.exists(folder.resolve(ARCHIVE));
         List<String> argv = archived
-                ? command(folder, "-XX:SharedArchiveFile=" + folder.resolve(ARCHIVE), "-Xlog:disable")
+                ? command(
+                        folder,
+                        ClassArchive.options(folder.resolve(ARCHIVE).toString()).toArray(String[]::new))
                 : command(folder);
+        if (archived) {
+            ClassArchive.made(folder);
+        }
         byte[] text = spec(argv, displayName, environment);
         copy(new java.io.ByteArrayInputStream(text), spec);
         System.out.println("Installed the kernel " + name + " in " + folder

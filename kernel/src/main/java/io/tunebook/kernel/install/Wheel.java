@@ -3,22 +3,27 @@ package io.tunebook.kernel.install;
 import io.tunebook.kernel.launch.KernelProcess;
 import io.tunebook.kernel.launch.Version;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
+import java.time.LocalDateTime;
 import java.util.Base64;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
  * Writes a wheel: {@code pip install} of that file puts the kernel into the Python environment, for the {@code java} on the path. A wheel runs nothing when it
- * is installed, so there is no archive of classes: such a kernel starts slower than one that {@code install} made.
+ * is installed, so the kernel makes its archive of classes when it is first started, see {@link ClassArchive}.
  *
  * @see <a href="https://packaging.python.org/en/latest/specifications/binary-distribution-format/">Binary distribution format</a>
  */
@@ -26,6 +31,11 @@ public final class Wheel {
     private static final String VERSION = Version.current();
     private static final String NAME = "tunebook_kernel-" + VERSION;
     private static final String KERNEL = NAME + ".data/data/share/jupyter/kernels/tunebook/";
+
+    /** In the first year that a zip file can tell; for its very first second Java writes a time with a zone besides. */
+    private static final LocalDateTime FIRST = LocalDateTime.of(1980, 2, 1, 0, 0);
+
+    private static final String LICENSES = NAME + ".dist-info/licenses/";
 
     private Wheel() {}
 
@@ -51,15 +61,21 @@ public final class Wheel {
         for (String logo : KernelSpecInstaller.LOGOS) {
             files.put(KERNEL + logo, KernelSpecInstaller.logo(logo).readAllBytes());
         }
-        List<String> argv = KernelProcess.command("java", "{resource_dir}/" + KernelSpecInstaller.JAR, List.of());
+        licenses(jar, files);
+        List<String> argv = KernelProcess.command(
+                "java",
+                "{resource_dir}/" + KernelSpecInstaller.JAR,
+                ClassArchive.options("{resource_dir}/" + ClassArchive.NAME));
         argv.addAll(List.of("kernel", "{connection_file}"));
         files.put(KERNEL + "kernel.json", KernelSpecInstaller.spec(argv, "Java (Tunebook)", Map.of()));
         text(files, "METADATA", """
-                Metadata-Version: 2.1
+                Metadata-Version: 2.4
                 Name: tunebook-kernel
                 Version: %s
                 Summary: A Java kernel for Jupyter
-                License: Apache-2.0
+                License-Expression: Apache-2.0
+                License-File: META-INF/LICENSE
+                License-File: META-INF/NOTICE
                 Requires-Python: >=3.8
                 """.formatted(VERSION));
         text(files, "WHEEL", """
@@ -77,13 +93,27 @@ public final class Wheel {
         try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(part))) {
             for (Map.Entry<String, byte[]> file : files.entrySet()) {
                 ZipEntry entry = new ZipEntry(file.getKey());
-                entry.setTime(315_619_200_000L); // 1980, the first year of zip: the same jar gives the same wheel
+                entry.setTimeLocal(FIRST); // the same jar gives the same wheel, whatever the time zone
                 zip.putNextEntry(entry);
                 zip.write(file.getValue());
                 zip.closeEntry();
             }
         }
         return Files.move(part, wheel, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    /** This project's licence and those of what the jar contains. */
+    private static void licenses(Path jar, Map<String, byte[]> files) throws IOException {
+        try (JarFile content = new JarFile(jar.toFile())) {
+            for (JarEntry entry : Collections.list(content.entries())) {
+                String name = entry.getName();
+                if (!entry.isDirectory() && name.matches("META-INF/(LICENSE|NOTICE|third-party/.*)")) {
+                    try (InputStream in = content.getInputStream(entry)) {
+                        files.put(LICENSES + name, in.readAllBytes());
+                    }
+                }
+            }
+        }
     }
 
     private static void text(Map<String, byte[]> files, String name, String content) {
