@@ -10,6 +10,7 @@ import io.tunebook.kernel.session.Settings;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.logging.Logger;
 
 /** The jar's commands. */
 public final class Main {
@@ -31,6 +32,7 @@ public final class Main {
 
     public static void main(String[] args) throws Exception {
         List<String> rest = List.of(args).subList(Math.min(1, args.length), args.length);
+        holdLog();
         int status =
                 switch (args.length == 0 ? "" : args[0]) {
                     case "kernel" -> kernel(rest);
@@ -52,15 +54,20 @@ public final class Main {
         Runtime.getRuntime().halt(status);
     }
 
+    /** The log's handlers keep the standard error of now: once a session has it, what the kernel logs would stand among a cell's output. */
+    private static void holdLog() {
+        if (System.getProperty(LOG_FORMAT) == null) {
+            System.setProperty(LOG_FORMAT, "%1$tF %1$tT %4$s %3$s: %5$s%6$s%n"); // one line a message
+        }
+        Logger.getLogger("").getHandlers();
+    }
+
     private static int print(String text) {
         System.out.print(text);
         return 0;
     }
 
     private static int kernel(List<String> args) {
-        if (System.getProperty(LOG_FORMAT) == null) {
-            System.setProperty(LOG_FORMAT, "%1$tF %1$tT %4$s %3$s: %5$s%6$s%n"); // one line a message
-        }
         boolean hasClassPath = args.size() == 3 && args.get(0).equals("--class-path");
         if (args.size() != 1 && !hasClassPath) {
             System.err.print(USAGE);

@@ -196,6 +196,7 @@ class StrangersTest {
                 assertThat(lines[i]).hasSize(6000).startsWith(String.valueOf(100_000 + i));
             }
             assertThat(lines).hasSize(10_000);
+            assertThat(answer.stderr()).isEmpty(); // what the kernel logs is no output of the cell
         }
         kernel.forget();
         requireAnswers(kernel);
