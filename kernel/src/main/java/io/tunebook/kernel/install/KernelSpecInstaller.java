@@ -39,7 +39,8 @@ public final class KernelSpecInstaller {
             Option.of("--prefix DIR", "into DIR/share/jupyter/kernels instead"),
             Option.of("--name NAME", "the kernel's name for Jupyter; default: tunebook"),
             Option.of("--display-name TEXT", "its name for people; default: Java (Tunebook)"),
-            Option.of("--class-path PATH", "jars and folders that all notebooks have; DIR/* stands for all jars of DIR"),
+            Option.of(
+                    "--class-path PATH", "jars and folders that all notebooks have; DIR/* stands for all jars of DIR"),
             Option.of("--env KEY=VALUE", "an environment variable of the kernel; may be repeated"),
             Option.of("--jvm-option OPTION", "such as -Xmx4g; may be repeated"),
             Option.of("--preview", "Java's preview features"),
@@ -100,7 +101,8 @@ public final class KernelSpecInstaller {
     private void parse(List<String> args) throws IOException, InterruptedException {
         CommandLine line = CommandLine.read(OPTIONS, args);
         if (!line.operands().isEmpty()) {
-            throw new IllegalArgumentException("there is no option " + line.operands().get(0));
+            throw new IllegalArgumentException(
+                    "there is no option " + line.operands().get(0));
         }
         if (line.has("--user")) {
             into(userData());
@@ -119,7 +121,8 @@ public final class KernelSpecInstaller {
         }
         name = line.value("--name").orElse(name);
         displayName = line.value("--display-name").orElse(displayName);
-        classPath = line.value("--class-path").map(KernelSpecInstaller::absolute).orElse(classPath);
+        classPath =
+                line.value("--class-path").map(KernelSpecInstaller::absolute).orElse(classPath);
         jvmOptions.addAll(line.all("--jvm-option"));
         for (String variable : line.all("--env")) {
             String[] pair = variable.split("=", 2);
