@@ -8,6 +8,7 @@ import io.tunebook.model.family.RopeScaling;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.GgufWriter;
 import io.tunebook.tensors.ModelFormatException;
+import io.tunebook.tokenizer.PreTokenizers;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -186,25 +187,12 @@ final class GgufHeader {
 
     /** llama.cpp's name for the rule that cuts text into words before the merges. */
     private String rule() throws ModelFormatException {
-        String rule = tokenizer.path("pre_tokenizer").toString();
-        if (rule.contains("\\\\p{Lu}")) {
-            return "tekken";
-        }
-        if (rule.contains("\\\\p{N}{1,3}")) {
-            return "llama-bpe";
-        }
-        if (rule.contains("\\\\p{N}| ?[^")) {
-            return "qwen2";
-        }
-        if (rule.contains("\"Digits\"") && rule.contains("\"individual_digits\":true")) {
-            return "smollm";
-        }
-        if (rule.contains("\"ByteLevel\"") && !rule.contains("\"Split\"")) {
-            return "gpt-2";
-        }
-        throw new ModelFormatException(
-                folder.resolve("tokenizer.json"),
-                "pre_tokenizer: expected the rule of Llama 3, Qwen2, SmolLM, Mistral NeMo or GPT-2, found " + rule);
+        return PreTokenizers.kindOf(tokenizer)
+                .orElseThrow(() -> new ModelFormatException(
+                        folder.resolve("tokenizer.json"),
+                        "llama.cpp has no pre-tokenizer that cuts text as this one does, so that it would give the model"
+                                + " other tokens than it was trained on: " + tokenizer.path("pre_tokenizer")
+                                + ", normalizer " + tokenizer.path("normalizer")));
     }
 
     private void special(GgufWriter writer) throws IOException {

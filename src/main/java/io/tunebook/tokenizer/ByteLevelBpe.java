@@ -19,8 +19,7 @@ import java.util.regex.Pattern;
 /**
  * Byte-level BPE without places, several times as fast as the tokenizers library, for the tokenizers whose splitting is
  * known here; a corpus goes through it. It finds the same ids or, where it is not certain to, none: the library has to
- * do texts that spell out an added token, that need normalising, that hold characters younger than Unicode 13, or
- * that have hundreds of bytes without a place to cut.
+ * do texts that spell out an added token, that need normalising, or that hold characters younger than Unicode 13.
  *
  * <p>A piece of text is merged by rank, lowest first, then leftmost. Two things save most of that work and change
  * nothing: a piece that is a token, and that merging would give as this one token, is looked up; and a piece is cut
@@ -29,7 +28,7 @@ import java.util.regex.Pattern;
  * @see <a href="https://github.com/openai/gpt-2/blob/master/src/encoder.py">GPT-2: bytes as characters, merges by rank</a>
  */
 final class ByteLevelBpe {
-    /** Merging takes time that grows with the square of the bytes; from here on the library's way is the better one. */
+    /** Merging in place takes time that grows with the square of the bytes; from here on {@link LongMerge} is faster. */
     private static final int LONGEST = 512;
 
     /** Younger characters than Java 17's are letters to one library and nothing to another, by their versions. */
@@ -46,8 +45,6 @@ final class ByteLevelBpe {
                     age > 0 && age <= YOUNGEST_UNICODE && type != Character.UNASSIGNED && type != Character.SURROGATE);
         }
     }
-
-    private static final long NONE = Long.MAX_VALUE;
 
     private final List<Pattern> patterns;
     private final boolean nfc;
@@ -139,25 +136,21 @@ final class ByteLevelBpe {
         JsonNode normalizer = root.path("normalizer");
         boolean nfc = normalizer.path("type").asText().equals("NFC");
         boolean plain = model.path("type").asText().equals("BPE")
-                && (nfc || isNothing(normalizer))
+                && (nfc || PreTokenizers.isNothing(normalizer))
                 && absent(model, "dropout")
                 && absent(model, "unk_token")
                 && absent(model, "continuing_subword_prefix")
                 && absent(model, "end_of_word_suffix")
                 && !model.path("byte_fallback").asBoolean();
-        List<Pattern> patterns = new ArrayList<>();
-        if (!plain || !splits(root.path("pre_tokenizer"), patterns)) {
+        // A pattern is compiled when it is known: others may be of a dialect that Java does not have.
+        Optional<List<Pattern>> patterns = PreTokenizers.patterns(root.path("pre_tokenizer"))
+                .filter(all -> all.stream().allMatch(PreTokenizers::knows))
+                .map(all -> all.stream().map(ByteLevelBpe::pattern).toList());
+        if (!plain || patterns.isEmpty()) {
             return Optional.empty();
         }
         boolean wholeWords = model.path("ignore_merges").asBoolean();
-        return Optional.of(new ByteLevelBpe(patterns, nfc, wholeWords, model, root.path("added_tokens")));
-    }
-
-    private static boolean isNothing(JsonNode normalizer) {
-        return normalizer.isMissingNode()
-                || normalizer.isNull()
-                || normalizer.path("type").asText().equals("Sequence")
-                        && normalizer.path("normalizers").isEmpty();
+        return Optional.of(new ByteLevelBpe(patterns.get(), nfc, wholeWords, model, root.path("added_tokens")));
     }
 
     private static boolean absent(JsonNode model, String field) {
@@ -165,42 +158,6 @@ final class ByteLevelBpe {
         return node.isMissingNode()
                 || node.isNull()
                 || node.isTextual() && node.asText().isEmpty();
-    }
-
-    /** Notes the patterns of a pre-tokenizer, the one that turns to bytes last; false if one of its steps is not known. */
-    private static boolean splits(JsonNode step, List<Pattern> into) {
-        switch (step.path("type").asText()) {
-            case "Sequence" -> {
-                JsonNode steps = step.path("pretokenizers");
-                for (int i = 0; i < steps.size(); i++) {
-                    boolean last = i == steps.size() - 1;
-                    if (last != steps.get(i).path("type").asText().equals("ByteLevel") || !splits(steps.get(i), into)) {
-                        return false;
-                    }
-                }
-                return steps.size() > 0;
-            }
-            case "ByteLevel" -> {
-                if (step.path("use_regex").asBoolean(true)) {
-                    into.add(pattern(GgufVocabulary.GPT2));
-                }
-                return !step.path("add_prefix_space").asBoolean(true);
-            }
-            case "Digits" -> {
-                into.add(pattern("\\p{N}"));
-                return step.path("individual_digits").asBoolean();
-            }
-            case "Split" -> {
-                String regex = step.path("pattern").path("Regex").asText();
-                into.add(pattern(regex));
-                return GgufVocabulary.knows(regex)
-                        && step.path("behavior").asText().equals("Isolated")
-                        && !step.path("invert").asBoolean();
-            }
-            default -> {
-                return false;
-            }
-        }
     }
 
     private static Pattern pattern(String regex) {
@@ -213,7 +170,8 @@ final class ByteLevelBpe {
             return null;
         }
         Run run = new Run();
-        return run.split(text, 0, text.length(), 0) ? Arrays.copyOf(run.out, run.count) : null;
+        run.split(text, 0, text.length(), 0);
+        return Arrays.copyOf(run.out, run.count);
     }
 
     /** Whether nothing is in the text that this class leaves to the library. */
@@ -255,24 +213,29 @@ final class ByteLevelBpe {
         private int[] symbols = new int[64];
         private long[] pairs = new long[64];
 
-        /** Applies the patterns from one on to a part of the text; false if a piece is too long. */
-        boolean split(String text, int from, int to, int step) {
+        /** Applies the patterns from one on to a part of the text. */
+        void split(String text, int from, int to, int step) {
             if (step == patterns.size()) {
-                return piece(text, from, to);
+                piece(text, from, to);
+                return;
             }
             Matcher matcher = patterns.get(step).matcher(text).region(from, to);
             int at = from;
             while (matcher.find()) {
-                if (matcher.start() > at && !split(text, at, matcher.start(), step + 1)
-                        || matcher.end() > matcher.start() && !split(text, matcher.start(), matcher.end(), step + 1)) {
-                    return false;
+                if (matcher.start() > at) {
+                    split(text, at, matcher.start(), step + 1);
+                }
+                if (matcher.end() > matcher.start()) {
+                    split(text, matcher.start(), matcher.end(), step + 1);
                 }
                 at = matcher.end();
             }
-            return at == to || split(text, at, to, step + 1);
+            if (at < to) {
+                split(text, at, to, step + 1);
+            }
         }
 
-        private boolean piece(String text, int from, int to) {
+        private void piece(String text, int from, int to) {
             if (utf8.length < 3 * (to - from)) {
                 utf8 = new byte[4 * (to - from)];
             }
@@ -299,13 +262,13 @@ final class ByteLevelBpe {
             int whole = tokens.get(utf8, 0, n);
             if (whole >= 0) {
                 add(whole);
-                return true;
+            } else {
+                merge(utf8, n);
             }
-            return merge(utf8, n);
         }
 
-        /** The tokens of some bytes; false if they are too many to merge. */
-        private boolean merge(byte[] bytes, int length) {
+        /** The tokens of some bytes. */
+        private void merge(byte[] bytes, int length) {
             int n = 0;
             int before = -1;
             int first = 0;
@@ -318,21 +281,23 @@ final class ByteLevelBpe {
                     mergeSymbols(n);
                     n = 0;
                 }
-                if (n == LONGEST) {
-                    return false;
-                }
                 if (n == symbols.length) {
                     symbols = Arrays.copyOf(symbols, 2 * n);
-                    pairs = new long[2 * n];
                 }
                 symbols[n++] = ofByte[b];
                 before = b;
             }
             mergeSymbols(n);
-            return true;
         }
 
         private void mergeSymbols(int length) {
+            if (length > LONGEST) {
+                LongMerge.merge(symbols, length, merges, this::add);
+                return;
+            }
+            if (pairs.length < length) {
+                pairs = new long[symbols.length];
+            }
             int n = length;
             for (int i = 0; i + 1 < n; i++) {
                 pairs[i] = merges.get(symbols[i], symbols[i + 1]);
@@ -346,7 +311,7 @@ final class ByteLevelBpe {
                         best = i;
                     }
                 }
-                if (least == NONE) {
+                if (least == PairTable.NONE) {
                     break;
                 }
                 symbols[best] = (int) least;
@@ -373,77 +338,6 @@ final class ByteLevelBpe {
         }
     }
 
-    /** From two tokens to the rank of their merge, in the upper half, and what they become, in the lower. */
-    private static final class PairTable {
-        private final long[] table;
-        private final int mask;
-
-        PairTable(int size) {
-            int slots = Integer.highestOneBit(Math.max(4, size)) * 4;
-            table = new long[2 * slots];
-            mask = slots - 1;
-            Arrays.fill(table, -1);
-        }
-
-        private int slot(long key) {
-            long h = key * 0x9E3779B97F4A7C15L;
-            int at = (int) (h >>> 40) & mask;
-            while (table[2 * at] != key && table[2 * at] != -1) {
-                at = at + 1 & mask;
-            }
-            return 2 * at;
-        }
-
-        void put(int left, int right, long value) {
-            long key = (long) left << 32 | right;
-            int at = slot(key);
-            table[at] = key;
-            table[at + 1] = value;
-        }
-
-        long get(int left, int right) {
-            int at = slot((long) left << 32 | right);
-            return table[at] == -1 ? NONE : table[at + 1];
-        }
-    }
-
-    /** From a token's bytes to its id. */
-    private static final class TokenTable {
-        private final byte[][] keys;
-        private final int[] ids;
-        private final int mask;
-
-        TokenTable(int size) {
-            int slots = Integer.highestOneBit(Math.max(4, size)) * 4;
-            keys = new byte[slots][];
-            ids = new int[slots];
-            mask = slots - 1;
-        }
-
-        private int slot(byte[] bytes, int from, int to) {
-            int h = 0;
-            for (int i = from; i < to; i++) {
-                h = 31 * h + bytes[i];
-            }
-            int at = (h * 0x9E3779B9 >>> 7) & mask;
-            while (keys[at] != null && !Arrays.equals(keys[at], 0, keys[at].length, bytes, from, to)) {
-                at = at + 1 & mask;
-            }
-            return at;
-        }
-
-        void put(byte[] token, int id) {
-            int at = slot(token, 0, token.length);
-            keys[at] = token;
-            ids[at] = id;
-        }
-
-        int get(byte[] bytes, int from, int to) {
-            int at = slot(bytes, from, to);
-            return keys[at] == null ? -1 : ids[at];
-        }
-    }
-
     /** For each character that stands for a byte in a vocabulary, the byte: printable Latin-1 as it is, the others from U+0100 on. */
     private static int[] bytesOfCharacters() {
         int[] bytes = new int[512];
@@ -454,6 +348,18 @@ final class ByteLevelBpe {
             bytes[printable ? b : next++] = b;
         }
         return bytes;
+    }
+
+    /** The tokens of single bytes, as a byte-level vocabulary writes them. */
+    static List<String> charactersOfBytes() {
+        int[] bytes = bytesOfCharacters();
+        List<String> characters = new ArrayList<>();
+        for (int c = 0; c < bytes.length; c++) {
+            if (bytes[c] >= 0) {
+                characters.add(Character.toString(c));
+            }
+        }
+        return characters;
     }
 
     private static byte[] bytes(String token, int[] ofCharacters) {

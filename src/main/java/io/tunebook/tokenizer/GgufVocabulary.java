@@ -19,7 +19,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 
 /**
  * Makes a {@code tokenizer.json} of what a GGUF file keeps of a tokenizer: byte-level BPE ({@code gpt2}) with the
@@ -37,26 +36,8 @@ final class GgufVocabulary {
     /** Token types of {@code tokenizer.ggml.token_type}. */
     private static final int UNKNOWN = 2, CONTROL = 3, USER_DEFINED = 4, UNUSED = 5, BYTE = 6;
 
-    private static final String CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
-    /** GPT-2's own pattern, which is also what the tokenizers library's {@code ByteLevel} splits with. */
-    static final String GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-
-    private static final String UPPER = "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
-    private static final String LOWER = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
-    private static final String NO_WORD = "[^\\r\\n\\p{L}\\p{N}]?";
-    private static final String SPACES = "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-
-    /**
-     * How a {@code pre} kind splits text before merging.
-     *
-     * @param patterns applied one after the other, each to the pieces the one before left
-     * @param wholeWords whether a piece that is a token is taken as it is, without merging
-     * @param nfc whether text is normalised to NFC first
-     * @param bos whether the beginning-of-sequence token is added where the file does not say
-     */
-    private record Pre(List<String> patterns, boolean wholeWords, boolean nfc, boolean bos) {}
-
-    private static final Map<String, Pre> KINDS = kinds();
+    /** No model has longer ones, and to find the merges of one takes time by the square of its length. */
+    private static final int LONGEST_TOKEN = 4096;
 
     private final GgufFile gguf;
     private final List<String> tokens;
@@ -81,6 +62,12 @@ final class GgufVocabulary {
         }
         this.types = given.length == 0 ? new int[tokens.size()] : given;
         for (int id = 0; id < tokens.size(); id++) {
+            if (tokens.get(id).length() > LONGEST_TOKEN) {
+                throw new ModelFormatException(
+                        gguf.path(),
+                        "tokenizer.ggml.tokens: expected tokens of at most " + LONGEST_TOKEN
+                                + " characters, found one of " + tokens.get(id).length() + " at " + id);
+            }
             ids.putIfAbsent(tokens.get(id), id);
         }
     }
@@ -144,26 +131,19 @@ final class GgufVocabulary {
                 templates);
     }
 
-    /** Whether a pattern is one of those that some {@code pre} kind splits with. */
-    static boolean knows(String pattern) {
-        return KINDS.values().stream().anyMatch(pre -> pre.patterns.contains(pattern));
-    }
-
     private boolean byteLevel(ObjectNode root) throws IOException {
         String name = gguf.string("tokenizer.ggml.pre").orElse("default");
-        Pre pre = KINDS.get(name);
-        if (pre == null) {
-            throw new ModelFormatException(
-                    gguf.path(),
-                    "tokenizer.ggml.pre: expected one of " + KINDS.keySet() + ", found " + name
-                            + "; load the folder with the model's tokenizer.json instead");
-        }
-        if (pre.nfc) {
+        PreTokenizers.Pre pre = PreTokenizers.kind(name)
+                .orElseThrow(() -> new ModelFormatException(
+                        gguf.path(),
+                        "tokenizer.ggml.pre: expected one of " + PreTokenizers.names() + ", found " + name
+                                + "; load the folder with the model's tokenizer.json instead"));
+        if (pre.nfc()) {
             root.putObject("normalizer").put("type", "NFC");
         }
         ArrayNode steps =
                 root.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
-        for (String pattern : pre.patterns) {
+        for (String pattern : pre.patterns()) {
             ObjectNode split = steps.addObject()
                     .put("type", "Split")
                     .put("behavior", "Isolated")
@@ -176,7 +156,7 @@ final class GgufVocabulary {
                     .put("trim_offsets", true)
                     .put("use_regex", false);
         }
-        ObjectNode model = model(root).put("byte_fallback", false).put("ignore_merges", pre.wholeWords);
+        ObjectNode model = model(root).put("byte_fallback", false).put("ignore_merges", pre.wholeWords());
         model.putNull("unk_token").put("fuse_unk", false);
         List<String> merges = gguf.strings("tokenizer.ggml.merges");
         for (String merge : merges) {
@@ -194,7 +174,7 @@ final class GgufVocabulary {
             }
             out.writeEndArray();
         }));
-        return pre.bos;
+        return pre.bos();
     }
 
     private boolean sentencePiece(ObjectNode root) throws IOException {
@@ -233,8 +213,10 @@ final class GgufVocabulary {
                     .put("stop", 0);
         }
         ObjectNode model = model(root).put("byte_fallback", true).put("fuse_unk", true);
-        gguf.integer("tokenizer.ggml.unknown_token_id")
-                .ifPresent(id -> model.put("unk_token", tokens.get(Math.toIntExact(id))));
+        Integer unknown = roles().get("unk_token");
+        if (unknown != null) {
+            model.put("unk_token", tokens.get(unknown));
+        }
         List<Merge> merges = merges(scores);
         model.putPOJO("merges", streamed(out -> {
             out.writeStartArray();
@@ -326,7 +308,7 @@ final class GgufVocabulary {
         Map<String, Integer> roles = new LinkedHashMap<>();
         for (var key : keys.entrySet()) {
             var id = gguf.integer("tokenizer.ggml." + key.getValue() + "_token_id");
-            if (id.isPresent() && id.getAsLong() < tokens.size()) {
+            if (id.isPresent() && id.getAsLong() >= 0 && id.getAsLong() < tokens.size()) {
                 roles.put(key.getKey(), (int) id.getAsLong());
             } else if (id.isPresent() && id.getAsLong() != 0xFFFFFFFFL) {
                 throw new ModelFormatException(
@@ -363,68 +345,5 @@ final class GgufVocabulary {
     private static String special(ArrayNode into, String token) {
         into.addObject().putObject("SpecialToken").put("id", token).put("type_id", 0);
         return token;
-    }
-
-    private static Map<String, Pre> kinds() {
-        Map<String, Pre> kinds = new TreeMap<>();
-        String perDigit = "\\p{N}";
-        String threeDigits = "\\p{N}{1,3}";
-        String symbols = "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*";
-        String path = "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*";
-
-        Pre llama3 = plain(CONTRACTIONS + "|" + NO_WORD + "\\p{L}+|" + threeDigits + symbols + SPACES);
-        put(kinds, new Pre(llama3.patterns, true, false, true), "llama3", "llama-v3", "llama-bpe", "falcon3");
-        put(kinds, llama3, "dbrx", "smaug-bpe", "glm4", "chatglm-bpe");
-        Pre qwen2 = plain(CONTRACTIONS + "|" + NO_WORD + "\\p{L}+|" + perDigit + symbols + SPACES);
-        put(kinds, new Pre(qwen2.patterns, false, true, false), "qwen2", "deepseek-r1-qwen", "megrez");
-        put(kinds, qwen2, "stablelm2");
-        String words = NO_WORD + UPPER + "*" + LOWER + "+";
-        String capitals = NO_WORD + UPPER + "+" + LOWER + "*";
-        put(
-                kinds,
-                new Pre(List.of(words + "|" + capitals + "|" + perDigit + path + SPACES), true, false, true),
-                "tekken");
-        String optional = CONTRACTIONS + "?";
-        put(
-                kinds,
-                plain(words + optional + "|" + capitals + optional + "|" + threeDigits + path + SPACES),
-                "gpt-4o",
-                "llama4");
-        put(
-                kinds,
-                plain(
-                        threeDigits,
-                        "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
-                        "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
-                                + "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"),
-                "deepseek-v3");
-        put(
-                kinds,
-                plain("[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+", perDigit),
-                "deepseek-coder");
-        put(
-                kinds,
-                plain(perDigit, GPT2),
-                "smollm",
-                "starcoder",
-                "refact",
-                "command-r",
-                "codeshell",
-                "exaone",
-                "minerva-7b");
-        put(kinds, plain(GPT2), "gpt-2", "mpt", "olmo", "jais", "phi-2");
-        put(kinds, plain("[\\p{P}\\$\\+<=>\\^~\\|`]+", GPT2, "[0-9][0-9][0-9]"), "falcon");
-        put(kinds, plain("[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"), "default");
-        return kinds;
-    }
-
-    private static Pre plain(String... patterns) {
-        return new Pre(List.of(patterns), false, false, false);
-    }
-
-    private static void put(Map<String, Pre> kinds, Pre pre, String... names) {
-        for (String name : names) {
-            kinds.put(name, pre);
-        }
     }
 }

@@ -8,7 +8,6 @@ import io.tunebook.ollama.store.ModelStore;
 import io.tunebook.ollama.store.StoredModel;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tokenizer.Encoding.Side;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -47,11 +46,14 @@ public final class Tokenizer implements AutoCloseable {
             "<end_of_turn>",
             "<\uff5cend\u2581of\u2581sentence\uff5c>");
 
-    /** The most rows by which an embedding may be longer than the vocabulary: models round up for speed. */
+    /** By so many rows at least, or by a sixteenth, an embedding may be longer than the vocabulary: models round up. */
     private static final int MOST_PADDING = 1024;
 
     /** Texts go to the native library in parcels of about so many characters, to bound what it holds at a time. */
     private static final int PARCEL = 1 << 22;
+
+    /** A longer run of white space, or of anything else, is too much for the library's regular expressions. */
+    private static final int LONGEST_RUN = 2_000_000;
 
     /** After so many characters the tables of {@link ByteLevelBpe} are worth the moment and the memory that they take. */
     private static final int MANY = 1 << 17;
@@ -86,16 +88,10 @@ public final class Tokenizer implements AutoCloseable {
             }
         }
         this.checksum = HexFormat.of().formatHex(digest.digest());
-        try {
-            this.library = HuggingFaceTokenizer.newInstance(
-                    new ByteArrayInputStream(vocabulary.json()), Map.of("truncation", "false", "padding", "false"));
-        } catch (RuntimeException e) {
-            throw new IOException(
-                    vocabulary.source() + ": the tokenizers library does not take this tokenizer: " + e.getMessage(),
-                    e);
-        }
-        int[] plain = toInts(library.encode("a", false, false).getIds());
-        int[] full = toInts(library.encode("a", true, false).getIds());
+        NativeTokenizer loaded = NativeTokenizer.load(vocabulary);
+        this.library = loaded.library();
+        int[] plain = toInts(loaded.plain());
+        int[] full = toInts(loaded.full());
         int at = Collections.indexOfSubList(boxed(full), boxed(plain));
         this.prefix = Arrays.copyOf(full, Math.max(at, 0));
         this.suffix = Arrays.copyOfRange(full, Math.max(at, 0) + plain.length, full.length);
@@ -162,6 +158,7 @@ public final class Tokenizer implements AutoCloseable {
      */
     public Encoding encode(String text, boolean special) {
         String clean = wellFormed(text);
+        requireShortRuns(clean);
         return withSpecial(convert(library.encode(clean, false, false), clean), special);
     }
 
@@ -175,6 +172,9 @@ public final class Tokenizer implements AutoCloseable {
         List<Encoding> found = new ArrayList<>();
         List<Integer> sources = new ArrayList<>();
         String[] clean = texts.stream().map(Tokenizer::wellFormed).toArray(String[]::new);
+        for (String text : clean) {
+            requireShortRuns(text);
+        }
         var all = library.batchEncode(clean, false, false);
         for (int i = 0; i < all.length; i++) {
             for (Encoding piece : windows(convert(all[i], clean[i]), options)) {
@@ -203,7 +203,10 @@ public final class Tokenizer implements AutoCloseable {
         return fast(text.length())
                 .map(f -> f.ids(clean))
                 .map(found -> withSpecial(found, special))
-                .orElseGet(() -> take(TokenizersLibrary.LIB.encode(handle(), clean, false), special));
+                .orElseGet(() -> {
+                    requireShortRuns(clean);
+                    return take(TokenizersLibrary.LIB.encode(handle(), clean, false), special);
+                });
     }
 
     /** The ids of several texts, in parallel; with most tokenizers some ten times as fast as with their places. */
@@ -224,6 +227,7 @@ public final class Tokenizer implements AutoCloseable {
             int to = from;
             for (int size = 0; to < rest.length && size < PARCEL; to++) {
                 size += clean[rest[to]].length();
+                requireShortRuns(clean[rest[to]]);
             }
             String[] parcel =
                     Arrays.stream(rest, from, to).mapToObj(i -> clean[i]).toArray(String[]::new);
@@ -232,6 +236,31 @@ public final class Tokenizer implements AutoCloseable {
             }
         }
         return all;
+    }
+
+    /**
+     * The library's regular expressions end the process when they go back ten million times in one match, which they do
+     * on a text without a change between white space and other characters for so long.
+     *
+     * @throws IllegalArgumentException if a text that has to go to the library has so long a run
+     */
+    private void requireShortRuns(String text) {
+        if (text.length() <= LONGEST_RUN) {
+            return;
+        }
+        int start = 0;
+        for (int i = 1; i <= text.length(); i++) {
+            if (i < text.length()
+                    && Character.isWhitespace(text.charAt(i)) == Character.isWhitespace(text.charAt(i - 1))) {
+                continue;
+            }
+            if (i - start > LONGEST_RUN && vocabulary.splits()) {
+                throw new IllegalArgumentException("expected at most " + LONGEST_RUN
+                        + " characters in a row that are all white space or all other," + " found " + (i - start)
+                        + " from character " + start + " on; cut the text there");
+            }
+            start = i;
+        }
     }
 
     /** The fast way, if there is one: made when much text has come, and used for all after that. */
@@ -378,8 +407,9 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     /**
-     * Refuses a model that is of another vocabulary: one whose embedding has fewer rows than there are ids here, or so
-     * many more that they are not for speed, or that takes an ordinary token for a special one.
+     * Refuses a model that is of another vocabulary: one whose embedding has so many more rows than there are ids here
+     * that they are not for speed, or that takes an ordinary token for a special one. A model may have fewer rows than
+     * ids, where tokens were added that it never learned: it refuses a text that has one of them.
      *
      * @param model what to call the model in the message
      * @param rows the rows of the model's embedding
@@ -389,10 +419,7 @@ public final class Tokenizer implements AutoCloseable {
      */
     public void requireFits(String model, int rows, int... special) {
         List<String> faults = new ArrayList<>();
-        if (rows < vocabularySize()) {
-            faults.add("its embedding has " + rows + " rows, so the ids from " + rows + " to " + (vocabularySize() - 1)
-                    + " (such as \"" + vocabulary.tokens()[rows] + "\") have none");
-        } else if (rows > vocabularySize() + MOST_PADDING) {
+        if (rows > vocabularySize() + Math.max(MOST_PADDING, vocabularySize() / 16)) {
             faults.add("its embedding has " + rows + " rows, " + (rows - vocabularySize()) + " more than ids");
         }
         for (int id : vocabulary.special().isEmpty() ? new int[0] : special) {

@@ -7,9 +7,11 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,11 +40,24 @@ record Vocabulary(
         BitSet special,
         Map<String, Integer> roles,
         Map<String, String> templates) {
+    /** No model has a hundredth of so many tokens; a larger id would need a table up to it. */
+    private static final int LARGEST_ID = 1 << 24;
+
     /** A vocabulary's field names come once each: to keep them for the next time would take as long as to read them. */
     private static final ObjectMapper JSON = new ObjectMapper(JsonFactory.builder()
             .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
             .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
             .build());
+
+    /** Whether the native library splits texts by regular expressions before it merges. */
+    boolean splits() {
+        try {
+            String steps = JSON.readTree(json).path("pre_tokenizer").toString();
+            return steps.contains("\"Split\"") || steps.contains("\"ByteLevel\"");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e); // it was read once already
+        }
+    }
 
     /**
      * Reads a folder, a {@code tokenizer.json} or a GGUF file.
@@ -79,16 +94,18 @@ record Vocabulary(
         byte[] json = Files.readAllBytes(file);
         List<String> tokens = new ArrayList<>();
         BitSet special = new BitSet();
-        readTokens(file, json, tokens, special);
+        BitSet added = readTokens(file, json, tokens, special);
         Path folder = file.toAbsolutePath().getParent();
         Map<String, Integer> roles = new LinkedHashMap<>();
         Map<String, String> templates = new LinkedHashMap<>();
+        BitSet made = new BitSet();
         for (String name : new String[] {"special_tokens_map.json", "tokenizer_config.json"}) {
             Path side = folder.resolve(name);
             if (!Files.exists(side)) {
                 continue;
             }
             JsonNode config = parse(side, Files.readAllBytes(side));
+            SpecialTokens.madeSpecial(config, tokens, added).forEach(made::set);
             for (var field : config.properties()) {
                 String key = field.getKey();
                 JsonNode value = field.getValue();
@@ -110,11 +127,16 @@ record Vocabulary(
         if (Files.exists(jinja)) {
             templates.put("default", Files.readString(jinja));
         }
-        return new Vocabulary(file, json, tokens.toArray(String[]::new), special, roles, templates);
+        made.andNot(special);
+        special.or(made);
+        byte[] whole = made.isEmpty() ? json : SpecialTokens.withSpecial(json, made, tokens);
+        return new Vocabulary(file, whole, tokens.toArray(String[]::new), special, roles, templates);
     }
 
     /** Finds the tokens in a {@code tokenizer.json} as it streams by: a tree of it would be many times as large, and mostly merges. */
-    private static void readTokens(Path file, byte[] json, List<String> tokens, BitSet special) throws IOException {
+    private static BitSet readTokens(Path file, byte[] json, List<String> tokens, BitSet special) throws IOException {
+        ObjectNode rest = JSON.createObjectNode();
+        ObjectNode model = rest.putObject("model");
         JsonNode added = MissingNode.getInstance();
         String vocab = "nothing";
         try (JsonParser parser = JSON.createParser(json)) {
@@ -129,13 +151,16 @@ record Vocabulary(
                     for (String part; (part = parser.nextFieldName()) != null; ) {
                         parser.nextToken();
                         if (part.equals("vocab")) {
-                            vocab = readVocab(parser, tokens);
-                        } else {
+                            vocab = readVocab(file, parser, tokens);
+                        } else if (part.equals("merges")) {
+                            model.putArray("merges");
                             parser.skipChildren();
+                        } else {
+                            model.set(part, JSON.readTree(parser));
                         }
                     }
                 } else {
-                    parser.skipChildren();
+                    rest.set(field, JSON.readTree(parser));
                 }
             }
             parser.nextToken(); // what is no JSON behind the object
@@ -145,34 +170,45 @@ record Vocabulary(
         if (!vocab.equals("object") && !vocab.equals("array")) {
             throw new ModelFormatException(file, "expected an object or array at /model/vocab, found " + vocab);
         }
+        BitSet addedIds = new BitSet();
         for (JsonNode token : added) {
             int id = token.path("id").asInt(-1);
             if (id < 0) {
                 throw new ModelFormatException(file, "expected an id in each of /added_tokens, found " + token);
             }
-            set(tokens, id, token.path("content").asText());
+            set(file, tokens, id, token.path("content").asText());
             special.set(id, token.path("special").asBoolean());
+            addedIds.set(id);
         }
+        if (!model.path("continuing_subword_prefix").asText("").isEmpty()) {
+            model.set("merges", JSON.readTree(json).at("/model/merges"));
+        }
+        TokenizerCheck.require(file, rest, tokens);
+        return addedIds;
     }
 
     /** What the parser stands on, in a word; of an object {token: id} or an array [[token, score]] the tokens too. */
-    private static String readVocab(JsonParser parser, List<String> tokens) throws IOException {
+    private static String readVocab(Path file, JsonParser parser, List<String> tokens) throws IOException {
         if (parser.currentToken() == JsonToken.START_OBJECT) {
             for (String token; (token = parser.nextFieldName()) != null; ) {
-                set(tokens, parser.nextIntValue(-1), token);
+                set(file, tokens, parser.nextIntValue(-1), token);
             }
             return "object";
         }
         if (parser.currentToken() == JsonToken.START_ARRAY) {
             for (int id = 0; parser.nextToken() != JsonToken.END_ARRAY; id++) {
-                set(tokens, id, ((JsonNode) JSON.readTree(parser)).path(0).asText());
+                set(file, tokens, id, ((JsonNode) JSON.readTree(parser)).path(0).asText());
             }
             return "array";
         }
         return kind(JSON.readTree(parser));
     }
 
-    private static void set(List<String> tokens, int id, String token) {
+    private static void set(Path file, List<String> tokens, int id, String token) throws ModelFormatException {
+        if (id > LARGEST_ID) {
+            throw new ModelFormatException(
+                    file, "token \"" + token + "\": expected an id of at most " + LARGEST_ID + ", found " + id);
+        }
         while (tokens.size() <= id) {
             tokens.add(null);
         }

