@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
  * matrix.
  */
 public enum Quantization {
-    /** The type that each tensor has in the base; Q2_K and Q3_K, which are not written, become Q4_K. */
+    /** The type that each tensor has in the base; Q2_K, Q3_K, IQ4_NL and IQ4_XS, which are not written, become Q4_K. */
     AS_BASE(null, -1),
     /** Half precision: exact enough for anything, two bytes a weight. */
     F16(GgufType.F16, 1),
@@ -54,7 +54,7 @@ public enum Quantization {
             return GgufType.F32;
         }
         if (type == null) {
-            return base == GgufType.Q2_K || base == GgufType.Q3_K ? GgufType.Q4_K : base;
+            return base.writable() ? base : fitting(GgufType.Q4_K, shape[shape.length - 1]);
         }
         GgufType wanted = type;
         boolean output = name.equals("output.weight") || tied && name.equals("token_embd.weight");

@@ -119,6 +119,15 @@ public final class Weights implements AutoCloseable {
         for (var parameter : config.tensors().entrySet()) {
             Tensor tensor = found.get(parameter.getKey());
             if (tensor == null) {
+                String type = gguf.map(g -> g.unread().get(config.family().ggufName(parameter.getKey())))
+                        .orElse(null);
+                if (type != null) {
+                    throw new ModelFormatException(
+                            path,
+                            "tensor " + described(parameter.getKey()) + ": its type " + type + " is not read as weights;"
+                                    + " take a file of the model in Q4_K_M, Q8_0 or F16. Its metadata, tokenizer and"
+                                    + " template can be read: Tokenizer.load");
+                }
                 throw new ModelFormatException(
                         path,
                         "tensor " + described(parameter.getKey()) + ": expected "

@@ -10,6 +10,9 @@ import java.nio.FloatBuffer;
 final class Dequantizer {
     private static final int SUPER = 256;
 
+    /** The steps of IQ4_NL and IQ4_XS (ggml's {@code kvalues_iq4nl}). */
+    private static final int[] UNEVEN = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
     private Dequantizer() {}
 
     /** Reads {@code count} values from a little-endian buffer at its position. */
@@ -58,6 +61,8 @@ final class Dequantizer {
             case Q4_K -> q4k(block, out, at);
             case Q5_K -> q5k(block, out, at);
             case Q6_K -> q6k(block, out, at);
+            case IQ4_NL -> uneven(block, 2, half(block, 0), out, at);
+            case IQ4_XS -> iq4xs(block, out, at);
             default -> throw new AssertionError(type);
         }
     }
@@ -147,6 +152,23 @@ final class Dequantizer {
                 int two = block[128 + i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3;
                 out[at + i] = scale * ((four | two << 4) - 32);
             }
+        }
+    }
+
+    /** Sixteen bytes, the low nibbles first, each standing for one of the uneven steps. */
+    private static void uneven(byte[] block, int qs, float d, float[] out, int at) {
+        for (int i = 0; i < 16; i++) {
+            out[at + i] = d * UNEVEN[block[qs + i] & 15];
+            out[at + 16 + i] = d * UNEVEN[block[qs + i] >> 4 & 15];
+        }
+    }
+
+    private static void iq4xs(byte[] block, float[] out, int at) {
+        float d = half(block, 0);
+        int high = block[2] & 255 | (block[3] & 255) << 8;
+        for (int g = 0; g < 8; g++) {
+            int low = block[4 + g / 2] >> g % 2 * 4 & 15;
+            uneven(block, 8 + 16 * g, d * ((low | (high >> 2 * g & 3) << 4) - 32), out, at + 32 * g);
         }
     }
 

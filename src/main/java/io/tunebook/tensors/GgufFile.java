@@ -46,6 +46,7 @@ public final class GgufFile implements AutoCloseable {
     private final Map<String, Object> metadata;
     private final Map<String, Span> spans;
     private final Map<String, GgufTensor> tensors;
+    private final Map<String, String> unread;
 
     /** Where a metadata value's type number and value lie in the file. */
     record Span(long offset, int bytes) {}
@@ -56,13 +57,16 @@ public final class GgufFile implements AutoCloseable {
         this.metadata = Collections.unmodifiableMap(header.metadata);
         this.spans = header.spans;
         this.tensors = Collections.unmodifiableMap(header.tensors);
+        this.unread = Collections.unmodifiableMap(header.unread);
     }
 
     /**
      * Opens a file and checks all of it but the tensors' values.
      *
-     * @throws ModelFormatException if it is not GGUF of version 2 or 3, is cut short, or names a type that
-     *     {@link GgufType} does not have
+     * <p>Tensors of types that {@link GgufType} does not have are left out, see {@link #unread}: metadata, tokenizer and
+     * template can be read without them.
+     *
+     * @throws ModelFormatException if it is not GGUF of version 2 or 3, or is cut short
      * @throws IOException if it cannot be read
      */
     public static GgufFile open(Path path) throws IOException {
@@ -134,7 +138,12 @@ public final class GgufFile implements AutoCloseable {
         return List.copyOf(tensors.values());
     }
 
-    /** The tensor of a name, if the file has it. */
+    /** The tensors of types that are not read here: the name of its type by each one's name, such as {@code IQ2_XXS}. */
+    public Map<String, String> unread() {
+        return unread;
+    }
+
+    /** The tensor of a name, if the file has it in a type that is read. */
     public Optional<GgufTensor> tensor(String name) {
         return Optional.ofNullable(tensors.get(name));
     }
@@ -202,6 +211,7 @@ public final class GgufFile implements AutoCloseable {
         final Map<String, Object> metadata = new LinkedHashMap<>();
         final Map<String, Span> spans = new LinkedHashMap<>();
         final Map<String, GgufTensor> tensors = new LinkedHashMap<>();
+        final Map<String, String> unread = new LinkedHashMap<>();
 
         Header(Path path, FileChannel channel) throws IOException {
             this.path = path;
@@ -251,7 +261,10 @@ public final class GgufFile implements AutoCloseable {
             }
             List<GgufTensor> relative = new ArrayList<>();
             for (long i = 0; i < count; i++) {
-                relative.add(tensor(i, alignment));
+                GgufTensor tensor = tensor(i, alignment);
+                if (tensor != null) {
+                    relative.add(tensor);
+                }
             }
             long data = -Math.floorDiv(-position(), alignment) * alignment;
             for (GgufTensor t : relative) {
@@ -270,7 +283,7 @@ public final class GgufFile implements AutoCloseable {
             }
         }
 
-        /** One entry; its offset is still relative to the data section. */
+        /** One entry, null if it is of a type that is not read; its offset is still relative to the data section. */
         private GgufTensor tensor(long i, long alignment) throws IOException {
             String name = text("the name of tensor " + i);
             long at = position();
@@ -297,10 +310,11 @@ public final class GgufFile implements AutoCloseable {
             long id = u32("the type of " + name);
             GgufType type = GgufType.of((int) id).orElse(null);
             if (type == null) {
-                throw fail(
-                        at,
-                        "tensor " + name + ": expected a type of " + Arrays.toString(GgufType.values())
-                                + ", found number " + id);
+                i64("the offset of " + name);
+                if (unread.putIfAbsent(name, GgufType.nameOf(id)) != null) {
+                    throw fail(at, "tensor " + name + " for the second time");
+                }
+                return null;
             }
             if (shape[shape.length - 1] % type.blockSize() != 0) {
                 throw fail(

@@ -34,6 +34,10 @@ public enum GgufType {
     Q5_K(13, 256, 176),
     /** 6 bits a value, 8-bit scales for each 16 of 256. */
     Q6_K(14, 256, 210),
+    /** 4 bits a value, which stand for sixteen uneven steps, a scale for 32. */
+    IQ4_NL(20, 32, 18),
+    /** The uneven steps of {@link #IQ4_NL}, 6-bit scales for each 32 of 256. */
+    IQ4_XS(23, 256, 136),
     /** The upper half of a single-precision float. */
     BF16(30, 1, 2);
 
@@ -80,6 +84,26 @@ public enum GgufType {
         return Math.multiplyExact(values / blockSize, (long) blockBytes);
     }
 
+    /** Whether values can be stored in this type; the others are only read. */
+    public boolean writable() {
+        return this != Q2_K && this != Q3_K && this != IQ4_NL && this != IQ4_XS;
+    }
+
+    /**
+     * What ggml calls the type of a number, one of these or not: a tensor of a type that is not read here is named by it.
+     *
+     * @see <a href="https://github.com/ggml-org/ggml/blob/master/include/ggml.h">ggml: enum ggml_type</a>
+     */
+    static String nameOf(long id) {
+        String[] names = {
+            "F32", "F16", "Q4_0", "Q4_1", "Q4_2", "Q4_3", "Q5_0", "Q5_1", "Q8_0", "Q8_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K",
+            "Q6_K", "Q8_K", "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS", "I8", "I16",
+            "I32", "I64", "F64", "IQ1_M", "BF16", "Q4_0_4_4", "Q4_0_4_8", "Q4_0_8_8", "TQ1_0", "TQ2_0", "IQ4_NL_4_4",
+            "IQ4_NL_4_8", "IQ4_NL_8_8", "MXFP4", "NVFP4", "Q1_0"
+        };
+        return id >= 0 && id < names.length ? names[(int) id] : "number " + id;
+    }
+
     /** The type that a number stands for, if it is one of these. */
     public static Optional<GgufType> of(int id) {
         for (GgufType type : values()) {
@@ -115,7 +139,7 @@ public enum GgufType {
      * @param count how many values: a multiple of the block size
      * @param blocks where the blocks go, from the buffer's position, which moves past them
      * @throws IllegalArgumentException if {@code count} does not fill whole blocks or the buffer has too little room
-     * @throws UnsupportedOperationException for Q2_K and Q3_K, which are only read
+     * @throws UnsupportedOperationException for Q2_K, Q3_K, IQ4_NL and IQ4_XS, which are only read
      */
     public void quantize(float[] in, int at, int count, ByteBuffer blocks) {
         check(blocks, count);

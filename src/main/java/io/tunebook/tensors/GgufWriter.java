@@ -61,6 +61,12 @@ public final class GgufWriter {
         if (value < 0 || value > 0xffffffffL) {
             throw new IllegalArgumentException(key + ": expected an unsigned 32-bit integer, found " + value);
         }
+        if (key.equals("general.alignment")) {
+            if (Long.bitCount(value) != 1 || value > 1 << 20) {
+                throw new IllegalArgumentException(key + ": expected a power of two up to 1048576, found " + value);
+            }
+            alignment = (int) value;
+        }
         metadata.put(key, typed(GgufFile.U32, 4).putInt((int) value).array());
         return this;
     }

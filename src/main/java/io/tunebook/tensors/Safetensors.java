@@ -104,6 +104,10 @@ public final class Safetensors implements AutoCloseable {
 
     /** Reads a whole tensor of fewer than 2³¹ values as floats. */
     public float[] read(GgufTensor tensor) throws IOException {
+        if (tensor.bytes() > Integer.MAX_VALUE - 8) {
+            throw new ModelFormatException(
+                    path, "tensor " + tensor.name() + ": expected less than 2 GB to read at once, found " + tensor.bytes());
+        }
         float[] out = new float[Math.toIntExact(tensor.values())];
         ByteBuffer buffer = ByteBuffer.allocate(Math.toIntExact(tensor.bytes()));
         read(tensor.offset(), buffer);
@@ -181,6 +185,9 @@ public final class Safetensors implements AutoCloseable {
                     default -> throw new IllegalStateException(dtype);
                 };
         JsonNode lengths = entry.path("shape");
+        if (!lengths.isArray()) {
+            throw new ModelFormatException(path, "tensor " + name + ": expected a shape, found " + lengths);
+        }
         long[] shape = new long[lengths.size()];
         long bytes = type.blockBytes();
         for (int i = 0; i < shape.length; i++) {
@@ -243,9 +250,15 @@ public final class Safetensors implements AutoCloseable {
             put(out, ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, head.length));
             put(out, ByteBuffer.wrap(head));
             for (Values t : tensors.values()) {
-                ByteBuffer bytes = ByteBuffer.allocate(4 * t.values().length).order(ByteOrder.LITTLE_ENDIAN);
-                bytes.asFloatBuffer().put(t.values());
-                put(out, bytes);
+                // In pieces: a tensor may take more bytes than a buffer can hold.
+                int step = Math.min(1 << 20, t.values().length);
+                ByteBuffer bytes = ByteBuffer.allocate(4 * step).order(ByteOrder.LITTLE_ENDIAN);
+                for (int at = 0; at < t.values().length; at += step) {
+                    int count = Math.min(step, t.values().length - at);
+                    bytes.clear().limit(4 * count);
+                    bytes.asFloatBuffer().put(t.values(), at, count);
+                    put(out, bytes);
+                }
             }
         }
     }
