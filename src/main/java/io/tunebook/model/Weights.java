@@ -128,6 +128,13 @@ public final class Weights implements AutoCloseable {
                                     + " take a file of the model in Q4_K_M, Q8_0 or F16. Its metadata, tokenizer and"
                                     + " template can be read: Tokenizer.load");
                 }
+                long parts = gguf.map(g -> g.integer("split.count").orElse(1)).orElse(1L);
+                if (parts > 1) {
+                    throw new ModelFormatException(
+                            path,
+                            "is one of the " + parts + " parts of a split GGUF and holds only some of the tensors; join"
+                                    + " them: llama-gguf-split --merge, with the first part and the file to write");
+                }
                 throw new ModelFormatException(
                         path,
                         "tensor " + described(parameter.getKey()) + ": expected "
