@@ -107,7 +107,8 @@ public final class MergedGguf {
     private void fromGguf(GgufFile base, GgufWriter writer) throws IOException {
         if (!base.unread().isEmpty()) {
             throw new ModelFormatException(
-                    base.path(), "has tensors of types that cannot be copied, since they are not read: " + base.unread());
+                    base.path(),
+                    "has tensors of types that cannot be copied, since they are not read: " + base.unread());
         }
         for (String key : base.metadata().keySet()) {
             writer.copy(base, key);

@@ -124,7 +124,8 @@ public final class Weights implements AutoCloseable {
                 if (type != null) {
                     throw new ModelFormatException(
                             path,
-                            "tensor " + described(parameter.getKey()) + ": its type " + type + " is not read as weights;"
+                            "tensor " + described(parameter.getKey()) + ": its type " + type
+                                    + " is not read as weights;"
                                     + " take a file of the model in Q4_K_M, Q8_0 or F16. Its metadata, tokenizer and"
                                     + " template can be read: Tokenizer.load");
                 }

@@ -106,7 +106,8 @@ public final class Safetensors implements AutoCloseable {
     public float[] read(GgufTensor tensor) throws IOException {
         if (tensor.bytes() > Integer.MAX_VALUE - 8) {
             throw new ModelFormatException(
-                    path, "tensor " + tensor.name() + ": expected less than 2 GB to read at once, found " + tensor.bytes());
+                    path,
+                    "tensor " + tensor.name() + ": expected less than 2 GB to read at once, found " + tensor.bytes());
         }
         float[] out = new float[Math.toIntExact(tensor.values())];
         ByteBuffer buffer = ByteBuffer.allocate(Math.toIntExact(tensor.bytes()));

@@ -49,7 +49,8 @@ final class TokenizerCheck {
     }
 
     private void model() throws ModelFormatException {
-        String type = model.path("type").asText(model.has("merges") ? "BPE" : model.has("unk_id") ? "Unigram" : "WordLevel");
+        String type =
+                model.path("type").asText(model.has("merges") ? "BPE" : model.has("unk_id") ? "Unigram" : "WordLevel");
         if (tokens.isEmpty()) {
             throw wrong("/model/vocab", "expected tokens, found none");
         }

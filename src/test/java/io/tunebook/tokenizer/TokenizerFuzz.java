@@ -120,8 +120,9 @@ final class TokenizerFuzz {
     /** Which of these belong where, so that many tries get as far as the native library. */
     private static final Map<String, String> TYPES = Map.of(
             "normalizer", "NFC Lowercase Strip Prepend Nmt Replace Precompiled BertNormalizer ByteLevel Sequence",
-            "pre_tokenizer", "ByteLevel Whitespace WhitespaceSplit Metaspace Digits Punctuation CharDelimiterSplit FixedLength"
-                    + " UnicodeScripts Split Sequence",
+            "pre_tokenizer",
+                    "ByteLevel Whitespace WhitespaceSplit Metaspace Digits Punctuation CharDelimiterSplit FixedLength"
+                            + " UnicodeScripts Split Sequence",
             "post_processor", "BertProcessing RobertaProcessing TemplateProcessing ByteLevel Sequence",
             "decoder", "Strip Replace ByteLevel Metaspace Fuse ByteFallback WordPiece BPEDecoder CTC Sequence",
             "model", "Unigram WordLevel WordPiece BPE",
@@ -219,7 +220,8 @@ final class TokenizerFuzz {
             "normalizer", "pre_tokenizer", "post_processor", "decoder", "model", "added_tokens", "truncation", "padding"
         };
         String part = parts[random.nextInt(parts.length)];
-        JsonNode value = random.nextInt(3) > 0 ? value(part, random) : JSON.readTree(VALUES[random.nextInt(VALUES.length)]);
+        JsonNode value =
+                random.nextInt(3) > 0 ? value(part, random) : JSON.readTree(VALUES[random.nextInt(VALUES.length)]);
         if (random.nextInt(3) == 0 || !root.has(part) || !root.get(part).isContainerNode()) {
             ((ObjectNode) root).set(part, value);
             return;
