@@ -36,11 +36,13 @@ import java.util.stream.Stream;
  * }</pre>
  *
  * Sources are asked in their order, the next when one has failed or not answered for three seconds. Without
- * {@link #from} that is Hugging Face ({@code HF_ENDPOINT}) and then ModelScope, or ModelScope first for an hour after the
- * other could not be reached. Files go into the cache of huggingface_hub ({@code HF_HUB_CACHE}, {@code HF_HOME}), so that Python
+ * {@link #from} that is Hugging Face ({@code HF_ENDPOINT}) and then ModelScope, or ModelScope first for an hour after there was
+ * no connection to the other, and for five minutes after it was slow. Files go into the cache of huggingface_hub ({@code HF_HUB_CACHE}, {@code HF_HOME}), so that Python
  * finds them and what Python fetched is found. {@code HF_HUB_OFFLINE=1} asks nobody. Proxies are those of
  * {@code HTTPS_PROXY} and {@code NO_PROXY}. Tokens come from {@code HF_TOKEN}
- * (or the file that {@code hf auth login} writes) and {@code MODELSCOPE_API_TOKEN}; each is sent to its own hub only.
+ * (or the file that {@code hf auth login} writes) and {@code MODELSCOPE_API_TOKEN}; each is sent to the host that
+ * was given as its hub and to no other, which is a mirror where one is named by {@code HF_ENDPOINT} or {@link HubSource#mirror}, as with
+ * huggingface_hub, and in clear text where that address begins with {@code http:}.
  */
 public final class Hub {
     private static final Duration HEDGE = Duration.ofSeconds(3);
@@ -369,7 +371,7 @@ public final class Hub {
 
     /** The second first, if of the two only the first could not be reached lately. */
     static List<HubSource> order(Path cache, HubSource first, HubSource second) {
-        return HubCache.unreachable(cache, first) && !HubCache.unreachable(cache, second)
+        return HubCache.isLast(cache, first) && !HubCache.isLast(cache, second)
                 ? List.of(second, first)
                 : List.of(first, second);
     }
@@ -386,7 +388,7 @@ public final class Hub {
             HubListing found = pending.get(wait.toMillis(), TimeUnit.MILLISECONDS);
             asked.remove(source);
             giveUp(asked);
-            HubCache.unreachable(access.cache(), source, false);
+            HubCache.askLast(access.cache(), source, Duration.ZERO);
             return Optional.of(found);
         } catch (TimeoutException e) {
             return Optional.empty();
@@ -394,7 +396,7 @@ public final class Hub {
             asked.remove(source);
             answers.put(source, String.valueOf(e.getCause().getMessage()));
             if (e.getCause() instanceof HubException he && he.status() == 0) {
-                HubCache.unreachable(access.cache(), source, true);
+                HubCache.askLast(access.cache(), source, he.noConnection() ? HubCache.UNREACHABLE : HubCache.SLOW);
             }
             return Optional.empty();
         } catch (InterruptedException e) {
@@ -407,7 +409,7 @@ public final class Hub {
     private void giveUp(Map<HubSource, Future<HubListing>> silent) {
         silent.forEach((source, pending) -> {
             pending.cancel(true);
-            HubCache.unreachable(access.cache(), source, true);
+            HubCache.askLast(access.cache(), source, HubCache.SLOW);
         });
     }
 

@@ -34,7 +34,13 @@ import java.util.function.LongConsumer;
 final class HubCache {
     private static final int TRIES = 5;
     private static final Duration PATIENCE = Duration.ofHours(12);
-    private static final Duration UNREACHABLE = Duration.ofHours(1);
+
+    /** For how long a source to which there was no connection is asked last. */
+    static final Duration UNREACHABLE = Duration.ofHours(1);
+
+    /** For how long one that was only slow is: it may be fast the next time. */
+    static final Duration SLOW = Duration.ofMinutes(5);
+
     /** A file lock holds between processes only; this one between the threads of this process. */
     private static final Map<Path, ReentrantLock> LOCKS = new ConcurrentHashMap<>();
 
@@ -68,26 +74,32 @@ final class HubCache {
         return folder.resolve("snapshots").resolve(commit);
     }
 
-    /** Whether a source could not be reached in the last hour, by this process or by another with this cache. */
-    static boolean unreachable(Path root, HubSource source) {
+    /** Whether a source is asked last, since this process or another with this cache had no luck with it lately. */
+    static boolean isLast(Path root, HubSource source) {
         try {
-            Instant marked = Files.getLastModifiedTime(mark(root, source)).toInstant();
-            return Duration.between(marked, Instant.now()).abs().compareTo(UNREACHABLE) < 0;
+            Path mark = mark(root, source);
+            Instant marked = Files.getLastModifiedTime(mark).toInstant();
+            Duration most = Files.readString(mark).equals(SLOW.toString()) ? SLOW : UNREACHABLE;
+            return Duration.between(marked, Instant.now()).abs().compareTo(most) < 0;
         } catch (IOException e) {
             return false;
         }
     }
 
-    /** Remembers whether a source could be reached; not to remember it costs a few seconds at most. */
-    static void unreachable(Path root, HubSource source, boolean now) {
+    /**
+     * Remembers to ask a source last; not to remember it costs a few seconds at most.
+     *
+     * @param time {@link #UNREACHABLE}, {@link #SLOW}, or zero for a source that answered
+     */
+    static void askLast(Path root, HubSource source, Duration time) {
         Path mark = mark(root, source);
         try {
-            if (now) {
-                Files.createDirectories(mark.getParent());
-                Files.writeString(mark, "");
-                Files.setLastModifiedTime(mark, FileTime.from(Instant.now()));
-            } else {
+            if (time.isZero()) {
                 Files.deleteIfExists(mark);
+            } else {
+                Files.createDirectories(mark.getParent());
+                Files.writeString(mark, time.toString());
+                Files.setLastModifiedTime(mark, FileTime.from(Instant.now()));
             }
         } catch (IOException e) {
             // a cache that cannot be written says so when a file comes
@@ -168,6 +180,14 @@ final class HubCache {
                 lost = e;
             }
             long have = Files.exists(part) ? Files.size(part) : 0;
+            if (have > file.bytes() && file.bytes() >= 0) {
+                Files.delete(part);
+                throw new HubException(
+                        listing.address(file) + ": expected " + file.bytes()
+                                + " bytes, found more. It is another file than the hub lists: try another hub or mirror",
+                        200,
+                        lost);
+            }
             read.accept(have - reported);
             reported = have;
             if (lost == null && (file.bytes() < 0 || have == file.bytes())) {
@@ -185,17 +205,13 @@ final class HubCache {
                             null);
                 }
                 damagedBefore = true;
-            } else if (have > file.bytes() && file.bytes() >= 0) {
-                Files.delete(part);
             }
             if (attempt >= TRIES) {
                 throw new HubException(
                         listing.address(file) + ": expected " + file.bytes() + " bytes, found " + have + " after "
                                 + TRIES
                                 + " attempts" + (lost == null ? "" : " (" + lost.getMessage() + ")")
-                                + (have > file.bytes()
-                                        ? ". It is another file than the hub lists: try another hub or mirror"
-                                        : ". What came is kept: ask again to go on from there"),
+                                + ". What came is kept: ask again to go on from there",
                         0,
                         lost);
             }
@@ -203,11 +219,15 @@ final class HubCache {
         }
     }
 
-    /** Appends what is missing, or begins again if the server sends all. */
+    /** Appends what is missing, or begins again if the server sends all; a body that is longer than the file is left where it passes the size. */
     private static void receive(HubClient client, HubListing listing, HubFile file, Path part) throws IOException {
         long have = Files.exists(part) ? Files.size(part) : 0;
         if (have > 0 && have == file.bytes()) {
             return;
+        }
+        if (file.bytes() >= 0 && have > file.bytes()) {
+            Files.delete(part); // of another file, for what is asked here would have been stopped
+            have = 0;
         }
         HttpResponse<InputStream> response =
                 client.get(listing.address(file), have, Instant.now().plus(PATIENCE));
@@ -223,8 +243,18 @@ final class HubCache {
                     StandardOpenOption.CREATE,
                     StandardOpenOption.WRITE,
                     append ? StandardOpenOption.APPEND : StandardOpenOption.TRUNCATE_EXISTING)) {
-                body.transferTo(out);
+                copy(body, out, file.bytes() < 0 ? Long.MAX_VALUE : file.bytes() - (append ? have : 0));
             }
+        }
+    }
+
+    /** Copies a body until it ends or is longer than it may be. */
+    private static void copy(InputStream body, OutputStream out, long most) throws IOException {
+        byte[] buffer = new byte[1 << 16];
+        long copied = 0;
+        for (int n = body.read(buffer); n >= 0 && copied <= most; n = body.read(buffer)) {
+            out.write(buffer, 0, n);
+            copied += n;
         }
     }
 

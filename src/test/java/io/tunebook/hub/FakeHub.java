@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The endpoints of Hugging Face and ModelScope that clients ask, over one set of files, with faults to order. The JDK's
@@ -122,6 +123,19 @@ final class FakeHub implements AutoCloseable {
         return (exchange, content) -> {
             exchange.sendResponseHeaders(200, other.length);
             exchange.getResponseBody().write(other);
+            return true;
+        };
+    }
+
+    /** A gigabyte, whatever was asked for. @param sent how much of it went out */
+    static Fault endless(AtomicLong sent) {
+        return (exchange, content) -> {
+            exchange.sendResponseHeaders(200, 0);
+            byte[] some = new byte[1 << 16];
+            while (sent.get() < 1L << 30) {
+                exchange.getResponseBody().write(some);
+                sent.addAndGet(some.length);
+            }
             return true;
         };
     }

@@ -26,6 +26,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
@@ -161,8 +162,24 @@ final class HubTest {
             server.faults.add(FakeHub.sends(Arrays.copyOf(WEIGHTS, WEIGHTS.length + more)));
         }
         assertThatThrownBy(() -> model().file("weights.bin"))
-                .hasMessageContaining("expected 300000 bytes, found " + (300_000 + more));
+                .hasMessageContaining("expected 300000 bytes, found " + (more > 0 ? "more" : 300_000 + more));
         assertThat(cache.resolve("models--owner--name/snapshots")).doesNotExist();
+    }
+
+    /** A server that does not stop is left as soon as it has sent more than it listed, and nothing of it stays. */
+    @Test
+    void aBodyLongerThanListedIsLeftWhereItPassesTheSize() throws IOException {
+        AtomicLong sent = new AtomicLong();
+        server.faults.add(FakeHub.endless(sent));
+        assertThatThrownBy(() -> model().file("config.json"))
+                .isInstanceOf(HubException.class)
+                .hasMessageContaining("bytes, found more. It is another file than the hub lists");
+        assertThat(sent).hasValueLessThan(64 << 20);
+        assertThat(server.seen.stream().filter(r -> r.path().contains("/resolve/")))
+                .hasSize(1);
+        try (Stream<Path> files = Files.walk(cache)) {
+            assertThat(files.filter(f -> f.toString().contains("incomplete"))).isEmpty();
+        }
     }
 
     @ParameterizedTest
@@ -223,6 +240,33 @@ final class HubTest {
                 .hasMessageContaining("refused the name");
         assertThatThrownBy(() -> model().file(name)).isInstanceOf(IllegalArgumentException.class);
         assertThat(cache).isEmptyDirectory();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "NUL",
+                "con.txt",
+                "aux/x",
+                "a/COM1.json",
+                "lpt\u00b9",
+                "prn .tar.gz",
+                "CONIN$",
+                "x. ",
+                "dot./x",
+                "space /x"
+            })
+    void namesThatWindowsReservesAreRefused(String name) {
+        assertThatThrownBy(() -> new HubFile(name, 1, ""))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("refused the name");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"console.txt", "aux_loss.py", "com10", "null", ".gitattributes", "a.nul", "a b/c d.txt", "lpt"})
+    void namesThatOnlyLookLikeThemAreNot(String name) {
+        assertThat(new HubFile(name, 1, "").path()).isEqualTo(name);
     }
 
     @ParameterizedTest
@@ -299,6 +343,13 @@ final class HubTest {
             assertThat(Hub.order(cache, HubSource.mirror(server.url()), HubSource.modelScope(other.url())))
                     .as("the silent one comes last from then on")
                     .containsExactly(HubSource.modelScope(other.url()), HubSource.mirror(server.url()));
+            age(Duration.ofMinutes(4));
+            assertThat(Hub.order(cache, HubSource.mirror(server.url()), HubSource.modelScope(other.url())))
+                    .containsExactly(HubSource.modelScope(other.url()), HubSource.mirror(server.url()));
+            age(Duration.ofMinutes(6));
+            assertThat(Hub.order(cache, HubSource.mirror(server.url()), HubSource.modelScope(other.url())))
+                    .as("for five minutes: it was slow, not out of reach")
+                    .containsExactly(HubSource.mirror(server.url()), HubSource.modelScope(other.url()));
         }
     }
 
@@ -312,11 +363,18 @@ final class HubTest {
         assertThat(Hub.order(cache, gone, other)).containsExactly(other, gone);
         assertThat(Hub.order(cache.resolve("another"), gone, other)).containsExactly(gone, other);
 
+        age(Duration.ofMinutes(59));
+        assertThat(Hub.order(cache, gone, other)).containsExactly(other, gone);
+        age(Duration.ofMinutes(61));
+        assertThat(Hub.order(cache, gone, other)).containsExactly(gone, other);
+    }
+
+    /** As if what is remembered of sources were of so long ago. */
+    private void age(Duration ago) throws IOException {
         try (Stream<Path> marks = Files.list(cache.resolve(".locks/unreachable"))) {
             Files.setLastModifiedTime(
-                    marks.findFirst().orElseThrow(), FileTime.from(Instant.now().minus(Duration.ofMinutes(61))));
+                    marks.findFirst().orElseThrow(), FileTime.from(Instant.now().minus(ago)));
         }
-        assertThat(Hub.order(cache, gone, other)).containsExactly(gone, other);
     }
 
     @Test
