@@ -22,6 +22,7 @@ public final class CellContext {
     private final DisplaySink display;
     private volatile boolean interrupted;
     private volatile CellContext captured;
+    private volatile CellEvaluator evaluator;
 
     /**
      * @param number the execution count
@@ -42,6 +43,15 @@ public final class CellContext {
         this.number = number;
         this.output = output;
         this.display = null;
+    }
+
+    /** The session that runs this cell, or null while none does. */
+    public CellEvaluator evaluator() {
+        return evaluator;
+    }
+
+    void runsIn(CellEvaluator session) {
+        evaluator = session;
     }
 
     public int number() {

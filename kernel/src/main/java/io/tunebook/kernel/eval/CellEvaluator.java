@@ -29,6 +29,7 @@ public final class CellEvaluator implements AutoCloseable {
     private final CellLines lines = new CellLines();
     private final CellClassLoader loader;
     private final CellExecution execution;
+    private volatile Commands commands;
     private final JShell shell;
     private final JShellInternals internals;
     private final Pieces pieces;
@@ -84,6 +85,7 @@ public final class CellEvaluator implements AutoCloseable {
 
     /** From now on code runs for this cell, and what this thread prints and shows belongs to it. */
     public void begin(CellContext cell) {
+        cell.runsIn(this);
         execution.begin(cell);
         before = CellContext.adopted(cell);
         packages.refresh();
@@ -230,6 +232,16 @@ public final class CellEvaluator implements AutoCloseable {
     }
 
     // ---- what cells have made
+
+    /** The session's magics. */
+    public Commands commands() {
+        return commands;
+    }
+
+    /** From now on these are the session's magics. */
+    public void commands(Commands magics) {
+        commands = Objects.requireNonNull(magics);
+    }
 
     /** The results of cells, by {@code _}, {@code Out} and the like. */
     public Results results() {

@@ -13,6 +13,7 @@ import java.util.Objects;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * What a cell prints, gathered into few messages: one when the buffer is full, one when it has waited 50 ms, one when the stream changes, one when the cell
@@ -31,6 +32,8 @@ public final class CellOutput {
     public interface Listener {
         void text(boolean error, String text);
     }
+
+    private static final Streams PROCESS = new Streams();
 
     private final Listener listener;
     private final long limit;
@@ -97,19 +100,47 @@ public final class CellOutput {
         }
     }
 
-    /** From now on, what threads of cells print goes to their cell, and {@code System.in} asks the frontend. */
+    /**
+     * From now on, what threads of cells print goes to their cell, and {@code System.in} asks the frontend. The streams are the process's: they are routed once,
+     * for all its sessions, each by the cell that the thread works for.
+     *
+     * @return ends it, when the last session has ended
+     */
     public static Runnable capture() {
-        PrintStream out = System.out;
-        PrintStream err = System.err;
-        InputStream in = System.in;
-        System.setOut(new PrintStream(new Routed(false, out), false, StandardCharsets.UTF_8));
-        System.setErr(new PrintStream(new Routed(true, err), false, StandardCharsets.UTF_8));
-        System.setIn(new Asking());
-        return () -> {
-            System.setOut(out);
-            System.setErr(err);
-            System.setIn(in);
-        };
+        return PROCESS.route();
+    }
+
+    /** The process's streams and how many sessions have them routed. */
+    private static final class Streams {
+        private int sessions;
+        private PrintStream out;
+        private PrintStream err;
+        private InputStream in;
+
+        synchronized Runnable route() {
+            if (sessions++ == 0) {
+                out = System.out;
+                err = System.err;
+                in = System.in;
+                System.setOut(new PrintStream(new Routed(false, out), false, StandardCharsets.UTF_8));
+                System.setErr(new PrintStream(new Routed(true, err), false, StandardCharsets.UTF_8));
+                System.setIn(new Asking());
+            }
+            AtomicBoolean ended = new AtomicBoolean();
+            return () -> {
+                if (ended.compareAndSet(false, true)) {
+                    release();
+                }
+            };
+        }
+
+        private synchronized void release() {
+            if (--sessions == 0) {
+                System.setOut(out);
+                System.setErr(err);
+                System.setIn(in);
+            }
+        }
     }
 
     private static final class Routed extends OutputStream {

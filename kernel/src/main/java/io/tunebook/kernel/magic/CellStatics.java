@@ -1,7 +1,9 @@
 package io.tunebook.kernel.magic;
 
+import io.tunebook.kernel.eval.CellContext;
 import io.tunebook.kernel.eval.CellEvaluator;
 import io.tunebook.kernel.eval.CellException;
+import io.tunebook.kernel.eval.Commands;
 import io.tunebook.kernel.eval.Results;
 import java.util.AbstractMap;
 import java.util.List;
@@ -11,8 +13,6 @@ import java.util.function.Function;
 
 /** The static methods that every cell has besides those of {@link io.tunebook.kernel.display.Display}, under the names of IJava and JJava. */
 public final class CellStatics {
-    private static volatile Magics magics;
-
     /** The cells so far by their numbers. */
     public static final Map<Integer, String> In = view(Results::in);
 
@@ -25,13 +25,23 @@ public final class CellStatics {
         return new AbstractMap<>() {
             @Override
             public Set<Entry<Integer, T>> entrySet() {
-                return of.apply(magics.evaluator().results()).entrySet();
+                return of.apply(session().results()).entrySet();
             }
         };
     }
 
-    static void connect(Magics to) {
-        magics = to;
+    /** The session whose cell this thread works for. */
+    private static CellEvaluator session() {
+        CellContext cell = CellContext.current();
+        CellEvaluator evaluator = cell == null ? null : cell.evaluator();
+        if (evaluator == null) {
+            throw new IllegalStateException("this thread works for no cell");
+        }
+        return evaluator;
+    }
+
+    private static Commands magics() {
+        return session().commands();
     }
 
     public static void printf(String format, Object... arguments) {
@@ -40,23 +50,23 @@ public final class CellStatics {
 
     /** The result before so many others, which {@code _} and its like stand for. */
     public static Object result(int back) {
-        return magics.evaluator().results().last(back);
+        return session().results().last(back);
     }
 
     /** Runs code as a cell, with magics. @return the value of its last expression, or null */
     public static Object eval(String code) throws CellException {
-        return magics.execute(code, 0).map(CellEvaluator.Result::value).orElse(null);
+        return magics().execute(code, 0).map(CellEvaluator.Result::value).orElse(null);
     }
 
     /** Runs {@code %name arguments}. @return its value, which may be null */
     @SuppressWarnings("unchecked") // who writes the magic's name knows what it gives
     public static <T> T lineMagic(String name, List<String> arguments) throws CellException {
-        return (T) magics.call("%" + name, arguments, "");
+        return (T) magics().call("%" + name, arguments, "");
     }
 
     /** Runs {@code %%name arguments} with the lines below it. @return its value, which may be null */
     @SuppressWarnings("unchecked") // as above
     public static <T> T cellMagic(String name, List<String> arguments, String body) throws CellException {
-        return (T) magics.call("%%" + name, arguments, body);
+        return (T) magics().call("%%" + name, arguments, body);
     }
 }

@@ -4,6 +4,7 @@ import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.eval.CellEvaluator;
 import io.tunebook.kernel.eval.CellException;
+import io.tunebook.kernel.eval.Commands;
 import io.tunebook.kernel.eval.Completer.Proposal;
 import io.tunebook.kernel.eval.Source;
 import java.util.ArrayList;
@@ -17,7 +18,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** Cuts a cell into Java and magics, and runs both in order. */
-public final class Magics {
+public final class Magics implements Commands {
     private static final Pattern LINE = Pattern.compile("[ \\t]*(%\\w+)(?:[ \\t]+(.*))?[ \\t]*");
     private static final Pattern CELL = Pattern.compile("\\s*(%%\\w+)(?:[ \\t]+([^\\n]*))?(?:\\n([\\s\\S]*))?");
     /** {@code var x = %magic ...}, as IJava has it; no Java has a percent sign behind an equals sign. */
@@ -37,6 +38,7 @@ public final class Magics {
     /** The magics of a session. */
     public Magics(CellEvaluator evaluator) {
         this.evaluator = evaluator;
+        evaluator.commands(this);
         shell = new Shell(evaluator);
         List<Magic> found = new ArrayList<>();
         found.addAll(new SessionMagics(evaluator, this).all());
@@ -100,6 +102,7 @@ public final class Magics {
      * @return the value of its last expression, or of its magic
      * @throws CellException if Java or a magic fails
      */
+    @Override
     public Optional<CellEvaluator.Result> execute(String cell, int number) throws CellException {
         if (number == 0) {
             return execute(Source.cell(0, cell), 0);
@@ -116,7 +119,6 @@ public final class Magics {
     }
 
     private Optional<CellEvaluator.Result> execute(Source source, int number) throws CellException {
-        CellStatics.connect(this); // the session whose cell runs
         String cell = source.text();
         Matcher whole = CELL.matcher(cell);
         if (whole.matches()) {
@@ -190,7 +192,8 @@ public final class Magics {
     }
 
     /** Runs a magic by its name, with its percent signs. */
-    Object call(String name, List<String> arguments, String body) throws CellException {
+    @Override
+    public Object call(String name, List<String> arguments, String body) throws CellException {
         Magic magic = all.get(name);
         if (magic == null) {
             throw unknown(name, Source.cell(0, ""));

@@ -1,0 +1,92 @@
+package io.tunebook.kernel.session;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tunebook.kernel.display.MimeBundle;
+import java.io.PrintStream;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+
+/** Two sessions in one JVM know nothing of each other. */
+class TwoSessionsTest {
+    private static Session session() {
+        return new Session(new Session.SessionOptions(List.of(), List.of(), List.of(), 1L << 20, Duration.ZERO));
+    }
+
+    /** Keeps what one session prints and shows. */
+    private static final class Kept implements Session.Frontend {
+        private final StringBuffer text = new StringBuffer();
+        private final StringBuffer shown = new StringBuffer();
+
+        @Override
+        public void text(boolean error, String printed) {
+            text.append(printed);
+        }
+
+        @Override
+        public void show(MimeBundle bundle, String id, boolean update) {
+            shown.append(bundle.text());
+        }
+
+        @Override
+        public void clear(boolean wait) {}
+
+        @Override
+        public String ask(String prompt, boolean password) {
+            return "";
+        }
+
+        @Override
+        public boolean rich() {
+            return true;
+        }
+    }
+
+    private static String run(Session session, String code, int number, Kept frontend) {
+        try {
+            return session.execute(code, number, frontend).map(MimeBundle::text).orElse("");
+        } catch (io.tunebook.kernel.eval.CellException e) {
+            throw new AssertionError(e.name() + " " + e.traceback(), e);
+        }
+    }
+
+    @Test
+    void eachHasItsVariablesOutputAndResults() {
+        PrintStream before = System.out;
+        Kept one = new Kept();
+        Kept two = new Kept();
+        try (Session first = session();
+                Session second = session()) {
+            run(first, "int x = 1;", 1, one);
+            run(second, "String x = \"two\";", 1, two);
+            String loop = "for (int i = 0; i < 50; i++) { System.out.println(x); display(x); Thread.sleep(2); }\nx";
+            CompletableFuture<String> other = CompletableFuture.supplyAsync(() -> run(second, loop, 2, two));
+            assertThat(run(first, loop, 2, one)).isEqualTo("1");
+            assertThat(other.join()).isEqualTo("two");
+            assertThat(one.text.toString()).isEqualTo("1\n".repeat(50));
+            assertThat(two.text.toString()).isEqualTo("two\n".repeat(50));
+            assertThat(one.shown.toString()).isEqualTo("1".repeat(50));
+            assertThat(two.shown.toString()).isEqualTo("two".repeat(50));
+            assertThat(run(first, "Out.get(2)", 3, one)).isEqualTo("1");
+            assertThat(run(second, "Out.get(2)", 3, two)).isEqualTo("two");
+            assertThat(run(first, "eval(\"x + 1\")", 4, one)).isEqualTo("2");
+            assertThat(run(second, "eval(\"x + 1\")", 4, two)).isEqualTo("two1");
+        }
+        assertThat(System.out).isSameAs(before);
+    }
+
+    @Test
+    void theEndOfOneLeavesTheOthersOutput() {
+        PrintStream before = System.out;
+        Session first = session();
+        Kept kept = new Kept();
+        try (Session second = session()) {
+            first.close();
+            run(second, "System.out.print(\"still here\");", 1, kept);
+            assertThat(kept.text.toString()).isEqualTo("still here");
+        }
+        assertThat(System.out).isSameAs(before);
+    }
+}
