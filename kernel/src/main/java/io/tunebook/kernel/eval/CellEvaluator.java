@@ -365,35 +365,7 @@ public final class CellEvaluator implements AutoCloseable {
     public void addToClassPath(String entry) {
         shell.addToClasspath(Objects.requireNonNull(entry));
         io.tunebook.kernel.display.Renderers.reload();
-        drivers(Path.of(entry));
-    }
-
-    /** DriverManager looks for drivers once: those of jars that come later are loaded here, and register themselves. */
-    private void drivers(Path jar) {
-        boolean looked = RedefinitionAgent.instrumentation()
-                .map(i -> java.util.Arrays.stream(i.getAllLoadedClasses())
-                        .anyMatch(c -> c.getName().equals("java.sql.DriverManager")))
-                .orElse(true);
-        if (!looked || !Files.isRegularFile(jar)) {
-            return;
-        }
-        try (java.util.jar.JarFile file = new java.util.jar.JarFile(jar.toFile())) {
-            var services = file.getEntry("META-INF/services/java.sql.Driver");
-            if (services == null) {
-                return;
-            }
-            String names =
-                    new String(file.getInputStream(services).readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
-            for (String name : names.lines()
-                    .map(l -> l.replaceAll("#.*", "").strip())
-                    .filter(l -> !l.isEmpty())
-                    .toList()) {
-                Class.forName(name, true, loader);
-            }
-        } catch (java.io.IOException | ReflectiveOperationException | LinkageError e) {
-            System.getLogger(CellEvaluator.class.getName())
-                    .log(System.Logger.Level.DEBUG, "a driver of " + jar + " was left out", e);
-        }
+        SqlDrivers.register(Path.of(entry), loader);
     }
 
     /**

@@ -3,23 +3,15 @@ package io.tunebook.kernel.eval;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.module.ModuleDescriptor;
-import java.lang.module.ModuleFinder;
-import java.lang.module.ModuleReader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.NavigableMap;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.concurrent.CompletableFuture;
-import java.util.jar.JarFile;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -86,14 +78,11 @@ public final class Completer {
             "null");
     private static final Set<String> PRIMITIVES =
             Set.of("boolean", "byte", "char", "double", "float", "int", "long", "short");
-    private static final int TYPES = 30;
     /** A longer beginning of a cell is not offered again with each match. */
     private static final int IMPORTED = 2_000;
-    /** The types of the JDK that cells can use, by simple name; made once, when somebody first asks. */
-    private static volatile CompletableFuture<NavigableMap<String, Set<String>>> jdkTypes;
 
     private final CellEvaluator evaluator;
-    private final Map<String, List<String>> jarTypes = new LinkedHashMap<>();
+    private final TypeIndex index = new TypeIndex();
 
     /**
      * One text that may stand there.
@@ -230,7 +219,7 @@ public final class Completer {
             // All matches replace the same text. Where no other stands beside them that is the cell up to here, with
             // the import above it.
             boolean alone = matches.isEmpty() && at <= IMPORTED;
-            types(prefix, found.keySet())
+            index.find(prefix, found.keySet(), evaluator.classPath())
                     .forEach(t -> matches.add(
                             alone
                                     ? new Proposal(
@@ -339,95 +328,6 @@ public final class Completer {
             seen.append(source).append('\n');
         }
         return true;
-    }
-
-    // ---- types that no cell has imported
-
-    private List<String> types(String prefix, Set<String> known) {
-        Map<Integer, Set<String>> byRank = new TreeMap<>();
-        jdkNow().subMap(prefix, true, prefix + Character.MAX_VALUE, false).forEach((simple, names) -> {
-            if (!known.contains(simple)) {
-                names.forEach(n -> byRank.computeIfAbsent(n.startsWith("java.") ? 1 : 2, r -> new TreeSet<>())
-                        .add(n));
-            }
-        });
-        for (Path jar : evaluator.classPath()) {
-            for (String name : jarTypes.computeIfAbsent(jar.toString(), j -> typesOf(jar))) {
-                String simple = name.substring(name.lastIndexOf('.') + 1);
-                if (simple.startsWith(prefix) && !known.contains(simple)) {
-                    byRank.computeIfAbsent(0, r -> new TreeSet<>()).add(name);
-                }
-            }
-        }
-        return byRank.values().stream().flatMap(Set::stream).limit(TYPES).toList();
-    }
-
-    /** The index, or none if it is not made within a second: nobody waits longer for a completion. */
-    private static NavigableMap<String, Set<String>> jdkNow() {
-        try {
-            return jdk().get(1, java.util.concurrent.TimeUnit.SECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (java.util.concurrent.ExecutionException | java.util.concurrent.TimeoutException e) {
-            System.getLogger(Completer.class.getName()).log(System.Logger.Level.DEBUG, "no types of the JDK yet", e);
-        }
-        return new TreeMap<>();
-    }
-
-    private static CompletableFuture<NavigableMap<String, Set<String>>> jdk() {
-        CompletableFuture<NavigableMap<String, Set<String>>> index = jdkTypes;
-        if (index == null) {
-            index = CompletableFuture.supplyAsync(Completer::readJdk);
-            jdkTypes = index;
-        }
-        return index;
-    }
-
-    private static NavigableMap<String, Set<String>> readJdk() {
-        NavigableMap<String, Set<String>> index = new TreeMap<>();
-        ModuleFinder.ofSystem().findAll().stream()
-                .filter(m -> m.descriptor().name().startsWith("java."))
-                .forEach(m -> {
-                    Set<String> exported = new HashSet<>();
-                    m.descriptor().exports().stream()
-                            .filter(e -> !e.isQualified())
-                            .map(ModuleDescriptor.Exports::source)
-                            .forEach(exported::add);
-                    try (ModuleReader reader = m.open();
-                            Stream<String> files = reader.list()) {
-                        files.forEach(f -> {
-                            String name = typeName(f);
-                            int dot = name.lastIndexOf('.');
-                            if (dot > 0 && exported.contains(name.substring(0, dot))) {
-                                index.computeIfAbsent(name.substring(dot + 1), s -> new TreeSet<>())
-                                        .add(name);
-                            }
-                        });
-                    } catch (IOException e) {
-                        throw new UncheckedIOException(e);
-                    }
-                });
-        return index;
-    }
-
-    private static List<String> typesOf(Path jar) {
-        if (!Files.isRegularFile(jar)) {
-            return List.of();
-        }
-        try (JarFile file = new JarFile(jar.toFile())) {
-            return file.stream()
-                    .map(e -> typeName(e.getName()))
-                    .filter(n -> !n.isEmpty() && !n.startsWith("META-INF"))
-                    .toList();
-        } catch (IOException e) {
-            return List.of(); // no jar: the compiler will say so
-        }
-    }
-
-    private static String typeName(String file) {
-        return file.endsWith(".class") && file.indexOf('$') < 0 && file.indexOf('-') < 0
-                ? file.substring(0, file.length() - 6).replace('/', '.')
-                : "";
     }
 
     // ---- is it finished?

@@ -140,8 +140,8 @@ final class JShellInternals {
     }
 
     /**
-     * Runs something without JShell's knowledge of what depends on what, so that it compiles nothing anew because of it. An import of a whole package makes it
-     * compile all that was declared before, which still means the same.
+     * Runs something without JShell's knowledge of what depends on what, so that it compiles nothing anew because of it. An import makes it compile all that
+     * was declared before, or what has a name of it, which still means the same.
      */
     <T> T withoutDependencies(java.util.function.Supplier<T> action) {
         Map<Object, Object> kept = Map.copyOf(dependencies);

@@ -27,6 +27,8 @@ import jdk.jshell.VarSnippet;
 
 /** Runs one snippet, and tells what became of it in the words of the cell. */
 final class Snippets {
+    private static final Pattern IMPORT =
+            Pattern.compile("import\\s+(?:static\\s+)?[\\w.\\s]*?([\\w]+|\\*)\\s*;?");
     private static final Pattern SYMBOL = Pattern.compile("symbol:\\s+\\w+ (\\w+)");
 
     private final JShell shell;
@@ -130,13 +132,13 @@ final class Snippets {
 
     private List<SnippetEvent> eval(Piece piece) throws CellException {
         lines.current(piece.origin());
-        boolean star = piece.source().stripTrailing().matches("(?s)import\\s.*\\*\\s*;?") && !anyUnresolved();
+        boolean adds = addsNames(piece.source());
         try {
             // Again only if nothing has run: what a cell throws does not come out here.
             return execution.isRunner()
                     ? CellContext.quietly(() -> shell.eval(piece.source()))
                     : DeepStack.call(
-                            () -> CellContext.quietly(() -> star
+                            () -> CellContext.quietly(() -> adds
                                     ? internals.withoutDependencies(() -> shell.eval(piece.source()))
                                     : shell.eval(piece.source())),
                             internals::renewCompiler);
@@ -146,6 +148,14 @@ final class Snippets {
                     DeepStack.isOverflow(e) ? "it is nested too deeply, or too long" : String.valueOf(e.getMessage()),
                     piece.origin());
         }
+    }
+
+    /** Whether this is an import that changes nothing of what was declared before: no name gets another meaning, and nothing waits for one. */
+    private boolean addsNames(String source) {
+        Matcher m = IMPORT.matcher(source.strip());
+        return m.matches()
+                && !anyUnresolved()
+                && shell.imports().noneMatch(i -> !i.name().equals("*") && i.name().equals(m.group(1)));
     }
 
     private boolean anyUnresolved() {
