@@ -27,8 +27,7 @@ import jdk.jshell.VarSnippet;
 
 /** Runs one snippet, and tells what became of it in the words of the cell. */
 final class Snippets {
-    private static final Pattern IMPORT =
-            Pattern.compile("import\\s+(?:static\\s+)?[\\w.\\s]*?([\\w]+|\\*)\\s*;?");
+    private static final Pattern IMPORT = Pattern.compile("import\\s+(?:static\\s+)?[\\w.\\s]*?([\\w]+|\\*)\\s*;?");
     private static final Pattern SYMBOL = Pattern.compile("symbol:\\s+\\w+ (\\w+)");
 
     private final JShell shell;
@@ -155,7 +154,8 @@ final class Snippets {
         Matcher m = IMPORT.matcher(source.strip());
         return m.matches()
                 && !anyUnresolved()
-                && shell.imports().noneMatch(i -> !i.name().equals("*") && i.name().equals(m.group(1)));
+                && shell.imports()
+                        .noneMatch(i -> !i.name().equals("*") && i.name().equals(m.group(1)));
     }
 
     private boolean anyUnresolved() {
