@@ -88,6 +88,17 @@ final class JsonGrammar {
         return type.isArray() ? either(type, t -> typed(t.asText(), schema)) : typed(type.asText(), schema);
     }
 
+    /** A schema's expression as a rule of its own where it stands more than once, so that what is nested is not written again at each level. */
+    private String rule(JsonNode schema) {
+        String expression = expression(schema);
+        if (expression.matches("[a-z]+[-a-z0-9]*")) {
+            return expression;
+        }
+        String name = "item-" + rules.size();
+        rules.put(name, expression);
+        return name;
+    }
+
     private String typed(String type, JsonNode schema) {
         switch (type) {
             case "object":
@@ -117,7 +128,7 @@ final class JsonGrammar {
             if (!schema.path("additionalProperties").isObject()) {
                 return "object";
             }
-            String pair = "string \":\" space " + expression(schema.get("additionalProperties"));
+            String pair = "string \":\" space " + rule(schema.get("additionalProperties"));
             return "\"{\" space (" + pair + " (\",\" space " + pair + ")*)? \"}\" space";
         }
         List<String> required = new ArrayList<>();
@@ -125,7 +136,9 @@ final class JsonGrammar {
         List<String> always = new ArrayList<>();
         List<String> sometimes = new ArrayList<>();
         for (var property : schema.get("properties").properties()) {
-            String pair = literal(quoted(property.getKey())) + " space \":\" space " + expression(property.getValue());
+            boolean once = required.contains(property.getKey());
+            String value = once ? expression(property.getValue()) : rule(property.getValue());
+            String pair = literal(quoted(property.getKey())) + " space \":\" space " + value;
             (required.contains(property.getKey()) ? always : sometimes).add(pair);
         }
         String inside;
@@ -151,7 +164,7 @@ final class JsonGrammar {
             schema.get("prefixItems").forEach(i -> items.add(expression(i)));
             return "\"[\" space " + String.join(" \",\" space ", items) + " \"]\" space";
         }
-        String item = schema.has("items") ? expression(schema.get("items")) : "value";
+        String item = schema.has("items") ? rule(schema.get("items")) : "value";
         int least = schema.path("minItems").asInt(0);
         int most = schema.path("maxItems").asInt(Integer.MAX_VALUE);
         if (most == 0) {

@@ -25,6 +25,7 @@ final class LoadedModels implements AutoCloseable {
 
     private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(EmbeddedOllama::daemon);
     private final Map<String, Loaded> loaded = new LinkedHashMap<>();
+    private boolean closed;
 
     /** A model in memory; guarded by its {@link LoadedModels}. */
     static final class Loaded {
@@ -43,9 +44,23 @@ final class LoadedModels implements AutoCloseable {
     }
 
     /** The model in memory, loaded if it is not; it stays until {@link #release} sets its time. */
-    Loaded load(String name, ServedModel model, int context, boolean embedding) {
-        String slot = embedding ? name + EMBEDDING : name;
+    Loaded load(String name, ServedModel model, int context, boolean embedding) throws InterruptedException {
+        Loaded there = find(embedding ? name + EMBEDDING : name, model, context, embedding);
+        try {
+            // Outside the lock: a file that llama.cpp does not get done with holds up nobody else.
+            there.runner.ready(Runner.LOADING);
+            return there;
+        } catch (InterruptedException | RuntimeException failed) {
+            release(there, Duration.ZERO);
+            throw failed;
+        }
+    }
+
+    private Loaded find(String slot, ServedModel model, int context, boolean embedding) {
         synchronized (loaded) {
+            if (closed) {
+                throw new IllegalStateException("server is shutting down");
+            }
             Loaded there = loaded.get(slot);
             // Another context is another load, but not while somebody uses the model; a process that has died is of no
             // use to anybody.
@@ -154,6 +169,7 @@ final class LoadedModels implements AutoCloseable {
         clock.shutdownNow();
         List<Loaded> all;
         synchronized (loaded) {
+            closed = true;
             all = new ArrayList<>(loaded.values());
             loaded.clear();
         }

@@ -22,12 +22,18 @@ final class LocalHttp {
     /** Pages of this machine, programs' own pages, and what {@code OLLAMA_ORIGINS} adds ({@code envconfig/config.go}). */
     private static final Pattern ORIGIN = origins(System.getenv("OLLAMA_ORIGINS"));
 
+    /** A longer body is refused before it fills the memory. */
+    private static final int LARGEST_BODY = 64 << 20;
+
+    /** No name of a host is longer (RFC 1035), and a port takes six characters. */
+    private static final int LONGEST_HOST = 262;
+
     private LocalHttp() {}
 
     /** @param more origins with commas between them, each with at most some {@code *} for anything; may be null */
     static Pattern origins(String more) {
         StringBuilder pattern = new StringBuilder("https?://(?:localhost|127\\.0\\.0\\.1|0\\.0\\.0\\.0)(?::\\d+)?"
-                + "|(?:app|file|tauri|vscode-webview|vscode-file|chrome-extension|safari-extension|moz-extension|ms-browser-extension)"
+                + "|(?:app|file|tauri|vscode-webview|vscode-file)"
                 + "://.*");
         for (String origin :
                 more == null || more.isBlank() ? new String[0] : more.strip().split(",")) {
@@ -53,6 +59,9 @@ final class LocalHttp {
     static void checkLocal(HttpExchange exchange) throws IOException {
         String host = exchange.getRequestHeaders().getFirst("Host");
         String origin = exchange.getRequestHeaders().getFirst("Origin");
+        if (host != null && host.length() > LONGEST_HOST || origin != null && origin.length() > 2 * LONGEST_HOST) {
+            throw new Refusal(403, "");
+        }
         boolean same = origin != null && origin.matches("https?://" + Pattern.quote(String.valueOf(host)));
         if (origin != null && !same) {
             if (!ORIGIN.matcher(origin).matches()) {
@@ -92,7 +101,10 @@ final class LocalHttp {
     }
 
     static JsonNode body(HttpExchange exchange) throws IOException {
-        byte[] bytes = exchange.getRequestBody().readAllBytes();
+        byte[] bytes = exchange.getRequestBody().readNBytes(LARGEST_BODY + 1);
+        if (bytes.length > LARGEST_BODY) {
+            throw new Refusal(413, "request body too large: at most " + (LARGEST_BODY >> 20) + " MiB");
+        }
         if (bytes.length == 0) {
             throw new Refusal(400, "missing request body");
         }
@@ -125,6 +137,16 @@ final class LocalHttp {
             exchange.sendResponseHeaders(status, bytes.length);
             exchange.getResponseBody().write(bytes);
         }
+    }
+
+    /** A server-sent event, as OpenAI's interface streams. */
+    static void event(HttpExchange exchange, String data) throws IOException {
+        if (exchange.getResponseCode() == -1) {
+            exchange.getResponseHeaders().set("Content-Type", "text/event-stream");
+            exchange.sendResponseHeaders(200, 0);
+        }
+        exchange.getResponseBody().write(("data: " + data + "\n\n").getBytes(StandardCharsets.UTF_8));
+        exchange.getResponseBody().flush();
     }
 
     static void line(HttpExchange exchange, Object json) throws IOException {

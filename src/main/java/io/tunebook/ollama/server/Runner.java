@@ -17,10 +17,15 @@ import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -32,9 +37,13 @@ final class Runner implements AutoCloseable {
     /** As many may wait as wait in Ollama unless {@code OLLAMA_MAX_QUEUE} says otherwise. */
     private static final int QUEUE = 512;
 
+    /** As long as Ollama waits for a model unless {@code OLLAMA_LOAD_TIMEOUT} says otherwise. */
+    static final Duration LOADING = Duration.ofMinutes(5);
+
     private final ReentrantLock turn = new ReentrantLock(true);
     private final int context;
-    private final Path folder;
+    private final TemporaryFolder folder;
+    private final CompletableFuture<Void> loading = new CompletableFuture<>();
     private final Process process;
     private final BufferedReader answers;
     private final Writer requests;
@@ -58,21 +67,20 @@ final class Runner implements AutoCloseable {
     record Figures(int promptTokens, long promptTime, int tokens, long time, boolean full) {}
 
     /**
-     * Loads a model.
+     * Begins to load a model; {@link #ready} waits for it.
      *
      * @throws UncheckedIOException if its process cannot be started
-     * @throws IllegalStateException if llama.cpp does not take the file
      */
     Runner(Path gguf, List<Path> adapters, int context, boolean embedding) {
         this.context = context;
         try {
-            folder = Files.createTempDirectory("tunebook-llama");
+            folder = new TemporaryFolder();
             List<String> command = new ArrayList<>(List.of(
                     Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                     "-XX:+UseSerialGC",
                     "-XX:TieredStopAtLevel=1",
                     "-Xmx512m",
-                    "-Dde.kherud.llama.tmpdir=" + folder,
+                    "-Dde.kherud.llama.tmpdir=" + folder.path(),
                     "-cp",
                     classPath(),
                     RunnerProcess.class.getName(),
@@ -81,18 +89,44 @@ final class Runner implements AutoCloseable {
                     gguf.toString()));
             adapters.forEach(a -> command.add(a.toString()));
             process = new ProcessBuilder(command)
-                    .redirectError(folder.resolve("log").toFile())
+                    .redirectError(folder.path().resolve("log").toFile())
                     .start();
             answers = process.inputReader(StandardCharsets.UTF_8);
             requests = process.outputWriter(StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+        Thread waiting = new Thread(
+                () -> {
+                    try {
+                        receive();
+                        loading.complete(null);
+                    } catch (IOException | RuntimeException e) {
+                        loading.completeExceptionally(e);
+                    }
+                },
+                "loading " + gguf.getFileName());
+        waiting.setDaemon(true);
+        waiting.start();
+    }
+
+    /**
+     * Waits until the model is in memory.
+     *
+     * @throws IllegalStateException if llama.cpp does not take the file, or not within the limit
+     */
+    void ready(Duration limit) throws InterruptedException {
         try {
-            receive();
-        } catch (IOException | RuntimeException e) {
+            loading.get(limit.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException late) {
             close();
-            throw e instanceof RuntimeException r ? r : new UncheckedIOException((IOException) e);
+            throw new IllegalStateException("timed out waiting for llama runner to start: the model did not load within "
+                    + limit.toSeconds() + " seconds");
+        } catch (ExecutionException failed) {
+            close();
+            throw failed.getCause() instanceof RuntimeException r
+                    ? r
+                    : new UncheckedIOException((IOException) failed.getCause());
         }
     }
 
@@ -141,16 +175,20 @@ final class Runner implements AutoCloseable {
                 .put("prompt", prompt)
                 .put("grammar", grammar);
         request.set("options", options);
+        ready(LOADING);
         turn.lockInterruptibly();
         try {
             send(request);
-            IOException failure = null;
+            Exception failure = null;
             boolean stopped = false;
             while (true) {
                 JsonNode answer = receive();
                 if (answer.has("figures")) {
-                    if (failure != null) {
-                        throw failure;
+                    if (failure instanceof IOException e) {
+                        throw e;
+                    }
+                    if (failure instanceof RuntimeException e) {
+                        throw e;
                     }
                     return JSON.convertValue(answer.get("figures"), Figures.class);
                 }
@@ -163,7 +201,8 @@ final class Runner implements AutoCloseable {
                     if (Thread.interrupted()) {
                         throw new IOException("interrupted");
                     }
-                } catch (IOException e) {
+                } catch (IOException | RuntimeException e) {
+                    // The rest is read all the same, so that the next request does not get it.
                     failure = e;
                 }
                 if (failure != null || !more) {
@@ -194,6 +233,7 @@ final class Runner implements AutoCloseable {
     }
 
     private JsonNode ask(ObjectNode request) throws InterruptedException {
+        ready(LOADING);
         turn.lockInterruptibly();
         try {
             send(request);
@@ -252,8 +292,8 @@ final class Runner implements AutoCloseable {
         if (closed) {
             return new IllegalStateException("the model was unloaded");
         }
-        String log =
-                Files.readString(folder.resolve("log"), StandardCharsets.UTF_8).strip();
+        // What llama.cpp writes may be text of any kind.
+        String log = new String(Files.readAllBytes(folder.path().resolve("log")), StandardCharsets.UTF_8).strip();
         String status = "";
         try {
             status = " with exit status " + process.waitFor();
@@ -273,14 +313,7 @@ final class Runner implements AutoCloseable {
         process.destroyForcibly();
         try {
             process.waitFor();
-            try (var files = Files.list(folder)) {
-                for (Path file : (Iterable<Path>) files::iterator) {
-                    Files.deleteIfExists(file);
-                }
-            }
-            Files.deleteIfExists(folder);
-        } catch (IOException left) {
-            // A folder of temporary files that the system clears.
+            folder.close();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

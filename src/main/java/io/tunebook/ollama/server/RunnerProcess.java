@@ -16,8 +16,12 @@ import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 
@@ -29,13 +33,13 @@ final class RunnerProcess {
     private static final ObjectMapper JSON = Json.wire();
 
     private final PrintStream out;
-    private final LlamaModel llama;
     private final int context;
+    private final BlockingQueue<JsonNode> requests = new LinkedBlockingQueue<>();
+    private LlamaModel llama;
     private volatile boolean stopped;
 
-    private RunnerProcess(PrintStream out, LlamaModel llama, int context) {
+    private RunnerProcess(PrintStream out, int context) {
         this.out = out;
-        this.llama = llama;
         this.context = context;
     }
 
@@ -45,8 +49,12 @@ final class RunnerProcess {
         // The binding tells on the standard output where it found its library.
         System.setOut(new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8));
         int context = Integer.parseInt(args[0]);
-        // One thread for each physical core, as llama.cpp itself would: more only spin while they wait for one another.
-        int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+        RunnerProcess process = new RunnerProcess(out, context);
+        // From now on, also while llama.cpp loads: the end of the input ends this process.
+        Thread reader = new Thread(process::read, "requests");
+        reader.setDaemon(true);
+        reader.start();
+        int threads = cores();
         ModelParameters parameters = new ModelParameters()
                 .setModel(args[2])
                 .setCtxSize(context)
@@ -61,15 +69,28 @@ final class RunnerProcess {
             parameters.enableEmbedding();
             // As Ollama does where the file names no pooling.
             parameters.setPoolingType(PoolingType.LAST);
+            // A text's vector is made in one go: a batch that is shorter than the text ends the process.
+            parameters.setBatchSize(context).setUbatchSize(context);
         }
-        new RunnerProcess(out, new LlamaModel(parameters), context).serve();
+        process.llama = new LlamaModel(parameters);
+        process.serve();
+    }
+
+    /** One thread for each physical core, counted as llama.cpp does it: more only spin while they wait for one another. */
+    private static int cores() {
+        int processors = Runtime.getRuntime().availableProcessors();
+        Set<String> siblings = new HashSet<>();
+        for (int i = 0; i < processors; i++) {
+            try {
+                siblings.add(Files.readString(Path.of("/sys/devices/system/cpu/cpu" + i + "/topology/thread_siblings")));
+            } catch (IOException elsewhere) {
+                return Math.max(1, processors / 2);
+            }
+        }
+        return Math.max(1, siblings.size());
     }
 
     private void serve() throws InterruptedException {
-        BlockingQueue<JsonNode> requests = new LinkedBlockingQueue<>();
-        Thread reader = new Thread(() -> read(requests), "requests");
-        reader.setDaemon(true);
-        reader.start();
         write(JSON.createObjectNode().put("ready", true));
         while (true) {
             JsonNode request = requests.take();
@@ -84,7 +105,7 @@ final class RunnerProcess {
         }
     }
 
-    private void read(BlockingQueue<JsonNode> requests) {
+    private void read() {
         try (BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
             for (String line = in.readLine(); line != null; line = in.readLine()) {
                 JsonNode request = JSON.readTree(line);
@@ -127,7 +148,7 @@ final class RunnerProcess {
         if (room <= 0) {
             throw new IllegalArgumentException("the input length exceeds the context length");
         }
-        limit = limit < 0 ? room : Math.min(limit, room);
+        limit = limit <= 0 ? room : Math.min(limit, room);
         InferenceParameters parameters = new InferenceParameters(prompt)
                 .setNPredict(limit)
                 .setCachePrompt(true)

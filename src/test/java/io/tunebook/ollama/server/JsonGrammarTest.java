@@ -67,4 +67,21 @@ class JsonGrammarTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("invalid JSON schema in format");
     }
+
+    /** What is nested stands once: the grammar grows with the schema and not with two to the power of its depth. */
+    @Test
+    void nestedArraysAndOptionalPropertiesGrowWithTheSchema() throws Exception {
+        ObjectMapper json = new ObjectMapper();
+        String arrays = "{\"type\":\"integer\"}";
+        String objects = arrays;
+        String maps = arrays;
+        for (int i = 0; i < 60; i++) {
+            arrays = "{\"type\":\"array\",\"items\":" + arrays + "}";
+            objects = "{\"type\":\"object\",\"properties\":{\"a\":" + objects + ",\"b\":{\"type\":\"null\"}}}";
+            maps = "{\"type\":\"object\",\"additionalProperties\":" + maps + "}";
+        }
+        for (String schema : new String[] {arrays, objects, maps}) {
+            assertThat(JsonGrammar.of(json.readTree(schema)).length()).isLessThan(20_000);
+        }
+    }
 }

@@ -1,0 +1,34 @@
+package io.tunebook.ollama.server;
+
+import java.io.IOException;
+
+/** Takes what a model says and tells it to a client, in the client's form. */
+interface Answer {
+    /** Nothing was asked: the model was loaded, or unloaded. */
+    void nothing(String reason) throws IOException;
+
+    /** The prompt alone was asked for. */
+    void rendered(String prompt) throws IOException;
+
+    /** A piece of the answer as it comes; either text may be empty, not both. */
+    void piece(String content, String thinking) throws IOException;
+
+    /** The answer is whole. */
+    void end(Ending ending) throws IOException;
+
+    /**
+     * How an answer ended; times in nanoseconds.
+     *
+     * @param reason {@code stop} or {@code length}
+     * @param context the tokens of the conversation, for {@code /api/generate}; null where they are not told
+     */
+    record Ending(
+            String reason,
+            int[] context,
+            long total,
+            long load,
+            int promptTokens,
+            long promptTime,
+            int tokens,
+            long time) {}
+}

@@ -1,0 +1,91 @@
+package io.tunebook.ollama.server;
+
+import com.sun.net.httpserver.HttpExchange;
+import io.tunebook.files.AtomicFile;
+import io.tunebook.files.Sha256;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Files that clients sent, by their SHA-256. */
+final class BlobFolder implements AutoCloseable {
+    private static final Pattern DIGEST = Pattern.compile("sha256[:-]([0-9a-f]{64})");
+
+    private final TemporaryFolder folder;
+
+    BlobFolder() throws IOException {
+        folder = new TemporaryFolder();
+    }
+
+    /** The file of a digest such as {@code sha256:…}; null where it is not here. */
+    Path find(String digest) {
+        Matcher m = DIGEST.matcher(digest);
+        Path file = m.matches() ? folder.path().resolve("sha256-" + m.group(1)) : null;
+        return file != null && Files.exists(file) ? file : null;
+    }
+
+    /** Deletes a file, if it was sent. */
+    void delete(Path file) throws IOException {
+        if (file.startsWith(folder.path())) {
+            Files.deleteIfExists(file);
+        }
+    }
+
+    /** {@code HEAD} and {@code POST /api/blobs/sha256:…}. */
+    void serve(HttpExchange exchange, String name) throws IOException {
+        Matcher m = DIGEST.matcher(name);
+        if (!m.matches()) {
+            throw new LocalHttp.Refusal(400, "invalid digest format");
+        }
+        Path file = folder.path().resolve("sha256-" + m.group(1));
+        boolean there = Files.exists(file);
+        switch (exchange.getRequestMethod()) {
+            case "HEAD" -> exchange.sendResponseHeaders(there ? 200 : 404, -1);
+            case "POST" -> {
+                if (there) {
+                    // A client that is not done sending would see its connection break.
+                    exchange.getRequestBody().transferTo(OutputStream.nullOutputStream());
+                } else {
+                    receive(exchange, file, m.group(1));
+                }
+                exchange.sendResponseHeaders(there ? 200 : 201, -1);
+            }
+            default -> LocalHttp.text(exchange, 405, "405 method not allowed");
+        }
+    }
+
+    /** Writes beside and moves: two who send the same at once both have it in the end. */
+    private void receive(HttpExchange exchange, Path file, String digest) throws IOException {
+        Path part = Files.createTempFile(folder.path(), "blob", ".part");
+        try {
+            try (InputStream in = exchange.getRequestBody()) {
+                Files.copy(in, part, StandardCopyOption.REPLACE_EXISTING);
+            } catch (IOException broken) {
+                long room = Files.getFileStore(part).getUsableSpace();
+                if (room < 1 << 20) {
+                    throw new LocalHttp.Refusal(
+                            500, "no space left on the disk of " + folder.path() + " for what is sent");
+                }
+                throw broken;
+            }
+            String found = Sha256.hex(part);
+            if (!found.equals(digest)) {
+                throw new LocalHttp.Refusal(
+                        400, "digest mismatch, expected \"sha256:" + digest + "\", got \"sha256:" + found + "\"");
+            }
+            AtomicFile.move(part, file);
+        } finally {
+            Files.deleteIfExists(part);
+        }
+    }
+
+    @Override
+    public void close() {
+        folder.close();
+    }
+}

@@ -1,0 +1,235 @@
+package io.tunebook.ollama.server;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.sun.net.httpserver.HttpExchange;
+import io.tunebook.files.Json;
+import io.tunebook.ollama.ChatMessage;
+import io.tunebook.ollama.store.ModelName;
+import io.tunebook.ollama.template.GoTemplate;
+import io.tunebook.ollama.template.GoTemplateException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Makes models of files that were sent or lie here, gives them second names, and takes them away. */
+final class ModelMaker {
+    private static final ObjectMapper JSON = Json.wire();
+
+    private final Models models;
+    private final LoadedModels loaded;
+    private final BlobFolder blobs;
+    private final Prompts prompts;
+
+    ModelMaker(Models models, LoadedModels loaded, BlobFolder blobs, Prompts prompts) {
+        this.models = models;
+        this.loaded = loaded;
+        this.blobs = blobs;
+        this.prompts = prompts;
+    }
+
+    void copy(HttpExchange exchange, JsonNode body) throws IOException {
+        String source = body.path("source").asText();
+        String destination = body.path("destination").asText();
+        requireName(source, "source \"" + source + "\" is invalid");
+        requireName(destination, "destination \"" + destination + "\" is invalid");
+        ServedModel model = models.find(source);
+        if (model == null) {
+            throw new LocalHttp.Refusal(404, "model \"" + source + "\" not found");
+        }
+        models.put(destination, model);
+        exchange.sendResponseHeaders(200, -1);
+    }
+
+    void delete(HttpExchange exchange, JsonNode body) throws IOException {
+        String name = Models.name(body);
+        requireName(name, "name \"" + name + "\" is invalid");
+        ServedModel model = models.get(name);
+        models.remove(name);
+        loaded.unload(Models.key(name));
+        if (!models.uses(model.gguf())) {
+            prompts.forget(model.gguf());
+            blobs.delete(model.gguf());
+        }
+        for (Path adapter : model.adapters()) {
+            if (!models.uses(adapter)) {
+                blobs.delete(adapter);
+            }
+        }
+        exchange.sendResponseHeaders(200, -1);
+    }
+
+    private static void requireName(String name, String otherwise) {
+        try {
+            ModelName.of(name);
+        } catch (IllegalArgumentException invalid) {
+            throw new LocalHttp.Refusal(400, otherwise);
+        }
+    }
+
+    void create(HttpExchange exchange, JsonNode body) throws IOException {
+        for (String kind : List.of("files", "adapters")) {
+            for (var file : body.path(kind).properties()) {
+                if (!relative(file.getKey())) {
+                    throw new LocalHttp.Refusal(400, "file path must be relative");
+                }
+                if (file.getValue().asText().isEmpty()) {
+                    throw new LocalHttp.Refusal(400, "invalid digest format");
+                }
+            }
+        }
+        String name = Models.name(body);
+        requireName(name, "invalid model name");
+        ServedModel from = null;
+        if (!body.path("from").asText("").isEmpty()) {
+            from = models.get(body.get("from").asText());
+        } else if (!body.path("files").isObject()) {
+            throw new LocalHttp.Refusal(400, "neither 'from' or 'files' was specified");
+        } else if (body.path("files").size() != 1) {
+            throw new LocalHttp.Refusal(
+                    400,
+                    body.path("files").isEmpty()
+                            ? "no files provided to convert"
+                            : "supplied file was not in GGUF format");
+        }
+        List<Path> files = blobs(body.path("files"));
+        List<Path> adapters = blobs(body.path("adapters"));
+        if (adapters.size() > 1) {
+            throw new LocalHttp.Refusal(400, "only one adapter is currently supported");
+        }
+        if (!body.path("quantize").asText("").isEmpty()) {
+            throw new LocalHttp.Refusal(400, "quantization is only supported for F16, BF16 and F32 models");
+        }
+        Map<String, Object> parameters = new LinkedHashMap<>(from == null ? Map.of() : from.parameters());
+        body.path("parameters")
+                .properties()
+                .forEach(p -> parameters.put(p.getKey(), JSON.convertValue(p.getValue(), Object.class)));
+        List<ChatMessage> messages = new ArrayList<>();
+        body.path("messages").forEach(m -> messages.add(JSON.convertValue(m, ChatMessage.class)));
+        String template = body.path("template").asText(from == null ? "" : from.template());
+        try {
+            GoTemplate.parse(template);
+        } catch (GoTemplateException broken) {
+            throw new LocalHttp.Refusal(400, "template error: " + broken.getMessage());
+        }
+        status(exchange, body, "parsing GGUF");
+        ServedModel made = read(
+                from == null ? files.get(0) : from.gguf(),
+                adapters.isEmpty() && from != null ? from.adapters() : adapters,
+                template,
+                body.path("system").asText(from == null ? "" : from.system()),
+                parameters,
+                body.path("license").isArray()
+                        ? String.join("\n", JSON.convertValue(body.get("license"), String[].class))
+                        : body.path("license").asText(from == null ? "" : from.license()),
+                messages.isEmpty() && from != null ? from.messages() : messages);
+        for (Path layer : files) {
+            status(
+                    exchange,
+                    body,
+                    "using existing layer " + layer.getFileName().toString().replace('-', ':'));
+        }
+        status(exchange, body, "writing manifest");
+        models.put(name, made);
+        done(exchange, body);
+    }
+
+    /** As Go's {@code fs.ValidPath} says it: no slash at either end, no empty part, no {@code .} and no {@code ..}. */
+    private static boolean relative(String path) {
+        return !path.contains("\\")
+                && Arrays.stream(path.split("/", -1))
+                        .noneMatch(part -> part.isEmpty() || part.equals(".") || part.equals(".."));
+    }
+
+    private static ServedModel read(
+            Path gguf,
+            List<Path> adapters,
+            String template,
+            String system,
+            Map<String, Object> parameters,
+            String license,
+            List<ChatMessage> messages) {
+        try {
+            return ServedModel.of(gguf, adapters, template, system, parameters, license, messages);
+        } catch (IOException broken) {
+            throw new LocalHttp.Refusal(400, String.valueOf(broken.getMessage()));
+        }
+    }
+
+    private List<Path> blobs(JsonNode files) {
+        List<Path> out = new ArrayList<>();
+        for (var file : files.properties()) {
+            Path blob = blobs.find(file.getValue().asText());
+            if (blob == null) {
+                throw new LocalHttp.Refusal(
+                        400,
+                        "invalid digest for file " + file.getKey() + ": "
+                                + file.getValue().asText());
+            }
+            out.add(blob);
+        }
+        return out;
+    }
+
+    /** A model that is there is up to date; the path or {@code file:} address of a GGUF file becomes a model of the file's name. */
+    void pull(HttpExchange exchange, JsonNode body) throws IOException {
+        String name = Models.requireName(body);
+        status(exchange, body, "pulling manifest");
+        Path file = null;
+        if (name.startsWith("file:")) {
+            file = Path.of(URI.create(name));
+        } else if (name.endsWith(".gguf")) {
+            file = Path.of(name);
+        }
+        if (file != null && Files.isRegularFile(file)) {
+            requireGguf(file);
+            String own =
+                    file.getFileName().toString().replaceFirst("\\.gguf$", "").replaceAll("[^A-Za-z0-9_.-]", "-");
+            models.put(own, read(file.toAbsolutePath(), List.of(), "", "", Map.of(), "", List.of()));
+        } else {
+            try {
+                models.get(name);
+            } catch (LocalHttp.Refusal absent) {
+                throw new LocalHttp.Refusal(
+                        500, "pull model manifest: file does not exist: this server has no registry, name a GGUF file");
+            }
+        }
+        done(exchange, body);
+    }
+
+    /** Says no more of another file than that it is none, since whoever asks may be somebody else on this machine. */
+    private static void requireGguf(Path file) {
+        try (InputStream in = Files.newInputStream(file)) {
+            if (new String(in.readNBytes(4), StandardCharsets.ISO_8859_1).equals("GGUF")) {
+                return;
+            }
+        } catch (IOException unreadable) {
+            // as for a file of another kind
+        }
+        throw new LocalHttp.Refusal(400, "not a GGUF file");
+    }
+
+    private static void status(HttpExchange exchange, JsonNode body, String words) throws IOException {
+        if (body.path("stream").asBoolean(true)) {
+            LocalHttp.line(exchange, JSON.createObjectNode().put("status", words));
+        }
+    }
+
+    private static void done(HttpExchange exchange, JsonNode body) throws IOException {
+        ObjectNode success = JSON.createObjectNode().put("status", "success");
+        if (body.path("stream").asBoolean(true)) {
+            LocalHttp.line(exchange, success);
+        } else {
+            LocalHttp.send(exchange, 200, success);
+        }
+    }
+}

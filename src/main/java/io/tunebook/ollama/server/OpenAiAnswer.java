@@ -1,0 +1,129 @@
+package io.tunebook.ollama.server;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.sun.net.httpserver.HttpExchange;
+import io.tunebook.files.Json;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * An answer in the form of OpenAI's interface, as Ollama gives it under {@code /v1}: one object, or server-sent events.
+ *
+ * @see <a href="https://docs.ollama.com/api/openai-compatibility">Ollama: OpenAI compatibility</a>
+ */
+final class OpenAiAnswer implements Answer {
+    private static final ObjectMapper JSON = Json.wire();
+
+    private final HttpExchange exchange;
+    private final String model;
+    private final boolean chat;
+    private final boolean stream;
+    private final boolean usage;
+    private final String id;
+    private final long created = Instant.now().getEpochSecond();
+    private final StringBuilder text = new StringBuilder();
+    private final StringBuilder thoughts = new StringBuilder();
+    private boolean begun;
+
+    /**
+     * An answer.
+     *
+     * @param usage whether a stream tells at its end how many tokens there were
+     */
+    OpenAiAnswer(HttpExchange exchange, String model, boolean chat, boolean stream, boolean usage) {
+        this.exchange = exchange;
+        this.model = model;
+        this.chat = chat;
+        this.stream = stream;
+        this.usage = usage;
+        this.id = (chat ? "chatcmpl-" : "cmpl-") + ThreadLocalRandom.current().nextInt(1000);
+    }
+
+    @Override
+    public void nothing(String reason) throws IOException {
+        end(new Ending("stop", null, 0, 0, 0, 0, 0, 0));
+    }
+
+    @Override
+    public void rendered(String prompt) {
+        throw new LocalHttp.Refusal(400, "_debug_render_only belongs to /api/chat");
+    }
+
+    @Override
+    public void piece(String content, String thinking) throws IOException {
+        text.append(content);
+        thoughts.append(thinking);
+        if (stream) {
+            event(chunk(content, thinking, null));
+        }
+    }
+
+    @Override
+    public void end(Ending e) throws IOException {
+        ObjectNode tokens = JSON.createObjectNode().put("prompt_tokens", e.promptTokens());
+        tokens.putObject("prompt_tokens_details").put("cached_tokens", 0);
+        tokens.put("completion_tokens", e.tokens()).put("total_tokens", e.promptTokens() + e.tokens());
+        if (stream) {
+            event(chunk("", "", e.reason()));
+            if (usage) {
+                ObjectNode last = head(true);
+                last.putArray("choices");
+                last.set("usage", tokens);
+                event(last);
+            }
+            LocalHttp.event(exchange, "[DONE]");
+            return;
+        }
+        ObjectNode out = head(false);
+        ObjectNode choice = out.putArray("choices").addObject().put("index", 0);
+        if (chat) {
+            ObjectNode message =
+                    choice.putObject("message").put("role", "assistant").put("content", text.toString());
+            if (!thoughts.isEmpty()) {
+                message.put("reasoning", thoughts.toString());
+            }
+        } else {
+            choice.put("text", text.toString());
+        }
+        choice.put("finish_reason", e.reason());
+        out.set("usage", tokens);
+        LocalHttp.send(exchange, 200, out);
+    }
+
+    private ObjectNode chunk(String content, String thinking, String reason) {
+        ObjectNode out = head(true);
+        ObjectNode choice = out.putArray("choices").addObject().put("index", 0);
+        if (chat) {
+            ObjectNode delta = choice.putObject("delta");
+            if (!begun) {
+                delta.put("role", "assistant");
+            }
+            if (reason == null || !begun) {
+                delta.put("content", content);
+            }
+            if (!thinking.isEmpty()) {
+                delta.put("reasoning", thinking);
+            }
+        } else {
+            choice.put("text", content);
+        }
+        begun = true;
+        choice.put("finish_reason", reason);
+        return out;
+    }
+
+    private ObjectNode head(boolean chunk) {
+        return JSON.createObjectNode()
+                .put("id", id)
+                .put("object", !chat ? "text_completion" : chunk ? "chat.completion.chunk" : "chat.completion")
+                .put("created", created)
+                .put("model", model)
+                .put("system_fingerprint", "fp_ollama");
+    }
+
+    private void event(ObjectNode json) throws IOException {
+        LocalHttp.event(exchange, JSON.writeValueAsString(json));
+    }
+}

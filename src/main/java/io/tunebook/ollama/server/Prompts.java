@@ -1,0 +1,162 @@
+package io.tunebook.ollama.server;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.files.Json;
+import io.tunebook.ollama.ChatMessage;
+import io.tunebook.ollama.template.GoTemplate;
+import io.tunebook.ollama.template.GoTemplateException;
+import io.tunebook.ollama.template.OllamaPrompt;
+import io.tunebook.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+
+/**
+ * Makes a request's prompt: with the template in Go's syntax that the request or the model was given, else with the chat template inside the GGUF
+ * file.
+ */
+final class Prompts implements AutoCloseable {
+    private static final ObjectMapper JSON = Json.wire();
+
+    private final Map<Path, Optional<Tokenizer>> tokenizers = new ConcurrentHashMap<>();
+
+    /** What a request adds to the model's own messages, with a system prompt before them where there is one. */
+    static List<ChatMessage> messages(ServedModel model, JsonNode body, boolean chat) {
+        List<ChatMessage> messages = new ArrayList<>();
+        String system = model.system();
+        if (chat || body.path("context").isMissingNode()) {
+            messages.addAll(model.messages());
+        }
+        if (chat) {
+            for (JsonNode m : body.path("messages")) {
+                ChatMessage given = JSON.convertValue(m, ChatMessage.class);
+                messages.add(new ChatMessage(
+                        given.role() == null ? "" : given.role(),
+                        given.content() == null ? "" : given.content(),
+                        given.thinking(),
+                        given.images(),
+                        given.toolCalls(),
+                        given.toolName(),
+                        given.toolCallId()));
+            }
+            if (body.at("/messages/0/role").asText().equals("system")) {
+                system = "";
+            }
+        } else {
+            messages.add(ChatMessage.user(body.path("prompt").asText()));
+            system = body.path("system").asText().isEmpty()
+                    ? system
+                    : body.path("system").asText();
+        }
+        if (!system.isEmpty()) {
+            messages.add(0, ChatMessage.system(system));
+        }
+        return messages;
+    }
+
+    /** The template in Go's syntax that a request is rendered with; nothing where the GGUF file's own is. */
+    static Optional<GoTemplate> template(ServedModel model, JsonNode body, boolean chat) {
+        String given = chat ? "" : body.path("template").asText("");
+        String text = given.isEmpty() ? model.template() : given;
+        try {
+            return text.isEmpty() ? Optional.empty() : Optional.of(GoTemplate.parse(text));
+        } catch (GoTemplateException broken) {
+            throw new LocalHttp.Refusal(500, broken.getMessage());
+        }
+    }
+
+    /**
+     * The prompt for messages with the beginning of the answer. Where all messages do not fit into the context the oldest are left out, the
+     * system's kept.
+     *
+     * @param think whether to think; null where the model does not
+     * @param whole whether nothing may be left out
+     */
+    String prompt(
+            LoadedModels.Loaded there,
+            Optional<GoTemplate> template,
+            List<ChatMessage> messages,
+            Boolean think,
+            boolean whole)
+            throws InterruptedException {
+        for (int from = 0; ; from++) {
+            int first = from;
+            List<ChatMessage> kept = new ArrayList<>();
+            for (int i = 0; i < messages.size(); i++) {
+                if (i >= first || messages.get(i).role().equals("system")) {
+                    kept.add(messages.get(i));
+                }
+            }
+            String prompt = render(there, template, kept, think);
+            if (whole || from >= messages.size() - 1 || there.runner.tokens(prompt).length < there.runner.context()) {
+                return prompt;
+            }
+        }
+    }
+
+    private String render(
+            LoadedModels.Loaded there, Optional<GoTemplate> template, List<ChatMessage> messages, Boolean think) {
+        if (template.isPresent()) {
+            try {
+                return new OllamaPrompt(messages, List.of(), think, "").render(template.get());
+            } catch (GoTemplateException refused) {
+                throw new LocalHttp.Refusal(500, refused.getMessage());
+            }
+        }
+        Optional<Tokenizer> known = tokenizers.computeIfAbsent(there.model.gguf(), Prompts::tokenizer);
+        if (known.isEmpty()) {
+            // As Ollama's template for such models, {{ .Prompt }}, does.
+            return messages.stream().map(ChatMessage::content).collect(Collectors.joining("\n"));
+        }
+        Tokenizer tokenizer = known.get();
+        List<Map<String, Object>> turns = new ArrayList<>();
+        for (ChatMessage m : messages) {
+            turns.add(Map.of("role", m.role(), "content", m.content()));
+        }
+        String prompt = tokenizer
+                .chatTemplate()
+                .render(Map.of(
+                        "messages", turns, "add_generation_prompt", true, "enable_thinking", Boolean.TRUE.equals(think)));
+        // llama.cpp puts the beginning of a sequence before every prompt of a model that wants it: one is enough.
+        int[] ids = tokenizer.ids(prompt, true);
+        boolean twice = ids.length > 1
+                && tokenizer.bosId().isPresent()
+                && ids[0] == tokenizer.bosId().getAsInt()
+                && ids[1] == ids[0]
+                && tokenizer.ids(prompt, false).length < ids.length;
+        return twice ? prompt.substring(tokenizer.token(ids[0]).length()) : prompt;
+    }
+
+    /** The tokenizer whose chat template makes prompts; empty where the file has no template, or none that is known here. */
+    private static Optional<Tokenizer> tokenizer(Path gguf) {
+        try {
+            Tokenizer tokenizer = Tokenizer.load(gguf);
+            if (tokenizer.hasChatTemplate()) {
+                return Optional.of(tokenizer);
+            }
+            tokenizer.close();
+        } catch (IOException unknown) {
+            // llama.cpp may know it all the same: the text then goes as it is.
+        }
+        return Optional.empty();
+    }
+
+    /** Gives back the memory of a file's tokenizer. */
+    void forget(Path gguf) {
+        Optional<Tokenizer> known = tokenizers.remove(gguf);
+        if (known != null) {
+            known.ifPresent(Tokenizer::close);
+        }
+    }
+
+    @Override
+    public void close() {
+        List.copyOf(tokenizers.keySet()).forEach(this::forget);
+    }
+}

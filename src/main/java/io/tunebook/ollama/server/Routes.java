@@ -1,0 +1,140 @@
+package io.tunebook.ollama.server;
+
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.core.io.JsonEOFException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.net.httpserver.HttpExchange;
+import io.tunebook.files.Json;
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.TreeSet;
+
+/** Which path does what, and how failures are told. */
+final class Routes {
+    private static final ObjectMapper JSON = Json.wire();
+    private static final String BLOBS = "/api/blobs/";
+    private static final String MODELS = "/v1/models/";
+
+    /** What a path does. */
+    private interface Action {
+        void run(HttpExchange exchange) throws IOException, InterruptedException;
+    }
+
+    private final Map<String, Action> actions = new LinkedHashMap<>();
+    private final BlobFolder blobs;
+    private final ModelList list;
+
+    Routes(String version, Models models, LoadedModels loaded, Prompts prompts, BlobFolder blobs) {
+        this.blobs = blobs;
+        this.list = new ModelList(models, loaded);
+        Completions completions = new Completions(models::get, loaded, prompts);
+        Embeddings embeddings = new Embeddings(models::get, loaded);
+        ModelMaker maker = new ModelMaker(models, loaded, blobs, prompts);
+        OpenAiRequests openAi = new OpenAiRequests(completions, embeddings, list);
+        read("/", x -> LocalHttp.text(x, 200, "Ollama is running"));
+        read("/api/version", x -> LocalHttp.send(x, 200, JSON.createObjectNode().put("version", version)));
+        read("/api/tags", x -> LocalHttp.send(x, 200, list.tags()));
+        actions.put("GET /api/ps", x -> LocalHttp.send(x, 200, list.ps()));
+        actions.put("POST /api/show", x -> LocalHttp.send(x, 200, list.show(LocalHttp.body(x))));
+        actions.put("POST /api/chat", x -> complete(completions, x, true));
+        actions.put("POST /api/generate", x -> complete(completions, x, false));
+        actions.put("POST /api/embed", x -> LocalHttp.send(x, 200, embeddings.embed(LocalHttp.body(x))));
+        actions.put("POST /api/embeddings", x -> LocalHttp.send(x, 200, embeddings.embedding(LocalHttp.body(x))));
+        actions.put("POST /api/create", x -> maker.create(x, LocalHttp.body(x)));
+        actions.put("POST /api/pull", x -> maker.pull(x, LocalHttp.body(x)));
+        actions.put("POST /api/copy", x -> maker.copy(x, LocalHttp.body(x)));
+        actions.put("DELETE /api/delete", x -> maker.delete(x, LocalHttp.body(x)));
+        read("/v1/models", x -> LocalHttp.send(x, 200, openAi.models()));
+        actions.put("POST /v1/chat/completions", x -> openAi.complete(x, LocalHttp.body(x), true));
+        actions.put("POST /v1/completions", x -> openAi.complete(x, LocalHttp.body(x), false));
+        actions.put("POST /v1/embeddings", x -> LocalHttp.send(x, 200, openAi.embeddings(LocalHttp.body(x))));
+    }
+
+    private void read(String path, Action action) {
+        actions.put("GET " + path, action);
+        actions.put("HEAD " + path, action);
+    }
+
+    private static void complete(Completions completions, HttpExchange exchange, boolean chat)
+            throws IOException, InterruptedException {
+        JsonNode body = LocalHttp.body(exchange);
+        RequestCheck.check(body, chat);
+        completions.answer(
+                body,
+                chat,
+                new OllamaAnswer(
+                        exchange,
+                        body.path("model").asText(),
+                        chat,
+                        body.path("stream").asBoolean(true)));
+    }
+
+    /** Answers a request, whatever becomes of it. */
+    void handle(HttpExchange exchange) {
+        try (exchange) {
+            try {
+                LocalHttp.checkLocal(exchange);
+                route(exchange);
+            } catch (LocalHttp.Refusal refusal) {
+                if (refusal.getMessage().isEmpty()) {
+                    exchange.sendResponseHeaders(refusal.status, -1);
+                } else {
+                    fail(exchange, refusal.status, refusal.getMessage());
+                }
+            } catch (JsonEOFException cut) {
+                fail(exchange, 400, "unexpected EOF");
+            } catch (JacksonException broken) {
+                fail(exchange, 400, "invalid JSON: " + broken.getOriginalMessage());
+            } catch (IllegalArgumentException wrong) {
+                fail(exchange, 400, String.valueOf(wrong.getMessage()));
+            } catch (InterruptedException stopped) {
+                fail(exchange, 503, "server is shutting down");
+            } catch (IllegalStateException failure) {
+                fail(exchange, 500, String.valueOf(failure.getMessage()));
+            } catch (RuntimeException failure) {
+                fail(exchange, 500, failure.toString());
+            }
+        } catch (IOException gone) {
+            // The client went away: there is nobody to tell.
+        }
+    }
+
+    private static void fail(HttpExchange exchange, int status, String words) throws IOException {
+        boolean openAi = exchange.getRequestURI().getPath().startsWith("/v1/");
+        LocalHttp.send(exchange, status, openAi ? OpenAiRequests.error(status, words) : LocalHttp.error(words));
+    }
+
+    private void route(HttpExchange exchange) throws IOException, InterruptedException {
+        String path = exchange.getRequestURI().getPath();
+        String method = exchange.getRequestMethod();
+        Action action = actions.get(method + " " + path);
+        if (method.equals("OPTIONS")) {
+            exchange.getResponseHeaders().set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, HEAD, OPTIONS");
+            exchange.getResponseHeaders()
+                    .set(
+                            "Access-Control-Allow-Headers",
+                            "Authorization, Content-Type, User-Agent, Accept, X-Requested-With");
+            exchange.sendResponseHeaders(204, -1);
+        } else if (path.startsWith(BLOBS)) {
+            blobs.serve(exchange, path.substring(BLOBS.length()));
+        } else if (action != null) {
+            action.run(exchange);
+        } else if (method.equals("GET") && path.startsWith(MODELS) && path.length() > MODELS.length()) {
+            LocalHttp.send(exchange, 200, list.openAi(path.substring(MODELS.length())));
+        } else {
+            TreeSet<String> others = new TreeSet<>();
+            actions.keySet().stream()
+                    .filter(a -> a.endsWith(" " + path))
+                    .forEach(a -> others.add(a.substring(0, a.indexOf(' '))));
+            if (!others.isEmpty()) {
+                exchange.getResponseHeaders().set("Allow", String.join(", ", others));
+            }
+            LocalHttp.text(
+                    exchange,
+                    others.isEmpty() ? 404 : 405,
+                    others.isEmpty() ? "404 page not found" : "405 method not allowed");
+        }
+    }
+}

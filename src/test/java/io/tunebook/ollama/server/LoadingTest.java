@@ -1,0 +1,105 @@
+package io.tunebook.ollama.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.ollama.ChatMessage;
+import io.tunebook.ollama.ChatRequest;
+import io.tunebook.ollama.Ollama;
+import io.tunebook.tensors.GgufFile;
+import io.tunebook.tensors.GgufWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Files that llama.cpp does not get done with, and sinks that fail. */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
+class LoadingTest {
+    /** llama.cpp renders a file's chat template when it loads it. */
+    private static final String LOOPS =
+            "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}";
+
+    @TempDir
+    Path temp;
+
+    private static Path model() {
+        String path = System.getenv("TUNEBOOK_DEFAULT_MODEL");
+        assumeTrue(path != null, "TUNEBOOK_DEFAULT_MODEL is not set");
+        return Path.of(path);
+    }
+
+    private Path looping() throws Exception {
+        Path file = temp.resolve("loops.gguf");
+        try (GgufFile from = GgufFile.open(model())) {
+            GgufWriter writer = new GgufWriter();
+            for (String key : from.metadata().keySet()) {
+                if (!key.equals("tokenizer.chat_template")) {
+                    writer.copy(from, key);
+                }
+            }
+            writer.string("tokenizer.chat_template", LOOPS);
+            from.tensors().forEach(t -> writer.tensor(from, t));
+            writer.write(file, n -> {});
+        }
+        return file;
+    }
+
+    @Test
+    void aTemplateThatLoopsHoldsUpNobodyElse() throws Exception {
+        Path loops = looping();
+        CompletableFuture<String> stuck;
+        try (EmbeddedOllama server = EmbeddedOllama.start(model(), "good")) {
+            Ollama ollama = Ollama.connect(server.url());
+            ollama.pull(loops.toString());
+            stuck = CompletableFuture.supplyAsync(() -> {
+                try {
+                    return ollama.chat(ChatRequest.of("loops", ChatMessage.user("Hi")))
+                            .text();
+                } catch (Exception e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            while (ollama.ps().isEmpty()) {
+                Thread.sleep(20);
+            }
+            assertThat(ollama.chat(ChatRequest.of("good", ChatMessage.user("Hi")).option("num_predict", 2))
+                            .tokens())
+                    .isPositive();
+            assertThat(stuck).isNotDone();
+        }
+        // The server's end is the end of what waits in it.
+        assertThatThrownBy(() -> stuck.get(1, TimeUnit.MINUTES)).isInstanceOf(ExecutionException.class);
+    }
+
+    @Test
+    void loadingHasALimit() throws Exception {
+        try (Runner runner = new Runner(looping(), List.of(), 256, false)) {
+            assertThatThrownBy(() -> runner.ready(Duration.ofSeconds(8)))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("did not load within 8 seconds");
+            assertThat(runner.alive()).isFalse();
+        }
+    }
+
+    @Test
+    void aSinkThatThrowsLeavesNoRestForTheNextRequest() throws Exception {
+        try (Runner runner = new Runner(model(), List.of(), 256, false)) {
+            runner.ready(Duration.ofMinutes(2));
+            var options = new ObjectMapper().readTree("{\"temperature\":0,\"num_predict\":40}");
+            assertThatThrownBy(() -> runner.complete("Once upon a time", options, null, piece -> {
+                        throw new IllegalArgumentException("full");
+                    }))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("full");
+            assertThat(runner.tokens("a")).hasSize(1);
+        }
+    }
+}
