@@ -121,7 +121,7 @@ final class OpenAiRequests {
     /** {@code /v1/embeddings}; as base64 of float32 where that is asked for. */
     ObjectNode embeddings(JsonNode body) throws InterruptedException {
         JsonNode input = body.path("input");
-        if (input.isMissingNode() || input.isNull() || input.asText("x").isEmpty() || input.isArray() && input.isEmpty()) {
+        if (input.isMissingNode() || input.isNull() || input.isTextual() && input.asText().isEmpty() || input.isArray() && input.isEmpty()) {
             throw new LocalHttp.Refusal(400, "invalid input");
         }
         JsonNode made = embeddings.embed(body);

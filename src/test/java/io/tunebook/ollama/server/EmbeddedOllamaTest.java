@@ -192,7 +192,7 @@ class EmbeddedOllamaTest {
                 "POST   | /api/chat           | {}                                             | 400 | {\"error\":\"model is required\"}",
                 "POST   | /api/show           | {}                                             | 400 | {\"error\":\"model is required\"}",
                 "POST   | /api/chat           | {\"model\":\"a\"}                               | 404 | {\"error\":\"model 'a' not found\"}",
-                "POST   | /api/generate       | {\"model\":\"../a\"}                            | 404 | {\"error\":\"model '../a' not found\"}",
+                "POST   | /api/generate       | {\"model\":\"../a\"}                            | 400 | {\"error\":\"invalid model name\"}",
                 "POST   | /api/chat           | {\"model\":\"smollm2\",\"think\":true}           | 400 | {\"error\":\"\\\"smollm2\\\" does not support thinking\"}",
                 "POST   | /api/chat           | {\"model\":\"smollm2\",\"tools\":[{}]}           | 400 | {\"error\":\"registry.ollama.ai/library/smollm2:latest does not support tools\"}",
                 "POST   | /api/chat           | {\"model\":\"smollm2\",\"keep_alive\":\"soon\"}  | 400 | {\"error\":\"time: invalid duration \\\"soon\\\"\"}",
