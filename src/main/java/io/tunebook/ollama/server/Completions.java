@@ -142,7 +142,10 @@ final class Completions {
             StringBuilder free = new StringBuilder();
             thought = there.runner.complete(prompt, options, null, piece -> {
                 free.append(piece);
-                give(answer, said, new ThinkingSplitter.Piece(splitter.push(piece).thinking(), ""));
+                give(
+                        answer,
+                        said,
+                        new ThinkingSplitter.Piece(splitter.push(piece).thinking(), ""));
                 return !splitter.answering();
             });
             int end = free.indexOf("</think>");

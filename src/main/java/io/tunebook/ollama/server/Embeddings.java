@@ -59,7 +59,8 @@ final class Embeddings {
                     fits = there.runner.text(tokens);
                 }
                 if (tokens.length == 0) {
-                    throw new LocalHttp.Refusal(400, "input " + vectors.size() + " is empty: there is nothing to embed");
+                    throw new LocalHttp.Refusal(
+                            400, "input " + vectors.size() + " is empty: there is nothing to embed");
                 }
                 count += tokens.length;
                 float[] vector = there.runner.embed(fits);

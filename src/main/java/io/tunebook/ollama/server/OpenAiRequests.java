@@ -53,7 +53,8 @@ final class OpenAiRequests {
 
     /** {@code /v1/chat/completions} and {@code /v1/completions}. */
     void complete(HttpExchange exchange, JsonNode body, boolean chat) throws IOException, InterruptedException {
-        ObjectNode request = JSON.createObjectNode().put("model", body.path("model").asText());
+        ObjectNode request =
+                JSON.createObjectNode().put("model", body.path("model").asText());
         boolean stream = body.path("stream").asBoolean(false);
         if (chat) {
             if (body.path("messages").isEmpty()) {
@@ -74,7 +75,8 @@ final class OpenAiRequests {
             } else if (format.path("type").asText().equals("json_schema")) {
                 request.set("format", format.at("/json_schema/schema"));
             }
-            JsonNode effort = body.has("reasoning_effort") ? body.get("reasoning_effort") : body.at("/reasoning/effort");
+            JsonNode effort =
+                    body.has("reasoning_effort") ? body.get("reasoning_effort") : body.at("/reasoning/effort");
             if (effort.isTextual()) {
                 request.set("think", effort.asText().equals("none") ? JSON.valueToTree(false) : effort);
             }
@@ -121,7 +123,10 @@ final class OpenAiRequests {
     /** {@code /v1/embeddings}; as base64 of float32 where that is asked for. */
     ObjectNode embeddings(JsonNode body) throws InterruptedException {
         JsonNode input = body.path("input");
-        if (input.isMissingNode() || input.isNull() || input.isTextual() && input.asText().isEmpty() || input.isArray() && input.isEmpty()) {
+        if (input.isMissingNode()
+                || input.isNull()
+                || input.isTextual() && input.asText().isEmpty()
+                || input.isArray() && input.isEmpty()) {
             throw new LocalHttp.Refusal(400, "invalid input");
         }
         JsonNode made = embeddings.embed(body);
@@ -150,7 +155,9 @@ final class OpenAiRequests {
     ObjectNode models() {
         ObjectNode out = JSON.createObjectNode().put("object", "list");
         ArrayNode data = out.putArray("data");
-        list.tags().get("models").forEach(m -> data.add(list.openAi(m.get("name").asText())));
+        list.tags()
+                .get("models")
+                .forEach(m -> data.add(list.openAi(m.get("name").asText())));
         return out;
     }
 }

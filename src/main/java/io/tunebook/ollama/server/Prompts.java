@@ -122,7 +122,12 @@ final class Prompts implements AutoCloseable {
         String prompt = tokenizer
                 .chatTemplate()
                 .render(Map.of(
-                        "messages", turns, "add_generation_prompt", true, "enable_thinking", Boolean.TRUE.equals(think)));
+                        "messages",
+                        turns,
+                        "add_generation_prompt",
+                        true,
+                        "enable_thinking",
+                        Boolean.TRUE.equals(think)));
         // llama.cpp puts the beginning of a sequence before every prompt of a model that wants it: one is enough.
         int[] ids = tokenizer.ids(prompt, true);
         boolean twice = ids.length > 1

@@ -18,8 +18,8 @@ final class RequestCheck {
             "num_gpu",
             "main_gpu",
             "num_thread");
-    private static final Set<String> NUMBERS = Set.of(
-            "top_p", "min_p", "temperature", "repeat_penalty", "presence_penalty", "frequency_penalty");
+    private static final Set<String> NUMBERS =
+            Set.of("top_p", "min_p", "temperature", "repeat_penalty", "presence_penalty", "frequency_penalty");
     private static final Map<String, String> FIELDS = fields();
 
     private RequestCheck() {}
@@ -76,7 +76,8 @@ final class RequestCheck {
                 };
         if (!fits) {
             throw new LocalHttp.Refusal(
-                    400, "json: cannot unmarshal " + kind(value) + " into Go struct field " + field + " of type " + type);
+                    400,
+                    "json: cannot unmarshal " + kind(value) + " into Go struct field " + field + " of type " + type);
         }
     }
 

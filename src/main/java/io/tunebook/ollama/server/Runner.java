@@ -120,8 +120,9 @@ final class Runner implements AutoCloseable {
             loading.get(limit.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException late) {
             close();
-            throw new IllegalStateException("timed out waiting for llama runner to start: the model did not load within "
-                    + limit.toSeconds() + " seconds");
+            throw new IllegalStateException(
+                    "timed out waiting for llama runner to start: the model did not load within " + limit.toSeconds()
+                            + " seconds");
         } catch (ExecutionException failed) {
             close();
             throw failed.getCause() instanceof RuntimeException r

@@ -82,7 +82,8 @@ final class RunnerProcess {
         Set<String> siblings = new HashSet<>();
         for (int i = 0; i < processors; i++) {
             try {
-                siblings.add(Files.readString(Path.of("/sys/devices/system/cpu/cpu" + i + "/topology/thread_siblings")));
+                siblings.add(
+                        Files.readString(Path.of("/sys/devices/system/cpu/cpu" + i + "/topology/thread_siblings")));
             } catch (IOException elsewhere) {
                 return Math.max(1, processors / 2);
             }

@@ -48,7 +48,8 @@ final class TemporaryFolder implements AutoCloseable {
         }
         for (Path each : all) {
             Matcher name = NAME.matcher(each.getFileName().toString());
-            if (name.matches() && ProcessHandle.of(Long.parseLong(name.group(1))).isEmpty()) {
+            if (name.matches()
+                    && ProcessHandle.of(Long.parseLong(name.group(1))).isEmpty()) {
                 delete(each);
             }
         }

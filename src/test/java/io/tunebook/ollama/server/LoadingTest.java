@@ -70,7 +70,8 @@ class LoadingTest {
             while (ollama.ps().isEmpty()) {
                 Thread.sleep(20);
             }
-            assertThat(ollama.chat(ChatRequest.of("good", ChatMessage.user("Hi")).option("num_predict", 2))
+            assertThat(ollama.chat(ChatRequest.of("good", ChatMessage.user("Hi"))
+                                    .option("num_predict", 2))
                             .tokens())
                     .isPositive();
             assertThat(stuck).isNotDone();

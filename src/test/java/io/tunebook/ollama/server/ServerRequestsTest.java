@@ -104,23 +104,30 @@ class ServerRequestsTest {
     /** The command-line client sends both names, one of them empty. */
     @Test
     void takesTheNameThatIsNotEmpty() throws Exception {
-        assertThat(post("/api/show", "{'model':'','name':'smollm2','system':'','template':'','verbose':false,'options':null}")
+        assertThat(post(
+                                "/api/show",
+                                "{'model':'','name':'smollm2','system':'','template':'','verbose':false,'options':null}")
                         .statusCode())
                 .isEqualTo(200);
-        assertThat(post("/api/pull", "{'model':'','name':'smollm2','insecure':false,'username':'','password':'','stream':null}")
+        assertThat(post(
+                                "/api/pull",
+                                "{'model':'','name':'smollm2','insecure':false,'username':'','password':'','stream':null}")
                         .body())
                 .contains("\"success\"");
-        assertThat(post("/api/copy", "{'source':'smollm2','destination':'second'}").statusCode())
+        assertThat(post("/api/copy", "{'source':'smollm2','destination':'second'}")
+                        .statusCode())
                 .isEqualTo(200);
         HttpResponse<String> gone = send("DELETE", "/api/delete", "{'model':'','name':'second'}");
         assertThat(gone.statusCode()).isEqualTo(200);
-        assertThat(post("/api/show", "{'model':'','name':'second'}").statusCode()).isEqualTo(404);
+        assertThat(post("/api/show", "{'model':'','name':'second'}").statusCode())
+                .isEqualTo(404);
     }
 
     /** A template of the request's or the model's own makes the prompt. */
     @Test
     void rendersTheTemplateThatItWasGiven() throws Exception {
-        String body = "{'model':'smollm2','prompt':'Hi','system':'S','template':'<{{ .System }}|{{ .Prompt }}>','_debug_render_only':true}";
+        String body =
+                "{'model':'smollm2','prompt':'Hi','system':'S','template':'<{{ .System }}|{{ .Prompt }}>','_debug_render_only':true}";
         assertThat(JSON.readTree(post("/api/generate", body).body())
                         .at("/_debug_info/rendered_template")
                         .asText())
@@ -133,7 +140,8 @@ class ServerRequestsTest {
                         .at("/_debug_info/rendered_template")
                         .asText())
                 .isEqualTo("[system]Be brief.[user]Hi[go]");
-        assertThat(post("/api/create", "{'model':'x','from':'smollm2','template':'{{ if'}").statusCode())
+        assertThat(post("/api/create", "{'model':'x','from':'smollm2','template':'{{ if'}")
+                        .statusCode())
                 .isEqualTo(400);
     }
 
@@ -141,14 +149,15 @@ class ServerRequestsTest {
     @Test
     void embedsLongTextsAndRefusesEmptyOnes() throws Exception {
         String longText = "duck ".repeat(700);
-        JsonNode made = JSON.readTree(
-                post("/api/embed", "{'model':'smollm2','input':['" + longText + "']}").body());
+        JsonNode made = JSON.readTree(post("/api/embed", "{'model':'smollm2','input':['" + longText + "']}")
+                .body());
         assertThat(made.at("/embeddings/0").size()).isEqualTo(576);
         assertThat(made.path("prompt_eval_count").asInt()).isGreaterThan(600);
         HttpResponse<String> empty = post("/api/embed", "{'model':'smollm2','input':['','a']}");
         assertThat(empty.statusCode()).isEqualTo(400);
         assertThat(empty.body()).contains("input 0 is empty");
-        assertThat(post("/api/embed", "{'model':'smollm2','input':'a'}").statusCode()).isEqualTo(200);
+        assertThat(post("/api/embed", "{'model':'smollm2','input':'a'}").statusCode())
+                .isEqualTo(200);
     }
 
     @Test
@@ -183,9 +192,10 @@ class ServerRequestsTest {
                         .path("object")
                         .asText())
                 .isEqualTo("text_completion");
-        assertThat(get("/v1/models").body())
-                .contains("\"id\":\"smollm2:latest\"");
-        assertThat(JSON.readTree(get("/v1/models/smollm2").body()).path("object").asText())
+        assertThat(get("/v1/models").body()).contains("\"id\":\"smollm2:latest\"");
+        assertThat(JSON.readTree(get("/v1/models/smollm2").body())
+                        .path("object")
+                        .asText())
                 .isEqualTo("model");
         assertThat(JSON.readTree(post("/v1/embeddings", "{'model':'smollm2','input':['a','b']}")
                                 .body())
@@ -217,7 +227,9 @@ class ServerRequestsTest {
     void headersAndBodiesHaveLimits() throws Exception {
         assertThat(raw("GET / HTTP/1.1\r\nHost: " + ":".repeat(40_000) + "1\r\nConnection: close\r\n\r\n"))
                 .startsWith("HTTP/1.1 403");
-        assertThat(raw("GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: chrome-extension://abc\r\nConnection: close\r\n\r\n"))
+        assertThat(
+                        raw(
+                                "GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: chrome-extension://abc\r\nConnection: close\r\n\r\n"))
                 .startsWith("HTTP/1.1 403");
         HttpRequest large = HttpRequest.newBuilder(URI.create(server.url() + "/api/show"))
                 .POST(BodyPublishers.ofInputStream(() -> new Zeros(70L << 20)))
