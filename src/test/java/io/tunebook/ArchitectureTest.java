@@ -30,7 +30,7 @@ final class ArchitectureTest {
             List.of("lora"),
             List.of("model"),
             List.of("model.family"),
-            List.of("tokenizer"),
+            List.of("tokenizer", "ollama.template"),
             List.of("ollama"),
             List.of("ollama.store"),
             List.of("jinja", "hub"),

@@ -40,6 +40,7 @@ public final class MergedGguf {
     private final Weights weights;
     private final Optional<AdapterFile> adapter;
     private final Quantization quantization;
+    private final Rounding.Sum rounding = new Rounding.Sum();
 
     private MergedGguf(Weights weights, Optional<AdapterFile> adapter, Quantization quantization) {
         this.weights = weights;
@@ -55,20 +56,24 @@ public final class MergedGguf {
      * @param quantization the types of the tensors that are written anew
      * @param out the file to write; it is written beside and moved when whole
      * @throws ModelFormatException if the base is broken, or a folder's tokenizer is of a kind that GGUF has no name for
+     * @return how much of the adapter is left after rounding
      * @throws IllegalArgumentException if the adapter does not fit the base, or {@code out} is the base itself
      */
-    public static void write(Path base, AdapterFile adapter, Quantization quantization, Path out) throws IOException {
-        write(base, adapter, quantization, out, done -> {});
+    public static Rounding write(Path base, AdapterFile adapter, Quantization quantization, Path out)
+            throws IOException {
+        return write(base, adapter, quantization, out, done -> {});
     }
 
     /**
      * Merges and writes, and tells how far it is.
      *
      * @param progress told after each tensor how many bytes of tensors are written
+     * @return how much of the adapter is left after rounding
      */
-    public static void write(Path base, AdapterFile adapter, Quantization quantization, Path out, LongConsumer progress)
+    public static Rounding write(
+            Path base, AdapterFile adapter, Quantization quantization, Path out, LongConsumer progress)
             throws IOException {
-        write(base, Optional.of(adapter), quantization, out, progress);
+        return write(base, Optional.of(adapter), quantization, out, progress);
     }
 
     /**
@@ -81,14 +86,16 @@ public final class MergedGguf {
         write(base, Optional.empty(), quantization, out, progress);
     }
 
-    private static void write(
+    private static Rounding write(
             Path base, Optional<AdapterFile> adapter, Quantization quantization, Path out, LongConsumer progress)
             throws IOException {
         if (Files.exists(out) && Files.isSameFile(base, out)) {
             throw new IllegalArgumentException(out + " is the base itself: name another file");
         }
         try (Weights weights = Weights.open(base)) {
-            new MergedGguf(weights, adapter, quantization).writer().write(out, progress);
+            MergedGguf merged = new MergedGguf(weights, adapter, quantization);
+            merged.writer().write(out, progress);
+            return merged.rounding.result();
         }
     }
 
@@ -213,8 +220,14 @@ public final class MergedGguf {
                     int from = c * chunk;
                     int count = Math.min(chunk, n - from);
                     ByteBuffer slice = bytes.slice(from * rowBytes, count * rowBytes);
-                    float[] values = rows(tensor, start + from, count);
+                    float[] values = rows(tensor, start + from, count, factors(tensor.name()));
                     type.quantize(values, 0, values.length, slice);
+                    if (factors(tensor.name()) != null) {
+                        float[] rounded = new float[values.length];
+                        type.dequantize(
+                                slice.duplicate().order(ByteOrder.LITTLE_ENDIAN).rewind(), rounded, 0, rounded.length);
+                        rounding.add(rows(tensor, start + from, count, null), values, rounded);
+                    }
                 });
             } catch (UncheckedIOException e) {
                 throw e.getCause();
@@ -223,12 +236,11 @@ public final class MergedGguf {
         }
     }
 
-    /** Rows as GGUF stores them, merged. */
-    private float[] rows(Weights.Tensor tensor, int first, int count) {
+    /** Rows as GGUF stores them, merged with factors unless these are null. */
+    private float[] rows(Weights.Tensor tensor, int first, int count, Factors factors) {
         int columns = (int) tensor.columns();
         float[] values = new float[count * columns];
         int heads = weights.config().family().permutedHeads(weights.config(), tensor.name());
-        Factors factors = factors(tensor.name());
         float scale =
                 factors == null ? 0 : (float) adapter.orElseThrow().settings().scale(module(tensor.name()));
         try {

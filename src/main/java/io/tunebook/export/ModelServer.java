@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -49,13 +48,7 @@ public final class ModelServer implements AutoCloseable {
             return new ModelServer(ollama, stored, account + " has " + stored, Optional.empty());
         }
         String name = name(source.path());
-        Optional<Path> converted = converted(source.path());
-        try {
-            String digest = OllamaExport.upload(ollama, converted.orElse(source.path()), "model");
-            ollama.create(name, Map.of("files", Map.of("model.gguf", digest)), status -> {});
-        } finally {
-            delete(converted);
-        }
+        OllamaExport.asItIs(ollama, name, source.path(), Quantization.Q8_0);
         return new ModelServer(ollama, name, account + " did not have " + name + " and was sent it", Optional.empty());
     }
 
@@ -93,12 +86,6 @@ public final class ModelServer implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             Files.deleteIfExists(file);
             throw e;
-        }
-    }
-
-    private static void delete(Optional<Path> file) throws IOException {
-        if (file.isPresent()) {
-            Files.deleteIfExists(file.get());
         }
     }
 

@@ -5,16 +5,14 @@ import io.tunebook.kernel.display.Progress;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.model.CausalLM;
+import io.tunebook.model.ModelSource;
 import io.tunebook.model.Weights;
 import io.tunebook.ollama.Ollama;
-import io.tunebook.ollama.store.ModelStore;
 import io.tunebook.ollama.store.StoredModel;
 import io.tunebook.tensors.GgufType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -24,8 +22,8 @@ import java.util.regex.Pattern;
  * Makes a fine-tuned model in Ollama.
  *
  * <p>The main road is the merged model as one GGUF file, which every server takes. Ollama up to 0.34.0 also takes the adapter by itself
- * and adds it to a model that the server has; from 0.34.1 on it refuses adapters. A base from Ollama's own folder brings its template,
- * parameters, system prompt and licences along.
+ * and adds it to a model that the server has; from 0.34.1 on it refuses adapters. Either goes with a template that makes the server render
+ * conversations as the model was trained on them.
  */
 public final class OllamaExport {
     private static final Pattern VERSION = Pattern.compile("(\\d+)\\.(\\d+)\\.(\\d+).*");
@@ -54,33 +52,90 @@ public final class OllamaExport {
      * @param name what the model is to be called
      * @param model the base
      * @param adapter the adapter, as it is now
+     * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on them
      */
     public static Created create(Ollama ollama, String name, CausalLM model, LoraAdapter adapter) throws IOException {
         return create(ollama, name, model.path(), adapter.file(), fitting(model.path(), adapter.file()));
     }
 
     /**
-     * Merges an adapter into a base and makes a model of it.
+     * Merges an adapter into a base and makes a model of it. The server gets a template that renders conversations as the base's chat
+     * template does, see {@link OllamaTemplate}.
      *
      * @param base a GGUF file, a blob of Ollama's folder, or a folder of safetensors
      * @param quantization the types of the tensors that are written anew
+     * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on them
      */
     public static Created create(Ollama ollama, String name, Path base, AdapterFile adapter, Quantization quantization)
             throws IOException {
+        return merged(ollama, name, base, adapter, quantization, ExportSettings.of(base));
+    }
+
+    /** The same for a model that a person named; one that Ollama has stored brings its parameters and licences along. */
+    public static Created create(
+            Ollama ollama, String name, ModelSource base, AdapterFile adapter, Quantization quantization)
+            throws IOException {
+        Optional<StoredModel> stored = ExportSettings.stored(base);
+        return stored.isPresent()
+                ? create(ollama, name, stored.get(), adapter, quantization)
+                : create(ollama, name, base.path(), adapter, quantization);
+    }
+
+    /**
+     * The same for a model that Ollama has stored, which brings its parameters and licences along, and its template and system prompt where
+     * they render conversations as its chat template does.
+     */
+    public static Created create(
+            Ollama ollama, String name, StoredModel base, AdapterFile adapter, Quantization quantization)
+            throws IOException {
+        return merged(ollama, name, base.gguf(), adapter, quantization, ExportSettings.of(base));
+    }
+
+    /**
+     * The same with a template of one's own, or with one that differs: {@code OllamaTemplate.of(base).anyway()}.
+     *
+     * @throws IllegalStateException if the template differs from the training's and is not to be sent anyway
+     */
+    public static Created create(
+            Ollama ollama,
+            String name,
+            Path base,
+            AdapterFile adapter,
+            Quantization quantization,
+            OllamaTemplate template)
+            throws IOException {
+        return merged(ollama, name, base, adapter, quantization, new ExportSettings(template, Optional.empty()));
+    }
+
+    private static Created merged(
+            Ollama ollama,
+            String name,
+            Path base,
+            AdapterFile adapter,
+            Quantization quantization,
+            ExportSettings settings)
+            throws IOException {
+        settings.prompt().require();
         String version = ollama.version();
         Path file = Files.createTempFile("tunebook", ".gguf");
         try {
-            MergedGguf.write(base, adapter, quantization, file);
-            return create(
+            Rounding rounding = MergedGguf.write(base, adapter, quantization, file);
+            if (rounding.little()) {
+                System.err.println("Warning: " + rounding
+                        + ". The model is likely to answer as its base does: take Q8_0 or F16 instead of "
+                        + quantization + ".");
+            }
+            return send(
                     ollama,
                     name,
-                    base,
                     file,
+                    settings,
                     "the adapter merged into the model, one GGUF file of " + Files.size(file) / 1_000_000 + " MB ("
                             + quantization + "), which Ollama " + version
                             + (takesAdapters(version)
                                     ? " takes as every version does"
-                                    : " needs, as it refuses adapters"));
+                                    : " needs, as it refuses adapters")
+                            + "; " + rounding);
         } finally {
             Files.deleteIfExists(file);
         }
@@ -92,32 +147,39 @@ public final class OllamaExport {
      * @param base a GGUF file, a blob of Ollama's folder, or a folder of safetensors, which is sent as one GGUF file of the same types
      */
     public static Created create(Ollama ollama, String name, Path base) throws IOException {
+        return asItIs(ollama, name, base, Quantization.AS_BASE);
+    }
+
+    static Created asItIs(Ollama ollama, String name, Path base, Quantization ofAFolder) throws IOException {
+        // It was not trained here: what a server makes of it is worth knowing, but no reason to stop.
+        ExportSettings settings = ExportSettings.of(base);
         if (!Files.isDirectory(base)) {
-            return create(ollama, name, base, base, "the model as it is, one GGUF file");
+            return send(ollama, name, base, settings, "the model as it is, one GGUF file");
         }
         Path file = Files.createTempFile("tunebook", ".gguf");
         try {
-            MergedGguf.quantize(base, Quantization.AS_BASE, file, done -> {});
-            return create(ollama, name, base, file, "the model as it is, written as one GGUF file");
+            MergedGguf.quantize(base, ofAFolder, file, done -> {});
+            return send(ollama, name, file, settings, "the model as it is, written as one GGUF file");
         } finally {
             Files.deleteIfExists(file);
         }
     }
 
-    private static Created create(Ollama ollama, String name, Path base, Path file, String explanation)
+    private static Created send(Ollama ollama, String name, Path file, ExportSettings settings, String explanation)
             throws IOException {
-        Map<String, Object> settings = settings(carried(base));
-        settings.put("files", Map.of("model.gguf", upload(ollama, file, "model")));
-        ollama.create(name, settings, status -> {});
-        return new Created(name, explanation, Files.size(file));
+        Map<String, Object> request = settings.forCreate();
+        request.put("files", Map.of("model.gguf", upload(ollama, file, "model")));
+        ollama.create(name, request, status -> {});
+        return new Created(name, explanation + "; " + settings.prompt(), Files.size(file));
     }
 
     /**
      * Sends the adapter alone and has the server add it to a model that it has.
      *
      * @param baseName the base's name on the server
-     * @param model the same base here, for its dimensions
+     * @param model the same base here, for its dimensions and its chat template
      * @throws UnsupportedOperationException if the server's version refuses adapters
+     * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on them
      * @throws IllegalArgumentException if the adapter has DoRA's magnitudes
      */
     public static Created createFromAdapter(
@@ -128,15 +190,19 @@ public final class OllamaExport {
                     "Ollama " + version
                             + " refuses adapters (0.34.0 was the last version that took them): make the merged model with OllamaExport.create");
         }
+        ExportSettings settings = ExportSettings.of(model.path());
+        settings.prompt().require();
         Path file = Files.createTempFile("tunebook", ".gguf");
         try {
             AdapterGguf.write(model.config(), adapter, file);
-            String digest = upload(ollama, file, "adapter");
-            ollama.create(name, Map.of("from", baseName, "adapters", Map.of("adapter.gguf", digest)), status -> {});
+            Map<String, Object> request = settings.forCreate();
+            request.put("from", baseName);
+            request.put("adapters", Map.of("adapter.gguf", upload(ollama, file, "adapter")));
+            ollama.create(name, request, status -> {});
             return new Created(
                     name,
                     "the adapter on top of " + baseName + ", which Ollama " + version
-                            + " takes (from 0.34.1 on it refuses adapters)",
+                            + " takes (from 0.34.1 on it refuses adapters); " + settings.prompt(),
                     Files.size(file));
         } finally {
             Files.deleteIfExists(file);
@@ -149,67 +215,38 @@ public final class OllamaExport {
      *
      * @param folder where the files go; made if it is not there
      * @param base a GGUF file or blob, or a folder of safetensors
+     * @return how much of the adapter is left after rounding
+     * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on them
      */
-    public static void write(Path folder, Path base, AdapterFile adapter, Quantization quantization)
+    public static Rounding write(Path folder, Path base, AdapterFile adapter, Quantization quantization)
             throws IOException {
+        return write(folder, base, adapter, quantization, ExportSettings.of(base));
+    }
+
+    /** The same for a model that Ollama has stored, see {@link #create(Ollama, String, StoredModel, AdapterFile, Quantization)}. */
+    public static Rounding write(Path folder, StoredModel base, AdapterFile adapter, Quantization quantization)
+            throws IOException {
+        return write(folder, base.gguf(), adapter, quantization, ExportSettings.of(base));
+    }
+
+    private static Rounding write(
+            Path folder, Path base, AdapterFile adapter, Quantization quantization, ExportSettings settings)
+            throws IOException {
+        settings.prompt().require();
         Files.createDirectories(folder);
-        MergedGguf.write(base, adapter, quantization, folder.resolve("model.gguf"));
-        Optional<StoredModel> stored = carried(base);
-        modelfile("./model.gguf", Optional.empty(), stored).write(folder.resolve("Modelfile"));
+        Rounding rounding = MergedGguf.write(base, adapter, quantization, folder.resolve("model.gguf"));
+        settings.modelfile("./model.gguf", Optional.empty()).write(folder.resolve("Modelfile"));
         boolean dora = adapter.factors().values().stream().anyMatch(f -> f.magnitude().length > 0);
         if (!dora) {
             try (Weights weights = Weights.open(base)) {
                 AdapterGguf.write(weights.config(), adapter, folder.resolve("adapter.gguf"));
             }
-            String from =
-                    stored.map(StoredModel::name).orElse(base.toAbsolutePath().toString());
-            modelfile(from, Optional.of("./adapter.gguf"), stored).write(folder.resolve("adapter.Modelfile"));
+            String from = settings.stored()
+                    .map(StoredModel::name)
+                    .orElse(base.toAbsolutePath().toString());
+            settings.modelfile(from, Optional.of("./adapter.gguf")).write(folder.resolve("adapter.Modelfile"));
         }
-    }
-
-    private static Modelfile modelfile(String from, Optional<String> adapter, Optional<StoredModel> stored) {
-        return new Modelfile(
-                from,
-                adapter,
-                stored.flatMap(StoredModel::template),
-                stored.flatMap(StoredModel::system),
-                stored.map(StoredModel::parameters).orElse(Map.of()),
-                stored.map(StoredModel::license).orElse(List.of()),
-                stored.map(StoredModel::engine).orElse(Map.of()));
-    }
-
-    private static Map<String, Object> settings(Optional<StoredModel> stored) {
-        Map<String, Object> settings = new LinkedHashMap<>();
-        stored.ifPresent(model -> {
-            model.template().ifPresent(t -> settings.put("template", t));
-            model.system().ifPresent(s -> settings.put("system", s));
-            if (!model.parameters().isEmpty()) {
-                settings.put("parameters", model.parameters());
-            }
-            if (!model.license().isEmpty()) {
-                settings.put("license", model.license());
-            }
-            settings.putAll(model.engine());
-        });
-        return settings;
-    }
-
-    /** The model of Ollama's folder whose weights the base is, where it lies in such a folder. */
-    private static Optional<StoredModel> carried(Path base) throws IOException {
-        Path blobs = base.toAbsolutePath().getParent();
-        if (blobs == null || !blobs.endsWith("blobs") || !Files.isDirectory(blobs.resolveSibling("manifests"))) {
-            return Optional.empty();
-        }
-        ModelStore store = ModelStore.open(blobs.getParent());
-        for (ModelStore.Entry entry : store.list()) {
-            if (entry.problem().isEmpty()) {
-                StoredModel model = store.model(entry.name());
-                if (Files.isSameFile(model.gguf(), base)) {
-                    return Optional.of(model);
-                }
-            }
-        }
-        return Optional.empty();
+        return rounding;
     }
 
     static String upload(Ollama ollama, Path file, String what) throws IOException {

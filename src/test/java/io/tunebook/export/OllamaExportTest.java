@@ -2,6 +2,7 @@ package io.tunebook.export;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -14,6 +15,8 @@ import io.tunebook.model.Precision;
 import io.tunebook.ollama.GenerateRequest;
 import io.tunebook.ollama.Ollama;
 import io.tunebook.ollama.server.EmbeddedOllama;
+import io.tunebook.ollama.store.ModelStore;
+import io.tunebook.ollama.store.StoredModel;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -98,16 +101,22 @@ class OllamaExportTest {
         server.start();
         try {
             Ollama ollama = Ollama.connect(":" + server.getAddress().getPort());
-            OllamaExport.Created made = OllamaExport.create(ollama, "mine", base, adapter, Quantization.Q8_0);
+            StoredModel stored = ModelStore.open(temp.resolve("store")).model("someone/duck:1b");
+            OllamaExport.Created made = OllamaExport.create(ollama, "mine", stored, adapter, Quantization.Q8_0);
             assertThat(made.explanation()).contains("merged", "Q8_0", version, explained);
             // The blob is there: nothing is sent.
             assertThat(calls).containsExactly("GET /api/version", "HEAD /api/blobs/…", "POST /api/create");
             assertThat(created[0].at("/files/model.gguf").asText()).matches("sha256:[0-9a-f]{64}");
-            assertThat(created[0].path("template").asText()).isEqualTo("{{ .Prompt }} äöü");
-            assertThat(created[0].path("system").asText()).isEqualTo("You are a \"duck\".");
+            // The model is trained under its chat template's own words, so that these go along and not the stored
+            // template's.
+            assertThat(created[0].path("template").asText())
+                    .isEqualTo(OllamaTemplate.of(base).template().orElseThrow())
+                    .contains(
+                            "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>");
+            assertThat(created[0].has("system")).isFalse();
             assertThat(created[0].at("/license/0").asText()).isEqualTo("MIT\nand more");
             assertThat(created[0].path("parameters")).isEqualTo(new ObjectMapper().readTree(SETTINGS));
-            assertThat(created[0].path("renderer").asText()).isEqualTo("duck-1");
+            assertThat(created[0].has("renderer")).isFalse();
             assertThat(created[0].path("parser").asText()).isEqualTo("duck-2");
             assertThat(created[0].has("adapters")).isFalse();
             try (CausalLM loaded = CausalLM.load(base, LoadOptions.in(Precision.FLOAT32))) {
@@ -143,10 +152,12 @@ class OllamaExportTest {
             assertThat(answer(ollama, "adapted", 3)).isEqualTo(answer(ollama, "merged", 3));
             assertThat(answer(ollama, "base", 12)).isNotEqualTo(answer(ollama, "merged", 12));
             assertThat(answer(ollama, "unchanged", 12)).isEqualTo(answer(ollama, "base", 12));
-            OllamaExport.create(ollama, "duck", base, adapter, Quantization.AS_BASE);
+            StoredModel stored = ModelStore.open(temp.resolve("store")).model("someone/duck:1b");
+            OllamaExport.create(ollama, "duck", stored, adapter, Quantization.AS_BASE);
             Ollama.Info info = ollama.show("duck");
-            assertThat(info.system()).isEqualTo("You are a \"duck\".");
-            assertThat(info.template()).isEqualTo("{{ .Prompt }} äöü");
+            assertThat(info.system()).isEmpty();
+            assertThat(info.template())
+                    .isEqualTo(OllamaTemplate.of(base).template().orElseThrow());
             assertThat(info.license()).isEqualTo("MIT\nand more");
             assertThat(info.parameters()).contains("stop", "<|im_end|>", "0.5");
         }
@@ -163,15 +174,18 @@ class OllamaExportTest {
     @Test
     void writesAModelfileBesideEither() throws Exception {
         Path out = temp.resolve("out");
-        OllamaExport.write(out, base, adapter, Quantization.F16);
-        String settings = "TEMPLATE \"{{ .Prompt }} äöü\"\nSYSTEM \"\"\"You are a \"duck\".\"\"\"\n";
+        StoredModel stored = ModelStore.open(temp.resolve("store")).model("someone/duck:1b");
+        Rounding rounding = OllamaExport.write(out, stored, adapter, Quantization.F16);
+        assertThat(rounding.kept()).isCloseTo(1, within(0.001));
+        assertThat(rounding.error()).isLessThan(0.1);
+        String settings = "TEMPLATE \"\"\"" + OllamaTemplate.of(base).template().orElseThrow() + "\"\"\"\n";
         String modelfile = Files.readString(out.resolve("Modelfile"));
         assertThat(modelfile)
                 .startsWith("FROM ./model.gguf\n" + settings)
                 .contains("PARAMETER stop \"<|im_end|>\"\n")
                 .contains("PARAMETER stop \"\"\"a\"b\"\"\"\n")
                 .contains("PARAMETER temperature 0.5\n")
-                .contains("RENDERER duck-1\n")
+                .doesNotContain("RENDERER", "SYSTEM")
                 .contains("PARSER duck-2\n")
                 .contains("LICENSE \"\"\"MIT\nand more\"\"\"\n");
         assertThat(Files.readString(out.resolve("adapter.Modelfile")))
@@ -195,5 +209,43 @@ class OllamaExportTest {
 
     private static String layer(String kind, Path blob) {
         return "{\"mediaType\": \"application/vnd.ollama.image." + kind + "\", \"digest\": \"" + digest(blob) + "\"},";
+    }
+
+    /** A stored template that writes what the model was trained on goes along with its system prompt, whichever model shares the blob. */
+    @Test
+    void aStoredModelGoesByItsNameAndKeepsWhatFitsItsTraining() throws Exception {
+        String chatml =
+                "{{ range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n";
+        String system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
+        String layers = layer("model", base)
+                + layer("template", blob(chatml.getBytes(StandardCharsets.UTF_8)))
+                + layer("system", blob(system.getBytes(StandardCharsets.UTF_8)));
+        Path manifest = temp.resolve("store/manifests/registry.ollama.ai/library/zebra/latest");
+        Files.createDirectories(manifest.getParent());
+        Files.writeString(manifest, "{\"layers\": [" + layers.substring(0, layers.length() - 1) + "]}");
+        StoredModel stored = ModelStore.open(temp.resolve("store")).model("zebra");
+        assertThat(ExportSettings.of(stored).forCreate())
+                .containsEntry("template", chatml)
+                .containsEntry("system", system)
+                .doesNotContainKey("license");
+        // By its path the model is a file, and nobody's settings are looked up for it.
+        assertThat(ExportSettings.of(base).forCreate()).containsOnlyKeys("template", "parameters");
+    }
+
+    @Test
+    void saysHowMuchOfTheAdapterIsLeft() throws Exception {
+        Path real = Path.of(System.getenv("TUNEBOOK_DEFAULT_MODEL"));
+        AdapterFile faint;
+        try (CausalLM loaded = CausalLM.load(real)) {
+            faint = RandomModels.adapter(loaded.config(), 0.00005f);
+        }
+        Rounding exact = MergedGguf.write(real, faint, Quantization.F16, temp.resolve("f16.gguf"));
+        Rounding coarse = MergedGguf.write(real, faint, Quantization.AS_BASE, temp.resolve("q4.gguf"));
+        assertThat(exact.kept()).isCloseTo(1, within(0.05));
+        assertThat(exact.little()).isFalse();
+        // The base's weights lie on the grid of their type, so that a small change is rounded back.
+        assertThat(coarse.kept()).isLessThan(0.2);
+        assertThat(coarse.little()).isTrue();
+        assertThat(coarse).asString().contains("% of the adapter's change is left");
     }
 }

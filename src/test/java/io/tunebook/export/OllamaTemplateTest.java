@@ -1,0 +1,148 @@
+package io.tunebook.export;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.ollama.ChatMessage;
+import io.tunebook.ollama.template.GoTemplate;
+import io.tunebook.ollama.template.GoTemplateException;
+import io.tunebook.ollama.template.OllamaPrompt;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import java.util.zip.GZIPInputStream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * The templates that are derived for models' chat templates, rendered by Ollama's own code and by ours. The golden file comes from
+ * bench/reference/ollama_templates.py.
+ */
+final class OllamaTemplateTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final JsonNode GOLDEN = golden();
+
+    /** What a real server renders is what the model was trained on. */
+    @TestFactory
+    Stream<DynamicTest> ollamaRendersWhatTheModelWasTrainedOn() {
+        return GOLDEN.get("families")
+                .valueStream()
+                .map(family -> DynamicTest.dynamicTest(family.get("name").asText(), () -> {
+                    String name = family.get("name").asText();
+                    ChatRendering jinja = OllamaTemplateRequests.rendering(family);
+                    OllamaTemplate made = OllamaTemplate.of(jinja, List.of());
+                    List<String> differ = new ArrayList<>();
+                    for (JsonNode one : GOLDEN.get("cases")) {
+                        if (!one.path("family").asText().equals(name)) {
+                            continue;
+                        }
+                        assertThat(made.template()).contains(one.get("template").asText());
+                        ProbeChat chat = ProbeChat.all().stream()
+                                .filter(c -> c.name().equals(one.get("chat").asText()))
+                                .findFirst()
+                                .orElseThrow();
+                        String trained = jinja.prompt(chat).orElseThrow();
+                        if (chat.plain()) {
+                            assertThat(one.get("text").asText()).as(chat.name()).isEqualTo(trained);
+                        } else if (!one.path("text").asText().equals(trained)) {
+                            differ.add(chat.name());
+                        }
+                    }
+                    assertThat(made.agrees()).isTrue();
+                    // What the export tells before sending is what really differs.
+                    assertThat(made.differences().stream()
+                                    .map(OllamaTemplate.Difference::conversation)
+                                    .toList())
+                            .isEqualTo(differ);
+                }));
+    }
+
+    /** Our renderer writes what Ollama's writes, with these templates and with ones that try the language. */
+    @TestFactory
+    Stream<DynamicTest> templatesAreRenderedAsOllamaRendersThem() {
+        return GOLDEN.get("cases")
+                .valueStream()
+                .map(one -> DynamicTest.dynamicTest(
+                        one.path("family").asText() + " "
+                                + one.path("chat").asText(one.get("template").asText()),
+                        () -> {
+                            if (one.has("error")) {
+                                assertThatThrownBy(() -> render(one))
+                                        .as(one.get("error").asText())
+                                        .isInstanceOf(GoTemplateException.class);
+                            } else {
+                                assertThat(render(one))
+                                        .isEqualTo(one.get("text").asText());
+                            }
+                        }));
+    }
+
+    private static String render(JsonNode one) {
+        List<ChatMessage> messages = JSON.convertValue(
+                one.get("messages"), JSON.getTypeFactory().constructCollectionType(List.class, ChatMessage.class));
+        @SuppressWarnings("unchecked")
+        List<Map<String, Object>> tools = JSON.convertValue(one.path("tools"), List.class);
+        JsonNode think = one.path("think");
+        return new OllamaPrompt(
+                        messages, tools == null ? List.of() : tools, think.isBoolean() ? think.asBoolean() : null, "")
+                .render(GoTemplate.parse(one.get("template").asText()));
+    }
+
+    /** A template that writes each turn's number keeps no plan of ours. */
+    @Test
+    void aTemplateThatCannotBeDerivedStopsTheExportAndNamesTheConversations() {
+        String jinja = "{% for m in messages %}{{ loop.index }} {{ m.role }}: {{ m.content }}\n{% endfor %}"
+                + "{% if add_generation_prompt %}{{ messages | length + 1 }} assistant: {% endif %}";
+        OllamaTemplate made = OllamaTemplate.of(
+                OllamaTemplateRequests.rendering(JSON.createObjectNode()
+                        .put("jinja", jinja)
+                        .put("bos", "")
+                        .put("eos", "")),
+                List.of());
+        assertThat(made.agrees()).isFalse();
+        assertThatThrownBy(made::require)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("several turns")
+                .hasMessageContaining("1 user: Who are you?")
+                .hasMessageContaining("anyway()");
+        made.anyway().require();
+    }
+
+    /** Where there is no template of ours, the server's own gets the system prompt that the model was trained under. */
+    @Test
+    void theDefaultSystemPromptIsFound() {
+        for (JsonNode family : GOLDEN.get("families")) {
+            String expected =
+                    switch (family.get("name").asText()) {
+                        case "smollm2" -> "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
+                        case "qwen2.5" -> "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
+                        default -> "";
+                    };
+            assertThat(TemplateDerivation.defaultSystem(OllamaTemplateRequests.rendering(family)))
+                    .as(family.get("name").asText())
+                    .isEqualTo(expected);
+        }
+    }
+
+    @Test
+    void aModelWithoutAChatTemplateHasNothingToCompare() {
+        OllamaTemplate none = new OllamaTemplate(Optional.empty(), Optional.empty(), List.of(), List.of(), false);
+        none.require();
+        assertThat(none).hasToString("the model has no chat template");
+    }
+
+    private static JsonNode golden() {
+        try (InputStream in = OllamaTemplateTest.class.getResourceAsStream("ollama_templates.json.gz")) {
+            return JSON.readTree(new GZIPInputStream(in));
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}
