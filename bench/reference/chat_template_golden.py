@@ -10,54 +10,16 @@ import json
 import pathlib
 import sys
 
-import jinja2
 from gguf import GGUFReader
 from transformers.utils.chat_template_utils import _compile_jinja_template, render_jinja_template
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from chat_template_conversations import CONVERSATIONS, outcome  # noqa: E402
 from tokenizer_golden import smollm2  # noqa: E402
 
 PACKAGES = ["qwen3", "qwen2_5", "qwen1_5", "llama3_1", "llama3_2", "gemma3", "deepseek_v3", "mistral_nemo", "internlm2",
             "command_r_plus", "aya_expanse"]
 OUT = pathlib.Path(__file__).resolve().parents[2] / "src/test/resources/io/tunebook/tokenizer"
-
-USER = {"role": "user", "content": "Who are you?"}
-SYSTEM = {"role": "system", "content": "You are a <b>pirate</b> & say \"Arr\".\n"}
-ANSWER = {"role": "assistant", "content": "  I'm a test — 测试 🙂.\nSecond line.  "}
-NEXT = {"role": "user", "content": "\tAnd {{ this }}? {% raw %}\n\n"}
-THOUGHT = {"role": "assistant", "content": "<think>\nHm, 2 < 3.\n</think>\n\nYes."}
-REASONED = {"role": "assistant", "reasoning_content": "Let me see.", "content": "No."}
-CALL = {"role": "assistant", "content": "", "tool_calls": [
-    {"id": "abcdefghi", "type": "function",
-     "function": {"name": "weather", "arguments": {"city": "Zürich", "days": 2, "exact": True, "limit": 0.5}}}]}
-RESULT = {"role": "tool", "name": "weather", "tool_call_id": "abcdefghi", "content": "{\"temp\": 21.5, \"ok\": true}"}
-TOOLS = [{"type": "function", "function": {
-    "name": "weather", "description": "The weather <of> a \"city\".",
-    "parameters": {"type": "object", "properties": {
-        "city": {"type": "string", "description": "Städtename"},
-        "days": {"type": "integer", "description": "how many days", "default": 1}}, "required": ["city"]}}},
-    {"type": "function", "function": {
-        "name": "now", "description": "The time.", "parameters": {"type": "object", "properties": {}}}}]
-
-CONVERSATIONS = {
-    "one question": ([USER], {}),
-    "system": ([SYSTEM, USER], {}),
-    "answered": ([USER, ANSWER], {}),
-    "several turns": ([SYSTEM, USER, ANSWER, NEXT, ANSWER, USER], {}),
-    "ends with the assistant": ([SYSTEM, USER, ANSWER, NEXT, ANSWER], {}),
-    "tools": ([SYSTEM, USER], {"tools": TOOLS}),
-    "tools without system": ([USER, ANSWER, NEXT], {"tools": TOOLS}),
-    "a call": ([USER, CALL, RESULT], {"tools": TOOLS}),
-    "a call answered": ([SYSTEM, USER, CALL, RESULT, ANSWER, NEXT], {"tools": TOOLS}),
-    "two results": ([USER, {**CALL, "tool_calls": CALL["tool_calls"] * 2}, RESULT, RESULT, ANSWER], {"tools": TOOLS}),
-    "thoughts": ([USER, THOUGHT, NEXT, THOUGHT], {}),
-    "reasoning": ([USER, REASONED, NEXT, REASONED, USER], {}),
-    "no thinking": ([USER], {"enable_thinking": False}),
-    "user twice": ([USER, NEXT], {}),
-    "assistant first": ([ANSWER, USER], {}),
-    "late system": ([USER, ANSWER, SYSTEM, USER], {}),
-    "unknown role": ([{"role": "narrator", "content": "Once."}, USER], {}),
-}
 
 VARIABLES = {"name": "wörld", "n": 7, "x": 2.5, "yes": True, "none_": None, "empty": [], "items": [3, 1, 2, 3],
              "words": ["Pear", "apple", "fig"], "map": {"b": 1, "a": [1, "two", None, 3.0], "items": "shadow"},
@@ -140,13 +102,6 @@ end {# c #}
 last
 
 """, "a\r\n{% if yes %}\r\nb\r\n{% endif %}\r\nc", "{{ 1 }}\n", "\n\n{% if yes +%}\nkept\n{%- endif %}\n{%- if yes %} {{- 2 }}{% endif %}  \n  {%- set q = 1 -%}  \n z"]
-
-
-def outcome(render):
-    try:
-        return {"text": render()}
-    except (jinja2.exceptions.TemplateError, TypeError, ValueError, ZeroDivisionError, AttributeError, KeyError) as e:
-        return {"error": f"{type(e).__name__}: {e}"}
 
 
 def special(config):

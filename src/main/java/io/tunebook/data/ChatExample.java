@@ -76,7 +76,7 @@ public record ChatExample(List<Message> messages, List<Map<String, Object>> tool
      */
     public static List<ChatExample> from(Corpus corpus) {
         List<ChatExample> examples = new ArrayList<>();
-        corpus.chats((example, number) -> examples.add(example));
+        corpus.forEachChat(examples::add);
         return examples;
     }
 }

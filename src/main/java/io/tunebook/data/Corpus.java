@@ -372,22 +372,21 @@ public final class Corpus implements Iterable<Document> {
     }
 
     /**
-     * One pass over rows that are conversations.
+     * One pass over rows that are conversations, in the forms that {@link ChatExample#read} knows.
      *
-     * @param take given each with its number, counted from 0 in the order of reading; a {@link WrongRow} that it
-     *     throws is a problem of that row
+     * @param action given each; an {@link IllegalArgumentException} that it throws is a problem of that row
      * @throws CorpusException if there are problems and {@link OnError#SKIP} was not said; it lists the first ten
      */
-    void chats(ChatRows take) {
+    public void forEachChat(Consumer<? super ChatExample> action) {
         Pass pass = Pass.ofChats(settings, last);
-        long number = 0;
         try (Pass.Documents rows = pass.documents(node)) {
             while (rows.hasNext()) {
                 Document row = rows.next();
                 try {
-                    take.accept(ChatRow.read(row.fields()), number++);
-                } catch (WrongRow e) {
-                    pass.report(new CorpusException(null, 0, -1, row.id() + ", " + e.getMessage(), e));
+                    action.accept(ChatRow.read(row.fields()));
+                } catch (WrongRow | IllegalArgumentException e) {
+                    String place = row.title().isEmpty() ? row.id() : row.title();
+                    pass.report(new CorpusException(null, 0, -1, place + ": " + e.getMessage(), e));
                 }
             }
         }
@@ -396,12 +395,6 @@ public final class Corpus implements Iterable<Document> {
             CorpusException first = problems.first().get(0);
             throw problems.count() == 1 ? first : new CorpusException(first, problems.listed("examples are wrong:"));
         }
-    }
-
-    /** Takes conversations one after the other. */
-    @FunctionalInterface
-    interface ChatRows {
-        void accept(ChatExample example, long number) throws WrongRow;
     }
 
     /** One pass as a stream; close it if it may not be read to its end. */

@@ -15,8 +15,11 @@ public final class CorpusException extends RuntimeException {
      */
     CorpusException(Path file, long line, long byteOffset, String what, Throwable cause) {
         super(
-                (file == null ? "in memory" : file) + (line > 0 ? ", line " + line : "")
-                        + (byteOffset >= 0 ? ", byte " + byteOffset : "") + ": " + what,
+                (file == null ? "" : file)
+                        + (line > 0 ? ", line " + line : "")
+                        + (byteOffset >= 0 ? ", byte " + byteOffset : "")
+                        + (file == null ? "" : ": ")
+                        + what,
                 cause);
         this.file = file;
         this.line = line;

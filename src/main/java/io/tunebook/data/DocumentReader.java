@@ -46,11 +46,11 @@ final class DocumentReader {
         return fields.document(name);
     }
 
-    /** A row that is a conversation: its text is what is said, and all its fields stand beside it. */
+    /** A row that is a conversation: its title is its place, its text what is said, and all its fields beside it. */
     static Document chat(Map<String, Object> row, Supplier<String> name) throws WrongRow {
         ChatExample example = ChatRow.read(row);
         String said = example.messages().stream().map(Message::content).collect(Collectors.joining("\n"));
-        return new Document(row.get("id") == null ? name.get() : text(row.get("id")), "", said, "", row);
+        return new Document(row.get("id") == null ? name.get() : text(row.get("id")), name.get(), said, "", row);
     }
 
     /** The fields of one document. */

@@ -1,6 +1,8 @@
 package io.tunebook.dataset;
 
 import io.tunebook.data.ChatExample;
+import io.tunebook.data.Corpus;
+import io.tunebook.data.Document;
 import io.tunebook.model.TokenBatch;
 import io.tunebook.tokenizer.ChatTemplate;
 import io.tunebook.tokenizer.Tokenizer;
@@ -20,6 +22,9 @@ public final class Dataset {
     private final TokenFile tokens;
     private final long[] starts;
     private final int[] lengths;
+    /** For each example what became of its thoughts; null where that is not known. */
+    private final List<ChatTokens.Answers> answers;
+
     private final List<String> notes;
 
     /**
@@ -38,9 +43,21 @@ public final class Dataset {
      * @param labelled the tokens whose prediction counts in the loss
      * @param longest the tokens of the longest example
      * @param median the tokens of an example in the middle
+     * @param answers the answers to learn; 0 for texts, and for conversations that were read from a file of tokens
+     * @param thoughts how many of the answers have a thought before them
+     * @param thoughtsLost how many of these thoughts the chat template left out
      * @param notes what was cut or left out on the way here, in words
      */
-    public record Summary(int examples, long tokens, long labelled, int longest, int median, List<String> notes) {
+    public record Summary(
+            int examples,
+            long tokens,
+            long labelled,
+            int longest,
+            int median,
+            int answers,
+            int thoughts,
+            int thoughtsLost,
+            List<String> notes) {
         /** The share of labelled tokens, 0 to 1. */
         public double labelledShare() {
             return tokens == 0 ? 0 : (double) labelled / tokens;
@@ -56,18 +73,28 @@ public final class Dataset {
                     100 * labelledShare(),
                     longest,
                     median);
+            if (thoughts > 0) {
+                figures += String.format(
+                        Locale.ROOT, "%n%,d of %,d answers have a thought, %,d lost it", thoughts, answers, thoughtsLost);
+            }
             return notes.isEmpty() ? figures : figures + "\n" + String.join("\n", notes);
         }
     }
 
-    private Dataset(TokenFile tokens, long[] starts, int[] lengths, List<String> notes) {
+    private Dataset(
+            TokenFile tokens,
+            long[] starts,
+            int[] lengths,
+            List<ChatTokens.Answers> answers,
+            List<String> notes) {
+        this.answers = answers;
         this.tokens = tokens;
         this.starts = starts;
         this.lengths = lengths;
         this.notes = List.copyOf(notes);
     }
 
-    private static Dataset of(TokenFile tokens, List<String> notes) {
+    static Dataset of(TokenFile tokens, List<ChatTokens.Answers> answers, List<String> notes) {
         int n = tokens.examples();
         long[] starts = new long[n];
         int[] lengths = new int[n];
@@ -75,45 +102,64 @@ public final class Dataset {
             starts[i] = tokens.start(i);
             lengths[i] = Math.toIntExact(tokens.start(i + 1) - starts[i]);
         }
-        return new Dataset(tokens, starts, lengths, notes);
+        return new Dataset(tokens, starts, lengths, answers, notes);
     }
 
     /**
      * Conversations of a file, written by the model's chat template; what the assistant says is labelled.
      *
      * @param file in any form that {@link ChatExample#read} knows
-     * @throws IOException if the file cannot be read or a line is no conversation, with its place
+     * @throws io.tunebook.data.CorpusException if a row is no conversation, or not one to learn from as
+     *     {@link #chat(List, ChatTemplate)} says, with its place
+     * @throws IOException if the file is not there
      */
     public static Dataset chat(Path file, Tokenizer tokenizer) throws IOException {
-        return chat(ChatExample.read(file), tokenizer);
+        return chat(Corpus.open(file), tokenizer.chatTemplate());
+    }
+
+    /** As {@link #chat(Corpus, ChatTemplate)}, with the model's own chat template. */
+    public static Dataset chat(Corpus corpus, Tokenizer tokenizer) {
+        return chat(corpus, tokenizer.chatTemplate());
     }
 
     /**
-     * Conversations, written by the model's chat template; what the assistant says is labelled.
+     * Conversations of a corpus, with what was said of it: its files' encoding, names of columns, steps, and what to do
+     * about wrong rows. With {@link Corpus.OnError#SKIP} rows that cannot be learned from are left out, and
+     * {@link Corpus#problems()} tells which.
      *
-     * @throws IllegalArgumentException if an example holds nothing that the assistant says
-     * @throws io.tunebook.jinja.TemplateException if the template refuses an example
+     * @throws io.tunebook.data.CorpusException if a row is no conversation, or not one to learn from as
+     *     {@link #chat(List, ChatTemplate)} says, unless {@code SKIP} was said
+     */
+    public static Dataset chat(Corpus corpus, ChatTemplate template) {
+        ChatTokens tokens = new ChatTokens(template);
+        corpus.forEachChat(tokens::add);
+        return tokens.dataset();
+    }
+
+    /** As {@link #chat(List, ChatTemplate)}, with the model's own chat template. */
+    public static Dataset chat(List<ChatExample> examples, Tokenizer tokenizer) {
+        return chat(examples, tokenizer.chatTemplate());
+    }
+
+    /**
+     * Conversations, written by a chat template; what the assistant says is labelled.
+     *
+     * @param template the model's own, or what {@link ChatTemplate#forTraining} makes of it
+     * @throws IllegalArgumentException if an example holds nothing that the assistant says; if the template refuses it;
+     *     or if its text does not begin with its generation prompt, so that the model would learn what generation never
+     *     asks for
      * @throws IllegalStateException if the model has no chat template
      */
-    public static Dataset chat(List<ChatExample> examples, Tokenizer tokenizer) {
-        ChatTemplate template = tokenizer.chatTemplate();
-        TokenFile.Builder builder = new TokenFile.Builder(tokenizer.checksum());
+    public static Dataset chat(List<ChatExample> examples, ChatTemplate template) {
+        ChatTokens tokens = new ChatTokens(template);
         for (int i = 0; i < examples.size(); i++) {
-            ChatTemplate.Encoded encoded = template.encode(examples.get(i));
-            int[] marked = encoded.ids();
-            boolean any = false;
-            for (int t = 0; t < marked.length; t++) {
-                any |= encoded.assistant()[t];
-                marked[t] = encoded.assistant()[t] ? marked[t] : ~marked[t];
+            try {
+                tokens.add(examples.get(i));
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException("example " + i + ": " + e.getMessage(), e);
             }
-            if (!any) {
-                throw new IllegalArgumentException("example " + i
-                        + ": expected something that the assistant says, found none, so there is nothing to learn: "
-                        + examples.get(i).messages());
-            }
-            builder.add(marked);
         }
-        return of(builder.build(), List.of());
+        return tokens.dataset();
     }
 
     /**
@@ -122,23 +168,39 @@ public final class Dataset {
      * @throws IllegalArgumentException if the tokenizer has no end-of-sequence token
      */
     public static Dataset text(Iterable<String> texts, Tokenizer tokenizer) {
-        TokenFile.Builder builder = new TokenFile.Builder(tokenizer.checksum());
-        TokenFile.tokenize(texts.iterator(), tokenizer, builder::add);
-        return of(builder.build(), List.of());
+        TokenBuilder builder = new TokenBuilder(tokenizer.checksum());
+        TextTokens.tokenize(texts.iterator(), tokenizer, builder::add);
+        return of(builder.build(), null, List.of());
     }
 
     /**
      * Texts of any number by way of a file, which is mapped and not held in memory. Where the file is there already
-     * with the same identity and tokenizer, it is opened; where a former run was cut off, it goes on from there.
+     * with the same identity and tokenizer, it is opened; where a former run was cut off, it goes on from there, if its
+     * texts were the same so far.
      *
      * @param texts the texts, the same at each run; those that a former run did are skipped
      * @param identity what tells these texts from others, such as their folder with its size
-     * @param file where the tokens go; {@code file.part} and {@code file.index.part} lie beside it meanwhile
-     * @throws IOException if the file cannot be written or is not of this form
+     * @param file where the tokens go; {@code file.part}, {@code file.index.part} and {@code file.lock} lie beside it
+     *     meanwhile
+     * @throws IOException if the file cannot be written; if it is there and is no file of tokens; if another process
+     *     is writing it, with its number
      */
     public static Dataset text(Iterable<String> texts, Tokenizer tokenizer, String identity, Path file)
             throws IOException {
-        return of(TokenFile.create(texts, tokenizer, identity, file), List.of());
+        return of(TextTokens.create(texts, tokenizer, identity, false, file), null, List.of());
+    }
+
+    /**
+     * The documents of a corpus by way of a file, as {@link #text(Iterable, Tokenizer, String, Path)}. Where the file
+     * is there already, the corpus is read once and its texts are compared with those that the file was made of; if any
+     * is another, the file is made again.
+     *
+     * @throws IOException if the file cannot be written; if it is there and is no file of tokens; if another process
+     *     is writing it, with its number
+     */
+    public static Dataset text(Corpus corpus, Tokenizer tokenizer, Path file) throws IOException {
+        Iterable<String> texts = () -> corpus.stream().map(Document::content).iterator();
+        return of(TextTokens.create(texts, tokenizer, "corpus", true, file), null, List.of());
     }
 
     /**
@@ -150,19 +212,34 @@ public final class Dataset {
     public static Dataset open(Path file, Tokenizer tokenizer) throws IOException {
         TokenFile opened = TokenFile.open(file);
         tokenizer.requireChecksum(file.toString(), opened.checksum());
-        return of(opened, List.of());
+        return of(opened, null, List.of());
     }
 
-    /** Writes the examples to a file, beside it first and then moved into place. */
+    /**
+     * Writes the examples to a file, beside it first and then moved into place.
+     *
+     * @throws IOException if it cannot be written; if something is there that is no file of tokens; if another process
+     *     is writing it, with its number
+     */
     public void save(Path file) throws IOException {
-        try (TokenFile.Writer writer = new TokenFile.Writer(file, tokens.checksum(), "")) {
+        try (TokenFileLock lock = TokenFileLock.take(file);
+                TokenFileWriter writer = TokenFileWriter.anew(file, tokens.checksum(), "saved")) {
             for (int i = 0; i < size(); i++) {
-                int[] marked = new int[lengths[i]];
-                tokens.read(starts[i], marked);
-                writer.add(marked);
+                writer.add(marked(i), 0);
             }
             writer.finish();
         }
+    }
+
+    /**
+     * Compares the file that the tokens lie in with its checksum; training does so before its first step. Reads the
+     * whole file the first time, nothing later, and nothing where the tokens are in memory.
+     *
+     * @throws io.tunebook.tensors.ModelFormatException if the file is damaged
+     * @throws IOException if it cannot be read
+     */
+    public void verify() throws IOException {
+        tokens.verify();
     }
 
     /** The number of examples. */
@@ -258,7 +335,7 @@ public final class Dataset {
                 newLengths[at++] = Math.min(most, lengths[i] - from);
             }
         }
-        return new Dataset(tokens, newStarts, newLengths, notes);
+        return new Dataset(tokens, newStarts, newLengths, null, notes);
     }
 
     /** Runs of labels that begin before a token: what a conversation's assistant says in one go. */
@@ -307,7 +384,19 @@ public final class Dataset {
         int[] sorted = lengths.clone();
         Arrays.sort(sorted);
         int n = sorted.length;
-        return new Summary(n, tokens(), labelled, n == 0 ? 0 : sorted[n - 1], n == 0 ? 0 : sorted[n / 2], notes);
+        ChatTokens.Answers all = answers == null
+                ? ChatTokens.Answers.NONE
+                : answers.stream().reduce(ChatTokens.Answers.NONE, ChatTokens.Answers::plus);
+        return new Summary(
+                n,
+                tokens(),
+                labelled,
+                n == 0 ? 0 : sorted[n - 1],
+                n == 0 ? 0 : sorted[n / 2],
+                all.all(),
+                all.thoughts(),
+                all.lost(),
+                notes);
     }
 
     @Override
@@ -343,6 +432,7 @@ public final class Dataset {
                 tokens,
                 examples.stream().mapToLong(i -> starts[i]).toArray(),
                 examples.stream().mapToInt(i -> lengths[i]).toArray(),
+                answers == null ? null : examples.stream().map(answers::get).toList(),
                 said);
     }
 }

@@ -8,6 +8,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /**
  * A model's chat template: the Jinja text that turns a conversation into the one string the model was trained on.
@@ -18,17 +20,43 @@ import java.util.Map;
 public final class ChatTemplate {
     private final Tokenizer tokenizer;
     private final String source;
+    private final String sourceWithTools;
     private final Jinja plain;
     private final Jinja withTools;
+    /** What {@link #forTraining} was told; null for the model's own template. */
+    private final Thoughts thoughts;
+    /** Whether only the last answer of a conversation stands as generation writes it. */
+    private final boolean lastOnly;
+    /** The variable without which the generation prompt ends a thought as soon as it begins; null if there is none. */
+    private final String thinking;
+
+    private volatile ThoughtForm form;
 
     /**
      * A conversation ready for training.
      *
      * @param text the conversation as the template writes it
      * @param ids the text's ids; the template writes special tokens itself, so none are added
-     * @param assistant for each id whether the assistant said it, its end of turn included
+     * @param assistant for each id whether the assistant said it, its end of turn included, and it is to be learned
+     * @param prompt what the template writes before the last answer for the model to go on: the text of training must
+     *     begin with it; null if the template tells none
+     * @param answers the number of the answers to learn
+     * @param thoughts how many of the answers to learn have a thought
+     * @param thoughtsLost how many of these thoughts the text does not have
      */
-    public record Encoded(String text, int[] ids, boolean[] assistant) {}
+    public record Encoded(
+            String text,
+            int[] ids,
+            boolean[] assistant,
+            String prompt,
+            int answers,
+            int thoughts,
+            int thoughtsLost) {
+        /** Whether the text begins as generation would, so that training teaches what generation asks for. */
+        public boolean asGenerated() {
+            return prompt == null || text.startsWith(prompt);
+        }
+    }
 
     /**
      * A template for a tokenizer that has none, or instead of its own.
@@ -40,15 +68,103 @@ public final class ChatTemplate {
     }
 
     ChatTemplate(Tokenizer tokenizer, String jinja, String jinjaWithTools) {
+        this(tokenizer, jinja, jinjaWithTools, null, false, null);
+    }
+
+    private ChatTemplate(
+            Tokenizer tokenizer,
+            String jinja,
+            String jinjaWithTools,
+            Thoughts thoughts,
+            boolean lastOnly,
+            String thinking) {
         this.tokenizer = tokenizer;
         this.source = jinja;
+        this.sourceWithTools = jinjaWithTools;
         this.plain = parse(jinja);
         this.withTools = jinjaWithTools == null ? plain : parse(jinjaWithTools);
+        this.thoughts = thoughts;
+        this.lastOnly = lastOnly;
+        this.thinking = thinking;
     }
 
     /** The template's text. */
     public String source() {
         return source;
+    }
+
+    /** The tokenizer it is for. */
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    /** What {@link #forTraining} was told; empty for the model's own template. */
+    public Optional<Thoughts> thoughts() {
+        return Optional.ofNullable(thoughts);
+    }
+
+    /**
+     * The template to train with. Some models think before they answer, and their templates drop the thoughts from what
+     * was said before; where they drop it from the last answer too, or end their generation prompt with the beginning
+     * of a thought, the text of an answered conversation is not what generation writes. Then this is a template of its
+     * own, whose {@link #source()} has the model's within: it writes the generation prompt, the thought, the answer.
+     *
+     * <p>Where the template writes earlier answers otherwise than the last one, only the last answer of a conversation
+     * is learned; {@link #examples} makes a conversation for each.
+     *
+     * @param thoughts what becomes of them; a template that knows no thoughts stays as it is
+     * @throws IllegalStateException if the template has a form of thoughts that is not known here
+     */
+    public ChatTemplate forTraining(Thoughts thoughts) {
+        String mark = TrainingTemplate.mark(source);
+        if (thoughts == Thoughts.AS_TEMPLATE || mark == null) {
+            return new ChatTemplate(tokenizer, source, sourceWithTools, thoughts, false, null);
+        }
+        String variable = TrainingProbe.thinkingSwitch(this, mark);
+        ChatTemplate own = new ChatTemplate(tokenizer, source, sourceWithTools, thoughts, false, variable);
+        ChatTemplate chosen = own;
+        if (!TrainingProbe.keepsThoughts(own) || !TrainingProbe.answersAtOnce(own, mark)) {
+            chosen = own.with(text -> TrainingProbe.trainingText(own, text, mark), false);
+            if (!TrainingProbe.keepsThoughts(chosen)) {
+                throw new IllegalStateException(tokenizer.source() + ": thoughts in the form of this model's chat"
+                        + " template are not known here. Give a template of your own:"
+                        + " new ChatTemplate(tokenizer, jinja)");
+            }
+        }
+        return chosen.with(text -> text, !TrainingProbe.writesHistoryAlike(chosen));
+    }
+
+    private ChatTemplate with(UnaryOperator<String> change, boolean last) {
+        return new ChatTemplate(
+                tokenizer,
+                change.apply(source),
+                sourceWithTools == null ? null : change.apply(sourceWithTools),
+                thoughts,
+                last,
+                thinking);
+    }
+
+    /** The variable that leaves the generation prompt's thought open; null if there is none. */
+    String thinking() {
+        return thinking;
+    }
+
+    /**
+     * The conversations to learn from in one conversation: itself, or, where the template writes earlier answers
+     * otherwise than generation does, one for each answer to learn, cut off behind it.
+     */
+    public List<ChatExample> examples(ChatExample example) {
+        if (!lastOnly) {
+            return List.of(example);
+        }
+        List<ChatExample> each = new ArrayList<>();
+        for (int i = 0; i < example.messages().size(); i++) {
+            Message message = example.messages().get(i);
+            if (message.role().equals("assistant") && message.learned()) {
+                each.add(new ChatExample(example.messages().subList(0, i + 1), example.tools()));
+            }
+        }
+        return each;
     }
 
     /**
@@ -87,104 +203,76 @@ public final class ChatTemplate {
     }
 
     /**
-     * Renders a whole conversation and tells the assistant's tokens from the others. What the assistant said is what
-     * {@code generation} blocks mark; in a template without them it is what the template's loop writes for the
-     * assistant's messages, less the generation prompt before and white space after the last special token.
+     * Renders a whole conversation and tells the tokens of the answers to learn from the others. An answer is what
+     * {@code generation} blocks mark; in a template without them it is what the template writes for the assistant's
+     * message, less the generation prompt before and white space after the last special token.
      *
-     * @throws TemplateException if the template refuses the conversation, or does not show what the assistant said
+     * @throws TemplateException if the template refuses the conversation, or does not write an answer
      */
     public Encoded encode(ChatExample example) {
         Map<String, Object> variables = new LinkedHashMap<>();
         variables.put("messages", maps(example.messages()));
         variables.put("tools", example.tools().isEmpty() ? null : example.tools());
-        return encode(variables);
+        return encode(variables, example.messages().stream().map(Message::learned).toList());
     }
 
     /** As {@link #encode(ChatExample)}, with the template's own variables. */
     public Encoded encode(Map<String, ?> variables) {
+        return encode(variables, null);
+    }
+
+    private Encoded encode(Map<String, ?> variables, List<Boolean> learned) {
         Map<String, Object> normal = prepared(variables);
         normal.putIfAbsent("add_generation_prompt", false);
-        Jinja.Rendered rendered = rendered(normal);
-        String text = rendered.text();
-        List<Jinja.Span> spans =
-                rendered.generations().isEmpty() ? assistantTurns(normal, rendered) : rendered.generations();
+        List<?> messages = (List<?>) normal.get("messages");
+        List<ChatTurn> turns = new ArrayList<>();
+        for (int i = 0; i < messages.size(); i++) {
+            ChatTurn turn = ChatTurn.of((Map<?, ?>) messages.get(i));
+            boolean wanted = learned == null ? turn.learned() : learned.get(i);
+            turns.add(turn.learnedIf(wanted && (!lastOnly || i == messages.size() - 1)));
+            if (thinking != null && turn.thought().isPresent() && i == messages.size() - 1) {
+                normal.putIfAbsent(thinking, true);
+            }
+        }
+        AnswerSpans answers = new AnswerSpans(this::rendered, normal, this::withoutTail, turns);
+        Map<Integer, Jinja.Span> spans;
+        try {
+            spans = answers.find();
+        } catch (TemplateException e) {
+            throw failure(e);
+        }
+        String text = answers.text();
         Encoding encoding = tokenizer.encode(text, false);
         boolean[] assistant = new boolean[encoding.length()];
-        for (Jinja.Span span : spans) {
+        int thought = 0;
+        int lost = 0;
+        for (Map.Entry<Integer, Jinja.Span> answer : spans.entrySet()) {
+            Jinja.Span span = answer.getValue();
             for (int i = 0; i < assistant.length; i++) {
                 // A token counts that holds any character of the span, as Transformers' char_to_token has it.
                 assistant[i] |= encoding.starts()[i] < span.end()
                         && encoding.ends()[i] > span.start()
                         && encoding.starts()[i] < encoding.ends()[i];
             }
-        }
-        return new Encoded(text, encoding.ids(), assistant);
-    }
-
-    private List<Jinja.Span> assistantTurns(Map<String, Object> variables, Jinja.Rendered rendered) {
-        String header = generationPrompt(variables, rendered.text());
-        List<Jinja.Span> turns = new ArrayList<>();
-        for (Object message : (List<?>) variables.get("messages")) {
-            if (!(message instanceof Map<?, ?> map) || !"assistant".equals(map.get("role"))) {
-                continue;
+            Optional<String> its = turns.get(answer.getKey()).thought();
+            if (its.isPresent()) {
+                thought++;
+                String said = text.substring(span.start(), span.end());
+                lost += AnswerSpans.dense(said).contains(AnswerSpans.dense(its.get())) ? 0 : 1;
             }
-            Jinja.Span turn = null;
-            for (Jinja.Span span : rendered.loops()) {
-                if (span.element() == message
-                        && (turn == null || span.end() - span.start() > turn.end() - turn.start())) {
-                    turn = span;
-                }
-            }
-            if (turn == null) {
-                throw failure(new TemplateException(
-                        0,
-                        "expected a loop over the messages or {% generation %} around what the assistant says, found"
-                                + " neither, so its tokens cannot be told from the others"));
-            }
-            String said = rendered.text().substring(turn.start(), turn.end());
-            int start = turn.start() + commonPrefix(said, header);
-            turns.add(new Jinja.Span(message, start, turn.start() + endOfTurn(said)));
         }
-        return turns;
+        return new Encoded(text, encoding.ids(), assistant, answers.prompt(), spans.size(), thought, lost);
     }
 
-    /** What the template adds to a conversation for the assistant to go on; empty if it cannot be told. */
-    private String generationPrompt(Map<String, Object> variables, String without) {
-        List<?> messages = (List<?>) variables.get("messages");
-        int asked = messages.size();
-        while (asked > 0 && messages.get(asked - 1) instanceof Map<?, ?> last && "assistant".equals(last.get("role"))) {
-            asked--;
-        }
-        Map<String, Object> prompt = new LinkedHashMap<>(variables);
-        prompt.put("messages", asked == 0 ? messages : messages.subList(0, asked));
-        try {
-            String plainText =
-                    asked == messages.size() ? without : rendered(prompt).text();
-            prompt.put("add_generation_prompt", true);
-            String prompted = rendered(prompt).text();
-            return prompted.startsWith(plainText) ? prompted.substring(plainText.length()) : "";
-        } catch (TemplateException e) {
-            return ""; // some templates refuse a conversation that is cut short
-        }
-    }
-
-    private static int commonPrefix(String text, String header) {
-        int n = 0;
-        while (n < Math.min(text.length(), header.length()) && text.charAt(n) == header.charAt(n)) {
-            n++;
-        }
-        return n;
-    }
-
-    /** Where a turn's text ends without the white space that follows its last special token. */
-    private int endOfTurn(String said) {
+    /** A turn's text without the white space that follows its last special token. */
+    private String withoutTail(String said) {
         String stripped = said.stripTrailing();
         for (int id : tokenizer.endOfTurnIds()) {
             if (stripped.endsWith(tokenizer.token(id))) {
-                return stripped.length();
+                return stripped;
             }
         }
-        return said.length();
+        return said;
     }
 
     private Jinja.Rendered rendered(Map<String, Object> variables) {
@@ -202,6 +290,9 @@ public final class ChatTemplate {
         all.put("tools", null);
         all.put("documents", null);
         given.forEach((name, value) -> all.put(name, value));
+        if (all.get("messages") instanceof List<?> messages) {
+            all.put("messages", messages.stream().map(ThoughtForm::aliased).toList());
+        }
         return all;
     }
 
@@ -217,15 +308,15 @@ public final class ChatTemplate {
         return new TemplateException(tokenizer.source().toString(), e);
     }
 
-    private static List<Map<String, Object>> maps(List<Message> messages) {
-        List<Map<String, Object>> maps = new ArrayList<>();
-        for (Message message : messages) {
-            Map<String, Object> map = new LinkedHashMap<>();
-            map.put("role", message.role());
-            map.put("content", message.content());
-            map.putAll(message.more());
-            maps.add(map);
+    private List<Map<String, Object>> maps(List<Message> messages) {
+        return messages.stream().map(message -> form(message).map(message)).toList();
+    }
+
+    /** How the template takes thoughts, tried out when the first comes. */
+    private ThoughtForm form(Message message) {
+        if (form == null && message.thought().isPresent()) {
+            form = ThoughtForm.of(messages -> render(Map.of("messages", messages, "add_generation_prompt", false)));
         }
-        return maps;
+        return form == null ? ThoughtForm.UNKNOWN : form;
     }
 }

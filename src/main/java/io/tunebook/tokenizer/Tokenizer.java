@@ -311,9 +311,10 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     /**
-     * The model's chat template.
+     * The model's chat template. Where its files hold several, that is the one named {@code default}, and
+     * {@code tool_use} for conversations with tools, as in Transformers.
      *
-     * @throws IllegalStateException if its files hold none
+     * @throws IllegalStateException if its files hold none, or several of which none is named {@code default}
      */
     public ChatTemplate chatTemplate() {
         if (!hasChatTemplate()) {
@@ -322,6 +323,11 @@ public final class Tokenizer implements AutoCloseable {
                     + " new ChatTemplate(tokenizer, jinja)");
         }
         Map<String, String> templates = vocabulary.templates();
+        if (templates.size() > 1 && !templates.containsKey("default")) {
+            throw new IllegalStateException(vocabulary.source() + " holds several chat templates, "
+                    + templates.keySet() + ", and none is named default. Give the text of one:"
+                    + " new ChatTemplate(tokenizer, jinja)");
+        }
         String chosen =
                 templates.getOrDefault("default", templates.values().iterator().next());
         return new ChatTemplate(this, chosen, templates.get("tool_use"));

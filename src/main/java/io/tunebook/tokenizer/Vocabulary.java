@@ -13,6 +13,7 @@ import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -126,6 +127,15 @@ record Vocabulary(
         Path jinja = folder.resolve("chat_template.jinja");
         if (Files.exists(jinja)) {
             templates.put("default", Files.readString(jinja));
+        }
+        Path additional = folder.resolve("additional_chat_templates");
+        if (Files.isDirectory(additional)) {
+            try (DirectoryStream<Path> files = Files.newDirectoryStream(additional, "*.jinja")) {
+                for (Path one : files) {
+                    String name = one.getFileName().toString();
+                    templates.put(name.substring(0, name.length() - ".jinja".length()), Files.readString(one));
+                }
+            }
         }
         made.andNot(special);
         special.or(made);

@@ -6,6 +6,7 @@ import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.TokenBatch;
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.AbstractList;
 import java.util.ArrayList;
@@ -154,6 +155,11 @@ public final class Trainer {
 
     private Dataset checked(Dataset dataset, String which) {
         model.tokenizer().requireChecksum("the " + which + " data", dataset.tokenizerChecksum());
+        try {
+            dataset.verify();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e.getMessage(), e);
+        }
         Dataset fitting = dataset.truncate(arguments.maxLength());
         if (fitting.size() == 0) {
             throw new IllegalArgumentException("the " + which + " data: expected at least one example, found none"

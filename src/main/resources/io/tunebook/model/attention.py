@@ -38,7 +38,7 @@ def rope(x: Tensor, cos: Tensor, sin: Tensor, overwrite: bool) -> Tensor:
 # what came for v side by side, [N, heads + 2 * kv heads, head_dim].
 def d_rope(d_q: Tensor, d_k: Tensor, d_v: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     d_x = torch.cat([d_q, d_k, d_v], 1)
-    d_qk = d_x.narrow(1, 0, d_q.size(1) + d_k.size(1))
+    d_qk = d_x[:, 0 : d_q.size(1) + d_k.size(1)]
     rolled = d_qk.roll([d_qk.size(-1) // 2], [-1])
     d_qk.mul_(cos).addcmul_(rolled, sin, value=-1)
     return d_x

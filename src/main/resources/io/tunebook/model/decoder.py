@@ -133,8 +133,8 @@ def project(
     z = inputs(h, lora, masks)
     qkv = linear(h, layer.qkv, layer.qkv.bias, z, lora)
     width = (config.heads + config.kv_heads) * config.head_dim
-    qk, v = qkv.split_with_sizes([width, config.kv_heads * config.head_dim], 1)
-    qk, v = qk.unflatten(1, [-1, config.head_dim]), v.unflatten(1, [-1, config.head_dim])
+    qk = qkv[:, 0:width].unflatten(1, [-1, config.head_dim])
+    v = qkv[:, width:].unflatten(1, [-1, config.head_dim])
     # the rotated ones may take their place, unless the product's output is needed again
     again = lora.c is not None
     q_norm, k_norm = layer.q_norm, layer.k_norm

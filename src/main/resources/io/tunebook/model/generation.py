@@ -75,9 +75,9 @@ def prompt_layer(
     T = x.size(0)
     qk, v, _t, _h, _z, _qkv = project(x, cos, sin, layer, lora.qkv, config, [])
     q, k = by_head(qk, 1, 1).split_with_sizes([config.heads, config.kv_heads], 1)
-    keys.narrow(2, p, T).copy_(k)
-    values.narrow(2, p, T).copy_(by_head(v, 1, 1))
-    k, v = keys.narrow(2, 0, p + T), values.narrow(2, 0, p + T)
+    keys[:, :, p : p + T].copy_(k)
+    values[:, :, p : p + T].copy_(by_head(v, 1, 1))
+    k, v = keys[:, :, 0 : p + T], values[:, :, 0 : p + T]
     if p > 0:
         past = torch.ones([T, p + T], dtype=BOOL, device=x.device).tril(p)
         o = ops.aten.scaled_dot_product_attention(q, k, v, past, 0.0, False, scale=None, enable_gqa=True)
@@ -114,19 +114,19 @@ def next_layer(
         qkv.add_(bias)
     heads = qkv.view([1, -1, config.head_dim])
     n = config.heads + config.kv_heads
-    qk, v = heads.split_with_sizes([n, config.kv_heads], 1)
+    qk = heads[:, 0:n]
     q_norm, k_norm = layer.q_norm, layer.k_norm
     if q_norm is not None and k_norm is not None:
         q, k = qk.split_with_sizes([config.heads, config.kv_heads], 1)
         q, _t = rms_norm(q, q_norm, config.eps)
         k, _t = rms_norm(k, k_norm, config.eps)
         qk = torch.cat([q, k], 1)
-    q, k = rope(qk, cos, sin, False).split_with_sizes([config.heads, config.kv_heads], 1)
-    keys.select(2, p).copy_(k)
-    values.select(2, p).copy_(v)
+    qk = rope(qk, cos, sin, False)
+    keys.select(2, p).copy_(qk[:, config.heads :])
+    values.select(2, p).copy_(heads[:, n:])
     # the queries of a group stand where attention expects the positions of a sequence, so that no key is copied
-    q = q.view([1, config.kv_heads, -1, config.head_dim])
-    k, v = keys.narrow(2, 0, p + 1), values.narrow(2, 0, p + 1)
+    q = qk[:, 0 : config.heads].view([1, config.kv_heads, -1, config.head_dim])
+    k, v = keys[:, :, 0 : p + 1], values[:, :, 0 : p + 1]
     a = ops.aten.scaled_dot_product_attention(q, k, v, None, 0.0, False).flatten()
     x1 = vector_lora_(times_vector(a, layer.o), a, lora.o, layer.o.widths)
     x1.add_(x)

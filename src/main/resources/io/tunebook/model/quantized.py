@@ -141,7 +141,7 @@ def times_stored(x: Tensor, parts: List[Matrix]) -> Tensor:
             piece = part.codes[start * per : end * per]
             if part.kind != 0 or piece.dtype != x.dtype:
                 piece = expand(part.scales[start * per : end * per], piece, part.kind, W[0 : end - start])
-            y.narrow(1, at + start, end - start).addmm_(x, piece.t(), beta=0)
+            y[:, at + start : at + end].addmm_(x, piece.t(), beta=0)
         at += part.rows
     return y
 

@@ -145,7 +145,7 @@ final class ChatTemplateGoldenTest {
         return map;
     }
 
-    private static Object value(JsonNode node) {
+    static Object value(JsonNode node) {
         return new ObjectMapper().convertValue(node, Object.class);
     }
 

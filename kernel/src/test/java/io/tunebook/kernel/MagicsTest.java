@@ -228,7 +228,7 @@ class MagicsTest {
         assertThatThrownBy(() -> Settings.timeout("soon")).hasMessageContaining("30 SECONDS");
         try (TestKernel limited = new TestKernel(Duration.ofMillis(800))) {
             TestKernel.Answer late = limited.run("int kept = 3;\nwhile (true) {}");
-            assertThat(late.reply().path("ename").asText()).isEqualTo("CellTimeout");
+            assertThat(late.reply().path("ename").asText()).isEqualTo("Timeout");
             assertThat(limited.run("kept").result()).isEqualTo("3");
         }
     }

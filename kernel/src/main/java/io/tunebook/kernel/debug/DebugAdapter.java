@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.kernel.debug.ThreadState.Step;
 import io.tunebook.kernel.eval.CellException;
 import java.lang.reflect.Field;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -285,22 +284,14 @@ public final class DebugAdapter {
         ArrayNode scopes = body.putArray("scopes");
         scopes.addObject()
                 .put("name", "Locals")
-                .put("variablesReference", tree.reference(() -> locals(place.frame())))
+                .put("variablesReference", tree.reference(() -> place.frame().locals().stream()
+                        .map(l -> tree.item(l.name(), brief(l.signature()), l.value()))
+                        .toList()))
                 .put("expensive", false);
         scopes.addObject()
                 .put("name", "Globals")
                 .put("variablesReference", tree.reference(this::globals))
                 .put("expensive", false);
-    }
-
-    /** Where statements of a cell stand, its variables are as near as a method's local ones. */
-    private List<VariableTree.Item> locals(Frame frame) {
-        List<VariableTree.Item> all = new ArrayList<>();
-        frame.locals().forEach(l -> all.add(tree.item(l.name(), brief(l.signature()), l.value())));
-        if (frame.method().contains(".do_it$")) {
-            all.addAll(globals());
-        }
-        return all;
     }
 
     private static String brief(String signature) {

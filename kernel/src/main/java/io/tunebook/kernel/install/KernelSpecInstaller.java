@@ -3,8 +3,6 @@ package io.tunebook.kernel.install;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.kernel.launch.KernelProcess;
-import io.tunebook.kernel.options.CommandLine;
-import io.tunebook.kernel.options.Option;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
@@ -33,24 +31,23 @@ public final class KernelSpecInstaller {
     static final String JAR = "tunebook-kernel.jar";
     private static final String ARCHIVE = ClassArchive.NAME;
 
-    private static final List<Option> OPTIONS = List.of(
-            Option.of("--user", "put it where this user's Jupyter looks; the default"),
-            Option.of("--sys-prefix", "into the active Python environment instead"),
-            Option.of("--prefix DIR", "into DIR/share/jupyter/kernels instead"),
-            Option.of("--name NAME", "the kernel's name for Jupyter; default: tunebook"),
-            Option.of("--display-name TEXT", "its name for people; default: Java (Tunebook)"),
-            Option.of(
-                    "--class-path PATH", "jars and folders that all notebooks have; DIR/* stands for all jars of DIR"),
-            Option.of("--env KEY=VALUE", "an environment variable of the kernel; may be repeated"),
-            Option.of("--jvm-option OPTION", "such as -Xmx4g; may be repeated"),
-            Option.of("--preview", "Java's preview features"),
-            Option.of("--help", "this text"));
-
     private static final String USAGE = """
             Usage: java -jar tunebook-kernel.jar install [OPTION ...]
                    java -jar tunebook-kernel.jar uninstall [--user | --sys-prefix | --prefix DIR] [--name NAME]
 
-            """ + Option.help(OPTIONS) + """
+            Where to (one of them):
+              --user               for this user; the default
+              --sys-prefix         for the active Python environment
+              --prefix DIR         into DIR/share/jupyter/kernels
+
+            What:
+              --name NAME          the kernel's name for Jupyter; default: tunebook
+              --display-name TEXT  its name for people; default: Java (Tunebook)
+              --class-path PATH    jars and folders that all notebooks have; DIR/* stands for all jars of DIR
+              --env KEY=VALUE      an environment variable of the kernel; may be repeated
+              --jvm-option OPTION  such as -Xmx4g; may be repeated
+              --preview            Java's preview features
+              --help               this text
 
             The kernel runs on the JDK that runs this command.
             """;
@@ -99,37 +96,31 @@ public final class KernelSpecInstaller {
     }
 
     private void parse(List<String> args) throws IOException, InterruptedException {
-        CommandLine line = CommandLine.read(OPTIONS, args);
-        if (!line.operands().isEmpty()) {
-            throw new IllegalArgumentException(
-                    "there is no option " + line.operands().get(0));
-        }
-        if (line.has("--user")) {
-            into(userData());
-        }
-        if (line.has("--sys-prefix")) {
-            into(pythonPrefix().resolve("share").resolve("jupyter"));
-        }
-        for (String prefix : line.all("--prefix")) {
-            into(Path.of(prefix).resolve("share").resolve("jupyter"));
-        }
-        if (line.has("--preview")) {
-            jvmOptions.add("--enable-preview");
-            environment.put(
-                    "TUNEBOOK_COMPILER_OPTS",
-                    "--enable-preview --source " + Runtime.version().feature());
-        }
-        name = line.value("--name").orElse(name);
-        displayName = line.value("--display-name").orElse(displayName);
-        classPath =
-                line.value("--class-path").map(KernelSpecInstaller::absolute).orElse(classPath);
-        jvmOptions.addAll(line.all("--jvm-option"));
-        for (String variable : line.all("--env")) {
-            String[] pair = variable.split("=", 2);
-            if (pair.length < 2 || pair[0].isEmpty()) {
-                throw new IllegalArgumentException("--env: expected KEY=VALUE, found " + variable);
+        for (int i = 0; i < args.size(); i++) {
+            switch (args.get(i)) {
+                case "--user" -> into(userData());
+                case "--sys-prefix" -> into(pythonPrefix().resolve("share").resolve("jupyter"));
+                case "--preview" -> {
+                    jvmOptions.add("--enable-preview");
+                    environment.put(
+                            "TUNEBOOK_COMPILER_OPTS",
+                            "--enable-preview --source " + Runtime.version().feature());
+                }
+                case "--prefix" ->
+                    into(Path.of(value(args, i++)).resolve("share").resolve("jupyter"));
+                case "--name" -> name = value(args, i++);
+                case "--display-name" -> displayName = value(args, i++);
+                case "--class-path" -> classPath = absolute(value(args, i++));
+                case "--jvm-option" -> jvmOptions.add(value(args, i++));
+                case "--env" -> {
+                    String[] pair = value(args, i++).split("=", 2);
+                    if (pair.length < 2 || pair[0].isEmpty()) {
+                        throw new IllegalArgumentException("--env: expected KEY=VALUE, found " + args.get(i));
+                    }
+                    environment.put(pair[0], pair[1]);
+                }
+                default -> throw new IllegalArgumentException("there is no option " + args.get(i));
             }
-            environment.put(pair[0], pair[1]);
         }
         if (!name.matches("[A-Za-z0-9._-]+")) {
             throw new IllegalArgumentException("--name: expected letters, digits, '.', '_' and '-', found " + name);
@@ -137,6 +128,13 @@ public final class KernelSpecInstaller {
         if (kernels == null) {
             into(userData());
         }
+    }
+
+    private static String value(List<String> args, int option) {
+        if (option + 1 == args.size()) {
+            throw new IllegalArgumentException("expected a value after " + args.get(option) + ", found nothing");
+        }
+        return args.get(option + 1);
     }
 
     private void into(Path jupyterData) {

@@ -23,6 +23,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Runs the cells of one notebook in this process, writing the file as it goes: what a crash leaves is what had been shown until then. */
 final class NotebookExecution {
@@ -130,6 +131,17 @@ final class NotebookExecution {
         }
         save(); // if the process dies, the file says in which cell
         long began = System.nanoTime();
+        Duration limit = timeout(cell);
+        AtomicBoolean late = new AtomicBoolean();
+        ScheduledFuture<?> deadline = limit.isZero()
+                ? null
+                : clock.schedule(
+                        () -> {
+                            late.set(true);
+                            session.interrupt();
+                        },
+                        limit.toMillis(),
+                        TimeUnit.MILLISECONDS);
         ScheduledFuture<?> alive = clock.scheduleAtFixedRate(
                 () -> progress.println(file.getFileName() + ": cell " + cell.number() + " still running after "
                         + (System.nanoTime() - began) / 1_000_000_000 + " s"),
@@ -138,21 +150,24 @@ final class NotebookExecution {
                 TimeUnit.SECONDS);
         CellException failure = null;
         try {
-            Optional<MimeBundle> result = session.execute(cell.source(), count, outputs, timeout(cell));
+            Optional<MimeBundle> result = session.execute(cell.source(), count, outputs);
             result.ifPresent(r -> outputs.result(r, count));
         } catch (CellException e) {
-            failure = e;
+            failure = late.get() ? timedOut(limit, e) : e;
         } catch (RuntimeException | Error e) {
             failure = broken(e);
         } finally {
             alive.cancel(false);
+            if (deadline != null) {
+                deadline.cancel(false);
+            }
         }
         if (failure != null) {
             outputs.error(failure);
         }
         outputs.settle();
         double took = (System.nanoTime() - began) / 1e9;
-        failure = unexpected(cell, failure);
+        failure = unexpected(cell, failure, late.get());
         if (failure != null) {
             report(CellAccount.of(file, cell, count, failure, took));
             return false;
@@ -166,7 +181,7 @@ final class NotebookExecution {
     }
 
     /** The failure, if the cell must not raise one, or that it raised none. */
-    private CellException unexpected(Notebook.Cell cell, CellException failure) {
+    private CellException unexpected(Notebook.Cell cell, CellException failure, boolean late) {
         boolean raises = cell.hasTag("raises-exception")
                 || check.isPresent() && CellMarkers.of(cell).raises();
         if (failure == null && raises) {
@@ -176,7 +191,7 @@ final class NotebookExecution {
                     List.of("expected an exception, because of the tag raises-exception; found none"),
                     null);
         }
-        return raises && !failure.name().equals(Session.TIMEOUT) ? null : failure;
+        return raises && !late ? null : failure;
     }
 
     /** What the cell shows beside what is stored, where both are to be compared; cells that had never run have nothing stored. */
@@ -208,6 +223,14 @@ final class NotebookExecution {
             }
         }
         return timeout;
+    }
+
+    /** The trace is that of the interruption: it tells where the cell was. */
+    private static CellException timedOut(Duration limit, CellException interrupted) {
+        String message = "the cell ran longer than " + limit.toMillis() / 1000.0 + " s and was stopped";
+        List<String> trace = new ArrayList<>(List.of("CellTimeout: " + message));
+        trace.addAll(interrupted.traceback());
+        return new CellException("CellTimeout", message, trace, null);
     }
 
     private void saveIfChanged() {

@@ -12,7 +12,6 @@ import io.tunebook.kernel.eval.Completer;
 import io.tunebook.kernel.eval.Inspector;
 import io.tunebook.kernel.magic.Magics;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -26,9 +25,6 @@ import java.util.function.Supplier;
  * A person's session of Java: cells run one after another and share their variables. The Jupyter kernel and the headless runner are two frontends of it.
  */
 public final class Session implements AutoCloseable {
-    /** The name of the error of a cell that ran too long. */
-    public static final String TIMEOUT = "CellTimeout";
-
     private static final String PRELUDE = """
             import io.tunebook.kernel.magic.CellStatics;
             import java.io.*;
@@ -88,36 +84,25 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Runs a cell to its end, within the time that the settings give it.
+     * Runs a cell to its end.
      *
      * @param number its execution count, for tracebacks
      * @return the representations of its last expression, if it ends in one without a semicolon
      * @throws CellException if it does not compile, throws or is interrupted
      */
     public Optional<MimeBundle> execute(String code, int number, Frontend frontend) throws CellException {
-        return execute(code, number, frontend, timeout);
-    }
-
-    /**
-     * The same within a time of its own.
-     *
-     * @param limit zero for none
-     * @throws CellException also, under the name {@link #TIMEOUT}, if it was stopped because its time was over; the trace tells where it was
-     */
-    public Optional<MimeBundle> execute(String code, int number, Frontend frontend, Duration limit)
-            throws CellException {
         CellContext cell = new CellContext(number, new CellOutput(frontend, outputLimit), frontend);
         AtomicBoolean late = new AtomicBoolean();
         turn.lock();
         evaluator.begin(cell);
-        Future<?> clock = limit.isZero() || number == 0
+        Future<?> clock = timeout.isZero() || number == 0
                 ? CompletableFuture.completedFuture(null)
                 : CompletableFuture.runAsync(
                         () -> {
                             late.set(true);
                             evaluator.interrupt(cell);
                         },
-                        CompletableFuture.delayedExecutor(limit.toMillis(), TimeUnit.MILLISECONDS));
+                        CompletableFuture.delayedExecutor(timeout.toMillis(), TimeUnit.MILLISECONDS));
         try {
             Optional<CellEvaluator.Result> result = magics.execute(code, number);
             // Rendering is the user's code too: it belongs on the cell's thread, and can be interrupted.
@@ -126,19 +111,18 @@ public final class Session implements AutoCloseable {
                     : Optional.of(evaluator.call(
                             () -> CellNames.clean(Display.render(result.get().value()))));
         } catch (CellException e) {
-            throw late.get() ? timedOut(limit, e) : e;
+            throw !late.get()
+                    ? e
+                    : new CellException(
+                            "Timeout",
+                            "the cell was stopped after " + timeout.toMillis() / 1000.0 + " s",
+                            e.traceback(),
+                            null);
         } finally {
             clock.cancel(false);
             evaluator.end(cell);
             turn.unlock();
         }
-    }
-
-    private static CellException timedOut(Duration limit, CellException interrupted) {
-        String message = "the cell ran longer than " + limit.toMillis() / 1000.0 + " s and was stopped";
-        List<String> trace = new ArrayList<>(List.of(TIMEOUT + ": " + message));
-        trace.addAll(interrupted.traceback());
-        return new CellException(TIMEOUT, message, trace, null);
     }
 
     /**

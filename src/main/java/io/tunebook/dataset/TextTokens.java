@@ -1,0 +1,157 @@
+package io.tunebook.dataset;
+
+import io.tunebook.files.Sha256;
+import io.tunebook.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.List;
+import java.util.function.Consumer;
+
+/** Texts as tokens, each with an end of sequence, in memory or in a file that a later run goes on with. */
+final class TextTokens {
+    /** So many characters go to the tokenizer at a time. */
+    private static final int PARCEL = 1 << 22;
+
+    private TextTokens() {}
+
+    /** A digest of all texts so far, in their order: what tells the texts of a former run from others. */
+    private static final class Chain implements Iterator<String> {
+        private final Iterator<String> texts;
+        private final MessageDigest digest = Sha256.digest();
+        private final Deque<Long> values = new ArrayDeque<>();
+        private long value;
+
+        Chain(Iterable<String> texts) {
+            this.texts = texts.iterator();
+        }
+
+        @Override
+        public boolean hasNext() {
+            return texts.hasNext();
+        }
+
+        @Override
+        public String next() {
+            String text = texts.next();
+            digest.update(ByteBuffer.allocate(Long.BYTES).putLong(value).flip());
+            value = ByteBuffer.wrap(digest.digest(text.getBytes(StandardCharsets.UTF_8))).getLong();
+            values.add(value);
+            return text;
+        }
+    }
+
+    /**
+     * Makes the file of texts, goes on with it, or opens it where it is there already.
+     *
+     * @param identity what tells these texts from others
+     * @param compared whether the texts are read through and compared where there is a file of this identity
+     */
+    static TokenFile create(
+            Iterable<String> texts, Tokenizer tokenizer, String identity, boolean compared, Path file)
+            throws IOException {
+        if (isThere(texts, tokenizer, identity, compared, file)) {
+            return TokenFile.open(file);
+        }
+        try (TokenFileLock lock = TokenFileLock.take(file)) {
+            // Whoever held the lock may just have made it.
+            if (!isThere(texts, tokenizer, identity, compared, file)) {
+                write(texts, tokenizer, identity, file);
+            }
+        }
+        return TokenFile.open(file);
+    }
+
+    private static boolean isThere(
+            Iterable<String> texts, Tokenizer tokenizer, String identity, boolean compared, Path file)
+            throws IOException {
+        TokenHeader found = TokenHeader.read(file);
+        if (found == null || !found.isOf(tokenizer.checksum(), identity)) {
+            return false;
+        }
+        if (!compared) {
+            return true;
+        }
+        Chain chain = new Chain(texts);
+        while (chain.hasNext()) {
+            chain.next();
+            chain.values.clear();
+        }
+        return chain.value == found.texts();
+    }
+
+    private static void write(Iterable<String> texts, Tokenizer tokenizer, String identity, Path file)
+            throws IOException {
+        try (TokenFileWriter writer = TokenFileWriter.resume(file, tokenizer.checksum(), identity)) {
+            Chain chain = new Chain(texts);
+            if (!isBeginning(chain, writer)) {
+                writer.restart();
+                chain = new Chain(texts);
+            }
+            Chain rest = chain;
+            rest.values.clear();
+            try {
+                tokenize(rest, tokenizer, marked -> {
+                    try {
+                        writer.add(marked, rest.values.remove());
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                });
+            } catch (UncheckedIOException e) {
+                throw e.getCause();
+            } finally {
+                writer.checkpoint();
+            }
+            writer.finish();
+        }
+    }
+
+    /** Whether what a former run wrote is of the first of these texts, which are then behind. */
+    private static boolean isBeginning(Chain chain, TokenFileWriter writer) throws IOException {
+        for (long i = 0; i < writer.examples(); i++) {
+            if (!chain.hasNext()) {
+                return false;
+            }
+            chain.next();
+            if (i == writer.examples() - 1) {
+                return chain.value == writer.lastText();
+            }
+            chain.values.clear();
+        }
+        return true;
+    }
+
+    /** Tokenizes texts in parcels, in parallel, each with an end of sequence. */
+    static void tokenize(Iterator<String> texts, Tokenizer tokenizer, Consumer<int[]> into) {
+        int eos = tokenizer
+                .eosId()
+                .orElseThrow(() ->
+                        new IllegalArgumentException(tokenizer + " names no end-of-sequence token to end a text with"));
+        List<String> parcel = new ArrayList<>();
+        long characters = 0;
+        while (texts.hasNext()) {
+            String text = texts.next();
+            parcel.add(text);
+            characters += text.length();
+            if (characters >= PARCEL || !texts.hasNext()) {
+                for (int[] ids : tokenizer.ids(parcel, true)) {
+                    boolean ended = ids.length > 0 && ids[ids.length - 1] == eos;
+                    int[] whole = ended ? ids : Arrays.copyOf(ids, ids.length + 1);
+                    whole[whole.length - 1] = eos;
+                    into.accept(whole);
+                }
+                parcel.clear();
+                characters = 0;
+            }
+        }
+    }
+}
