@@ -103,7 +103,8 @@ final class ChatTokens {
     private static String around(String text, int at) {
         int from = Math.max(0, at - SHOWN);
         int to = Math.min(text.length(), at + SHOWN);
-        return ((from > 0 ? "…" : "") + text.substring(from, to) + (to < text.length() ? "…" : "")).replace("\n", "\\n");
+        return ((from > 0 ? "…" : "") + text.substring(from, to) + (to < text.length() ? "…" : ""))
+                .replace("\n", "\\n");
     }
 
     Dataset dataset() {

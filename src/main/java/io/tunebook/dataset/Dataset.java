@@ -75,18 +75,18 @@ public final class Dataset {
                     median);
             if (thoughts > 0) {
                 figures += String.format(
-                        Locale.ROOT, "%n%,d of %,d answers have a thought, %,d lost it", thoughts, answers, thoughtsLost);
+                        Locale.ROOT,
+                        "%n%,d of %,d answers have a thought, %,d lost it",
+                        thoughts,
+                        answers,
+                        thoughtsLost);
             }
             return notes.isEmpty() ? figures : figures + "\n" + String.join("\n", notes);
         }
     }
 
     private Dataset(
-            TokenFile tokens,
-            long[] starts,
-            int[] lengths,
-            List<ChatTokens.Answers> answers,
-            List<String> notes) {
+            TokenFile tokens, long[] starts, int[] lengths, List<ChatTokens.Answers> answers, List<String> notes) {
         this.answers = answers;
         this.tokens = tokens;
         this.starts = starts;

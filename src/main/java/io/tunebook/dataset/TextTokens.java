@@ -43,7 +43,8 @@ final class TextTokens {
         public String next() {
             String text = texts.next();
             digest.update(ByteBuffer.allocate(Long.BYTES).putLong(value).flip());
-            value = ByteBuffer.wrap(digest.digest(text.getBytes(StandardCharsets.UTF_8))).getLong();
+            value = ByteBuffer.wrap(digest.digest(text.getBytes(StandardCharsets.UTF_8)))
+                    .getLong();
             values.add(value);
             return text;
         }
@@ -55,8 +56,7 @@ final class TextTokens {
      * @param identity what tells these texts from others
      * @param compared whether the texts are read through and compared where there is a file of this identity
      */
-    static TokenFile create(
-            Iterable<String> texts, Tokenizer tokenizer, String identity, boolean compared, Path file)
+    static TokenFile create(Iterable<String> texts, Tokenizer tokenizer, String identity, boolean compared, Path file)
             throws IOException {
         if (isThere(texts, tokenizer, identity, compared, file)) {
             return TokenFile.open(file);

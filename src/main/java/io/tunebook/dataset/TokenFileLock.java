@@ -60,8 +60,8 @@ final class TokenFileLock implements AutoCloseable {
 
     /** The locked file; null if it was deleted meanwhile by the one who held it before. */
     private static FileChannel tried(Path file, Path path) throws IOException {
-        FileChannel channel = FileChannel.open(
-                path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        FileChannel channel =
+                FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
         boolean mine = false;
         try {
             if (channel.tryLock(LOCKED, 1, false) == null) {
@@ -94,8 +94,8 @@ final class TokenFileLock implements AutoCloseable {
     }
 
     private static IOException held(Path file, String holder) {
-        return new IOException(file + " is being written by " + holder
-                + ". Wait until it has finished, or choose another file");
+        return new IOException(
+                file + " is being written by " + holder + ". Wait until it has finished, or choose another file");
     }
 
     private static String me() {

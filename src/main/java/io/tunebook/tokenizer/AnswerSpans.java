@@ -116,7 +116,10 @@ final class AnswerSpans {
         Jinja.Span loop = loop(turns.get(i).element());
         if (loop != null) {
             int start = start(i, loop);
-            int end = loop.start() + withoutTail.apply(text.substring(loop.start(), loop.end())).length();
+            int end = loop.start()
+                    + withoutTail
+                            .apply(text.substring(loop.start(), loop.end()))
+                            .length();
             if (start >= loop.start() && start < end) {
                 Jinja.Span span = new Jinja.Span(turns.get(i).element(), start, end);
                 if (holds(span, turns.get(i)) && !holdsAnother(span, i)) {
@@ -133,7 +136,9 @@ final class AnswerSpans {
         String said = dense(text.substring(span.start(), span.end()));
         for (int next = i + 1; next < turns.size() && !turns.get(next).assistant(); next++) {
             String other = dense(turns.get(next).answer());
-            if (!other.isEmpty() && said.contains(other) && !dense(turns.get(i).answer()).contains(other)) {
+            if (!other.isEmpty()
+                    && said.contains(other)
+                    && !dense(turns.get(i).answer()).contains(other)) {
                 return true;
             }
         }
@@ -199,7 +204,9 @@ final class AnswerSpans {
         if (alone != null && alone.startsWith(text.substring(0, start))) {
             int upTo = start + commonPrefix(text.substring(start), alone.substring(start));
             Jinja.Span turn = new Jinja.Span(
-                    null, start, start + withoutTail.apply(text.substring(start, upTo)).length());
+                    null,
+                    start,
+                    start + withoutTail.apply(text.substring(start, upTo)).length());
             if (holds(turn, turns.get(i))) {
                 return turn;
             }
@@ -228,7 +235,9 @@ final class AnswerSpans {
             return null;
         }
         return new Jinja.Span(
-                turns.get(i).element(), start, start + withoutTail.apply(text.substring(start, end)).length());
+                turns.get(i).element(),
+                start,
+                start + withoutTail.apply(text.substring(start, end)).length());
     }
 
     /** The text with another turn; null if the template refuses it. */
@@ -269,7 +278,10 @@ final class AnswerSpans {
 
     /** As a template writes it that writes JSON. */
     private static String escaped(String text) {
-        return text.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", "\\n").replace("\t", "\\t");
+        return text.replace("\\", "\\\\")
+                .replace("\"", "\\\"")
+                .replace("\n", "\\n")
+                .replace("\t", "\\t");
     }
 
     static String dense(String text) {

@@ -45,13 +45,7 @@ public final class ChatTemplate {
      * @param thoughtsLost how many of these thoughts the text does not have
      */
     public record Encoded(
-            String text,
-            int[] ids,
-            boolean[] assistant,
-            String prompt,
-            int answers,
-            int thoughts,
-            int thoughtsLost) {
+            String text, int[] ids, boolean[] assistant, String prompt, int answers, int thoughts, int thoughtsLost) {
         /** Whether the text begins as generation would, so that training teaches what generation asks for. */
         public boolean asGenerated() {
             return prompt == null || text.startsWith(prompt);
@@ -213,7 +207,8 @@ public final class ChatTemplate {
         Map<String, Object> variables = new LinkedHashMap<>();
         variables.put("messages", maps(example.messages()));
         variables.put("tools", example.tools().isEmpty() ? null : example.tools());
-        return encode(variables, example.messages().stream().map(Message::learned).toList());
+        return encode(
+                variables, example.messages().stream().map(Message::learned).toList());
     }
 
     /** As {@link #encode(ChatExample)}, with the template's own variables. */

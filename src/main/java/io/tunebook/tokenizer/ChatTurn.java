@@ -14,19 +14,24 @@ import java.util.Optional;
  * @param learned whether it counts in the loss
  * @param calls the names of the functions it calls
  */
-record ChatTurn(Map<?, ?> element, boolean assistant, boolean learned, String answer, Optional<String> thought,
+record ChatTurn(
+        Map<?, ?> element,
+        boolean assistant,
+        boolean learned,
+        String answer,
+        Optional<String> thought,
         List<String> calls) {
 
     static ChatTurn of(Map<?, ?> element) {
         Map<String, Object> more = new LinkedHashMap<>();
         element.forEach((key, value) -> more.put(String.valueOf(key), value));
-        Message message = new Message(
-                String.valueOf(element.get("role")), text(element.get("content")), more);
+        Message message = new Message(String.valueOf(element.get("role")), text(element.get("content")), more);
         List<String> calls = new ArrayList<>();
         if (element.get("tool_calls") instanceof Iterable<?> several) {
             for (Object call : several) {
                 if (call instanceof Map<?, ?> map) {
-                    Object function = map.get("function") instanceof Map<?, ?> inner ? inner.get("name") : map.get("name");
+                    Object function =
+                            map.get("function") instanceof Map<?, ?> inner ? inner.get("name") : map.get("name");
                     if (function instanceof String name) {
                         calls.add(name);
                     }
@@ -83,8 +88,8 @@ record ChatTurn(Map<?, ?> element, boolean assistant, boolean learned, String an
             return call;
         }
         Map<Object, Object> other = new LinkedHashMap<>(map);
-        other.replaceAll((key, value) ->
-                key.equals("name") ? name : key.equals("function") ? renamed(value, name) : value);
+        other.replaceAll(
+                (key, value) -> key.equals("name") ? name : key.equals("function") ? renamed(value, name) : value);
         return other;
     }
 

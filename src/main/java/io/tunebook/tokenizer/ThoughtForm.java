@@ -76,7 +76,11 @@ final class ThoughtForm {
         if (!(message instanceof Map<?, ?> map) || !"assistant".equals(map.get("role"))) {
             return message;
         }
-        Object thought = FIELDS.stream().map(map::get).filter(Objects::nonNull).findFirst().orElse(null);
+        Object thought = FIELDS.stream()
+                .map(map::get)
+                .filter(Objects::nonNull)
+                .findFirst()
+                .orElse(null);
         if (thought == null) {
             return message;
         }

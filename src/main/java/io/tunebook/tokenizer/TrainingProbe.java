@@ -30,15 +30,14 @@ final class TrainingProbe {
     static boolean answersAtOnce(ChatTemplate template, String mark) {
         ChatTemplate.Encoded found = encoded(template, PLAIN);
         boolean empty = template.thoughts().orElseThrow() == Thoughts.EMPTY;
-        return found != null
-                && found.asGenerated()
-                && (!empty || found.text().contains(TrainingTemplate.end(mark)));
+        return found != null && found.asGenerated() && (!empty || found.text().contains(TrainingTemplate.end(mark)));
     }
 
     /** Whether an answer stands in the middle of a conversation as at its end. */
     static boolean writesHistoryAlike(ChatTemplate template) {
         try {
-            String last = template.encode(ChatExample.of(QUESTION, THOUGHTFUL)).text().stripTrailing();
+            String last =
+                    template.encode(ChatExample.of(QUESTION, THOUGHTFUL)).text().stripTrailing();
             String both = template.encode(ChatExample.of(QUESTION, THOUGHTFUL, QUESTION, THOUGHTFUL))
                     .text();
             return both.startsWith(last);

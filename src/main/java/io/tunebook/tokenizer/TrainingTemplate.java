@@ -50,7 +50,8 @@ final class TrainingTemplate {
                 + "{%- set training_said = training_answer['content'] or '' %}"
                 + "{%- set training_thought = training_answer['reasoning_content'] or '' %}"
                 + "{%- if training_said.lstrip().startswith('" + mark + "') and '" + close + "' in training_said %}"
-                + "{%- set training_thought = training_thought or training_said.split('" + close + "')[0].split('" + mark
+                + "{%- set training_thought = training_thought or training_said.split('" + close + "')[0].split('"
+                + mark
                 + "')[-1] %}"
                 + "{%- set training_said = training_said.split('" + close + "', 1)[1].lstrip('\\n') %}{%- endif %}"
                 + "{%- set training_thought = training_thought.strip('\\n') %}"

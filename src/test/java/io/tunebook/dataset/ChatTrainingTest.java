@@ -27,21 +27,23 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What is learned of conversations, with templates made after those that models have. */
 final class ChatTrainingTest {
     /** As DeepSeek-R1's distilled models: thoughts are dropped, and the generation prompt opens one. */
-    private static final String R1 = "{% for m in messages %}{% if m['role'] == 'user' %}{{ '<|User|>' + m['content'] }}"
-            + "{% elif m['role'] == 'assistant' %}{% set content = m['content'] %}{% if '</think>' in content %}"
-            + "{% set content = content.split('</think>')[-1] %}{% endif %}{{ '<|Assistant|>' + content + '<|im_end|>' }}"
-            + "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|Assistant|><think>\\n' }}{% endif %}";
+    private static final String R1 =
+            "{% for m in messages %}{% if m['role'] == 'user' %}{{ '<|User|>' + m['content'] }}"
+                    + "{% elif m['role'] == 'assistant' %}{% set content = m['content'] %}{% if '</think>' in content %}"
+                    + "{% set content = content.split('</think>')[-1] %}{% endif %}{{ '<|Assistant|>' + content + '<|im_end|>' }}"
+                    + "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|Assistant|><think>\\n' }}{% endif %}";
 
     /** As Qwen3: the thought of the last answer is kept, or is empty; those of earlier ones are dropped. */
-    private static final String QWEN3 = "{% for m in messages %}{% if m.role == 'assistant' %}{% set content = m.content %}"
-            + "{% set thought = '' %}{% if m.reasoning_content is defined and m.reasoning_content is not none %}"
-            + "{% set thought = m.reasoning_content %}{% elif '</think>' in content %}"
-            + "{% set thought = content.split('</think>')[0].split('<think>')[-1].strip('\\n') %}"
-            + "{% set content = content.split('</think>')[-1].lstrip('\\n') %}{% endif %}"
-            + "{{ '<|im_start|>assistant\\n' }}{% if loop.last %}{{ '<think>\\n' + thought.strip('\\n') + '\\n</think>\\n\\n' }}"
-            + "{% endif %}{{ content + '<|im_end|>\\n' }}{% else %}"
-            + "{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endif %}{% endfor %}"
-            + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+    private static final String QWEN3 =
+            "{% for m in messages %}{% if m.role == 'assistant' %}{% set content = m.content %}"
+                    + "{% set thought = '' %}{% if m.reasoning_content is defined and m.reasoning_content is not none %}"
+                    + "{% set thought = m.reasoning_content %}{% elif '</think>' in content %}"
+                    + "{% set thought = content.split('</think>')[0].split('<think>')[-1].strip('\\n') %}"
+                    + "{% set content = content.split('</think>')[-1].lstrip('\\n') %}{% endif %}"
+                    + "{{ '<|im_start|>assistant\\n' }}{% if loop.last %}{{ '<think>\\n' + thought.strip('\\n') + '\\n</think>\\n\\n' }}"
+                    + "{% endif %}{{ content + '<|im_end|>\\n' }}{% else %}"
+                    + "{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endif %}{% endfor %}"
+                    + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
     private static final String CHATML =
             "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}"
@@ -155,7 +157,8 @@ final class ChatTrainingTest {
         assertThat(r1.size()).isEqualTo(2);
         assertThat(text(r1, 0)).isEqualTo("<|User|>q<|Assistant|><think>\nwhy\n</think>\n\na<|im_end|>");
         assertThat(text(r1, 1))
-                .isEqualTo("<|User|>q<|Assistant|>a<|im_end|><|User|>r<|Assistant|><think>\nbecause\n</think>\n\nb<|im_end|>");
+                .isEqualTo(
+                        "<|User|>q<|Assistant|>a<|im_end|><|User|>r<|Assistant|><think>\nbecause\n</think>\n\nb<|im_end|>");
         assertThat(learned(r1, 1)).containsExactly("because\n</think>\n\nb<|im_end|>");
         assertThat(r1.summary().notes()).first().asString().startsWith("1 of 1 conversations have several answers");
 
@@ -169,7 +172,9 @@ final class ChatTrainingTest {
         assertThat(own.summary().thoughtsLost()).isEqualTo(1);
 
         Dataset chatml = Dataset.chat(List.of(two), template(CHATML).forTraining(Thoughts.EMPTY));
-        assertThat(chatml.size()).as("a template without thoughts stays as it is").isEqualTo(1);
+        assertThat(chatml.size())
+                .as("a template without thoughts stays as it is")
+                .isEqualTo(1);
     }
 
     @Test
@@ -208,7 +213,12 @@ final class ChatTrainingTest {
             })
     void answersAreFoundHoweverATemplateWritesThem(String jinja) {
         ChatExample example = ChatExample.of(
-                Q, Message.assistant("user"), Message.user("assistant"), Message.assistant("q"), Q, Message.assistant("z"));
+                Q,
+                Message.assistant("user"),
+                Message.user("assistant"),
+                Message.assistant("q"),
+                Q,
+                Message.assistant("z"));
         Dataset dataset = Dataset.chat(List.of(example), template(jinja));
         assertThat(learned(dataset, 0)).containsExactly("user<|im_end|>", "q<|im_end|>", "z<|im_end|>");
     }
@@ -240,8 +250,10 @@ final class ChatTrainingTest {
 
     @Test
     void badRowsOfACorpusAreLeftOutWhereThatWasSaid() throws IOException {
-        Path file = Files.writeString(folder.resolve("r1.jsonl"), "{\"prompt\": \"q\", \"completion\": \"<think>w</think>a\"}\n"
-                + "{\"prompt\": \"q\", \"completion\": \"\"}\n{\"prompt\": \"q\", \"completion\": \"no thought\"}\n");
+        Path file = Files.writeString(
+                folder.resolve("r1.jsonl"),
+                "{\"prompt\": \"q\", \"completion\": \"<think>w</think>a\"}\n"
+                        + "{\"prompt\": \"q\", \"completion\": \"\"}\n{\"prompt\": \"q\", \"completion\": \"no thought\"}\n");
         ChatTemplate keep = template(R1).forTraining(Thoughts.KEEP);
         Corpus corpus = Corpus.open(file);
         assertThatThrownBy(() -> Dataset.chat(corpus, keep))
@@ -284,7 +296,8 @@ final class ChatTrainingTest {
                 list.resolve("tokenizer_config.json"),
                 "{\"chat_template\": [{\"name\": \"a\", \"template\": \"\"}, {\"name\": \"b\", \"template\": \"\"}]}");
         try (Tokenizer own = Tokenizer.load(list)) {
-            assertThatThrownBy(own::chatTemplate).hasMessageContaining("several chat templates, [a, b], and none is named");
+            assertThatThrownBy(own::chatTemplate)
+                    .hasMessageContaining("several chat templates, [a, b], and none is named");
         }
     }
 }

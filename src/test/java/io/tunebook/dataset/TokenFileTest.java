@@ -173,7 +173,8 @@ final class TokenFileTest {
         Path source = folder.resolve("a.jsonl");
         Path file = folder.resolve("a.tok");
         List<String> rows = new ArrayList<>(List.of("one", "two", "three"));
-        Files.write(source, rows.stream().map(r -> "{\"content\": \"" + r + "\"}").toList());
+        Files.write(
+                source, rows.stream().map(r -> "{\"content\": \"" + r + "\"}").toList());
         Corpus corpus = Corpus.open(source).filter(d -> !d.content().equals("two"));
         assertThat(decoded(Dataset.text(corpus, tokenizer, file))).containsExactly("one", "three");
         byte[] made = Files.readAllBytes(file);

@@ -165,8 +165,7 @@ final class ChatTemplateDigestTest {
                 t++;
             }
             (said ? labelled : others)
-                    .append(AnswerSpans.dense(
-                            tokenizer.decode(Arrays.copyOfRange(found.ids(), from, t), false)))
+                    .append(AnswerSpans.dense(tokenizer.decode(Arrays.copyOfRange(found.ids(), from, t), false)))
                     .append('|');
         }
         int at = 0;
@@ -196,8 +195,9 @@ final class ChatTemplateDigestTest {
     private List<DynamicTest> each(Check check) {
         Path folder = folder();
         List<DynamicTest> tests = new ArrayList<>();
-        golden.get("templates").properties().forEach(template -> tests.add(DynamicTest.dynamicTest(
-                template.getKey(), () -> {
+        golden.get("templates")
+                .properties()
+                .forEach(template -> tests.add(DynamicTest.dynamicTest(template.getKey(), () -> {
                     String source = Files.readString(folder.resolve(template.getKey()));
                     assertThat(Sha256.hex(source))
                             .as("the template that the golden file was made with")
@@ -214,11 +214,15 @@ final class ChatTemplateDigestTest {
     private Map<String, Object> variables(String conversation) {
         JsonNode node = golden.get("conversations").get(conversation);
         Map<String, Object> variables = new LinkedHashMap<>();
-        golden.get("tokens").properties().forEach(t -> variables.put(t.getKey(), t.getValue().asText()));
+        golden.get("tokens")
+                .properties()
+                .forEach(t -> variables.put(t.getKey(), t.getValue().asText()));
         variables.put("documents", null);
         variables.put("tools", null);
         variables.put("date_string", "24 Nov 2026");
-        node.get("variables").properties().forEach(v -> variables.put(v.getKey(), ChatTemplateGoldenTest.value(v.getValue())));
+        node.get("variables")
+                .properties()
+                .forEach(v -> variables.put(v.getKey(), ChatTemplateGoldenTest.value(v.getValue())));
         variables.put("messages", ChatTemplateGoldenTest.value(node.get("messages")));
         return variables;
     }
