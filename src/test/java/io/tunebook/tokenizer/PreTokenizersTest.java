@@ -17,7 +17,8 @@ final class PreTokenizersTest {
         if (nfc) {
             root.putObject("normalizer").put("type", "NFC");
         }
-        ArrayNode steps = root.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
+        ArrayNode steps =
+                root.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
         for (String pattern : patterns) {
             ObjectNode split = steps.addObject()
                     .put("type", "Split")
@@ -25,7 +26,10 @@ final class PreTokenizersTest {
                     .put("invert", false);
             split.putObject("pattern").put("Regex", pattern);
         }
-        steps.addObject().put("type", "ByteLevel").put("add_prefix_space", false).put("use_regex", false);
+        steps.addObject()
+                .put("type", "ByteLevel")
+                .put("add_prefix_space", false)
+                .put("use_regex", false);
         root.putObject("model").put("type", "BPE").put("ignore_merges", wholeWords);
         return root;
     }
@@ -57,7 +61,8 @@ final class PreTokenizersTest {
         assertThat(PreTokenizers.kindOf(tokenizer(gpt4o, false, false))).contains("gpt-4o");
         assertThat(PreTokenizers.kindOf(tokenizer(tekken, false, true))).contains("tekken");
         assertThat(PreTokenizers.kindOf(tokenizer(coder, false, false))).contains("deepseek-coder");
-        assertThat(PreTokenizers.kindOf(tokenizer(List.of(tekken.get(0) + "|x"), false, true))).isEmpty();
+        assertThat(PreTokenizers.kindOf(tokenizer(List.of(tekken.get(0) + "|x"), false, true)))
+                .isEmpty();
         assertThat(PreTokenizers.kindOf(tokenizer(List.of("[\\r\\n]", "\\p{N}", PreTokenizers.GPT2), false, false)))
                 .isEmpty();
         assertThat(PreTokenizers.kindOf(tokenizer(tekken, true, true))).isEmpty();
@@ -65,9 +70,13 @@ final class PreTokenizersTest {
         lower.putObject("normalizer").put("type", "Lowercase");
         assertThat(PreTokenizers.kindOf(lower)).isEmpty();
         ObjectNode digits = JSON.createObjectNode();
-        ArrayNode steps = digits.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
+        ArrayNode steps =
+                digits.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
         steps.addObject().put("type", "Digits").put("individual_digits", true);
-        steps.addObject().put("type", "ByteLevel").put("add_prefix_space", false).put("use_regex", true);
+        steps.addObject()
+                .put("type", "ByteLevel")
+                .put("add_prefix_space", false)
+                .put("use_regex", true);
         assertThat(PreTokenizers.kindOf(digits)).contains("smollm");
         ((ObjectNode) steps.get(1)).put("add_prefix_space", true);
         assertThat(PreTokenizers.kindOf(digits)).isEmpty();
