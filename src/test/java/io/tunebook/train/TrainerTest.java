@@ -112,7 +112,7 @@ final class TrainerTest {
         for (String file : List.of("config.json", "tokenizer.json", "model.safetensors")) {
             Files.copy(Reference.path("llama/" + file), named.resolve(file));
         }
-        Files.writeString(named.resolve("tokenizer_config.json"), "{\"eos_token\": \"</s>\"}");
+        Files.writeString(named.resolve("tokenizer_config.json"), "{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\"}");
         model.close();
         model = CausalLM.load(named);
         Dataset data = Dataset.text(List.of("w3 w4 w5 w6", "w7 w8 w9 w10", "w11 w12 w13"), model.tokenizer());
