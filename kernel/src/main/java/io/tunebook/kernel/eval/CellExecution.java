@@ -160,12 +160,15 @@ final class CellExecution extends DirectExecutionControl {
             if (running == null || running.cell != cell) {
                 return;
             }
-            Interrupts.request(cell);
+            // Its own thread first: were a thread that it waits for to end before, the wait would end well, and the
+            // cell with it.
+            cell.interrupt();
             running.interruptedAt = System.nanoTime();
             CellThread runner = thread;
             if (runner != null) {
                 runner.interrupt();
             }
+            Interrupts.request(cell);
         }
     }
 
