@@ -17,7 +17,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -80,13 +79,23 @@ final class TrainExact {
         System.out.println(json.append('}'));
     }
 
+    /** Of the name that Transformers gives it. */
+    private static Schedule schedule(String name) {
+        return switch (name) {
+            case "linear" -> Schedule.LINEAR;
+            case "cosine" -> Schedule.COSINE;
+            case "constant_with_warmup" -> Schedule.CONSTANT;
+            default -> throw new IllegalArgumentException("an unknown schedule: " + name);
+        };
+    }
+
     private static TrainingArguments arguments(JsonNode c) {
         return TrainingArguments.defaults()
                 .maxSteps(50)
                 .batchSize(4)
                 .gradientAccumulation(c.path("accumulation").asInt())
                 .learningRate(c.path("learningRate").asDouble())
-                .schedule(Schedule.valueOf(c.path("schedule").asText().toUpperCase(Locale.ROOT)))
+                .schedule(schedule(c.path("schedule").asText()))
                 .warmup(c.path("warmupSteps").asInt() / 50.0)
                 .weightDecay(c.path("weightDecay").asDouble())
                 .betas(c.path("betas").get(0).asDouble(), c.path("betas").get(1).asDouble())

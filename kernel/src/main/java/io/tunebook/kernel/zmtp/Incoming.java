@@ -6,12 +6,15 @@ import java.nio.channels.ReadableByteChannel;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 /**
  * Takes the bytes of one connection apart. A frame's memory grows as its bytes arrive, whatever its header claims. If memory runs out nothing is lost: the
  * next {@link #read} goes on where it stopped.
  */
 final class Incoming {
+    static final String TOO_MUCH = "too much is on its way from all connections together";
+
     private static final int BUFFER = 8 * 1024;
     private static final int FIRST = 16 * 1024;
     /** What a frame costs besides its bytes, so that many small ones count too. */
@@ -21,6 +24,7 @@ final class Incoming {
 
     private final Budget budget;
     private final long largest;
+    private final BooleanSupplier room;
     private final ByteBuffer buffer = ByteBuffer.allocate(BUFFER).flip();
     private List<byte[]> frames = new ArrayList<>();
     private long taken;
@@ -39,10 +43,21 @@ final class Incoming {
         void message(List<byte[]> frames) throws ProtocolException;
     }
 
-    /** @param largest bytes of a message that this connection may send at most */
-    Incoming(Budget budget, long largest) {
+    /**
+     * What arrives by one connection.
+     *
+     * @param largest bytes of a message that this connection may send at most
+     * @param room makes room in the budget at the cost of another connection; false if there is none that has more of it
+     */
+    Incoming(Budget budget, long largest, BooleanSupplier room) {
         this.budget = budget;
         this.largest = largest;
+        this.room = room;
+    }
+
+    /** How many bytes of the budget this connection has. */
+    long taken() {
+        return taken;
     }
 
     /**
@@ -176,8 +191,10 @@ final class Incoming {
     }
 
     private void take(long bytes) throws ProtocolException {
-        if (!budget.take(bytes)) {
-            throw new ProtocolException("too much is on its way from all connections together");
+        while (!budget.take(bytes)) {
+            if (!room.getAsBoolean()) {
+                throw new ProtocolException(TOO_MUCH);
+            }
         }
         taken += bytes;
     }

@@ -99,6 +99,25 @@ public final class IoThread implements AutoCloseable {
         writable.remove(peer);
     }
 
+    /**
+     * Closes the connection that has most on its way, so that many halves of messages never keep a whole small one out.
+     *
+     * @return false if none has more than the one that asks
+     */
+    boolean makeRoom(Peer asking) {
+        Peer most = asking;
+        for (Peer peer : peers) {
+            if (peer.arriving() > most.arriving()) {
+                most = peer;
+            }
+        }
+        if (most == asking) {
+            return false;
+        }
+        most.end(Incoming.TOO_MUCH);
+        return true;
+    }
+
     private void run() {
         while (!closing) {
             try {

@@ -31,7 +31,7 @@ public final class Peer {
         this.io = io;
         this.listener = listener;
         this.channel = channel;
-        incoming = new Incoming(budget, Math.min(listener.largest(), budget.message()));
+        incoming = new Incoming(budget, Math.min(listener.largest(), budget.message()), () -> io.makeRoom(this));
     }
 
     // ---- for everybody
@@ -82,6 +82,11 @@ public final class Peer {
     }
 
     // ---- for the thread of input and output
+
+    /** How many bytes of a message have arrived, the rest of which has not. */
+    long arriving() {
+        return incoming.taken();
+    }
 
     void begin(SelectionKey selection) {
         key = selection;
