@@ -244,13 +244,12 @@ class EmbeddedOllamaTest {
         JsonNode show = json("POST", "/api/show", "{\"model\":\"smollm2\"}");
         assertThat(names(show))
                 .containsExactlyInAnyOrder(
-                        "modelfile", "template", "details", "model_info", "tensors", "capabilities", "modified_at");
-        assertThat(show.at("/tensors/0").toString())
-                .isEqualTo("{\"name\":\"token_embd.weight\",\"type\":\"Q8_0\",\"shape\":[576,49152]}");
+                        "modelfile", "template", "details", "model_info", "capabilities", "modified_at");
         assertThat(show.at("/model_info/tokenizer.ggml.tokens")).isEmpty();
-        assertThat(json("POST", "/api/show", "{\"model\":\"smollm2\",\"verbose\":true}")
-                        .at("/model_info/tokenizer.ggml.tokens"))
-                .hasSize(49152);
+        JsonNode verbose = json("POST", "/api/show", "{\"model\":\"smollm2\",\"verbose\":true}");
+        assertThat(verbose.at("/tensors/0").toString())
+                .isEqualTo("{\"name\":\"token_embd.weight\",\"type\":\"Q8_0\",\"shape\":[576,49152]}");
+        assertThat(verbose.at("/model_info/tokenizer.ggml.tokens")).hasSize(49152);
         JsonNode chat = json(
                 "POST",
                 "/api/chat",

@@ -165,7 +165,7 @@ class JupyterProgramsIT {
         assertThat(command(Map.of(), "install", "--nonsense").status()).isEqualTo(2);
         assertThat(command(Map.of(), "install", "--jvm-option", "-XX:Nonsense", "--prefix", prefix.toString())
                         .output())
-                .contains("-XX:Nonsense", "before its answer");
+                .contains("-XX:Nonsense", "before it listened");
         assertThat(command(Map.of(), "install", "--help").output()).contains("--sys-prefix", "--jvm-option");
         assertThat(command(Map.of(), "uninstall", "--prefix", prefix.toString(), "--name", "mine")
                         .status())
