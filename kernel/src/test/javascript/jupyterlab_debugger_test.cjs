@@ -14,14 +14,9 @@ const CELLS = [
 ];
 
 async function check(page, lab) {
-  const { cell, run, step } = lab;
-  // JupyterLab says that the kernel is idle a moment before it sends it cells: until then a cell that is run stays as it is.
-  const ran = cell(0).locator('.jp-InputPrompt').filter({ hasText: '[1]' });
-  for (let tries = 0; tries < 9 && !(await ran.isVisible()); tries++) {
-    await run(0);
-    await ran.waitFor({ timeout: 5_000 }).catch(() => {});
-  }
-  await ran.waitFor();
+  const { cell, run, runFirst, step } = lab;
+  await runFirst(0);
+  await cell(0).locator('.jp-InputPrompt').filter({ hasText: '[1]' }).waitFor();
   await page.locator('.jp-DebuggerBugButton button, jp-button.jp-DebuggerBugButton, .jp-DebuggerBugButton').first().click();
   await page.locator('.jp-DebuggerBugButton[aria-pressed="true"], [aria-pressed="true"] .jp-DebuggerBugButton, .jp-DebuggerBugButton .jp-mod-on, [data-jp-debugger="true"]').first().waitFor();
   await step('the debugger is switched on');

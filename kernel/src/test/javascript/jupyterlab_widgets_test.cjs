@@ -19,8 +19,8 @@ Widgets.interact(rate, lr -> {
 ];
 
 async function check(page, lab) {
-  const { cell, run, outputs, step } = lab;
-  await run(0);
+  const { cell, run, runFirst, outputs, step } = lab;
+  await runFirst(0);
   const slider = cell(0).locator('.widget-slider .noUi-handle, .jupyter-widgets .noUi-handle').first();
   await slider.waitFor();
   const chart = cell(0).locator('.jp-OutputArea svg polyline, .jp-OutputArea img').first();

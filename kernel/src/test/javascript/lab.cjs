@@ -50,12 +50,21 @@ function hands(page, name) {
   const outputs = (i) => cell(i).locator('.jp-OutputArea-output');
   const toEnd = async (i) => { await text(i).click(); await page.keyboard.press('Control+End'); };
   const run = async (i) => { await text(i).click(); await page.keyboard.press('Control+Enter'); };
+  // JupyterLab says that the kernel is idle a moment before it sends it cells: until then a cell that is run stays as it is.
+  const runFirst = async (i) => {
+    const ran = cell(i).locator('.jp-InputPrompt').filter({ hasText: /\[[*\d]/ });
+    for (let tries = 0; tries < 9 && !(await ran.isVisible()); tries++) {
+      await run(i);
+      await ran.waitFor({ timeout: 5_000 }).catch(() => {});
+    }
+    await ran.waitFor();
+  };
   let pictures = 0;
   const step = async (what) => {
     await page.screenshot({ path: `${name}-${++pictures}.png` });
     console.log(`ok ${pictures} ${what}`);
   };
-  return { cell, text, outputs, toEnd, run, step };
+  return { cell, text, outputs, toEnd, run, runFirst, step };
 }
 
 async function open(file, sources, check) {

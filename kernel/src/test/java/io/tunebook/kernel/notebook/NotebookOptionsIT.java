@@ -267,7 +267,7 @@ class NotebookOptionsIT {
     void whatBreaksTheCompilerIsAFailedCell() throws Exception {
         Path source = notebook(
                 "deep.ipynb",
-                new Cell("int n = 0" + " + 1".repeat(60_000) + ";", null, "raises-exception"),
+                new Cell("var text = \"" + "a".repeat(70_000) + "\";", null, "raises-exception"),
                 new Cell("System.out.print(\"goes on\");", null));
         Ended ended = run("--out", "out", source);
         assertThat(ended.status()).as(ended.output()).isZero();
