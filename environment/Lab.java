@@ -70,7 +70,7 @@ final class Lab {
 
             TUNEBOOK_MODEL   another model: a name of Ollama's, a GGUF file or a folder of safetensors
             TUNEBOOK_CACHE   where downloads are kept (default: environment/cache)
-            OLLAMA_HOST      the Ollama server that chapters 2 and 5 talk to, if one answers
+            OLLAMA_HOST      the Ollama server that chapters 2 and 7 talk to, if one answers
             """;
 
     /** SmolLM2-135M-Instruct (Apache-2.0) as Q4_1, the file inside this wheel of PyPI. */

@@ -28,18 +28,18 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Chapter 4 as a reader meets it: in JupyterLab, in a browser, with the installed kernel. It trains a few steps only. */
+/** Chapter 5 as a reader meets it: in JupyterLab, in a browser, with the installed kernel. It trains a few steps only. */
 final class BrowserTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Path KERNEL =
             Path.of("../kernel/target/tunebook-kernel.jar").toAbsolutePath();
-    private static final Path CHAPTER = Path.of("../notebooks/04-lora.ipynb");
+    private static final Path CHAPTER = Path.of("../notebooks/05-lora.ipynb");
 
     @TempDir
     Path folder;
 
     @Test
-    void chapterFourRunsAndItsCurveGrows() throws Exception {
+    void chapterFiveRunsAndItsCurveGrows() throws Exception {
         String python = needed("TUNEBOOK_PYTHON", "no Python with JupyterLab");
         String modules = needed("TUNEBOOK_NODE_MODULES", "no packages of npm");
         needed("TUNEBOOK_DEFAULT_MODEL", "no model");
@@ -102,7 +102,7 @@ final class BrowserTest {
                 folder.resolve("jupyterlab.txt"));
         try {
             await(address, lab);
-            Path picture = Path.of("target", "chapter-4.png").toAbsolutePath();
+            Path picture = Path.of("target", "chapter-5.png").toAbsolutePath();
             Path script = Path.of(BrowserTest.class.getResource("jupyterlab.js").toURI());
             String said = run(
                     environment,
@@ -153,7 +153,7 @@ final class BrowserTest {
         return value;
     }
 
-    /** Chapter 4 up to its training, of four steps, with a line of Chinese at the end and no outputs. */
+    /** Chapter 5 up to its training, of four steps, with a line of Chinese at the end and no outputs. */
     private static Path shortened(Path to) throws IOException {
         ObjectNode root = (ObjectNode) JSON.readTree(Files.readString(CHAPTER, StandardCharsets.UTF_8));
         ArrayNode kept = JSON.createArrayNode();
@@ -176,13 +176,13 @@ final class BrowserTest {
                 break;
             }
         }
-        assertThat(trains).as("chapter 4 has a cell with .epochs(…)").isTrue();
+        assertThat(trains).as("chapter 5 has a cell with .epochs(…)").isTrue();
         ObjectNode last = ((ObjectNode) kept.get(kept.size() - 1)).deepCopy();
         kept.add(last.put("id", "last").put("source", "System.out.println(\"训练损失\");"));
         root.set("cells", kept);
         Path data = Files.createDirectories(to.resolve("data")).resolve("identity.jsonl");
         Files.copy(CHAPTER.resolveSibling("data").resolve("identity.jsonl"), data);
-        return Files.writeString(to.resolve("chapter-4.ipynb"), root.toString(), StandardCharsets.UTF_8);
+        return Files.writeString(to.resolve("chapter-5.ipynb"), root.toString(), StandardCharsets.UTF_8);
     }
 
     private static Optional<Path> browser() {

@@ -322,7 +322,7 @@ final class TrainerTest {
         assertThatThrownBy(() -> trainer().report()).hasMessageContaining("call train first");
     }
 
-    /** Chapter 4 in small: a real model, its chat template, samples while it learns, and packing beside padding. */
+    /** Chapter 5 in small: a real model, its chat template, samples while it learns, and packing beside padding. */
     @Test
     void aRealModelLearnsAndAnswersOnTheWay() throws IOException {
         String gguf = System.getenv("TUNEBOOK_DEFAULT_MODEL");
