@@ -35,7 +35,7 @@ public final class CausalLM implements AutoCloseable {
     private final Tokenizer tokenizer;
     private final Precision precision;
     private final NDManager manager;
-    private final DecoderScript script;
+    final DecoderScript script;
     private final DeviceWeights.Loaded weights;
     private final RotaryTable rotary;
     private final GradientSteps steps;
@@ -368,7 +368,7 @@ public final class CausalLM implements AutoCloseable {
         return new KvCache(manager.newSubManager(), script, longest);
     }
 
-    private BatchInputs inputs(TokenBatch batch) {
+    BatchInputs inputs(TokenBatch batch) {
         BatchInputs inputs = BatchInputs.of(batch, config.vocabularySize());
         requirePositions(inputs.last() + 1);
         return inputs;

@@ -25,6 +25,7 @@ final class DecoderScript implements AutoCloseable {
             "loss.py",
             "decoder.py",
             "generation.py",
+            "inspection.py",
             "files.py",
             "module.py");
 
@@ -249,6 +250,13 @@ final class DecoderScript implements AutoCloseable {
     float[] logits(NDManager scope, BatchInputs batch) {
         try (Arguments a = new Arguments()) {
             return one(scope, "logits", batch.on(scope).tokens(a)).toFloatArray();
+        }
+    }
+
+    float[] attention(NDManager scope, BatchInputs batch, int layer) {
+        try (Arguments a = new Arguments()) {
+            return one(scope, "attention_of", batch.on(scope).tokens(a).number(layer))
+                    .toFloatArray();
         }
     }
 

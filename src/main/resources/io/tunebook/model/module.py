@@ -21,6 +21,7 @@ from .decoder import (
 from .dtypes import FLOAT32
 from .files import stored_linear
 from .generation import Cache, new_cache, next_logits
+from .inspection import attention_weights
 from .lora import merge_, row_norms
 from .quantized import Linear, dense, targets_of
 
@@ -142,6 +143,13 @@ class Decoder(Module):
         tokens = Tokens(ids, positions, documents, starts, longest)
         m = self.loaded()
         return head(m, hidden_states(m, self.adapter, tokens, self.cudnn))
+
+    # How much each position of one text [1, T] looks at each, in a layer's heads, float32 [heads, T, T].
+    def attention_of(
+        self, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int, layer: int
+    ) -> Tensor:
+        tokens = Tokens(ids, positions, documents, starts, longest)
+        return attention_weights(self.loaded(), self.adapter, tokens, layer, self.cudnn)
 
     # The summed loss of the labels, float32 [1].
     def loss(
