@@ -1,0 +1,38 @@
+package io.tunebook.picture;
+
+import java.util.Locale;
+import java.util.ResourceBundle;
+
+/** The words of the pictures, kept apart from the drawing, so that a picture in another language is another file of words. */
+final class Words {
+    /** The course's language; the bundle without a suffix is English. */
+    static final Words ENGLISH = new Words(Locale.ROOT);
+
+    private final ResourceBundle bundle;
+
+    Words(Locale language) {
+        bundle = ResourceBundle.getBundle(
+                "io.tunebook.picture.picture",
+                language,
+                ResourceBundle.Control.getNoFallbackControl(ResourceBundle.Control.FORMAT_PROPERTIES));
+    }
+
+    /**
+     * The words of a key.
+     *
+     * @param values what stands for {0}, {1} …
+     * @throws java.util.MissingResourceException if there is no such key
+     */
+    String of(String key, Object... values) {
+        String text = bundle.getString(key);
+        for (int i = 0; i < values.length; i++) {
+            text = text.replace("{" + i + "}", String.valueOf(values[i]));
+        }
+        return text;
+    }
+
+    /** The words of a key that are several lines, which a vertical bar parts. */
+    String[] lines(String key, Object... values) {
+        return of(key, values).split("\\|");
+    }
+}

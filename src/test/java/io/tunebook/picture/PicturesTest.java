@@ -1,0 +1,125 @@
+package io.tunebook.picture;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tunebook.kernel.display.MimeBundle;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.Reader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Properties;
+import java.util.stream.Stream;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.Test;
+import org.w3c.dom.Element;
+import org.w3c.dom.NodeList;
+
+/** Pictures are XML that a browser can draw, say in words what they show, and stay on their card. */
+final class PicturesTest {
+    static Element svg(MimeBundle picture) {
+        String svg = (String) picture.data().get(MimeBundle.SVG);
+        try {
+            DocumentBuilderFactory factory = DocumentBuilderFactory.newInstance();
+            factory.setFeature("http://apache.org/xml/features/disallow-doctype-decl", true);
+            return factory.newDocumentBuilder()
+                    .parse(new ByteArrayInputStream(svg.getBytes(StandardCharsets.UTF_8)))
+                    .getDocumentElement();
+        } catch (Exception e) {
+            throw new AssertionError(svg, e);
+        }
+    }
+
+    static List<String> texts(MimeBundle picture) {
+        List<String> texts = new ArrayList<>();
+        NodeList nodes = svg(picture).getElementsByTagName("text");
+        for (int i = 0; i < nodes.getLength(); i++) {
+            texts.add(nodes.item(i).getTextContent());
+        }
+        return texts;
+    }
+
+    /** What every picture must have. */
+    static void assertGood(MimeBundle picture) {
+        Element svg = svg(picture);
+        String title = svg.getElementsByTagName("title").item(0).getTextContent();
+        String description = svg.getElementsByTagName("desc").item(0).getTextContent();
+        assertThat(svg.getAttribute("role")).isEqualTo("img");
+        assertThat(svg.getAttribute("aria-label")).isEqualTo(title).isNotBlank();
+        assertThat(description).isNotBlank().doesNotContain("{0}");
+        assertThat(picture.text()).isEqualTo(title + ": " + description);
+        double width = Double.parseDouble(svg.getAttribute("width"));
+        double height = Double.parseDouble(svg.getAttribute("height"));
+        NodeList texts = svg.getElementsByTagName("text");
+        for (int i = 0; i < texts.getLength(); i++) {
+            Element text = (Element) texts.item(i);
+            double size = Double.parseDouble(text.getAttribute("font-size"));
+            double x = Double.parseDouble(text.getAttribute("x"));
+            double wide = Drawing.textWidth(text.getTextContent(), size);
+            double left = x
+                    - switch (text.getAttribute("text-anchor")) {
+                        case "middle" -> wide / 2;
+                        case "end" -> wide;
+                        default -> 0;
+                    };
+            assertThat(left).as(text.getTextContent()).isGreaterThanOrEqualTo(0);
+            assertThat(left + wide).as(text.getTextContent()).isLessThanOrEqualTo(width);
+            assertThat(Double.parseDouble(text.getAttribute("y")))
+                    .as(text.getTextContent())
+                    .isBetween(size, height);
+        }
+    }
+
+    @Test
+    void thePathShowsWhereTheReaderIs() {
+        for (int chapter = 0; chapter < PathPicture.CHAPTERS; chapter++) {
+            MimeBundle path = Pictures.path(chapter);
+            assertGood(path);
+            assertThat(path.text()).contains("you are in chapter " + chapter);
+        }
+        assertThat(texts(Pictures.path(3))).contains("Tokens", "LoRA");
+        assertThatThrownBy(() -> Pictures.path(9))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("0 to 8");
+    }
+
+    @Test
+    void textOfACellIsTakenAsText() {
+        MimeBundle picture = new Drawing(200, 100)
+                .box(10, 10, 100, 30, Drawing.Tone.BLUE, "<a href='x'>&\u0001")
+                .bundle("\"quoted\" & 'so'", "a < b");
+        assertGood(picture);
+        assertThat(texts(picture)).containsExactly("<a href='x'>&\ufffd");
+    }
+
+    @Test
+    void aTextThatIsTooWideIsCutBetweenCharacters() {
+        assertThat(Drawing.cut("short", 10, 100)).isEqualTo("short");
+        assertThat(Drawing.cut("𠮷𠮷𠮷𠮷", 10, 24)).isEqualTo("𠮷…");
+    }
+
+    /** The words and the drawings name the same keys. */
+    @Test
+    void everyWordIsUsed() throws IOException {
+        Properties words = new Properties();
+        try (Reader in =
+                new InputStreamReader(Words.class.getResourceAsStream("picture.properties"), StandardCharsets.UTF_8)) {
+            words.load(in);
+        }
+        StringBuilder code = new StringBuilder();
+        try (Stream<Path> files = Files.list(Path.of("main/java/io/tunebook/picture"))) {
+            for (Path file : files.toList()) {
+                code.append(Files.readString(file));
+            }
+        }
+        assertThat(words.stringPropertyNames()).allSatisfy(key -> assertThat(code.indexOf("\"" + key + "\"") >= 0
+                        || code.indexOf("\"" + key.replaceAll("\\.\\d+(\\.\\w+)?$", ".") + "\"") >= 0)
+                .as(key)
+                .isTrue());
+    }
+}
