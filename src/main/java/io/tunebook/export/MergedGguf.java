@@ -118,7 +118,9 @@ public final class MergedGguf {
                     "has tensors of types that cannot be copied, since they are not read: " + base.unread());
         }
         for (String key : base.metadata().keySet()) {
-            writer.copy(base, key);
+            if (!key.startsWith("split.")) { // what is written is one file
+                writer.copy(base, key);
+            }
         }
         Map<String, String> names = new HashMap<>();
         weights.tensors()

@@ -4,6 +4,7 @@ import io.tunebook.model.ModelSource;
 import io.tunebook.ollama.Ollama;
 import io.tunebook.ollama.OllamaException;
 import io.tunebook.ollama.server.EmbeddedOllama;
+import io.tunebook.tensors.GgufFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -74,14 +75,15 @@ public final class ModelServer implements AutoCloseable {
         }
     }
 
-    /** A folder of safetensors as one GGUF file; nothing for what is one already. */
+    /** A folder of safetensors or a split GGUF as one GGUF file; nothing for what is one already. */
     private static Optional<Path> converted(Path model) throws IOException {
-        if (!Files.isDirectory(model)) {
+        boolean folder = Files.isDirectory(model);
+        if (!folder && !GgufFile.isSplit(model)) {
             return Optional.empty();
         }
         Path file = Files.createTempFile("tunebook-", ".gguf");
         try {
-            MergedGguf.quantize(model, Quantization.Q8_0, file, done -> {});
+            MergedGguf.quantize(model, folder ? Quantization.Q8_0 : Quantization.AS_BASE, file, done -> {});
             return Optional.of(file);
         } catch (IOException | RuntimeException e) {
             Files.deleteIfExists(file);

@@ -5,6 +5,7 @@ import io.tunebook.kernel.display.Progress;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.model.CausalLM;
+import io.tunebook.tensors.GgufFile;
 import io.tunebook.model.ModelSource;
 import io.tunebook.model.Weights;
 import io.tunebook.ollama.Ollama;
@@ -153,12 +154,12 @@ public final class OllamaExport {
     static Created asItIs(Ollama ollama, String name, Path base, Quantization ofAFolder) throws IOException {
         // It was not trained here: what a server makes of it is worth knowing, but no reason to stop.
         ExportSettings settings = ExportSettings.of(base);
-        if (!Files.isDirectory(base)) {
+        if (!Files.isDirectory(base) && !GgufFile.isSplit(base)) {
             return send(ollama, name, base, settings, "the model as it is, one GGUF file");
         }
         Path file = Files.createTempFile("tunebook", ".gguf");
         try {
-            MergedGguf.quantize(base, ofAFolder, file, done -> {});
+            MergedGguf.quantize(base, Files.isDirectory(base) ? ofAFolder : Quantization.AS_BASE, file, done -> {});
             return send(ollama, name, file, settings, "the model as it is, written as one GGUF file");
         } finally {
             Files.deleteIfExists(file);

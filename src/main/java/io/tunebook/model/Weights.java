@@ -129,13 +129,6 @@ public final class Weights implements AutoCloseable {
                                     + " take a file of the model in Q4_K_M, Q8_0 or F16. Its metadata, tokenizer and"
                                     + " template can be read: Tokenizer.load");
                 }
-                long parts = gguf.map(g -> g.integer("split.count").orElse(1)).orElse(1L);
-                if (parts > 1) {
-                    throw new ModelFormatException(
-                            path,
-                            "is one of the " + parts + " parts of a split GGUF and holds only some of the tensors; join"
-                                    + " them: llama-gguf-split --merge, with the first part and the file to write");
-                }
                 throw new ModelFormatException(
                         path,
                         "tensor " + described(parameter.getKey()) + ": expected "
@@ -164,7 +157,7 @@ public final class Weights implements AutoCloseable {
     }
 
     /**
-     * Opens a GGUF file (or a blob of Ollama's store), a {@code .safetensors} file beside its {@code config.json}, or a
+     * Opens a GGUF file (any part of a split one, or a blob of Ollama's store), a {@code .safetensors} file beside its {@code config.json}, or a
      * folder that holds {@code config.json} and {@code model.safetensors} or its shards and index.
      *
      * @throws ModelFormatException if a file is not what its format promises, a tensor is missing or misshaped, the
@@ -323,19 +316,22 @@ public final class Weights implements AutoCloseable {
             Map<String, Tensor> found = new LinkedHashMap<>();
             for (String name : config.tensors().keySet()) {
                 file.tensor(config.family().ggufName(name))
-                        .ifPresent(t -> found.put(name, tensor(name, path, t, config, true)));
+                        .ifPresent(t -> found.put(name, tensor(name, t, config, true)));
             }
-            return new Weights(
-                    path, config, found, Map.of(path, new Source(file::read, file::close)), Optional.of(file));
+            Map<Path, Source> sources = new LinkedHashMap<>();
+            for (Path part : file.files()) {
+                sources.put(part, new Source((position, into) -> file.read(part, position, into), file::close));
+            }
+            return new Weights(path, config, found, sources, Optional.of(file));
         } catch (Throwable failure) {
             file.close();
             throw failure;
         }
     }
 
-    private static Tensor tensor(String name, Path file, GgufTensor t, ModelConfig config, boolean gguf) {
+    private static Tensor tensor(String name, GgufTensor t, ModelConfig config, boolean gguf) {
         int permuted = gguf ? config.family().permutedHeads(config, name) : 0;
-        return new Tensor(name, t.type(), t.shape(), file, t.offset(), t.bytes(), permuted);
+        return new Tensor(name, t.type(), t.shape(), t.file(), t.offset(), t.bytes(), permuted);
     }
 
     private static Weights openSafetensors(ModelFolder model) throws IOException {
@@ -358,7 +354,7 @@ public final class Weights implements AutoCloseable {
                     }
                 }
                 for (GgufTensor t : file.tensors().values()) {
-                    found.put(t.name(), tensor(t.name(), path, t, config, false));
+                    found.put(t.name(), tensor(t.name(), t, config, false));
                 }
             }
             for (var placed : model.index().entrySet()) {

@@ -1,5 +1,6 @@
 package io.tunebook.tensors;
 
+import java.nio.file.Path;
 import java.util.Arrays;
 
 /**
@@ -8,10 +9,11 @@ import java.util.Arrays;
  * @param name the tensor's name, such as {@code blk.0.attn_q.weight}
  * @param type how its values are stored
  * @param shape the lengths of its dimensions, the slowest first as in PyTorch (GGUF itself stores the fastest first)
- * @param offset the position of its first byte in the file
+ * @param file the file that holds it
+ * @param offset the position of its first byte in that file
  * @param bytes how many bytes it takes
  */
-public record GgufTensor(String name, GgufType type, long[] shape, long offset, long bytes) {
+public record GgufTensor(String name, GgufType type, long[] shape, Path file, long offset, long bytes) {
     /** The number of values. */
     public long values() {
         long n = 1;
@@ -27,6 +29,7 @@ public record GgufTensor(String name, GgufType type, long[] shape, long offset, 
                 && name.equals(t.name)
                 && type == t.type
                 && Arrays.equals(shape, t.shape)
+                && file.equals(t.file)
                 && offset == t.offset
                 && bytes == t.bytes;
     }

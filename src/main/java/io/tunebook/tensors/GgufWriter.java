@@ -23,7 +23,7 @@ public final class GgufWriter {
 
     private final Map<String, byte[]> metadata = new LinkedHashMap<>();
     private final Map<String, Entry> tensors = new LinkedHashMap<>();
-    private int alignment = GgufFile.DEFAULT_ALIGNMENT;
+    private int alignment = GgufPart.DEFAULT_ALIGNMENT;
 
     /** Gives a tensor's bytes when they are to be written. */
     @FunctionalInterface
@@ -39,19 +39,17 @@ public final class GgufWriter {
         void write(ByteBuffer bytes) throws IOException;
     }
 
-    private record Entry(GgufType type, long[] shape, long bytes, GgufFile source, long sourceOffset, Body body) {}
+    private record Entry(GgufType type, long[] shape, long bytes, FileChannel source, long sourceOffset, Body body) {}
 
     /** Takes a value over from another file, byte for byte; {@code general.alignment} included. */
     public GgufWriter copy(GgufFile from, String key) throws IOException {
-        GgufFile.Span span = from.span(key);
-        if (span == null) {
+        byte[] bytes = from.stored(key);
+        if (bytes == null) {
             throw new IllegalArgumentException(from.path() + " has no metadata " + key);
         }
-        ByteBuffer bytes = ByteBuffer.allocate(span.bytes());
-        from.read(span.offset(), bytes);
-        metadata.put(key, bytes.array());
+        metadata.put(key, bytes);
         if (key.equals("general.alignment")) {
-            alignment = (int) from.integer(key).orElse(GgufFile.DEFAULT_ALIGNMENT);
+            alignment = (int) from.integer(key).orElse(GgufPart.DEFAULT_ALIGNMENT);
         }
         return this;
     }
@@ -67,19 +65,19 @@ public final class GgufWriter {
             }
             alignment = (int) value;
         }
-        metadata.put(key, typed(GgufFile.U32, 4).putInt((int) value).array());
+        metadata.put(key, typed(GgufPart.U32, 4).putInt((int) value).array());
         return this;
     }
 
     /** Sets a 32-bit float. */
     public GgufWriter float32(String key, float value) {
-        metadata.put(key, typed(GgufFile.F32, 4).putFloat(value).array());
+        metadata.put(key, typed(GgufPart.F32, 4).putFloat(value).array());
         return this;
     }
 
     /** Sets a truth value. */
     public GgufWriter bool(String key, boolean value) {
-        metadata.put(key, typed(GgufFile.BOOL, 1).put((byte) (value ? 1 : 0)).array());
+        metadata.put(key, typed(GgufPart.BOOL, 1).put((byte) (value ? 1 : 0)).array());
         return this;
     }
 
@@ -88,7 +86,7 @@ public final class GgufWriter {
         byte[] text = value.getBytes(StandardCharsets.UTF_8);
         metadata.put(
                 key,
-                typed(GgufFile.STRING, 8 + text.length)
+                typed(GgufPart.STRING, 8 + text.length)
                         .putLong(text.length)
                         .put(text)
                         .array());
@@ -105,7 +103,7 @@ public final class GgufWriter {
         }
         metadata.put(
                 key,
-                array(GgufFile.STRING, values.size(), out.size())
+                array(GgufPart.STRING, values.size(), out.size())
                         .put(out.toByteArray())
                         .array());
         return this;
@@ -113,7 +111,7 @@ public final class GgufWriter {
 
     /** Sets an array of signed 32-bit integers. */
     public GgufWriter int32s(String key, int[] values) {
-        ByteBuffer out = array(GgufFile.I32, values.length, 4 * values.length);
+        ByteBuffer out = array(GgufPart.I32, values.length, 4 * values.length);
         for (int value : values) {
             out.putInt(value);
         }
@@ -123,7 +121,7 @@ public final class GgufWriter {
 
     /** Sets an array of 32-bit floats. */
     public GgufWriter float32s(String key, float[] values) {
-        ByteBuffer out = array(GgufFile.F32, values.length, 4 * values.length);
+        ByteBuffer out = array(GgufPart.F32, values.length, 4 * values.length);
         for (float value : values) {
             out.putFloat(value);
         }
@@ -149,7 +147,7 @@ public final class GgufWriter {
     /** Adds a tensor of another file, which is copied byte for byte and stays open until {@link #write} is done. */
     public GgufWriter tensor(GgufFile from, GgufTensor tensor) {
         return add(
-                tensor.name(), new Entry(tensor.type(), tensor.shape(), tensor.bytes(), from, tensor.offset(), null));
+                tensor.name(), new Entry(tensor.type(), tensor.shape(), tensor.bytes(), from.channel(tensor.file()), tensor.offset(), null));
     }
 
     private GgufWriter add(String name, Entry entry) {
@@ -194,7 +192,6 @@ public final class GgufWriter {
             long copied = 0;
             while (copied < tensor.bytes()) {
                 long n = tensor.source()
-                        .channel()
                         .transferTo(tensor.sourceOffset() + copied, tensor.bytes() - copied, out);
                 if (n <= 0) {
                     break;
@@ -257,7 +254,7 @@ public final class GgufWriter {
     }
 
     private static ByteBuffer array(int elementType, int length, int bytes) {
-        return typed(GgufFile.ARRAY, 12 + bytes).putInt(elementType).putLong(length);
+        return typed(GgufPart.ARRAY, 12 + bytes).putInt(elementType).putLong(length);
     }
 
     private static ByteBuffer little(int bytes) {

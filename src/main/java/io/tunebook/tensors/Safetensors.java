@@ -212,7 +212,7 @@ public final class Safetensors implements AutoCloseable {
                     "tensor " + name + ": expected its bytes up to " + (data + end) + ", found a file of " + size
                             + ": it is cut short");
         }
-        return new GgufTensor(name, type, shape, data + begin, bytes);
+        return new GgufTensor(name, type, shape, path, data + begin, bytes);
     }
 
     /**

@@ -96,7 +96,7 @@ class MergedGgufTest {
 
     private static byte[] bytes(GgufFile file, GgufTensor tensor) throws Exception {
         ByteBuffer bytes = ByteBuffer.allocate((int) tensor.bytes());
-        file.read(tensor.offset(), bytes);
+        file.read(tensor.file(), tensor.offset(), bytes);
         return bytes.array();
     }
 

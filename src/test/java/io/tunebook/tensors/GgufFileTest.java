@@ -25,7 +25,7 @@ final class GgufFileTest {
         Path file = folder.resolve("m.gguf");
         ByteBuffer out = ByteBuffer.allocate(512).order(ByteOrder.LITTLE_ENDIAN);
         out.put("GGUF".getBytes(StandardCharsets.US_ASCII)).putInt(3).putLong(2).putLong(1);
-        text(out, "tokenizer.chat_template").putInt(GgufFile.STRING);
+        text(out, "tokenizer.chat_template").putInt(GgufPart.STRING);
         text(out, "{{ messages }}");
         text(out, "odd").putInt(1).putLong(256).putInt(id).putLong(0);
         text(out, "plain").putInt(1).putLong(2).putInt(0).putLong(32);

@@ -96,7 +96,7 @@ class GgufWriterTest {
     private static byte[] bytes(GgufFile file, String name) throws IOException {
         GgufTensor tensor = file.tensor(name).orElseThrow();
         ByteBuffer bytes = ByteBuffer.allocate((int) tensor.bytes());
-        file.read(tensor.offset(), bytes);
+        file.read(tensor.file(), tensor.offset(), bytes);
         return bytes.array();
     }
 }
