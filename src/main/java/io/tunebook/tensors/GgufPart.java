@@ -157,9 +157,7 @@ final class GgufPart implements AutoCloseable {
         long at = position();
         long dimensions = u32("the dimensions of " + name);
         if (dimensions < 1 || dimensions > MAX_DIMENSIONS) {
-            throw fail(
-                    at,
-                    "tensor " + name + ": expected 1 to " + MAX_DIMENSIONS + " dimensions, found " + dimensions);
+            throw fail(at, "tensor " + name + ": expected 1 to " + MAX_DIMENSIONS + " dimensions, found " + dimensions);
         }
         long[] shape = new long[(int) dimensions];
         long values = 1;
@@ -187,8 +185,8 @@ final class GgufPart implements AutoCloseable {
         if (shape[shape.length - 1] % type.blockSize() != 0) {
             throw fail(
                     at,
-                    "tensor " + name + ": expected rows of a multiple of " + type.blockSize() + " values for "
-                            + type + ", found " + shape[shape.length - 1]);
+                    "tensor " + name + ": expected rows of a multiple of " + type.blockSize() + " values for " + type
+                            + ", found " + shape[shape.length - 1]);
         }
         at = position();
         long offset = i64("the offset of " + name);
@@ -293,8 +291,7 @@ final class GgufPart implements AutoCloseable {
         if (n < 0 || n > room / each || n > Integer.MAX_VALUE - 8) {
             throw fail(
                     position() - 8,
-                    what + ": " + Long.toUnsignedString(n) + " does not fit into the " + room
-                            + " bytes that follow");
+                    what + ": " + Long.toUnsignedString(n) + " does not fit into the " + room + " bytes that follow");
         }
         return n;
     }

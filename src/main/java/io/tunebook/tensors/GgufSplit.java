@@ -45,7 +45,8 @@ final class GgufSplit {
             long own = Long.parseLong(name.group(2)) - 1;
             parts.clear();
             for (int i = 0; i < count; i++) {
-                Path sibling = path.resolveSibling(name.group(1) + "-" + padded(i + 1L) + "-of-" + padded(count) + ".gguf");
+                Path sibling =
+                        path.resolveSibling(name.group(1) + "-" + padded(i + 1L) + "-of-" + padded(count) + ".gguf");
                 parts.add(i == own ? asked : opened(sibling, i, count));
                 check(parts.get(i), i, count);
             }
@@ -60,8 +61,9 @@ final class GgufSplit {
             if (expected >= 0 && found != expected) {
                 throw new ModelFormatException(
                         path,
-                        "expected " + expected + " tensors in the " + count + " parts, as split.tensors.count says, found "
-                                + found + ": the parts are of more than one model");
+                        "expected " + expected + " tensors in the " + count
+                                + " parts, as split.tensors.count says, found " + found
+                                + ": the parts are of more than one model");
             }
             return parts;
         } catch (Throwable failure) {

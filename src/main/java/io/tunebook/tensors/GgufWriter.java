@@ -147,7 +147,14 @@ public final class GgufWriter {
     /** Adds a tensor of another file, which is copied byte for byte and stays open until {@link #write} is done. */
     public GgufWriter tensor(GgufFile from, GgufTensor tensor) {
         return add(
-                tensor.name(), new Entry(tensor.type(), tensor.shape(), tensor.bytes(), from.channel(tensor.file()), tensor.offset(), null));
+                tensor.name(),
+                new Entry(
+                        tensor.type(),
+                        tensor.shape(),
+                        tensor.bytes(),
+                        from.channel(tensor.file()),
+                        tensor.offset(),
+                        null));
     }
 
     private GgufWriter add(String name, Entry entry) {
@@ -191,8 +198,7 @@ public final class GgufWriter {
         } else {
             long copied = 0;
             while (copied < tensor.bytes()) {
-                long n = tensor.source()
-                        .transferTo(tensor.sourceOffset() + copied, tensor.bytes() - copied, out);
+                long n = tensor.source().transferTo(tensor.sourceOffset() + copied, tensor.bytes() - copied, out);
                 if (n <= 0) {
                     break;
                 }

@@ -110,11 +110,13 @@ final class GgufSplitTest {
         Files.copy(temp.resolve(PARTS.get(0)), temp.resolve(PARTS.get(1)), StandardCopyOption.REPLACE_EXISTING);
         assertThatThrownBy(() -> GgufFile.open(temp.resolve(PARTS.get(0))))
                 .isInstanceOf(ModelFormatException.class)
-                .hasMessageContaining(PARTS.get(1) + ": expected part 2 of 3 as the file's name says, found split.no 0");
+                .hasMessageContaining(
+                        PARTS.get(1) + ": expected part 2 of 3 as the file's name says, found split.no 0");
         Path renamed = Files.move(temp.resolve(PARTS.get(2)), temp.resolve("model.gguf"));
         assertThatThrownBy(() -> GgufFile.open(renamed))
                 .isInstanceOf(ModelFormatException.class)
-                .hasMessageContaining("model.gguf: is one of the 3 parts of a split GGUF, whose names end in -00001-of-00003.gguf");
+                .hasMessageContaining(
+                        "model.gguf: is one of the 3 parts of a split GGUF, whose names end in -00001-of-00003.gguf");
         Path beyond = Files.move(renamed, temp.resolve("base-00007-of-00003.gguf"));
         assertThatThrownBy(() -> GgufFile.open(beyond)).isInstanceOf(java.io.IOException.class);
     }
