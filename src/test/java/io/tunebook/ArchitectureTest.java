@@ -34,7 +34,7 @@ final class ArchitectureTest {
             List.of("ollama"),
             List.of("ollama.store"),
             List.of("jinja", "hub"),
-            List.of("data"),
+            List.of("data", "evaluate"),
             List.of("tensors", "cuda"),
             List.of("files"));
 

@@ -29,6 +29,15 @@ public record ChatExample(List<Message> messages, List<Map<String, Object>> tool
         return new ChatExample(List.of(messages));
     }
 
+    /** The same conversation with one text in place of another in every message, such as a name for {@code {{name}}}. */
+    public ChatExample replace(String text, String by) {
+        return new ChatExample(
+                messages.stream()
+                        .map(m -> new Message(m.role(), m.content().replace(text, by), m.more()))
+                        .toList(),
+                tools);
+    }
+
     /**
      * The conversations of a file, or of all files below a folder: JSON lines, a JSON array, CSV or Parquet,
      * compressed or not. Each row tells by its fields which form it has:

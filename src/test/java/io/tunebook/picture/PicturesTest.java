@@ -122,4 +122,24 @@ final class PicturesTest {
                 .as(key)
                 .isTrue());
     }
+
+    @Test
+    void picturesOfTrainingAreGood() {
+        MimeBundle product = Pictures.lowRank(new double[][] {{1}, {2}, {-1}}, new double[][] {{0.5, 4}});
+        assertGood(product);
+        assertThat(texts(product)).contains("0.50", "4.00", "1.00", "8.00", "-0.50", "-4.00");
+        assertGood(Pictures.lora(576, 192, 16, 2));
+        assertThat(texts(Pictures.lora(576, 192, 16, 2))).contains("× 2", "trained: 12,288 numbers");
+        assertGood(Pictures.trainingStep());
+        assertThatThrownBy(() -> Pictures.lowRank(new double[][] {{1, 2}}, new double[][] {{1}}))
+                .hasMessageContaining("2 and 1");
+    }
+
+    @Test
+    void passRatesSayEachShare() {
+        MimeBundle rates = Pictures.passRates(java.util.Map.of("base", java.util.Map.of("general", 0.75)));
+        assertGood(rates);
+        assertThat(rates.text()).contains("base, general: 75 %");
+        assertThatThrownBy(() -> Pictures.passRates(java.util.Map.of())).hasMessageContaining("found 0");
+    }
 }
