@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.kernel.debug.ThreadState.Step;
 import io.tunebook.kernel.eval.CellException;
 import java.lang.reflect.Field;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -137,10 +139,7 @@ public final class DebugAdapter {
                 debugger.threads()
                         .forEach(t -> threads.addObject().put("id", t.id()).put("name", t.thread.getName()));
             }
-            case "continue" -> {
-                resume(arguments, Step.NONE);
-                body.put("allThreadsContinued", false);
-            }
+            case "continue" -> continueThreads(arguments, body);
             case "next" -> resume(arguments, Step.OVER);
             case "stepIn" -> resume(arguments, Step.IN);
             case "stepOut" -> resume(arguments, Step.OUT);
@@ -150,7 +149,9 @@ public final class DebugAdapter {
             case "variables" ->
                 items(tree.children(arguments.path("variablesReference").asInt()), body);
             case "inspectVariables" -> {
-                tree.clear();
+                if (!debugger.isStopped()) {
+                    tree.clear();
+                }
                 items(globals(), body);
             }
             case "richInspectVariables" -> richInspect(arguments, body);
@@ -169,7 +170,8 @@ public final class DebugAdapter {
                 "supportsConfigurationDoneRequest",
                 "supportsEvaluateForHovers",
                 "supportsTerminateRequest",
-                "supportsDelayedStackTraceLoading")) {
+                "supportsDelayedStackTraceLoading",
+                "supportsSingleThreadExecutionRequests")) {
             body.put(can, true);
         }
         body.putArray("exceptionBreakpointFilters");
@@ -227,8 +229,29 @@ public final class DebugAdapter {
                 .orElseThrow(() -> new IllegalStateException(NOT_STOPPED));
     }
 
+    /** One thread takes a step; the others go on, unless the request says that they do not. */
     private void resume(JsonNode arguments, Step how) {
-        debugger.resume(thread(arguments), how);
+        ThreadState thread = thread(arguments);
+        debugger.resume(thread, how);
+        if (!isSingle(arguments)) {
+            debugger.resumeOthers(thread);
+        }
+    }
+
+    /** All threads go on, whichever the request names: JupyterLab has forgotten by then which one had stopped, and says 1. */
+    private void continueThreads(JsonNode arguments, ObjectNode body) {
+        if (isSingle(arguments)) {
+            debugger.resume(thread(arguments), Step.NONE);
+        } else if (debugger.isStopped()) {
+            debugger.resumeOthers(null);
+        } else {
+            throw new IllegalStateException(NOT_STOPPED);
+        }
+        body.put("allThreadsContinued", !isSingle(arguments));
+    }
+
+    private static boolean isSingle(JsonNode arguments) {
+        return arguments.path("singleThread").asBoolean(false);
     }
 
     private record Place(ThreadState thread, Frame frame) {}
@@ -255,7 +278,7 @@ public final class DebugAdapter {
             Frame f = frames.get(i);
             ObjectNode frame = all.addObject()
                     .put("id", thread.id() * FRAMES + i)
-                    .put("name", name(f))
+                    .put("name", f.title())
                     .put("line", f.line())
                     .put("column", 1);
             String path = files.path(f.file());
@@ -266,32 +289,33 @@ public final class DebugAdapter {
         body.put("totalFrames", frames.size());
     }
 
-    /** A method as its author names it; the statements of a cell have the cell's name. */
-    private static String name(Frame f) {
-        int dot = f.method().lastIndexOf('.');
-        String method = f.method().substring(dot + 1).replaceFirst("^lambda\\$(.*)\\$\\d+$", "$1");
-        if (method.startsWith("do_it$")) {
-            return f.file();
-        }
-        String type = SourceType.source(f.method().substring(0, dot).replace('/', '.'));
-        String brief = type.contains("$JShell") ? "" : type.substring(type.lastIndexOf('.') + 1);
-        return brief.isEmpty() ? method : method.equals("<init>") ? "new " + brief : brief + "." + method;
-    }
-
     // ---- variables
 
     private void scopes(Place place, ObjectNode body) {
         ArrayNode scopes = body.putArray("scopes");
         scopes.addObject()
                 .put("name", "Locals")
-                .put("variablesReference", tree.reference(() -> place.frame().locals().stream()
-                        .map(l -> tree.item(l.name(), brief(l.signature()), l.value()))
-                        .toList()))
+                .put("variablesReference", tree.reference(() -> locals(place.frame())))
+                .put("presentationHint", "locals")
                 .put("expensive", false);
         scopes.addObject()
                 .put("name", "Globals")
                 .put("variablesReference", tree.reference(this::globals))
                 .put("expensive", false);
+    }
+
+    /** Where a cell's own statements have stopped, the variables of cells are the local ones, as a module's are in Python. */
+    private List<VariableTree.Item> locals(Frame frame) {
+        List<VariableTree.Item> all = new ArrayList<>();
+        Set<String> names = new HashSet<>();
+        frame.locals().forEach(l -> {
+            names.add(l.name());
+            all.add(tree.item(l.name(), brief(l.signature()), l.value()));
+        });
+        if (frame.isStatement()) {
+            globals().stream().filter(g -> !names.contains(g.name())).forEach(all::add);
+        }
+        return all;
     }
 
     private static String brief(String signature) {

@@ -102,7 +102,7 @@ final class Debugger {
         attached = false;
         pausing = false;
         breakpoints.clear();
-        threads.values().forEach(t -> resume(t, Step.NONE));
+        resumeOthers(null);
     }
 
     void breakpoints(String path, Set<Integer> lines) {
@@ -127,6 +127,11 @@ final class Debugger {
             thread.go(how);
             thread.tasks.add(() -> thread.stopped = false);
         }
+    }
+
+    /** Lets all threads go on but this one, which may be null. */
+    void resumeOthers(ThreadState thread) {
+        threads.values().stream().filter(t -> t != thread).forEach(t -> resume(t, Step.NONE));
     }
 
     /** A cell has ended, and with it the step that would have led on. */

@@ -55,8 +55,24 @@ public final class Frame {
         thread.top = caller;
     }
 
-    String method() {
-        return method;
+    /** The method as its author names it; the statements of a cell have the cell's name. */
+    String title() {
+        if (isStatement()) {
+            return file;
+        }
+        String name = name();
+        String type = SourceType.source(method.substring(0, method.lastIndexOf('.')).replace('/', '.'));
+        String brief = type.contains("$JShell") ? "" : type.substring(type.lastIndexOf('.') + 1);
+        return brief.isEmpty() ? name : name.equals("<init>") ? "new " + brief : brief + "." + name;
+    }
+
+    /** Whether it runs statements of a cell, in no method of it. */
+    boolean isStatement() {
+        return name().startsWith("do_it$");
+    }
+
+    private String name() {
+        return method.substring(method.lastIndexOf('.') + 1).replaceFirst("^lambda\\$(.*)\\$\\d+$", "$1");
     }
 
     String file() {

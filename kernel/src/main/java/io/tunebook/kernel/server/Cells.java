@@ -98,7 +98,7 @@ final class Cells {
                 return new Ran(page(name, source, number), "");
             }
             Session session = starting.await();
-            debug.begins(request.message(), number, code);
+            debug.begins(number, code);
             Optional<MimeBundle> result;
             try {
                 result = session.execute(code, number, frontend);

@@ -9,7 +9,7 @@ import java.util.concurrent.CompletableFuture;
 final class DebugMessages {
     private final Starting starting;
     private final CompletableFuture<DebugAdapter> adapter;
-    /** The header of the cell that runs or ran last: what the debugger tells is about it. */
+    /** The header of the debugger's last request, as ipykernel has it: JupyterLab takes what belongs to a cell for a sign that variables have changed. */
     private volatile ObjectNode cause = Message.object();
 
     DebugMessages(Starting starting, Frontends frontends) {
@@ -21,12 +21,12 @@ final class DebugMessages {
 
     /** Answers a {@code debug_request}. */
     ObjectNode answer(Request request) {
+        cause = request.message().header();
         return adapter.join().answer(request.content());
     }
 
     /** A cell is about to run. */
-    void begins(Message request, int number, String code) {
-        cause = request.header();
+    void begins(int number, String code) {
         adapter.join().begins("Cell[" + number + "]", code);
     }
 

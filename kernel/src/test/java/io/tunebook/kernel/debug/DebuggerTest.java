@@ -74,6 +74,7 @@ class DebuggerTest {
         assertThat(frames.path(0).path("source").path("path").asText()).isEqualTo(cell);
         assertThat(client.scope(frames.path(0), "Locals"))
                 .containsEntry("i", "0")
+                .containsEntry("scale", "2.5") // a cell's own statements have the variables of cells for their local ones
                 .containsKey("p");
         assertThat(client.scope(frames.path(0), "Globals"))
                 .containsEntry("total", "0")
@@ -221,6 +222,41 @@ class DebuggerTest {
         client.breakpoints(code);
         client.go("continue", stopped);
         assertThat(kernel.await(running).result()).isEqualTo("[105]");
+    }
+
+    @Test
+    void continueLetsAllThreadsGoWhicheverItNames(WireKernel kernel) {
+        DebugClient client = new DebugClient(kernel);
+        client.start();
+        String code = """
+                void work() {
+                    Thread.yield();
+                }
+                var workers = List.of(new Thread(() -> work()), new Thread(() -> work()));
+                workers.forEach(Thread::start);
+                for (Thread worker : workers) worker.join();
+                "joined\"""";
+        client.breakpoints(code, 2);
+        Message running = kernel.start(code);
+        JsonNode first = client.event("stopped");
+        JsonNode second = client.event("stopped");
+        assertThat(first.path("threadId")).isNotEqualTo(second.path("threadId"));
+        assertThat(client.request("debugInfo", DebugClient.object()).path("stoppedThreads"))
+                .hasSize(2);
+        client.request(
+                "continue",
+                DebugClient.object()
+                        .put("threadId", first.path("threadId").asLong())
+                        .put("singleThread", true));
+        assertThat(client.event("continued").path("threadId")).isEqualTo(first.path("threadId"));
+        JsonNode body = client.request("continue", DebugClient.object().put("threadId", 1)); // as JupyterLab does
+        assertThat(body.path("allThreadsContinued").asBoolean()).isTrue();
+        assertThat(client.event("continued").path("threadId")).isEqualTo(second.path("threadId"));
+        assertThat(kernel.await(running).result()).isEqualTo("joined");
+        assertThat(client.ask("continue", DebugClient.object().put("threadId", 1))
+                        .path("success")
+                        .asBoolean())
+                .isFalse();
     }
 
     @Test
