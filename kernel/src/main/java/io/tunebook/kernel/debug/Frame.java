@@ -61,7 +61,8 @@ public final class Frame {
             return file;
         }
         String name = name();
-        String type = SourceType.source(method.substring(0, method.lastIndexOf('.')).replace('/', '.'));
+        String type =
+                SourceType.source(method.substring(0, method.lastIndexOf('.')).replace('/', '.'));
         String brief = type.contains("$JShell") ? "" : type.substring(type.lastIndexOf('.') + 1);
         return brief.isEmpty() ? name : name.equals("<init>") ? "new " + brief : brief + "." + name;
     }

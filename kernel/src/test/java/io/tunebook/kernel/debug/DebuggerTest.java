@@ -74,7 +74,8 @@ class DebuggerTest {
         assertThat(frames.path(0).path("source").path("path").asText()).isEqualTo(cell);
         assertThat(client.scope(frames.path(0), "Locals"))
                 .containsEntry("i", "0")
-                .containsEntry("scale", "2.5") // a cell's own statements have the variables of cells for their local ones
+                .containsEntry(
+                        "scale", "2.5") // a cell's own statements have the variables of cells for their local ones
                 .containsKey("p");
         assertThat(client.scope(frames.path(0), "Globals"))
                 .containsEntry("total", "0")
