@@ -212,6 +212,7 @@ final class Lab {
         Map<String, String> env = notebookEnvironment();
         env.put("TUNEBOOK_PYTHON", venvPython().toString());
         nodePackages().ifPresent(p -> env.put("TUNEBOOK_NODE_MODULES", p.toString()));
+        env.putIfAbsent("TUNEBOOK_CHAT_TEMPLATES", chatTemplates().toString());
         List<String> command = maven();
         command.addAll(List.of("verify"));
         command.addAll(args);
@@ -459,6 +460,22 @@ final class Lab {
             Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
         });
         return Optional.of(folder.resolve("node_modules"));
+    }
+
+    /** Only tests use these: they are the model makers' own, and so not kept in the repository. */
+    private Path chatTemplates() throws IOException, InterruptedException {
+        Path script = root.resolve("environment/chat_templates.py");
+        Path folder = cache.resolve("chat-templates");
+        Path stamp = cache.resolve("chat-templates.sha256");
+        String wanted = sha256(script);
+        step("chat templates, for tests (77 MB)", isStamped(stamp, wanted), () -> {
+            command(
+                    "chat templates",
+                    List.of(venvPython().toString(), script.toString(), folder.toString()),
+                    "Is PyPI reachable? A mirror is set by PIP_INDEX_URL, a proxy by HTTPS_PROXY.");
+            Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
+        });
+        return folder;
     }
 
     // ---- GPU

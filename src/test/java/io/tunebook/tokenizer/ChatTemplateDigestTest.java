@@ -27,8 +27,8 @@ import org.junit.jupiter.api.TestInstance;
 /**
  * All chat templates of llama-cpp-python's source package: each text has the digest of what Transformers renders, and
  * the labelled tokens, decoded, are the answers. The golden file comes from bench/reference/chat_template_digests.py;
- * the environment variable TUNEBOOK_CHAT_TEMPLATES names the folder with the templates, vendor/llama.cpp/models/templates
- * of the package.
+ * the environment variable TUNEBOOK_CHAT_TEMPLATES names the folder with the templates, which environment/chat_templates.py
+ * fetches.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class ChatTemplateDigestTest {
