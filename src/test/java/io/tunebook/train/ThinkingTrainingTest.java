@@ -35,14 +35,19 @@ final class ThinkingTrainingTest {
         for (String color : List.of("red", "green", "blue", "white")) {
             examples.add(ChatExample.of(
                     Message.user("Say " + color + "."),
-                    new Message("assistant", "It is " + color + ".", Map.of("thinking", "I am asked for " + color + "."))));
+                    new Message(
+                            "assistant", "It is " + color + ".", Map.of("thinking", "I am asked for " + color + "."))));
         }
         try (CausalLM model = CausalLM.load(Path.of(source))) {
             ChatTemplate template = new ChatTemplate(model.tokenizer(), R1).forTraining(Thoughts.KEEP);
             Dataset dataset = Dataset.chat(examples, template);
             assertThat(dataset.summary().thoughtsLost()).isZero();
             Trainer.of(model, LoraConfig.rank(8))
-                    .with(TrainingArguments.defaults().batchSize(4).maxSteps(20).learningRate(3e-3).seed(7))
+                    .with(TrainingArguments.defaults()
+                            .batchSize(4)
+                            .maxSteps(20)
+                            .learningRate(3e-3)
+                            .seed(7))
                     .train(dataset);
             String prompt = new ChatTemplate(model.tokenizer(), R1).render(List.of(Message.user("Say red.")), true);
             assertThat(prompt).endsWith("<think>\n");
