@@ -1,6 +1,8 @@
 package io.tunebook.picture;
 
+import io.tunebook.data.Cleaning;
 import io.tunebook.kernel.display.MimeBundle;
+import java.util.List;
 import java.util.Map;
 
 /** The course's pictures, one line in a cell each. Each comes with a text that says the same to those who do not see it. */
@@ -52,5 +54,94 @@ public final class Pictures {
      */
     public static MimeBundle passRates(Map<String, Map<String, Double>> models) {
         return RatesPicture.draw(models, Words.ENGLISH);
+
+    /** A corpus as a recipe: files on the disk, one document at a time in memory, and the steps that it passes. */
+    public static MimeBundle streaming() {
+        return StreamingPicture.draw(Words.ENGLISH);
+    }
+
+    /**
+     * A cleaning step by step, as {@link Cleaning#counts} has it after a pass.
+     *
+     * @throws IllegalArgumentException if there was no step
+     */
+    public static MimeBundle cleaning(List<Cleaning.Count> counts) {
+        return CleaningPicture.draw(counts, Words.ENGLISH);
+    }
+
+    /** The beginnings of two texts, character by character: green where a run of five stands in the other as well. */
+    public static MimeBundle twins(String first, String second) {
+        return TwinsPicture.draw(first, second, Words.ENGLISH);
+    }
+
+    /**
+     * A square for each document, coloured by its side.
+     *
+     * @param heldOut for each document whether it is held out; 1 to 400 of them
+     * @throws IllegalArgumentException if there are none or more
+     */
+    public static MimeBundle split(List<Boolean> heldOut) {
+        return SplitPicture.draw(heldOut, Words.ENGLISH);
+    }
+
+    /** Who speaks with whom. @param embedded whether the notebook serves the model itself, as no Ollama answers */
+    public static MimeBundle servers(boolean embedded) {
+        return ServersPicture.draw(embedded, Words.ENGLISH);
+    }
+
+    /**
+     * The first pieces of a streamed answer, each where it arrived.
+     *
+     * @param milliseconds when each piece came, counted from the request
+     * @throws IllegalArgumentException if there are not as many times as pieces, or none
+     */
+    public static MimeBundle stream(List<String> pieces, List<Long> milliseconds) {
+        return StreamPicture.draw(pieces, milliseconds, Words.ENGLISH);
+    }
+
+    /**
+     * What is sent with each question of a conversation.
+     *
+     * @param turns what the user and the model said in turn, the user first; 1 to 8 of them
+     * @throws IllegalArgumentException if there are none or more
+     */
+    public static MimeBundle conversation(List<String> turns) {
+        return ConversationPicture.draw(turns, Words.ENGLISH);
+    }
+
+    /**
+     * The chances of a few words, softmax(scores / temperature), at several temperatures.
+     *
+     * @param scores the model's logits for the words
+     * @throws IllegalArgumentException if there is not a score for each word, or no temperature
+     */
+    public static MimeBundle temperature(List<String> tokens, double[] scores, double... temperatures) {
+        return TemperaturePicture.draw(tokens, scores, temperatures, Words.ENGLISH);
+    }
+
+    /**
+     * A weight and a small change of it, on the steps of a coarse and a fine quantisation.
+     *
+     * @param coarse the distance of two values that can be stored, for instance with four bits
+     * @param fine the same with eight bits
+     * @throws IllegalArgumentException if a step is not above 0
+     */
+    public static MimeBundle rounding(double weight, double change, double coarse, double fine) {
+        return RoundingPicture.draw(weight, change, coarse, fine, Words.ENGLISH);
+    }
+
+    /** The two roads of an adapter into Ollama. */
+    public static MimeBundle roads() {
+        return RoadsPicture.draw(Words.ENGLISH);
+    }
+
+    /**
+     * Horizontal bars, in the map's order, each with its name and its value.
+     *
+     * @param unit what the bars count or measure
+     * @throws IllegalArgumentException if there are none, more than 40, or a value is negative or not finite
+     */
+    public static MimeBundle bars(String title, String unit, Map<String, ? extends Number> values) {
+        return BarsPicture.draw(title, unit, values);
     }
 }

@@ -3,6 +3,7 @@ package io.tunebook.picture;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tunebook.data.Cleaning;
 import io.tunebook.kernel.display.MimeBundle;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -13,7 +14,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
@@ -101,6 +104,73 @@ final class PicturesTest {
     void aTextThatIsTooWideIsCutBetweenCharacters() {
         assertThat(Drawing.cut("short", 10, 100)).isEqualTo("short");
         assertThat(Drawing.cut("𠮷𠮷𠮷𠮷", 10, 24)).isEqualTo("𠮷…");
+    }
+
+    @Test
+    void valuesOfACellAreInThePicture() {
+        MimeBundle stream = Pictures.stream(List.of("My", " name", "\n"), List.of(120L, 150L, 190L));
+        assertGood(stream);
+        assertThat(texts(stream)).contains("120 ms", " name", "⏎");
+        MimeBundle conversation = Pictures.conversation(List.of("My cat is Tofu.", "Nice!", "What is it called?"));
+        assertGood(conversation);
+        assertThat(texts(conversation)).containsSubsequence("request 1", "you: My cat is Tofu.", "request 2");
+        assertThat(texts(conversation))
+                .filteredOn("you: My cat is Tofu."::equals)
+                .hasSize(2);
+        MimeBundle cleaning = Pictures.cleaning(List.of(new Cleaning.Count("normalize", 40, 1, 0)));
+        assertGood(cleaning);
+        assertThat(texts(cleaning)).contains("normalize", "40 came, 1 changed, 0 removed");
+        MimeBundle split = Pictures.split(List.of(true, false, false));
+        assertGood(split);
+        assertThat(split.text()).contains("2 documents to learn from (green), 1 held out (orange)");
+        assertThatThrownBy(() -> Pictures.cleaning(List.of())).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Pictures.stream(List.of("a"), List.of())).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Pictures.split(List.of())).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void everyBarHasItsNameAndItsValue() {
+        MimeBundle bars = Pictures.bars("Topics", "documents", new TreeMap<>(Map.of("新闻", 5, "news", 2.5)));
+        assertGood(bars);
+        assertThat(texts(bars)).contains("新闻", "5", "news", "2.500");
+        assertThatThrownBy(() -> Pictures.bars("a", "b", Map.of("x", -1))).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void fixedPicturesAreGood() {
+        assertGood(Pictures.streaming());
+        assertGood(Pictures.roads());
+        assertGood(Pictures.servers(true));
+        assertGood(Pictures.servers(false));
+        assertThat(Pictures.servers(true).text())
+                .isNotEqualTo(Pictures.servers(false).text());
+    }
+
+    /** softmax([2, 1] / 1) is 1 / (1 + e^-1) for the first; at temperature 0 the first has it all. */
+    @Test
+    void temperatureIsSoftmax() {
+        assertThat(TemperaturePicture.chances(new double[] {2, 1}, 1)[0])
+                .isCloseTo(0.7310586, org.assertj.core.api.Assertions.within(1e-6));
+        assertThat(TemperaturePicture.chances(new double[] {1, 3, 2}, 0)).containsExactly(0, 1, 0);
+        MimeBundle picture = Pictures.temperature(List.of("cat", "dog"), new double[] {2, 1}, 0, 1);
+        assertGood(picture);
+        assertThat(texts(picture)).contains("100.0 %", "73.1 %", "26.9 %");
+    }
+
+    @Test
+    void twinsAreComparedByRunsOfFive() {
+        MimeBundle twins = Pictures.twins("abcdefg", "xxabcdexx");
+        assertGood(twins);
+        assertThat(twins.text()).contains("5 of 7", "5 of 9");
+    }
+
+    @Test
+    void aChangeIsLostOrKept() {
+        MimeBundle picture = Pictures.rounding(0.02, 0.001, 0.01, 0.001);
+        assertGood(picture);
+        assertThat(picture.text())
+                .contains("stored as 0.0200 before and 0.0200 after: the change is lost")
+                .contains("stored as 0.0200 before and 0.0210 after: the change is kept");
     }
 
     /** The words and the drawings name the same keys. */
