@@ -1,2 +1,2 @@
-/** What exercises are checked with. */
+/** What notebooks and exercises are checked with, and a server that fails on purpose. */
 package io.tunebook.exercise;

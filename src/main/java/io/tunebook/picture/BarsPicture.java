@@ -32,8 +32,7 @@ final class BarsPicture {
             String number = value == Math.rint(value)
                     ? String.format(Locale.ROOT, "%,d", (long) value)
                     : String.format(Locale.ROOT, "%.4g", value);
-            drawing.text(
-                    190, y + 13, 12, Drawing.Anchor.END, Drawing.INK, false, Drawing.cut(entry.getKey(), 12, 174));
+            drawing.text(190, y + 13, 12, Drawing.Anchor.END, Drawing.INK, false, Drawing.cut(entry.getKey(), 12, 174));
             drawing.bar(200, y, length, ROW - 8, Drawing.Tone.BLUE);
             drawing.note(206 + length, y + 12, Drawing.Anchor.START, number);
             said.append(", ").append(entry.getKey()).append(' ').append(number);

@@ -54,6 +54,7 @@ public final class Pictures {
      */
     public static MimeBundle passRates(Map<String, Map<String, Double>> models) {
         return RatesPicture.draw(models, Words.ENGLISH);
+    }
 
     /** A corpus as a recipe: files on the disk, one document at a time in memory, and the steps that it passes. */
     public static MimeBundle streaming() {
