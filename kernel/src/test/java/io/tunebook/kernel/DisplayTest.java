@@ -90,6 +90,45 @@ class DisplayTest {
                 .doesNotContain("value 51");
     }
 
+    private static JsonNode shown(String type, String code) {
+        TestKernel.Answer answer = kernel.run(code);
+        assertThat(answer.status()).as(answer.traceback()).isEqualTo("ok");
+        List<Message> shown = answer.of(type);
+        return shown.get(shown.size() - 1).content().path("data");
+    }
+
+    @Test
+    void aTypeStandsBeforeOrBehindTheValue() {
+        for (String call : List.of(
+                "display(\"<b>x</b>\", \"text/html\");",
+                "display(\"text/html\", \"<b>x</b>\");",
+                "display(\"html\", \"<b>x</b>\");",
+                "display(\"html\", new StringBuilder(\"<b>x</b>\"));")) {
+            assertThat(shown("display_data", call).toString()).as(call).isEqualTo("{\"text/html\":\"<b>x</b>\"}");
+        }
+        assertThat(shown("display_data", "display(\"html\", Map.of(1, \"one\"));")
+                        .toString())
+                .startsWith("{\"text/html\":")
+                .contains("one</td>");
+        for (String call : List.of(
+                "updateDisplay(\"id\", \"*x*\", \"text/markdown\");",
+                "updateDisplay(\"id\", \"text/markdown\", \"*x*\");",
+                "updateDisplay(\"id\", \"md\", \"*x*\");")) {
+            assertThat(shown("update_display_data", "display(1, \"id\"); " + call)
+                            .toString())
+                    .as(call)
+                    .isEqualTo("{\"text/markdown\":\"*x*\"}");
+        }
+        assertThat(shown("display_data", "display(\"a text\", \"an id\");").toString())
+                .isEqualTo("{\"text/plain\":\"a text\"}");
+        assertThat(shown("display_data", "print(List.of(1));")
+                        .path("text/plain")
+                        .asText())
+                .isEqualTo("[1]");
+        assertThat(kernel.run("display(\"no type\", List.of(1));").traceback())
+                .contains("expected a MIME type or one of", "found no type");
+    }
+
     @Test
     void exceptionsAreFolded() {
         assertThat(html("new IllegalStateException(\"<broken>\", new IOException(\"disk\"))"))

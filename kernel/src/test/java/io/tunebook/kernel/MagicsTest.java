@@ -73,6 +73,20 @@ class MagicsTest {
     }
 
     @Test
+    void jshellsListsAndVariablesInArguments() {
+        kernel.run(
+                "import java.text.NumberFormat;\nint seven() { return 7; }\nenum Side { LEFT }\nString what = \"/types\";");
+        assertThat(printed("%jshell \\{what}")).contains("enum Side\n");
+        assertThat(printed("%jshell /methods")).contains("int seven()\n");
+        assertThat(printed("%jshell /imports")).contains("import java.text.NumberFormat;\n");
+        assertThat(value("%jshell /vars")).contains("what  String  /types");
+        assertThat(kernel.run("%jshell \\\\{what}").traceback()).contains("found \\\\{what}"); // escaped
+        assertThat(kernel.run("%jshell \\{nothing}").traceback()).contains("found \\{nothing}"); // no variable
+        assertThat(printed("%%sh\necho \\{what} $((1 + 1))")).isEqualTo("/types 2\n");
+        assertThat(value("%%java\nseven() * 6")).isEqualTo("42");
+    }
+
+    @Test
     void javaWithAPercentSignIsNeverAMagic() {
         assertThat(value("int time = 7;\nint who = 20;\nwho\n    %time")).isEqualTo("6");
         assertThat(value("int modulus = 20\n%time;\nmodulus")).isEqualTo("6");

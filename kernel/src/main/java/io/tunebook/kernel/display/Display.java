@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.regex.Pattern;
 
@@ -19,6 +20,19 @@ import java.util.regex.Pattern;
  */
 public final class Display {
     private static final Pattern TYPE = Pattern.compile("(application|audio|image|text|video)/[\\w.+-]+");
+    /** The short names of types in Rapaio's notebooks. */
+    private static final Map<String, String> NAMED = new TreeMap<>(Map.of(
+            "text", MimeBundle.TEXT,
+            "html", MimeBundle.HTML,
+            "md", MimeBundle.MARKDOWN,
+            "markdown", MimeBundle.MARKDOWN,
+            "latex", MimeBundle.LATEX,
+            "json", MimeBundle.JSON,
+            "svg", MimeBundle.SVG,
+            "javascript", "application/javascript",
+            "png", "image/png",
+            "jpeg", "image/jpeg"));
+
     private static volatile DisplaySink sink = new PlainSink();
 
     private Display() {}
@@ -51,6 +65,34 @@ public final class Display {
         return TYPE.matcher(id).matches() ? display(value, new String[] {id}) : show(render(value), id);
     }
 
+    /** Shows the value in one representation, such as {@code "html"} or {@code "text/markdown"}, as Rapaio does. @return its id */
+    public static String display(String type, Object value) {
+        return display(value, new String[] {type(type)});
+    }
+
+    /** Shows a text: in the representation that one of both names, else as plain text under the second as its id. @return its id */
+    public static String display(String first, String second) {
+        return !TYPE.matcher(second).matches() && isType(first)
+                ? display(first, (Object) second)
+                : display((Object) first, second);
+    }
+
+    /** Shows a value as {@link #display(Object)} does, under the name that it has in Ganymede. */
+    public static void print(Object value) {
+        display(value);
+    }
+
+    private static boolean isType(String text) {
+        return NAMED.containsKey(text) || TYPE.matcher(text).matches();
+    }
+
+    private static String type(String name) {
+        if (!isType(name)) {
+            throw new IllegalArgumentException("expected a MIME type or one of " + NAMED.keySet() + ", found " + name);
+        }
+        return NAMED.getOrDefault(name, name);
+    }
+
     /** Shows a value in these representations alone, as IJava and JJava do. @return its id */
     public static String display(Object value, String... types) {
         return show(render(value, types), UUID.randomUUID().toString());
@@ -69,6 +111,15 @@ public final class Display {
     /** The same under the name that it has in IJava and JJava. */
     public static void updateDisplay(String id, Object value, String... types) {
         sink.show(types.length == 0 ? render(value) : render(value, types), Objects.requireNonNull(id, "id"), true);
+    }
+
+    /** The same in one representation, which Rapaio names before the value; IJava's order is understood too. */
+    public static void updateDisplay(String id, String type, Object value) {
+        if (value instanceof String named && isType(named) && !isType(type)) {
+            updateDisplay(id, (Object) type, new String[] {type(named)});
+        } else {
+            updateDisplay(id, value, new String[] {type(type)});
+        }
     }
 
     /** Clears the cell's output at once. */

@@ -266,6 +266,14 @@ public final class CellEvaluator implements AutoCloseable {
                 .toList();
     }
 
+    /** The declarations of one kind that count, in the order in which they came. */
+    public List<String> sources(Snippet.Kind kind) {
+        return shell.snippets()
+                .filter(s -> s.kind() == kind && shell.status(s).isActive())
+                .map(s -> s.source().strip())
+                .toList();
+    }
+
     /** The declaration of a method or type as it was typed; several of methods of one name. */
     public List<String> declarations(String name) {
         return shell.snippets()

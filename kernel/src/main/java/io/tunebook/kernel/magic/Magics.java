@@ -29,6 +29,8 @@ public final class Magics implements Commands {
     /** Magics whose argument is Java. */
     private static final Set<String> CODE = Set.of("%time", "%timeit", "%%time", "%%timeit");
 
+    private static final Set<String> SCRIPTS = Set.of("%%bash", "%%sh", "%%script");
+
     private static final Pattern WORD = Pattern.compile("\"((?:[^\"\\\\]|\\\\.)*)\"|(\\S+)");
 
     private final CellEvaluator evaluator;
@@ -125,8 +127,10 @@ public final class Magics implements Commands {
             if (!all.containsKey(whole.group(1))) {
                 throw unknown(whole.group(1), source);
             }
-            String rest = orEmpty(whole.group(2));
-            return run(all.get(whole.group(1)), words(rest), rest, orEmpty(whole.group(3)), source, 1);
+            String name = whole.group(1);
+            String rest = filled(name, orEmpty(whole.group(2)));
+            String body = orEmpty(whole.group(3));
+            return run(all.get(name), words(rest), rest, SCRIPTS.contains(name) ? shell.filled(body) : body, source, 1);
         }
         cell = withCalls(cell);
         Source code = new Source(source.name(), cell);
@@ -152,7 +156,7 @@ public final class Magics implements Commands {
                 if (!cell.substring(from, lineStart).isBlank()) {
                     evaluator.evaluate(code, from, lineStart);
                 }
-                String rest = orEmpty(line.group(2)).strip();
+                String rest = filled(line.group(1), orEmpty(line.group(2)).strip());
                 result = run(all.get(line.group(1)), words(rest), rest, "", source, lineNumber);
                 from = Math.min(end + 1, cell.length());
             }
@@ -260,6 +264,10 @@ public final class Magics implements Commands {
             words.add(m.group(1) != null ? m.group(1).replaceAll("\\\\(.)", "$1") : m.group(2));
         }
         return words;
+    }
+
+    private String filled(String name, String rest) {
+        return CODE.contains(name) ? rest : shell.filled(rest);
     }
 
     private static String orEmpty(String s) {

@@ -10,6 +10,7 @@ import java.util.Map;
 import org.eclipse.aether.artifact.DefaultArtifact;
 import org.eclipse.aether.graph.Dependency;
 import org.eclipse.aether.repository.RemoteRepository;
+import org.eclipse.aether.repository.RepositoryPolicy;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 
@@ -58,7 +59,8 @@ final class MavenMagics {
                 (a, rest, body) -> body.isBlank() || body.stripLeading().startsWith("<") ? pom(body, a) : yaml(body)));
         all.add(new Magic(
                 "%dependency",
-                "/add GROUP:ARTIFACT:VERSION | /resolve | /list-dependencies",
+                "/add GROUP:ARTIFACT:VERSION | /resolve | /add-repo ID URL [release|WHEN] [snapshot|WHEN] | /list-repos"
+                        + " | /list-dependencies | /list-artifacts",
                 "Notes dependencies and adds them to the class path.",
                 resolution::complete,
                 (a, rest, body) -> dependency(a)));
@@ -91,7 +93,10 @@ final class MavenMagics {
         String command = arguments.isEmpty() ? "" : arguments.get(0);
         switch (command) {
             case "/add" ->
-                arguments.stream().skip(1).filter(a -> !a.startsWith("/")).forEach(a -> waiting.add(dependency(a)));
+                arguments.stream()
+                        .skip(1)
+                        .filter(a -> !a.startsWith("/") && !a.startsWith("-")) // such as --optional
+                        .forEach(a -> waiting.add(dependency(a)));
             case "/resolve" -> {
                 resolution.resolve(List.copyOf(waiting), List.of());
                 waiting.clear();
@@ -99,8 +104,16 @@ final class MavenMagics {
             case "/list-dependencies" -> {
                 return resolution.roots();
             }
+            case "/list-artifacts" -> {
+                return resolution.artifacts();
+            }
+            case "/add-repo" -> policies(arguments.subList(1, arguments.size()));
+            case "/list-repos" -> {
+                return resolution.repositories();
+            }
             default ->
-                throw new IllegalArgumentException("expected /add, /resolve or /list-dependencies, found " + arguments);
+                throw new IllegalArgumentException("expected /add, /resolve, /add-repo, /list-repos,"
+                        + " /list-dependencies or /list-artifacts, found " + arguments);
         }
         return null;
     }
@@ -111,6 +124,34 @@ final class MavenMagics {
         }
         add(arguments.get(0), arguments.get(1));
         return null;
+    }
+
+    /**
+     * A repository with how often it is asked for news: never, always, daily or interval:MINUTES. Snapshots are taken where that is said, and from folders.
+     */
+    private void policies(List<String> arguments) {
+        if (arguments.size() < 2) {
+            throw new IllegalArgumentException("expected an id and a URL, found " + arguments);
+        }
+        String url = arguments.get(1);
+        resolution.repository(new RemoteRepository.Builder(arguments.get(0), "default", url)
+                .setReleasePolicy(policy(arguments, "release", true))
+                .setSnapshotPolicy(policy(arguments, "snapshot", url.startsWith("file:")))
+                .build());
+    }
+
+    private static RepositoryPolicy policy(List<String> arguments, String kind, boolean otherwise) {
+        for (String a : arguments) {
+            String[] parts = a.split("\\|", 2);
+            if (parts[0].equals(kind)) {
+                return new RepositoryPolicy(
+                        true,
+                        parts.length > 1 ? parts[1] : RepositoryPolicy.UPDATE_POLICY_NEVER,
+                        RepositoryPolicy.CHECKSUM_POLICY_WARN);
+            }
+        }
+        return new RepositoryPolicy(
+                otherwise, RepositoryPolicy.UPDATE_POLICY_NEVER, RepositoryPolicy.CHECKSUM_POLICY_WARN);
     }
 
     private void add(String id, String url) {

@@ -81,6 +81,16 @@ final class MavenResolution {
         repositories.add(repository);
     }
 
+    /** The repositories that cells have added. */
+    List<String> repositories() {
+        return repositories.stream().map(r -> r.getId() + " " + r.getUrl()).toList();
+    }
+
+    /** All that is on the class path by Maven, as coordinates. */
+    List<String> artifacts() {
+        return resolved.values().stream().map(Artifact::toString).toList();
+    }
+
     /** What was asked for, as coordinates. */
     List<String> roots() {
         return roots.values().stream().map(d -> d.getArtifact().toString()).toList();

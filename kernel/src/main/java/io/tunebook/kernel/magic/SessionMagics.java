@@ -10,6 +10,7 @@ import io.tunebook.kernel.eval.CellOutput;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import jdk.jshell.Snippet;
 
 /** What the session holds: its magics, variables, methods and cells. */
 final class SessionMagics {
@@ -26,16 +27,26 @@ final class SessionMagics {
 
     List<Magic> all() {
         List<Magic> all = new ArrayList<>();
-        all.add(new Magic("%lsmagic", "", "Lists all magics.", (a, rest, body) -> list()));
+        for (String name : List.of("%lsmagic", "%help")) {
+            all.add(new Magic(name, "", "Lists all magics.", (a, rest, body) -> list()));
+        }
+        all.add(new Magic(
+                "%jshell",
+                "/vars | /types | /methods | /imports",
+                "Lists what cells have declared, as JShell's commands do.",
+                (a, rest, body) -> jshell(rest)));
+        all.add(new Magic(
+                "%%java",
+                "",
+                "Runs the cell; without one, lists the variables with their types and values.",
+                (a, rest, body) ->
+                        body.isBlank() ? whos() : magics.execute(body, 0).orElse(null)));
         all.add(new Magic(
                 "%who", "", "Lists the variables and their types.", (a, rest, body) -> evaluator.variables()));
         all.add(new Magic("%whos", "", "Lists the variables with their types and values.", (a, rest, body) -> whos()));
         all.add(new Magic(
                 "%methods",
-                "", "Lists the methods that cells have declared.", (a, rest, body) -> {
-                    evaluator.methods().forEach(System.out::println);
-                    return null;
-                }));
+                "", "Lists the methods that cells have declared.", (a, rest, body) -> lines(evaluator.methods())));
         all.add(new Magic(
                 "%history",
                 "[-n]", "Prints the cells so far; with -n their numbers too.", (a, rest, body) -> {
@@ -56,6 +67,25 @@ final class SessionMagics {
                 "Runs the cell and keeps what it prints and shows, in a variable or nowhere.",
                 (a, rest, body) -> capture(a, body)));
         return all;
+    }
+
+    private static Object lines(List<String> lines) {
+        lines.forEach(System.out::println);
+        return null;
+    }
+
+    private Object jshell(String command) {
+        return switch (command) {
+            case "/vars" -> whos();
+            case "/methods" -> lines(evaluator.methods());
+            case "/types" ->
+                lines(evaluator.sources(Snippet.Kind.TYPE_DECL).stream()
+                        .map(s -> s.replaceFirst("(?s)\\s*\\{.*", "").strip())
+                        .toList());
+            case "/imports" -> lines(evaluator.sources(Snippet.Kind.IMPORT));
+            default ->
+                throw new IllegalArgumentException("expected /vars, /types, /methods or /imports, found " + command);
+        };
     }
 
     private Object list() {

@@ -24,6 +24,8 @@ final class Shell {
     private static final Pattern VARIABLE = Pattern.compile("\\{(\\w+)\\}");
     private static final String INTERPRETER = System.getProperty("os.name").startsWith("Windows") ? "cmd" : "sh";
 
+    private static final Pattern RAPAIOS_VARIABLE = Pattern.compile("(?<!\\\\)\\\\\\{(\\w+)\\}");
+
     private final CellEvaluator evaluator;
     private volatile Path folder = Path.of("").toAbsolutePath();
 
@@ -47,13 +49,23 @@ final class Shell {
 
     /** A line for the system's shell, with the values of variables in braces put in. */
     void line(String command) throws CellException {
-        String line = VARIABLE.matcher(command)
-                .replaceAll(m -> Matcher.quoteReplacement(value(m.group(1)).orElse(m.group())));
+        String line = filled(VARIABLE, command);
         List<String> words = INTERPRETER.equals("cmd") ? List.of("cmd", "/c", line) : List.of(INTERPRETER, "-c", line);
         int status = run(words, "");
         if (status != 0) {
             System.err.println("(exit status " + status + ")");
         }
+    }
+
+    /** An argument of a magic with the values of the variables that it names as Rapaio does, a backslash before the brace. */
+    String filled(String text) {
+        return filled(RAPAIOS_VARIABLE, text);
+    }
+
+    /** Braces around what is no variable stay. */
+    private String filled(Pattern variable, String text) {
+        return variable.matcher(text)
+                .replaceAll(m -> Matcher.quoteReplacement(value(m.group(1)).orElse(m.group())));
     }
 
     private Optional<String> value(String name) {

@@ -46,6 +46,12 @@ final class ShellMagics {
                 "%pwd",
                 "", "Says the folder of magics and programs.", (a, rest, body) -> shell.folder()
                         .toString()));
+        all.add(new Magic(
+                "%image",
+                "FILE | URL",
+                "Shows an image.",
+                (a, rest, body) -> Display.image(
+                        rest.contains("://") ? rest : shell.file(rest).toString())));
         all.add(new Magic("%ls", "[PATTERN]", "Lists files.", (a, rest, body) -> ls(a.isEmpty() ? "" : a.get(0))));
         all.add(new Magic(
                 "%%writefile", "[-a] FILE", "Writes the cell to a file; with -a behind what it has.", this::write));
