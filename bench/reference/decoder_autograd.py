@@ -7,6 +7,7 @@ PyTorch 2.7 or newer alone. Exit status 1 if a derivative differs by more than r
 import itertools
 import pathlib
 import sys
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -54,7 +55,20 @@ def pieces():
         found = attention.d_rope(d[:, :4].contiguous(), d[:, 4:].contiguous(), torch.randn(6, 1, 8), cos, sin)
         compare("attention.d_rope", [found[:, :5]], [expected])
 
+    rotations = [attention.Rotation(cos, sin)]
+    wide = leaf(6, 5, 12)  # the last four dimensions of a head are not rotated
+    d = torch.randn(6, 5, 12)
+    (expected,) = torch.autograd.grad(attention.rotated(wide, rotations, 0, False), wide, d)
+    with torch.no_grad():
+        found = attention.d_rotated(d[:, :4], d[:, 4:], torch.randn(6, 1, 12), rotations, 0)
+        compare("attention.d_rotated, in part", [found[:, :5]], [expected])
+
     g, u, d_m = leaf(5, 8), leaf(5, 8), torch.randn(5, 8)
+    expected = torch.autograd.grad(mlp.geglu(g, u), [g, u], d_m)
+    with torch.no_grad():
+        d_g, d_u, m = mlp.d_geglu(d_m, g, u)
+        compare("mlp.d_geglu", [d_g, d_u, m], [*expected, mlp.geglu(g, u)])
+
     expected = torch.autograd.grad(mlp.swiglu(g, u), [g, u], d_m)
     with torch.no_grad():
         d_g, d_u, m = mlp.d_swiglu(d_m, g, u, False)
@@ -77,56 +91,103 @@ def pieces():
         total, found = loss.cross_entropy(h, W, targets, 4, True)
         compare("loss.cross_entropy", [found], expected)
 
-    for documents in [torch.empty(0), torch.tensor([[0, 0, 0, 1, 1], [0, 1, 1, 1, 2]])]:
+    packed = torch.tensor([[0, 0, 0, 1, 1], [0, 1, 1, 1, 2]])
+    for documents, window, scale in itertools.product([torch.empty(0), packed], [0, 2], [8**-0.5, 0.7]):
         q, k, v = leaf(10, 4, 8), leaf(10, 2, 8), leaf(10, 2, 8)
         mask = attention.document_mask(documents, q)
-        at = attention.Places(q, q, mask, torch.empty(0), 5, 2, False)
+        windowed = attention.window_mask(documents, 5, 2, q)
+        at = attention.Places([], mask, windowed, torch.empty(0), 5, 2, False)
         d_o = torch.randn(10, 4, 8)
-        expected = torch.autograd.grad(softmax_attention(q, k, v, documents, 2), [q, k, v], d_o)
+        plain = softmax_attention(q, k, v, documents, 2, window, scale)
+        expected = torch.autograd.grad(plain, [q, k, v], d_o)
         with torch.no_grad():
-            o, saved = attention.attention(q, k, v, at)
-            compare("attention.attention", [o], [softmax_attention(q, k, v, documents, 2)])
-            compare("attention.d_attention", attention.d_attention(d_o, q, k, v, o, saved, at), expected)
+            o, saved = attention.attention(q, k, v, at, window, scale)
+            compare("attention.attention", [o], [plain])
+            found = attention.d_attention(d_o, q, k, v, o, saved, at, window, scale)
+            compare("attention.d_attention", found, expected)
 
 
-def softmax_attention(q: Tensor, k: Tensor, v: Tensor, documents: Tensor, batch: int) -> Tensor:
+def softmax_attention(
+    q: Tensor, k: Tensor, v: Tensor, documents: Tensor, batch: int, window: int, scale: float
+) -> Tensor:
     """As it is written in textbooks."""
     q, k, v = (x.unflatten(0, (batch, -1)).transpose(1, 2) for x in (q, k, v))
     k, v = (x.repeat_interleave(q.size(1) // x.size(1), 1) for x in (k, v))
     T = q.size(2)
     allowed = torch.ones(T, T, dtype=torch.bool).tril()
+    if window > 0:
+        at = torch.arange(T)
+        allowed = allowed & (at.unsqueeze(1) - at.unsqueeze(0) < window)
     if documents.numel() > 0:
         allowed = allowed & (documents.unsqueeze(2) == documents.unsqueeze(1)).unsqueeze(1)
-    scores = (q @ k.transpose(2, 3) / q.size(3) ** 0.5).masked_fill(~allowed, float("-inf"))
+    scores = (q @ k.transpose(2, 3) * scale).masked_fill(~allowed, float("-inf"))
     return (scores.softmax(3) @ v).transpose(1, 2).flatten(0, 1)
 
 
-def random_model(biases: bool, norms: bool) -> decoder.Model:
+class Kind(NamedTuple):
+    """What a family has, as its configuration says."""
+
+    biases: bool = False
+    q_norm: int = 0  # 1: over a head; 2: over all heads
+    before: bool = True  # a norm before each branch
+    behind: bool = False  # and behind it
+    gelu: bool = False
+    scale: float = 8**-0.5
+    embedding: float = 1.0
+    residual: float = 1.0
+    window: int = 0  # of the first of two layers
+    rotary: tuple = (0, 0)  # the layers' tables
+
+
+KINDS = {
+    "llama": Kind(),
+    "qwen2": Kind(biases=True),
+    "qwen3": Kind(q_norm=1),
+    "gemma3": Kind(q_norm=1, behind=True, gelu=True, scale=0.3, embedding=4.9, window=2, rotary=(1, 0)),
+    "olmo3": Kind(q_norm=2, before=False, behind=True, window=3),
+    "granite": Kind(biases=True, scale=0.2, embedding=12.0, residual=0.22),
+    "smollm3": Kind(rotary=(0, -1)),
+}
+
+
+def random_model(kind: Kind) -> decoder.Model:
     heads, kv, d, width, inner, vocabulary = 4, 2, 8, 24, 40, 50
 
-    def product(*widths, columns=width, bias=biases):
+    def product(*widths, columns=width, bias=kind.biases):
         weight = torch.randn(sum(widths), columns) / columns**0.5
         return Linear(weight, [], list(widths), columns, torch.randn(sum(widths)) if bias else None)
 
+    def scale(n, there):
+        return torch.rand(n) + 0.5 if there else None
+
     layers = [
         decoder.Layer(
-            torch.rand(width) + 0.5,
+            decoder.Norms(
+                scale(width, kind.before),
+                scale(d * (heads if kind.q_norm == 2 else 1), kind.q_norm),
+                scale(d * (kv if kind.q_norm == 2 else 1), kind.q_norm),
+                scale(width, kind.behind),
+                scale(width, kind.before),
+                scale(width, kind.behind),
+            ),
             product(heads * d, kv * d, kv * d),
-            torch.rand(d) + 0.5 if norms else None,
-            torch.rand(d) + 0.5 if norms else None,
             product(width, columns=heads * d),
-            torch.rand(width) + 0.5,
             product(inner, inner, bias=False),
             product(width, columns=inner, bias=False),
+            kind.rotary[i],
+            kind.window if i == 0 else 0,
         )
-        for _ in range(2)
+        for i in range(2)
     ]
-    angle = torch.outer(torch.arange(16.0), 100 ** -(torch.arange(4.0) / 4)).repeat(1, 2)
-    rotary = torch.stack([angle.cos(), angle.sin() * torch.tensor([-1.0] * 4 + [1.0] * 4)])
+    tables = []
+    for base in [100, 10]:
+        angle = torch.outer(torch.arange(16.0), base ** -(torch.arange(4.0) / 4)).repeat(1, 2)
+        tables.append(torch.stack([angle.cos(), angle.sin() * torch.tensor([-1.0] * 4 + [1.0] * 4)]))
     embedding, output = product(vocabulary, bias=False), product(vocabulary, bias=False)
-    return decoder.Model(
-        decoder.Config(heads, kv, d, 1e-6, 3), embedding, layers, torch.rand(width) + 0.5, output, rotary
+    config = decoder.Config(
+        heads, kv, d, 1e-6, 3, kind.scale, kind.gelu, kind.embedding, kind.residual, kind.window
     )
+    return decoder.Model(config, embedding, layers, torch.rand(width) + 0.5, output, tables)
 
 
 def plain_loss(m, tokens, labels, adapter, cs, masks):
@@ -151,26 +212,37 @@ def plain_loss(m, tokens, labels, adapter, cs, masks):
         return y if W.bias is None else y + W.bias
 
     def rms(x, w):
+        if w is None:
+            return x
+        if w.size(0) != x.size(-1):  # over all heads at once
+            return rms(x.flatten(1), w).unflatten(1, (-1, x.size(-1)))
         return w * x * (x.square().mean(-1, keepdim=True) + m.config.eps).rsqrt()
 
-    def rotate(x, cos, sin):
+    def rotate(x, number):
+        if number < 0:
+            return x
+        cos, sin = m.rotary[number][:, tokens.positions.flatten()].unsqueeze(2)
         return x * cos + x.roll(x.size(-1) // 2, -1) * sin
 
-    x = m.embedding.weight[tokens.ids.flatten()]
-    cos, sin = m.rotary[:, tokens.positions.flatten()].unsqueeze(2)
+    c0 = m.config
+    gate_of = (lambda g: torch.nn.functional.gelu(g, approximate="tanh")) if c0.gelu else torch.nn.functional.silu
+    x = m.embedding.weight[tokens.ids.flatten()] * c0.embedding
     for layer, f, c, mask in zip(m.layers, adapter, cs, masks):
         heads = m.config.heads, m.config.kv_heads, m.config.kv_heads
         q, k, v = (
-            product(rms(x, layer.attention_norm), layer.qkv, f.qkv, c[0], mask.qkv)
+            product(rms(x, layer.norms.attention), layer.qkv, f.qkv, c[0], mask.qkv)
             .unflatten(1, (-1, 8))
             .split(heads, 1)
         )
-        if layer.q_norm is not None:
-            q, k = rms(q, layer.q_norm), rms(k, layer.k_norm)
-        o = softmax_attention(rotate(q, cos, sin), rotate(k, cos, sin), v, tokens.documents, tokens.ids.size(0))
-        x = x + product(o.flatten(1), layer.o, f.o, c[1], mask.o)
-        gate, up = product(rms(x, layer.mlp_norm), layer.gate_up, f.gate_up, c[2], mask.gate_up).chunk(2, 1)
-        x = x + product(torch.nn.functional.silu(gate) * up, layer.down, f.down, c[3], mask.down)
+        if layer.norms.q is not None:
+            q, k = rms(q, layer.norms.q), rms(k, layer.norms.k)
+        q, k, rows = rotate(q, layer.rotary), rotate(k, layer.rotary), tokens.ids.size(0)
+        o = softmax_attention(q, k, v, tokens.documents, rows, layer.window, c0.scale)
+        y = product(o.flatten(1), layer.o, f.o, c[1], mask.o)
+        x = x + c0.residual * rms(y, layer.norms.attention_out)
+        gate, up = product(rms(x, layer.norms.mlp), layer.gate_up, f.gate_up, c[2], mask.gate_up).chunk(2, 1)
+        y = product(gate_of(gate) * up, layer.down, f.down, c[3], mask.down)
+        x = x + c0.residual * rms(y, layer.norms.mlp_out)
     logits = rms(x, m.norm)[labels.at] @ m.output.weight.t()
     return torch.nn.functional.cross_entropy(logits, labels.targets, reduction="sum")
 
@@ -185,8 +257,8 @@ def whole_model():
         "q, o, down": [3, 0, 0, 2, 0, 0, 4],
         "v, up": [0, 0, 2, 0, 0, 3, 0],
     }
-    for kind, (chosen, ranks), dora in itertools.product(["llama", "qwen2", "qwen3"], choices.items(), [False, True]):
-        m = random_model(kind == "qwen2", kind == "qwen3")
+    for kind, (chosen, ranks), dora in itertools.product(KINDS, choices.items(), [False, True]):
+        m = random_model(KINDS[kind])
         ranks, scales = ranks * 2, [0.5 + 0.1 * i for i in range(14)]
         n = 0
         for layer in m.layers:
@@ -205,7 +277,7 @@ def whole_model():
             cs = [[constant(r, magnitude) for r, magnitude in zip(of_layer, f)] for of_layer, f in zip(ready, cut)]
             keys = torch.randint(-(2**31), 2**31, (28,)).tolist()
             for checkpointing, around, dropout in [(False, 0, 0.0), (True, 0, 0.0), (False, 3, 0.0), (True, 0, 0.3)]:
-                if around > 0 and (dora or chosen != "all"):
+                if around > 0 and (dora or m.config.gelu or chosen != "all"):
                     continue
                 masks = [decoder.no_masks()] * 2
                 if dropout > 0:

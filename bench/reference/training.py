@@ -2,6 +2,7 @@
 their logits by PEFT, the losses of 50 steps by PEFT and torch.optim.AdamW, and 64 greedy tokens of SmolLM2 by Transformers.
 
     python bench/reference/training.py                      # all but SmolLM2
+    python bench/reference/training.py --only gemma3 ...    # these architectures and their cases, the others as they are
     python bench/reference/training.py --generation         # generation.json alone, from the models and adapters that are there
     python bench/reference/training.py smollm2.gguf         # SmolLM2's greedy tokens, dequantised by Transformers
     python bench/reference/training.py --check FOLDER       # logits with an adapter that Tunebook saved, as JSON
@@ -25,6 +26,8 @@ STEPS = 50
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32,
           "rope_theta": 10000.0}
+YARN = {"rope_type": "yarn", "rope_theta": 500000.0, "factor": 4.0, "original_max_position_embeddings": 64}
+SLIDING, FULL = ["sliding_attention"], ["full_attention"]
 COMMON = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
               vocab_size=VOCABULARY, max_position_embeddings=256, bos_token_id=1, eos_token_id=2)
 
@@ -37,6 +40,22 @@ def configs() -> dict:
         "qwen3": transformers.Qwen3Config(**COMMON, rope_parameters=plain, head_dim=16, tie_word_embeddings=True, rms_norm_eps=1e-6),
         "mistral": transformers.MistralConfig(**COMMON, rope_parameters={"rope_type": "default", "rope_theta": 10000.0}, head_dim=8,
                                               sliding_window=None, tie_word_embeddings=False, rms_norm_eps=1e-5),
+        "mistral_window": transformers.MistralConfig(**COMMON, rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+                                                     head_dim=8, sliding_window=5, tie_word_embeddings=False, rms_norm_eps=1e-5),
+        "gemma3": transformers.Gemma3TextConfig(**COMMON | dict(num_hidden_layers=6), head_dim=16, query_pre_attn_scalar=16, sliding_window=5,
+                                                layer_types=SLIDING * 5 + FULL, rms_norm_eps=1e-6, tie_word_embeddings=True,
+                                                rope_parameters={"sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+                                                                 "full_attention": {"rope_type": "linear", "factor": 8.0,
+                                                                                    "rope_theta": 1000000.0}}),
+        "smollm3": transformers.SmolLM3Config(**COMMON | dict(num_hidden_layers=4), rope_parameters=plain, no_rope_layers=[1, 1, 1, 0], use_sliding_window=False,
+                                              pad_token_id=0, tie_word_embeddings=True, rms_norm_eps=1e-6),
+        "granite": transformers.GraniteConfig(**COMMON, rope_parameters=plain, embedding_multiplier=12.0, residual_multiplier=0.22,
+                                              attention_multiplier=0.1, logits_scaling=8.0, tie_word_embeddings=True, rms_norm_eps=1e-5),
+        "olmo2": transformers.Olmo2Config(**COMMON, rope_parameters=plain, tie_word_embeddings=False, rms_norm_eps=1e-6, pad_token_id=0),
+        "olmo3": transformers.Olmo3Config(**COMMON | dict(num_hidden_layers=4), sliding_window=5, layer_types=SLIDING * 3 + FULL, tie_word_embeddings=False, rms_norm_eps=1e-6,
+                                          pad_token_id=0, rope_parameters=YARN),
+        "seed_oss": transformers.SeedOssConfig(**COMMON, rope_parameters=plain, head_dim=16, attention_bias=True, attention_out_bias=True,
+                                               tie_word_embeddings=False, rms_norm_eps=1e-6),
     }
 
 
@@ -117,7 +136,7 @@ CASES = {
     "qwen2": dict(architecture="qwen2"),
     "qwen3": dict(architecture="qwen3", dora=True),
     "mistral": dict(architecture="mistral", rslora=True, accumulation=2),
-}
+} | {name: dict(architecture=name) for name in ["mistral_window", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss"]}
 
 
 def save_tokenizer(folder: pathlib.Path) -> None:
@@ -133,15 +152,16 @@ def save_adapter(model, folder: pathlib.Path) -> None:
     (folder / "README.md").unlink()
 
 
-def make() -> None:
-    for old in ["cases", *configs()]:
+def make(only: list) -> None:
+    models = {name: config for name, config in configs().items() if not only or name in only}
+    cases = {name: changes for name, changes in CASES.items() if (PLAIN | changes)["architecture"] in models}
+    for old in [*(f"cases/{name}" for name in cases), *models]:
         shutil.rmtree(OUT / old, ignore_errors=True)
     torch.manual_seed(2)
     batches = documents()
     ids = torch.tensor([sum((d[0] for d in batches[0] + batches[1]), [])[:48]])
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "documents.json").write_text(json.dumps(batches, separators=(",", ":")))
-    models = configs()
     for name, config in models.items():
         model = tiny(config)
         model.config.save_pretrained(OUT / name)
@@ -150,7 +170,7 @@ def make() -> None:
         save_file(keep, OUT / name / "model.safetensors", metadata={"format": "pt"})
         with torch.no_grad():
             save_file({"ids": ids.float(), "logits": model(ids).logits}, OUT / name / "logits.safetensors")
-    for name, changes in CASES.items():
+    for name, changes in cases.items():
         case = PLAIN | changes
         folder = OUT / "cases" / name
         model = tiny(models[case["architecture"]])
@@ -232,8 +252,10 @@ if __name__ == "__main__":
         check(pathlib.Path(sys.argv[2]))
     elif sys.argv[1:2] == ["--generation"]:
         generation()
+    elif sys.argv[1:2] == ["--only"]:
+        make(sys.argv[2:])
     elif len(sys.argv) > 1:
         greedy(pathlib.Path(sys.argv[1]))
     else:
-        make()
+        make([])
         generation()

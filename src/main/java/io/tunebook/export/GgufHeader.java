@@ -82,6 +82,13 @@ final class GgufHeader {
                 .float32(arch + ".rope.freq_base", (float) config.ropeTheta())
                 .uint32(arch + ".rope.dimension_count", config.headDim())
                 .uint32(arch + ".vocab_size", config.vocabularySize());
+        config.family().ggufKeys(config).forEach((key, value) -> {
+            if (value instanceof Integer whole) {
+                writer.uint32(arch + "." + key, whole);
+            } else {
+                writer.float32(arch + "." + key, (Float) value);
+            }
+        });
         config.ropeScaling().ifPresent(scaling -> {
             if (scaling instanceof RopeScaling.Linear linear) {
                 writer.string(arch + ".rope.scaling.type", "linear")
@@ -110,7 +117,7 @@ final class GgufHeader {
     }
 
     private void divisors(GgufWriter writer) {
-        float[] scaled = config.inverseFrequencies();
+        float[] scaled = config.ropes().get(0).inverseFrequencies();
         ByteBuffer bytes = ByteBuffer.allocate(4 * scaled.length).order(ByteOrder.LITTLE_ENDIAN);
         for (int i = 0; i < scaled.length; i++) {
             bytes.putFloat((float) (Math.pow(config.ropeTheta(), -2.0 * i / config.headDim()) / scaled[i]));

@@ -377,8 +377,8 @@ public final class CausalLM implements AutoCloseable {
     private void requirePositions(int positions) {
         if (rotary.grow(positions)) {
             steps.close(); // they read the table where it was
-            try (NDArray table = rotary.array(manager)) {
-                script.setRotary(table);
+            try (NDManager scope = manager.newSubManager()) {
+                script.setRotary(rotary.arrays(scope));
             }
         }
     }

@@ -181,23 +181,30 @@ final class DecoderScript implements AutoCloseable {
         }
     }
 
-    void addLayer(NDArray attentionNorm, NDArray qNorm, NDArray kNorm, NDArray mlpNorm) {
+    /**
+     * @param norms in the order of {@code Norms} in {@code decoder.py}, empty ones for what the architecture does not have
+     * @param kind which rotary table and which window the layer has
+     */
+    void addLayer(List<NDArray> norms, ModelConfig.LayerKind kind) {
         try (Arguments a = new Arguments()) {
-            run("add_layer", a.tensor(attentionNorm).tensor(qNorm).tensor(kNorm).tensor(mlpNorm));
+            run("add_layer", a.tensors(norms).number(kind.rope()).number(kind.window()));
         }
     }
 
     /** @param chunk for how many positions at a time logits are made */
-    void complete(NDArray norm, NDArray rotary, ModelConfig c, int chunk) {
+    void complete(NDArray norm, List<NDArray> rotary, ModelConfig c, int chunk) {
+        ModelConfig.Scales scales = c.scales();
         try (Arguments a = new Arguments()) {
-            a.tensor(norm).tensor(rotary).number(c.heads()).number(c.kvHeads()).number(c.headDim());
-            run("complete", a.real(c.rmsNormEps()).number(chunk));
+            a.tensor(norm).tensors(rotary).number(c.heads()).number(c.kvHeads()).number(c.headDim());
+            a.real(c.rmsNormEps()).number(chunk).real(c.attentionScale()).flag(c.gelu());
+            a.real(scales.embedding()).real(scales.residual()).real(scales.logits());
+            run("complete", a.number(c.slidingWindow()));
         }
     }
 
-    void setRotary(NDArray rotary) {
+    void setRotary(List<NDArray> rotary) {
         try (Arguments a = new Arguments()) {
-            run("set_rotary", a.tensor(rotary));
+            run("set_rotary", a.tensors(rotary));
         }
     }
 

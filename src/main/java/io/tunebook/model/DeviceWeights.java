@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.tunebook.model.DecoderScript.Stored;
 import io.tunebook.model.family.ModelConfig;
+import io.tunebook.model.family.Norm;
 import io.tunebook.model.family.Target;
 import io.tunebook.tensors.GgufType;
 import java.io.IOException;
@@ -69,7 +70,7 @@ final class DeviceWeights implements AutoCloseable {
             throws IOException {
         try (DeviceWeights weights = new DeviceWeights(manager, script, precision, from, storage)) {
             weights.load();
-            script.complete(weights.vectors("model.norm.weight"), rotary.array(weights.scope), from.config(), chunk);
+            script.complete(weights.vectors("model.norm.weight"), rotary.arrays(weights.scope), from.config(), chunk);
             return new Loaded(weights.bytes, storage != Storage.COMPUTED, weights.quantized);
         }
     }
@@ -82,11 +83,11 @@ final class DeviceWeights implements AutoCloseable {
             for (Target.Product product : Target.Product.values()) {
                 product(l, product);
             }
-            script.addLayer(
-                    vectors(layer + "input_layernorm.weight"),
-                    vectors(layer + "self_attn.q_norm.weight"),
-                    vectors(layer + "self_attn.k_norm.weight"),
-                    vectors(layer + "post_attention_layernorm.weight"));
+            List<NDArray> norms = new ArrayList<>();
+            for (Norm norm : Norm.values()) {
+                norms.add(vectors(layer + norm.module(config) + ".weight"));
+            }
+            script.addLayer(norms, config.layer(l));
         }
     }
 
@@ -160,6 +161,9 @@ final class DeviceWeights implements AutoCloseable {
     }
 
     private static boolean mappable(Weights.Tensor t) {
+        if (t.added() != 0) {
+            return false; // Java adds it
+        }
         return switch (t.type()) {
             case F32 -> t.offset() % 4 == 0;
             case F16, BF16 -> t.offset() % 2 == 0;

@@ -4,6 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.tunebook.model.family.ModelConfig;
+import io.tunebook.model.family.Rope;
+import java.util.List;
 
 /**
  * Cosines and signed sines of the rotary position embedding, [2, positions, head_dim] in float32; the sines have the minus in their first half. It grows with the
@@ -27,7 +29,6 @@ final class RotaryTable {
      * @throws IllegalArgumentException if the model was not made for so many positions
      */
     boolean grow(int needed) {
-        config.requireLength(needed);
         if (needed > config.maxPositions()) {
             throw new IllegalArgumentException(
                     "this model was trained on at most " + config.maxPositions() + " tokens in a row, found " + needed);
@@ -39,10 +40,15 @@ final class RotaryTable {
         return true;
     }
 
-    NDArray array(NDManager owner) {
-        float[] inverse = config.inverseFrequencies();
-        float scale = config.rotaryScale();
-        int d = config.headDim();
+    /** One table for each of the model's rotary embeddings. */
+    List<NDArray> arrays(NDManager owner) {
+        return config.ropes().stream().map(rope -> array(owner, rope)).toList();
+    }
+
+    private NDArray array(NDManager owner, Rope rope) {
+        float[] inverse = rope.inverseFrequencies();
+        float scale = rope.scale();
+        int d = rope.width();
         float[] values = new float[2 * positions * d];
         for (int p = 0; p < positions; p++) {
             for (int i = 0; i < d; i++) {

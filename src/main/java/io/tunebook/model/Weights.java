@@ -54,9 +54,18 @@ public final class Weights implements AutoCloseable {
      * @param bytes how many bytes it takes
      * @param permutedHeads 0 where the rows lie as in Hugging Face's files; else the number of heads whose rows llama.cpp
      *     stored permuted, with the two halves of each head interleaved (architecture {@code llama}, q and k)
+     * @param added what is added to each value when it is read: 1 for Gemma's norms in safetensors, which have their
+     *     distance from 1
      */
     public record Tensor(
-            String name, GgufType type, long[] shape, Path file, long offset, long bytes, int permutedHeads) {
+            String name,
+            GgufType type,
+            long[] shape,
+            Path file,
+            long offset,
+            long bytes,
+            int permutedHeads,
+            float added) {
         /** How many rows {@link Weights#readRows} counts: all dimensions but the last; 1 for a vector. */
         public long rows() {
             return shape.length == 1 && permutedHeads == 0 ? 1 : values() / columns();
@@ -256,6 +265,11 @@ public final class Weights implements AutoCloseable {
         ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(tensor.type().bytes(count)));
         readStored(tensor, first, rows, bytes);
         tensor.type().dequantize(bytes.flip(), out, at, count);
+        if (tensor.added() != 0) {
+            for (int i = at; i < at + count; i++) {
+                out[i] += tensor.added();
+            }
+        }
     }
 
     /**
@@ -331,7 +345,8 @@ public final class Weights implements AutoCloseable {
 
     private static Tensor tensor(String name, GgufTensor t, ModelConfig config, boolean gguf) {
         int permuted = gguf ? config.family().permutedHeads(config, name) : 0;
-        return new Tensor(name, t.type(), t.shape(), t.file(), t.offset(), t.bytes(), permuted);
+        float added = gguf ? 0 : config.family().added(name);
+        return new Tensor(name, t.type(), t.shape(), t.file(), t.offset(), t.bytes(), permuted, added);
     }
 
     private static Weights openSafetensors(ModelFolder model) throws IOException {

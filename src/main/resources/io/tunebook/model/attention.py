@@ -1,6 +1,6 @@
-# Rotary positions and attention: causal, within each document, grouped heads; forward and backward. q, k, v are
+# Rotary positions and attention: causal, within each document and a window, grouped heads; forward and backward. q, k, v are
 # [N, heads, head_dim] with N = batch * length. Knows nothing of projections.
-from typing import List, NamedTuple, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor, ops
@@ -8,11 +8,17 @@ from torch import Tensor, ops
 from .dtypes import BOOL, FLOAT32, INT32, INT64
 
 
+# Cosines and sines of a batch's tokens.
+class Rotation(NamedTuple):
+    cos: Tensor  # [N, 1, rotated width]
+    sin: Tensor  # the same, with the minus in its first half
+
+
 # Where the tokens of a batch stand.
 class Places(NamedTuple):
-    cos: Tensor  # [N, 1, head_dim]
-    sin: Tensor  # the same, with the minus in its first half
+    rotations: List[Rotation]  # by each of the model's rotary tables
     mask: Tensor  # [B, 1, T, T], added to the scores, on a CPU; empty where each row is one document
+    windowed: Tensor  # the same for the layers with a sliding window; empty where none is shorter than the documents
     starts: Tensor  # where each document begins among all tokens, and the end: [documents + 1], int32
     longest: int  # the length of the longest document
     batch: int  # B
@@ -44,9 +50,39 @@ def d_rope(d_q: Tensor, d_k: Tensor, d_v: Tensor, cos: Tensor, sin: Tensor) -> T
     return d_x
 
 
-# Cosines and signed sines [2, N, 1, head_dim] of positions [N], from the rotary table [2, positions, head_dim].
-def angles(rotary: Tensor, positions: Tensor, like: Tensor) -> Tensor:
-    return rotary.index_select(1, positions.flatten()).unsqueeze(2).to(like.dtype)
+# The rotations of positions [N] by each table [2, positions, rotated width].
+def angles(rotary: List[Tensor], positions: Tensor, like: Tensor) -> List[Rotation]:
+    rotations: List[Rotation] = []
+    for table in rotary:
+        cos, sin = table.index_select(1, positions.flatten()).unsqueeze(2).to(like.dtype).unbind()
+        rotations.append(Rotation(cos, sin))
+    return rotations
+
+
+# x [N, heads, head_dim], whose first dimensions are rotated: as many as the table has. number is the table's; -1: no
+# rotation. overwrite allows the result to take the place of x.
+def rotated(x: Tensor, rotations: List[Rotation], number: int, overwrite: bool) -> Tensor:
+    if number < 0:
+        return x
+    cos, sin = rotations[number]
+    width = cos.size(2)
+    if width == x.size(2):
+        return rope(x, cos, sin, overwrite)
+    turned = rope(x[:, :, 0:width].contiguous(), cos, sin, False)
+    return torch.cat([turned, x[:, :, width:]], 2)
+
+
+# Its derivative, for q and k; what came for v stands beside them: [N, heads + 2 * kv heads, head_dim].
+def d_rotated(d_q: Tensor, d_k: Tensor, d_v: Tensor, rotations: List[Rotation], number: int) -> Tensor:
+    if number < 0:
+        return torch.cat([d_q, d_k, d_v], 1)
+    cos, sin = rotations[number]
+    width = cos.size(2)
+    if width == d_q.size(2):
+        return d_rope(d_q, d_k, d_v, cos, sin)
+    d_qk = torch.cat([d_q, d_k], 1)
+    turned = rope(d_qk[:, :, 0:width].contiguous(), cos, sin.neg(), False)
+    return torch.cat([torch.cat([turned, d_qk[:, :, width:]], 2), d_v], 1)
 
 
 # The scores' mask for packed documents [B, T]: 0 where query and key are of one document and the key is not later, else
@@ -55,11 +91,24 @@ def angles(rotary: Tensor, positions: Tensor, like: Tensor) -> Tensor:
 def document_mask(documents: Tensor, like: Tensor) -> Tensor:
     if documents.numel() == 0 or documents.is_cuda:
         return documents
-    T = documents.size(1)
+    return window_mask(documents, documents.size(1), documents.size(1), like)
+
+
+# The same where a query sees the last `window` keys alone, itself among them; T is the length of a row. Documents may be
+# empty: each row is one.
+def window_mask(documents: Tensor, T: int, window: int, like: Tensor) -> Tensor:
+    seen = window_of(T, T, window, like)
+    if documents.numel() == 0:
+        return like.new_zeros([1, 1, T, T]).masked_fill(seen.bitwise_not(), float("-inf"))
     same = documents.unsqueeze(2) == documents.unsqueeze(1)
-    past = torch.ones([T, T], dtype=BOOL, device=documents.device).tril()
     zero = like.new_zeros([documents.size(0), 1, T, T])
-    return zero.masked_fill((same & past).bitwise_not().unsqueeze(1), float("-inf"))
+    return zero.masked_fill((same & seen).bitwise_not().unsqueeze(1), float("-inf"))
+
+
+# Whether each of T queries at the end of n keys sees a key, bool [T, n].
+def window_of(T: int, n: int, window: int, like: Tensor) -> Tensor:
+    past = torch.ones([T, n], dtype=BOOL, device=like.device).tril(n - T)
+    return past if window >= n else past.triu(n - T - window + 1)
 
 
 # [N, heads, head_dim] as [B, heads, T, head_dim], each head so many times.
@@ -73,33 +122,78 @@ def by_token(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(0, 1)
 
 
-# softmax(q k^T / sqrt(head_dim)) v: [N, heads, head_dim]. Whole rows of documents go to cuDNN on GPUs where it is the
-# fastest. Else the flash kernel takes the documents' starts on a GPU; on a CPU documents other than whole rows need the
-# mask.
-def attention(q: Tensor, k: Tensor, v: Tensor, at: Places) -> Tuple[Tensor, Softmax]:
+# The window that counts for a batch: 0 where every document fits into it.
+def effective(window: int, at: Places) -> int:
+    return window if window < at.longest else 0
+
+
+# Whether cuDNN's attention takes a layer of this window: whole rows of documents, all keys seen.
+def for_cudnn(at: Places, window: int) -> bool:
+    return at.cudnn and at.mask.numel() == 0 and effective(window, at) == 0
+
+
+# What a CPU adds to the scores of a layer of this window; none where it is causal alone.
+def mask_of(at: Places, window: int) -> Optional[Tensor]:
+    mask = at.windowed if effective(window, at) > 0 else at.mask
+    return mask if mask.numel() > 0 else None
+
+
+# softmax(scale q k^T) v: [N, heads, head_dim], where a query sees the last `window` keys of its document, itself among
+# them; window 0: all. Whole rows of documents go to cuDNN on GPUs where it is the fastest. Else the flash kernel takes the
+# documents' starts on a GPU; on a CPU windows, and documents other than whole rows, need the mask.
+def attention(q: Tensor, k: Tensor, v: Tensor, at: Places, window: int, scale: float) -> Tuple[Tensor, Softmax]:
     none = torch.empty([0], device=q.device)
-    if at.cudnn and at.mask.numel() == 0:
+    if for_cudnn(at, window):
         o, lse, from_q, from_k, _0, _1, seed, offset, _2 = ops.aten._scaled_dot_product_cudnn_attention(
-            by_head(q, at.batch, 1), by_head(k, at.batch, 1), by_head(v, at.batch, 1), None, True, 0.0, True, False
+            by_head(q, at.batch, 1),
+            by_head(k, at.batch, 1),
+            by_head(v, at.batch, 1),
+            None,
+            True,
+            0.0,
+            True,
+            False,
+            scale=scale,
         )
         return by_token(o), Softmax(lse, from_q, from_k, seed, offset)
     if q.is_cuda:
         o, lse, _3, _4, _5 = ops.aten._flash_attention_forward(
-            q, k, v, at.starts, at.starts, at.longest, at.longest, 0.0, True, False
+            q,
+            k,
+            v,
+            at.starts,
+            at.starts,
+            at.longest,
+            at.longest,
+            0.0,
+            True,
+            False,
+            scale=scale,
+            window_size_left=effective(window, at) - 1,
         )
         return o, Softmax(lse, none, none, none, none)
     groups = q.size(1) // k.size(1)
     q1, k1, v1 = by_head(q, at.batch, 1), by_head(k, at.batch, groups), by_head(v, at.batch, groups)
-    mask = None if at.mask.numel() == 0 else at.mask
-    o, lse = ops.aten._scaled_dot_product_flash_attention_for_cpu(q1, k1, v1, 0.0, mask is None, attn_mask=mask)
+    mask = mask_of(at, window)
+    o, lse = ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        q1, k1, v1, 0.0, mask is None, attn_mask=mask, scale=scale
+    )
     return by_token(o), Softmax(lse, none, none, none, none)
 
 
 # The kernels' own backwards; on the CPU the gradients of a group's copies of k and v are added up here.
 def d_attention(
-    d_o: Tensor, q: Tensor, k: Tensor, v: Tensor, o: Tensor, softmax: Softmax, at: Places
+    d_o: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    o: Tensor,
+    softmax: Softmax,
+    at: Places,
+    window: int,
+    scale: float,
 ) -> Tuple[Tensor, Tensor, Tensor]:
-    if at.cudnn and at.mask.numel() == 0:
+    if for_cudnn(at, window):
         T = q.size(0) // at.batch
         # there is no bias, which is said by a tensor that does not exist, as from_q does not without nested rows
         d_q, d_k, d_v = ops.aten._scaled_dot_product_cudnn_attention_backward(
@@ -118,6 +212,7 @@ def d_attention(
             T,
             0.0,
             True,
+            scale=scale,
         )
         return by_token(d_q), by_token(d_k), by_token(d_v)
     if q.is_cuda:
@@ -137,11 +232,13 @@ def d_attention(
             True,
             unused,
             unused,
+            scale=scale,
+            window_size_left=effective(window, at) - 1,
         )
         return d_q, d_k, d_v
     groups = q.size(1) // k.size(1)
     q1, k1, v1 = by_head(q, at.batch, 1), by_head(k, at.batch, groups), by_head(v, at.batch, groups)
-    mask = None if at.mask.numel() == 0 else at.mask
+    mask = mask_of(at, window)
     d_q, d_k, d_v = ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
         by_head(d_o, at.batch, 1),
         q1,
@@ -152,6 +249,7 @@ def d_attention(
         0.0,
         mask is None,
         attn_mask=mask,
+        scale=scale,
     )
     d_k = d_k.unflatten(1, [-1, groups]).sum([2])
     d_v = d_v.unflatten(1, [-1, groups]).sum([2])
@@ -170,9 +268,9 @@ def cudnn_differs(like: Tensor, heads: int, kv_heads: int, head_dim: int) -> Ten
     none = torch.empty([0], device=like.device)
     found: List[List[Tensor]] = []
     for cudnn in [False, True]:
-        at = Places(none, none, none, starts, 128, 2, cudnn)
-        o, softmax = attention(q, k, v, at)
-        d_q, d_k, d_v = d_attention(d_o, q, k, v, o, softmax, at)
+        at = Places([], none, none, starts, 128, 2, cudnn)
+        o, softmax = attention(q, k, v, at, 0, head_dim**-0.5)
+        d_q, d_k, d_v = d_attention(d_o, q, k, v, o, softmax, at, 0, head_dim**-0.5)
         found.append([o, d_q, d_k, d_v])
     worst = torch.zeros([1], dtype=FLOAT32, device=like.device)
     for flash, other in zip(found[0], found[1]):

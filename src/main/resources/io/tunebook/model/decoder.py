@@ -1,4 +1,5 @@
-# The decoder of Llama, Mistral, Qwen2 and Qwen3 with LoRA, forward and backward.
+# A decoder of attention and a gated MLP in each layer, with LoRA, forward and backward: Llama, Mistral, Qwen, Gemma 3,
+# Granite, OLMo and others, which differ in norms, windows, scales and the rotations of positions.
 #
 # There is no autograd here: each backward stands beside its forward and says what it is the derivative of. A name d_y
 # means dL/dy. Tokens stand in rows: activations are [N, width] with N = batch * length, in attention
@@ -15,7 +16,18 @@ from typing import List, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .attention import Places, Softmax, angles, attention, d_attention, d_rope, document_mask, rope
+from .attention import (
+    Places,
+    Rotation,
+    Softmax,
+    angles,
+    attention,
+    d_attention,
+    d_rotated,
+    document_mask,
+    rotated,
+    window_mask,
+)
 from .lora import (
     Lora,
     adapted_width,
@@ -31,7 +43,7 @@ from .lora import (
     shaped,
 )
 from .loss import cross_entropy
-from .mlp import d_swiglu, d_swiglu_lora, swiglu, swiglu_lora
+from .mlp import d_geglu, d_swiglu, d_swiglu_lora, geglu, swiglu, swiglu_lora
 from .norm import d_rms_norm, rms_norm
 from .quantized import Linear, dense, expanded, rows_of, targets_of, times_stored
 from .dtypes import FLOAT32, INT32
@@ -45,17 +57,31 @@ class Config(NamedTuple):
     head_dim: int
     eps: float  # what RMSNorm adds to the mean square
     chunk: int  # for so many positions at a time logits are made
+    scale: float  # what attention's scores are multiplied with
+    gelu: bool  # whether the MLP's gate is GELU's, not SiLU's
+    embedding: float  # what embeddings are multiplied with
+    residual: float  # what a branch is multiplied with before it is added
+    window: int  # how many keys the layers with a sliding window see; 0: no such layers
+
+
+# What an architecture does not have is None.
+class Norms(NamedTuple):
+    attention: Optional[Tensor]  # [width], before attention
+    q: Optional[Tensor]  # over each head [head_dim], or over all of them [heads * head_dim]
+    k: Optional[Tensor]
+    attention_out: Optional[Tensor]  # [width], behind attention, before its output is added
+    mlp: Optional[Tensor]  # the same around the MLP
+    mlp_out: Optional[Tensor]
 
 
 class Layer(NamedTuple):
-    attention_norm: Tensor  # [width]
+    norms: Norms
     qkv: Linear  # q | k | v: [(heads + 2 * kv_heads) * head_dim, width]
-    q_norm: Optional[Tensor]  # [head_dim], where the architecture has it
-    k_norm: Optional[Tensor]
     o: Linear  # [width, heads * head_dim]
-    mlp_norm: Tensor  # [width]
     gate_up: Linear  # gate | up: [2 * inner, width]
     down: Linear  # [width, inner]
+    rotary: int  # which of the model's rotary tables; -1: positions are not rotated
+    window: int  # how many keys a query sees; 0: all
 
 
 class Model(NamedTuple):
@@ -64,7 +90,7 @@ class Model(NamedTuple):
     layers: List[Layer]
     norm: Tensor  # [width]
     output: Linear  # [vocabulary, width]; may be the embedding
-    rotary: Tensor  # cosines and signed sines, float32 [2, positions, head_dim]
+    rotary: List[Tensor]  # tables of cosines and signed sines, float32 [2, positions, rotated width]
 
 
 # LoRA's factors of a layer's four products, or their gradients.
@@ -110,7 +136,7 @@ class Saved(NamedTuple):
     o: Tensor  # the heads' outputs, [N, heads, head_dim]
     softmax: Softmax
     z_o: Tensor
-    y_o: Optional[Tensor]  # with DoRA: the output of o
+    y_o: Optional[Tensor]  # with DoRA or a norm behind it: the output of o
     x1: Tensor  # the residual between attention and MLP
     t1: Tensor
     h1: Tensor
@@ -118,18 +144,72 @@ class Saved(NamedTuple):
     gate: Tensor  # with LoRA's products around SwiGLU: gate | up as the large product left them
     up: Tensor  # then empty
     z_down: Tensor
-    y_down: Optional[Tensor]  # with DoRA: the output of down
+    y_down: Optional[Tensor]  # with DoRA or a norm behind it: the output of down
 
 
 # ---- One layer: x + attention(norm(x)), then + MLP(norm(.)). Its two halves return what the backward needs as well.
 
 
+# RMSNorm where there is one, and what it divided by.
+def normed(x: Tensor, w: Optional[Tensor], eps: float) -> Tuple[Tensor, Tensor]:
+    if w is None:
+        return x, x.new_empty([0])
+    return rms_norm(x, w, eps)
+
+
+# onto + its derivative.
+def d_normed(d_h: Tensor, x: Tensor, t: Tensor, w: Optional[Tensor], onto: Tensor) -> Tensor:
+    if w is None:
+        return onto + d_h
+    return d_rms_norm(d_h, x, t, w, onto)
+
+
+# RMSNorm of x [N, heads, head_dim] over each head or over all of them, as the width of w says.
+def head_norm(x: Tensor, w: Tensor, eps: float) -> Tensor:
+    if w.size(0) == x.size(2):
+        y, _t = rms_norm(x, w, eps)
+        return y
+    y, _t = rms_norm(x.flatten(1, 2), w, eps)
+    return y.unflatten(1, [-1, x.size(2)])
+
+
+def d_head_norm(d_y: Tensor, x: Tensor, w: Tensor, eps: float) -> Tensor:
+    if w.size(0) == x.size(2):
+        _y, t = rms_norm(x, w, eps)
+        return d_rms_norm(d_y.contiguous(), x, t, w)
+    flat = x.flatten(1, 2)
+    _y, t = rms_norm(flat, w, eps)
+    return d_rms_norm(d_y.flatten(1, 2), flat, t, w).unflatten(1, [-1, x.size(2)])
+
+
+# Whether a branch's output is added as it is, so that the residual can be what its last product is added to.
+def plain_branch(lora: Lora, norm: Optional[Tensor], config: Config) -> bool:
+    return lora.c is None and norm is None and config.residual == 1.0
+
+
+# x + a branch's output y, behind its norm.
+def add_branch(x: Tensor, y: Tensor, norm: Optional[Tensor], config: Config) -> Tensor:
+    h, _t = normed(y, norm, config.eps)
+    return x.add(h, alpha=config.residual)
+
+
+# d_y of a branch from the derivative of the sum. y is needed where there is a norm.
+def d_branch(d_out: Tensor, y: Optional[Tensor], norm: Optional[Tensor], config: Config) -> Tensor:
+    d = d_out
+    if config.residual != 1.0:
+        d = d_out * config.residual
+    if norm is not None and y is not None:
+        _h, t = rms_norm(y, norm, config.eps)
+        d = d_rms_norm(d, y, t, norm)
+    return d
+
+
 # From x [N, width]: q and k side by side, rotated, [N, heads + kv_heads, head_dim]; v [N, kv_heads, head_dim]; then t,
 # h, z and q | k | v of Saved.
 def project(
-    x: Tensor, cos: Tensor, sin: Tensor, layer: Layer, lora: Lora, config: Config, masks: List[Tensor]
+    x: Tensor, rotations: List[Rotation], layer: Layer, lora: Lora, config: Config, masks: List[Tensor]
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    h, t = rms_norm(x, layer.attention_norm, config.eps)
+    h, t = normed(x, layer.norms.attention, config.eps)
     z = inputs(h, lora, masks)
     qkv = linear(h, layer.qkv, layer.qkv.bias, z, lora)
     width = (config.heads + config.kv_heads) * config.head_dim
@@ -137,19 +217,17 @@ def project(
     v = qkv[:, width:].unflatten(1, [-1, config.head_dim])
     # the rotated ones may take their place, unless the product's output is needed again
     again = lora.c is not None
-    q_norm, k_norm = layer.q_norm, layer.k_norm
+    q_norm, k_norm = layer.norms.q, layer.norms.k
     if q_norm is not None and k_norm is not None:
         again = True
         q, k = qk.split_with_sizes([config.heads, config.kv_heads], 1)
-        q, _t = rms_norm(q, q_norm, config.eps)
-        k, _t = rms_norm(k, k_norm, config.eps)
-        qk = torch.cat([q, k], 1)
-    return rope(qk, cos, sin, not again), v, t, h, z, qkv
+        qk = torch.cat([head_norm(q, q_norm, config.eps), head_norm(k, k_norm, config.eps)], 1)
+    return rotated(qk, rotations, layer.rotary, not again), v, t, h, z, qkv
 
 
 # Whether LoRA's products around SwiGLU are computed with it: gate, up and down then have this rank.
-def around_swiglu(lora: LayerLora, layer: Layer, rank: int) -> bool:
-    if rank == 0 or len(layer.gate_up.parts) > 0 or len(lora.down.B) == 0:
+def around_swiglu(lora: LayerLora, layer: Layer, rank: int, config: Config) -> bool:
+    if rank == 0 or config.gelu or len(layer.gate_up.parts) > 0 or len(lora.down.B) == 0:
         return False
     return lora.gate_up.ranks[0] == rank and lora.gate_up.ranks[1] == rank and lora.down.ranks[0] == rank
 
@@ -157,13 +235,13 @@ def around_swiglu(lora: LayerLora, layer: Layer, rank: int) -> bool:
 # The residual behind attention, from the layer's input x [N, width] and the heads' outputs a [N, heads * head_dim]; then
 # z_o and y_o of Saved.
 def add_attention(
-    x: Tensor, a: Tensor, layer: Layer, lora: Lora, masks: List[Tensor]
+    x: Tensor, a: Tensor, layer: Layer, lora: Lora, config: Config, masks: List[Tensor]
 ) -> Tuple[Tensor, Tensor, Optional[Tensor]]:
     z = inputs(a, lora, masks)
     bias = layer.o.bias
-    if lora.c is not None:
+    if not plain_branch(lora, layer.norms.attention_out, config):
         y = linear(a, layer.o, bias, z, lora)
-        return x + y, z, y
+        return add_branch(x, y, layer.norms.attention_out, config), z, y
     x1 = linear(a, layer.o, x, z, lora)
     if bias is not None:
         x1.add_(bias)
@@ -176,28 +254,33 @@ def run_layer(
     x: Tensor, at: Places, layer: Layer, lora: LayerLora, config: Config, masks: Masks, around: int
 ) -> Tuple[Tensor, Saved]:
     none = x.new_empty([0])
-    qk, v, t, h, z, qkv = project(x, at.cos, at.sin, layer, lora.qkv, config, masks.qkv)
+    qk, v, t, h, z, qkv = project(x, at.rotations, layer, lora.qkv, config, masks.qkv)
     q, k = qk.split_with_sizes([config.heads, config.kv_heads], 1)
-    o, softmax = attention(q, k, v, at)
-    x1, z_o, y_o = add_attention(x, o.flatten(1, 2), layer, lora.o, masks.o)
-    h1, t1 = rms_norm(x1, layer.mlp_norm, config.eps)
+    o, softmax = attention(q, k, v, at, layer.window, config.scale)
+    x1, z_o, y_o = add_attention(x, o.flatten(1, 2), layer, lora.o, config, masks.o)
+    h1, t1 = normed(x1, layer.norms.mlp, config.eps)
     z_gate_up = inputs(h1, lora.gate_up, masks.gate_up)
-    if around_swiglu(lora, layer, around):
+    if around_swiglu(lora, layer, around, config):
         gate, up = h1.mm(layer.gate_up.weight.t()), none
         B, s = lora.gate_up.B, lora.gate_up.scales
         m, z_down = swiglu_lora(gate, z_gate_up, B[0], B[1], lora.down.A, s[0], s[1])
     else:
         gate, up = gate_and_up(h1, z_gate_up, layer.gate_up, lora.gate_up)
-        m = swiglu(gate, up)
+        m = geglu(gate, up) if config.gelu else swiglu(gate, up)
         z_down = inputs(m, lora.down, masks.down)
-    y_down: Optional[Tensor] = None
-    if lora.down.c is not None:
-        y = linear(m, layer.down, None, z_down, lora.down)
-        out = x1 + y
-        y_down = y
-    else:
-        out = linear(m, layer.down, x1, z_down, lora.down)
+    out, y_down = add_mlp(x1, m, z_down, layer, lora.down, config)
     return out, Saved(x, t, h, z, qkv, qk, v, o, softmax, z_o, y_o, x1, t1, h1, z_gate_up, gate, up, z_down, y_down)
+
+
+# The residual behind the MLP, from the one before it x1 [N, width] and the gated activations m [N, inner]; then y_down of
+# Saved.
+def add_mlp(
+    x1: Tensor, m: Tensor, z: Tensor, layer: Layer, lora: Lora, config: Config
+) -> Tuple[Tensor, Optional[Tensor]]:
+    if plain_branch(lora, layer.norms.mlp_out, config):
+        return linear(m, layer.down, x1, z, lora), None
+    y = linear(m, layer.down, None, z, lora)
+    return add_branch(x1, y, layer.norms.mlp_out, config), y
 
 
 # The MLP's two products one by one, [N, inner] each, so that they lie apart.
@@ -225,12 +308,12 @@ def d_layer(
 ) -> Tensor:
     # MLP
     gate, up = saved.gate, saved.up
-    d_y = d_out
     y_down = saved.y_down
+    d_y = d_branch(d_out, y_down, layer.norms.mlp_out, config)
     if y_down is not None:
-        d_y = d_magnitude(d_out, y_down, None, lora.down, layer.down.widths, G.down)
+        d_y = d_magnitude(d_y, y_down, None, lora.down, layer.down.widths, G.down)
     d_z_down = d_z([d_y], saved.z_down, lora.down, G.down)
-    if around_swiglu(lora, layer, around):
+    if around_swiglu(lora, layer, around, config):
         B, s, d_B = lora.gate_up.B, lora.gate_up.scales, G.gate_up.B
         d_m = d_y.mm(layer.down.weight)
         d_gu, d_z_gate_up = d_swiglu_lora(
@@ -240,7 +323,7 @@ def d_layer(
     else:
         dora = lora.gate_up.c is not None
         d_m = d_x([d_y], layer.down.weight, d_z_down, lora.down, masks.down)
-        d_gate, d_up, m = d_swiglu(d_m, gate, up, not dora)
+        d_gate, d_up, m = d_geglu(d_m, gate, up) if config.gelu else d_swiglu(d_m, gate, up, not dora)
         d_A(d_z_down, m, lora.down, masks.down, G.down)
         if dora:
             d_both = torch.cat([d_gate, d_up], 1)
@@ -251,35 +334,35 @@ def d_layer(
         d_z_gate_up = d_z(d_ys, saved.z_gate_up, lora.gate_up, G.gate_up)
     d_h1 = d_x(d_ys, layer.gate_up.weight, d_z_gate_up, lora.gate_up, masks.gate_up)
     d_A(d_z_gate_up, saved.h1, lora.gate_up, masks.gate_up, G.gate_up)
-    d_x1 = d_rms_norm(d_h1, saved.x1, saved.t1, layer.mlp_norm, d_out)
+    d_x1 = d_normed(d_h1, saved.x1, saved.t1, layer.norms.mlp, d_out)
     # Attention
-    d_y_o = d_x1
     y_o = saved.y_o
+    d_y_o = d_branch(d_x1, y_o, layer.norms.attention_out, config)
     if y_o is not None:
-        d_y_o = d_magnitude(d_x1, y_o, layer.o.bias, lora.o, layer.o.widths, G.o)
+        d_y_o = d_magnitude(d_y_o, y_o, layer.o.bias, lora.o, layer.o.widths, G.o)
     d_z_o = d_z([d_y_o], saved.z_o, lora.o, G.o)
     d_a = d_x([d_y_o], layer.o.weight, d_z_o, lora.o, masks.o)
     d_A(d_z_o, saved.o.flatten(1, 2), lora.o, masks.o, G.o)
     q, k = saved.qk.split_with_sizes([config.heads, config.kv_heads], 1)
     d_o = d_a.unflatten(1, [-1, config.head_dim])
-    d_q, d_k, d_v = d_attention(d_o, q, k, saved.v, saved.o, saved.softmax, at)
-    d_heads = d_rope(d_q, d_k, d_v, at.cos, at.sin)
-    q_norm, k_norm = layer.q_norm, layer.k_norm
+    d_q, d_k, d_v = d_attention(
+        d_o, q, k, saved.v, saved.o, saved.softmax, at, layer.window, config.scale
+    )
+    d_heads = d_rotated(d_q, d_k, d_v, at.rotations, layer.rotary)
+    q_norm, k_norm = layer.norms.q, layer.norms.k
     if q_norm is not None and k_norm is not None:
         heads = [config.heads, config.kv_heads, config.kv_heads]
         d_q, d_k, d_v = d_heads.split_with_sizes(heads, 1)
         q, k, _v = saved.qkv.unflatten(1, [-1, config.head_dim]).split_with_sizes(heads, 1)
-        _q, t_q = rms_norm(q, q_norm, config.eps)
-        _k, t_k = rms_norm(k, k_norm, config.eps)
-        d_q = d_rms_norm(d_q.contiguous(), q, t_q, q_norm)
-        d_k = d_rms_norm(d_k.contiguous(), k, t_k, k_norm)
+        d_q = d_head_norm(d_q, q, q_norm, config.eps)
+        d_k = d_head_norm(d_k, k, k_norm, config.eps)
         d_heads = torch.cat([d_q, d_k, d_v], 1)
     d_qkv = d_heads.flatten(1, 2)
     d_qkv = d_magnitude(d_qkv, saved.qkv, layer.qkv.bias, lora.qkv, layer.qkv.widths, G.qkv)
     d_z_qkv = d_z(d_qkv.split_with_sizes(layer.qkv.widths, 1), saved.z, lora.qkv, G.qkv)
     d_h = d_x([d_qkv], layer.qkv.weight, d_z_qkv, lora.qkv, masks.qkv)
     d_A(d_z_qkv, saved.h, lora.qkv, masks.qkv, G.qkv)
-    return d_rms_norm(d_h, saved.x, saved.t, layer.attention_norm, d_x1)
+    return d_normed(d_h, saved.x, saved.t, layer.norms.attention, d_x1)
 
 
 # ---- LoRA's factors in the one flat array that holds them all
@@ -389,29 +472,40 @@ def dense_layer(layer: Layer, like: Tensor, old: Optional[Layer]) -> Layer:
     if old is not None:
         qkv, o, gate_up, down = old.qkv, old.o, old.gate_up, old.down
     return Layer(
-        layer.attention_norm,
+        layer.norms,
         expanded(layer.qkv, like, qkv),
-        layer.q_norm,
-        layer.k_norm,
         expanded(layer.o, like, o),
-        layer.mlp_norm,
         expanded(layer.gate_up, like, gate_up),
         expanded(layer.down, like, down),
+        layer.rotary,
+        layer.window,
     )
 
 
 # Where a batch's tokens stand. cuDNN prepares itself for each length, which takes a while, so it gets those that come
 # again.
 def places(model: Model, tokens: Tokens, like: Tensor, cudnn: bool) -> Places:
-    cos, sin = angles(model.rotary, tokens.positions, like).unbind()
+    rotations = angles(model.rotary, tokens.positions, like)
     mask = document_mask(tokens.documents, like)
     batch, length = tokens.ids.size(0), tokens.ids.size(1)
-    return Places(cos, sin, mask, tokens.starts, tokens.longest, batch, cudnn and length % 128 == 0)
+    window = model.config.window
+    windowed = mask
+    if window > 0 and window < tokens.longest and not like.is_cuda:
+        windowed = window_mask(tokens.documents, length, window, like)
+    return Places(rotations, mask, windowed, tokens.starts, tokens.longest, batch, cudnn and length % 128 == 0)
+
+
+# The embeddings of tokens, [N, width]. What they are multiplied with has their type, as in Transformers.
+def embedded(model: Model, ids: Tensor) -> Tensor:
+    x = rows_of(model.embedding, ids.flatten(), model.norm)
+    if model.config.embedding != 1.0:
+        x = x * torch.full([1], model.config.embedding, dtype=x.dtype, device=x.device)
+    return x
 
 
 # The last hidden states of all tokens, [N, width]. adapter has the factors of each layer, or none at all.
 def hidden_states(model: Model, adapter: List[LayerLora], tokens: Tokens, cudnn: bool) -> Tensor:
-    x = rows_of(model.embedding, tokens.ids.flatten(), model.norm)
+    x = embedded(model, tokens.ids)
     at = places(model, tokens, x, cudnn)
     none = no_lora(x)
     for i, layer in enumerate(model.layers):
@@ -456,7 +550,7 @@ def loss_and_gradient(
 ) -> Tuple[Tensor, Tensor]:
     config = model.config
     adapter = adapter_of(model, flat, ranks, scales, dora)
-    x = rows_of(model.embedding, tokens.ids.flatten(), model.norm)
+    x = embedded(model, tokens.ids)
     at = places(model, tokens, x, cudnn)
     n = x.size(0)
     masks: List[Masks] = []

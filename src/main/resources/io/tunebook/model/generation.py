@@ -1,27 +1,31 @@
 # One pass over new tokens behind others whose keys and values are kept.
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Optional
 
 import torch
 from torch import Tensor, ops
 
-from .attention import angles, by_head, rope
+from .attention import Rotation, angles, by_head, rotated, window_of
 from .decoder import (
     Config,
     Layer,
     LayerLora,
     Model,
     add_attention,
+    add_mlp,
     dense_layer,
+    embedded,
     gate_and_up,
     head,
+    head_norm,
     no_lora,
+    normed,
     project,
 )
-from .dtypes import BOOL, FLOAT32, INT64
-from .lora import inputs, linear, vector_lora_
-from .mlp import swiglu
+from .dtypes import FLOAT32, INT64
+from .lora import inputs, vector_lora_
+from .mlp import geglu, swiglu
 from .norm import rms_norm
-from .quantized import rows_of, times_vector
+from .quantized import times_vector
 
 
 class Cache(NamedTuple):
@@ -42,17 +46,17 @@ def new_cache(model: Model, longest: int) -> Cache:
 # are left in the cache.
 def next_logits(model: Model, adapter: List[LayerLora], ids: Tensor, p: int, cache: Cache) -> Tensor:
     T = ids.size(1)
-    x = rows_of(model.embedding, ids.flatten(), model.norm)
+    x = embedded(model, ids)
     positions = torch.arange(p, p + T, dtype=INT64, device=ids.device)
-    cos, sin = angles(model.rotary, positions, x).unbind()
+    rotations = angles(model.rotary, positions, x)
     none = no_lora(x)
     for i, layer in enumerate(model.layers):
         lora = adapter[i] if len(adapter) > 0 else none
         if T == 1:
-            x = next_layer(x.flatten(), p, cos, sin, layer, lora, model.config, cache.keys[i], cache.values[i])
+            x = next_layer(x.flatten(), p, rotations, layer, lora, model.config, cache.keys[i], cache.values[i])
         else:
             ready = dense_layer(layer, x, None) if x.is_cuda else layer
-            x = prompt_layer(x, p, cos, sin, ready, lora, model.config, cache.keys[i], cache.values[i])
+            x = prompt_layer(x, p, rotations, ready, lora, model.config, cache.keys[i], cache.values[i])
     last = x.unsqueeze(0) if T == 1 else x[T - 1 : T]
     y, _t = rms_norm(last, model.norm, model.config.eps)
     if len(model.output.parts) > 0 and model.output.parts[0].kind != 0:
@@ -64,8 +68,7 @@ def next_logits(model: Model, adapter: List[LayerLora], ids: Tensor, p: int, cac
 def prompt_layer(
     x: Tensor,
     p: int,
-    cos: Tensor,
-    sin: Tensor,
+    rotations: List[Rotation],
     layer: Layer,
     lora: LayerLora,
     config: Config,
@@ -73,25 +76,24 @@ def prompt_layer(
     values: Tensor,
 ) -> Tensor:
     T = x.size(0)
-    qk, v, _t, _h, _z, _qkv = project(x, cos, sin, layer, lora.qkv, config, [])
+    qk, v, _t, _h, _z, _qkv = project(x, rotations, layer, lora.qkv, config, [])
     q, k = by_head(qk, 1, 1).split_with_sizes([config.heads, config.kv_heads], 1)
     keys[:, :, p : p + T].copy_(k)
     values[:, :, p : p + T].copy_(by_head(v, 1, 1))
     k, v = keys[:, :, 0 : p + T], values[:, :, 0 : p + T]
-    if p > 0:
-        past = torch.ones([T, p + T], dtype=BOOL, device=x.device).tril(p)
-        o = ops.aten.scaled_dot_product_attention(q, k, v, past, 0.0, False, scale=None, enable_gqa=True)
+    window = layer.window if layer.window > 0 else p + T
+    if p > 0 or window < T:
+        past = window_of(T, p + T, window, x)
+        o = ops.aten.scaled_dot_product_attention(q, k, v, past, 0.0, False, scale=config.scale, enable_gqa=True)
     else:
-        o = ops.aten.scaled_dot_product_attention(q, k, v, None, 0.0, True, scale=None, enable_gqa=True)
+        o = ops.aten.scaled_dot_product_attention(q, k, v, None, 0.0, True, scale=config.scale, enable_gqa=True)
     a = o.squeeze(0).transpose(0, 1).flatten(1, 2)
-    x1, _z_o, _y_o = add_attention(x, a, layer, lora.o, [])
-    h, _t1 = rms_norm(x1, layer.mlp_norm, config.eps)
+    x1, _z_o, _y_o = add_attention(x, a, layer, lora.o, config, [])
+    h, _t1 = normed(x1, layer.norms.mlp, config.eps)
     gate, up = gate_and_up(h, inputs(h, lora.gate_up, []), layer.gate_up, lora.gate_up)
-    m = swiglu(gate, up)
-    z = inputs(m, lora.down, [])
-    if lora.down.c is not None:
-        return x1 + linear(m, layer.down, None, z, lora.down)
-    return linear(m, layer.down, x1, z, lora.down)
+    m = geglu(gate, up) if config.gelu else swiglu(gate, up)
+    out, _y_down = add_mlp(x1, m, inputs(m, lora.down, []), layer, lora.down, config)
+    return out
 
 
 # One layer for one token, all activations vectors: the same formulas in fewer operations. Weights are read as they are
@@ -99,15 +101,14 @@ def prompt_layer(
 def next_layer(
     x: Tensor,
     p: int,
-    cos: Tensor,
-    sin: Tensor,
+    rotations: List[Rotation],
     layer: Layer,
     lora: LayerLora,
     config: Config,
     keys: Tensor,
     values: Tensor,
 ) -> Tensor:
-    h = vector_norm(x, layer.attention_norm, config.eps)
+    h = vector_norm(x, layer.norms.attention, config.eps)
     qkv = vector_lora_(times_vector(h, layer.qkv), h, lora.qkv, layer.qkv.widths)
     bias = layer.qkv.bias
     if bias is not None:
@@ -115,32 +116,34 @@ def next_layer(
     heads = qkv.view([1, -1, config.head_dim])
     n = config.heads + config.kv_heads
     qk = heads[:, 0:n]
-    q_norm, k_norm = layer.q_norm, layer.k_norm
+    q_norm, k_norm = layer.norms.q, layer.norms.k
     if q_norm is not None and k_norm is not None:
         q, k = qk.split_with_sizes([config.heads, config.kv_heads], 1)
-        q, _t = rms_norm(q, q_norm, config.eps)
-        k, _t = rms_norm(k, k_norm, config.eps)
-        qk = torch.cat([q, k], 1)
-    qk = rope(qk, cos, sin, False)
+        qk = torch.cat([head_norm(q, q_norm, config.eps), head_norm(k, k_norm, config.eps)], 1)
+    qk = rotated(qk, rotations, layer.rotary, False)
     keys.select(2, p).copy_(qk[:, config.heads :])
     values.select(2, p).copy_(heads[:, n:])
     # the queries of a group stand where attention expects the positions of a sequence, so that no key is copied
     q = qk[:, 0 : config.heads].view([1, config.kv_heads, -1, config.head_dim])
-    k, v = keys[:, :, 0 : p + 1], values[:, :, 0 : p + 1]
-    a = ops.aten.scaled_dot_product_attention(q, k, v, None, 0.0, False).flatten()
-    x1 = vector_lora_(times_vector(a, layer.o), a, lora.o, layer.o.widths)
-    x1.add_(x)
+    first = max(p + 1 - layer.window, 0) if layer.window > 0 else 0
+    k, v = keys[:, :, first : p + 1], values[:, :, first : p + 1]
+    a = ops.aten.scaled_dot_product_attention(q, k, v, None, 0.0, False, scale=config.scale).flatten()
+    y = vector_lora_(times_vector(a, layer.o), a, lora.o, layer.o.widths)
     o_bias = layer.o.bias
     if o_bias is not None:
-        x1.add_(o_bias)
-    h1 = vector_norm(x1, layer.mlp_norm, config.eps)
+        y.add_(o_bias)
+    x1 = x.add(vector_norm(y, layer.norms.attention_out, config.eps), alpha=config.residual)
+    h1 = vector_norm(x1, layer.norms.mlp, config.eps)
     gate, up = vector_lora_(times_vector(h1, layer.gate_up), h1, lora.gate_up, layer.gate_up.widths).chunk(2)
-    m = swiglu(gate, up)
-    return vector_lora_(times_vector(m, layer.down), m, lora.down, layer.down.widths).add_(x1)
+    m = geglu(gate, up) if config.gelu else swiglu(gate, up)
+    out = vector_lora_(times_vector(m, layer.down), m, lora.down, layer.down.widths)
+    return x1.add(vector_norm(out, layer.norms.mlp_out, config.eps), alpha=config.residual)
 
 
-# RMSNorm of one vector.
-def vector_norm(x: Tensor, w: Tensor, eps: float) -> Tensor:
+# RMSNorm of one vector, where there is one.
+def vector_norm(x: Tensor, w: Optional[Tensor], eps: float) -> Tensor:
+    if w is None:
+        return x
     if x.is_cuda:
         y, _t = rms_norm(x.unsqueeze(0), w, eps)
         return y.squeeze(0)

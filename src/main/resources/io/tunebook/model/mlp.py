@@ -1,4 +1,4 @@
-# SwiGLU, alone and with LoRA's thin products around it, forward and backward.
+# SwiGLU, alone and with LoRA's thin products around it, and GeGLU; forward and backward.
 from typing import Tuple
 
 import torch
@@ -18,6 +18,17 @@ def d_swiglu(d_m: Tensor, g: Tensor, u: Tensor, overwrite: bool) -> Tuple[Tensor
     d_g = ops.aten.silu_backward(d_m * u, g)
     d_u = d_m.mul_(sg) if overwrite else d_m * sg
     return d_g, d_u, m
+
+
+# GeGLU (Shazeer, 2020), with the tanh form of GELU (Hendrycks and Gimpel, 2016): m = gelu(g) * u.
+def geglu(g: Tensor, u: Tensor) -> Tensor:
+    return ops.aten.gelu(g, approximate="tanh").mul_(u)
+
+
+# d_u = d_m gelu(g),  d_g = d_m u gelu'(g). Returns d_g, d_u and m again.
+def d_geglu(d_m: Tensor, g: Tensor, u: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+    a = ops.aten.gelu(g, approximate="tanh")
+    return ops.aten.gelu_backward(d_m * u, g, approximate="tanh"), d_m * a, a * u
 
 
 # SwiGLU with LoRA's thin products around it. gu [N, 2 * inner] is what the large product gave, gate's and up's side by

@@ -11,6 +11,7 @@ from .decoder import (
     Layer,
     LayerLora,
     Model,
+    Norms,
     Tokens,
     adapter_of,
     head,
@@ -29,6 +30,11 @@ from .quantized import Linear, dense, targets_of
 # Empty tensors stand for what an architecture does not have.
 def optional(x: Tensor) -> Optional[Tensor]:
     return x if x.numel() > 0 else None
+
+
+# What comes from Java lies in memory that Java frees, so it is copied.
+def copies(tensors: List[Tensor]) -> List[Tensor]:
+    return [t.clone() for t in tensors]
 
 
 # Copies values to where other tensors lie.
@@ -79,24 +85,40 @@ class Decoder(Module):
         W = stored_linear(scales, codes, kinds, widths, columns)
         self.products.append(Linear(W.weight, W.parts, widths, columns, optional(bias)))
 
-    def add_layer(self, attention_norm: Tensor, q_norm: Tensor, k_norm: Tensor, mlp_norm: Tensor) -> None:
+    # norms in the order of Norms.
+    def add_layer(self, norms: List[Tensor], rotary: int, window: int) -> None:
         down = self.products.pop()
         gate_up = self.products.pop()
         o = self.products.pop()
         qkv = self.products.pop()
-        self.layers.append(Layer(attention_norm, qkv, optional(q_norm), optional(k_norm), o, mlp_norm, gate_up, down))
+        n = [optional(w) for w in norms]
+        self.layers.append(Layer(Norms(n[0], n[1], n[2], n[3], n[4], n[5]), qkv, o, gate_up, down, rotary, window))
 
+    # logits is what logits are multiplied with; the last norm does it, since its output goes into the last product alone.
     def complete(
-        self, norm: Tensor, rotary: Tensor, heads: int, kv_heads: int, head_dim: int, eps: float, chunk: int
+        self,
+        norm: Tensor,
+        rotary: List[Tensor],
+        heads: int,
+        kv_heads: int,
+        head_dim: int,
+        eps: float,
+        chunk: int,
+        scale: float,
+        gelu: bool,
+        embedding: float,
+        residual: float,
+        logits: float,
+        window: int,
     ) -> None:
-        config = Config(heads, kv_heads, head_dim, eps, chunk)
-        self.model = Model(config, self.products[0], self.layers, norm, self.products[1], rotary.clone())
+        config = Config(heads, kv_heads, head_dim, eps, chunk, scale, gelu, embedding, residual, window)
+        last = norm if logits == 1.0 else norm * logits
+        self.model = Model(config, self.products[0], self.layers, last, self.products[1], copies(rotary))
 
-    # A longer table: cosines and signed sines, [2, positions, head_dim]. What comes from Java lies in memory that Java
-    # frees, so it is copied.
-    def set_rotary(self, rotary: Tensor) -> None:
+    # Longer tables.
+    def set_rotary(self, rotary: List[Tensor]) -> None:
         m = self.loaded()
-        self.model = Model(m.config, m.embedding, m.layers, m.norm, m.output, rotary.clone())
+        self.model = Model(m.config, m.embedding, m.layers, m.norm, m.output, copies(rotary))
 
     # Whether cuDNN's attention may be used is found out once; float32 [1], see cudnn_differs.
     def try_cudnn(self) -> Tensor:

@@ -40,7 +40,7 @@ final class RandomModels {
                 qwen2,
                 false,
                 architecture.equals("qwen3"),
-                0);
+                ModelConfig.Blocks.PLAIN);
     }
 
     /**

@@ -69,7 +69,7 @@ class PythonTextTest {
         ScriptText fused = ScriptText.of(
                 "Decoder", DecoderScript.class, List.of("norm.py", "decoder.py", "module.py", "kernels.py"));
         assertThat(fused.code()).containsOnlyOnce("def rms_norm(").contains("ops.tunebook.rms_norm(x, w, h, t");
-        assertThat(fused.code()).contains("self.rms_norm(x, layer.attention_norm, config.eps)");
+        assertThat(fused.code()).contains("self.normed(x, layer.norms.attention, config.eps)");
     }
 
     private String python(List<String> arguments) throws Exception {

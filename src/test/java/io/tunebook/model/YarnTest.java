@@ -36,13 +36,13 @@ class YarnTest {
         JsonNode expected = Reference.json("yarn.json").path("cases").get(number);
         Path folder = model(Reference.path("qwen3"), expected.path("rope_parameters"));
         ModelConfig config = ModelConfig.read(folder.resolve("config.json"));
-        float[] frequencies = config.inverseFrequencies();
+        float[] frequencies = config.ropes().get(0).inverseFrequencies();
         assertThat(frequencies).hasSize(expected.path("inverse_frequencies").size());
         for (int i = 0; i < frequencies.length; i++) {
             float value = expected.path("inverse_frequencies").get(i).floatValue();
             assertThat(frequencies[i]).isCloseTo(value, within(2e-6f * value));
         }
-        assertThat(config.rotaryScale())
+        assertThat(config.ropes().get(0).scale())
                 .isCloseTo(expected.path("attention_factor").floatValue(), within(1e-6f));
         try (CausalLM model = CausalLM.load(folder, LoadOptions.in(Precision.FLOAT32))) {
             assertLogits(model, expected);
@@ -67,8 +67,8 @@ class YarnTest {
             written = ModelConfig.read(gguf);
         }
         ModelConfig config = ModelConfig.read(folder.resolve("config.json"));
-        assertThat(written.rotaryScale()).isCloseTo(config.rotaryScale(), within(1e-6f));
-        assertThat(written.inverseFrequencies()).containsExactly(config.inverseFrequencies(), within(1e-6f));
+        assertThat(written.ropes().get(0).scale()).isCloseTo(config.ropes().get(0).scale(), within(1e-6f));
+        assertThat(written.ropes().get(0).inverseFrequencies()).containsExactly(config.ropes().get(0).inverseFrequencies(), within(1e-6f));
     }
 
     private static void assertLogits(CausalLM model, JsonNode expected) throws Exception {

@@ -14,7 +14,7 @@ import java.util.Optional;
  * @param arch {@code general.architecture}, which begins the keys' names
  */
 public record ConfigGguf(GgufFile gguf, String arch) {
-    /** What all dense decoders have, without biases, norms over heads and window. */
+    /** What all dense decoders have. Biases and norms over heads are seen from the tensors of the first layer. */
     ModelConfig dense(String family) throws IOException {
         if (gguf.integer(arch + ".expert_count").orElse(0) > 0) {
             throw new ModelFormatException(
@@ -29,7 +29,7 @@ public record ConfigGguf(GgufFile gguf, String arch) {
         GgufTensor embedding = gguf.tensor("token_embd.weight")
                 .orElseThrow(() -> new ModelFormatException(gguf.path(), "tensor token_embd.weight is missing"));
         return new ModelConfig(
-                family,
+                        family,
                 hidden,
                 positive("feed_forward_length"),
                 positive("block_count"),
@@ -42,10 +42,11 @@ public record ConfigGguf(GgufFile gguf, String arch) {
                 number("rope.freq_base", 10000),
                 scaling(headDim, positions),
                 !has("output.weight"),
-                false,
-                false,
-                false,
-                0);
+                has("blk.0.attn_q.bias"),
+                has("blk.0.attn_output.bias"),
+                has("blk.0.attn_q_norm.weight"),
+                ModelConfig.Blocks.PLAIN)
+                .slidingWindow(window());
     }
 
     boolean has(String tensor) {
@@ -103,7 +104,8 @@ public record ConfigGguf(GgufFile gguf, String arch) {
                 true);
     }
 
-    private double number(String key, double absent) {
+    /** A number, or what it is where the key is missing. */
+    double number(String key, double absent) {
         return gguf.number(arch + "." + key).orElse(absent);
     }
 

@@ -1,14 +1,23 @@
 package io.tunebook.model.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tunebook.model.family.ModelConfig.LayerKind;
 import io.tunebook.tensors.ModelFormatException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /** Hugging Face's {@code config.json}, read with what was expected and what was found. */
 public record ConfigJson(Path file, JsonNode json) {
     /** What all dense decoders have, without biases, norms over heads and window. */
     ModelConfig dense(String family) throws ModelFormatException {
+        return dense(family, "silu");
+    }
+
+    /** @param activation of the MLP's gate */
+    ModelConfig dense(String family, String activation) throws ModelFormatException {
         JsonNode quantized = json.path("quantization_config");
         if (quantized.isObject()) {
             throw new ModelFormatException(
@@ -17,7 +26,8 @@ public record ConfigJson(Path file, JsonNode json) {
                             + quantized.path("quant_method").asText("a method without a name")
                             + ": load the model that they were made from, or a GGUF file of it");
         }
-        require("hidden_act", json.path("hidden_act").asText("silu"), "silu");
+        String found = json.path("hidden_activation").asText(json.path("hidden_act").asText(activation));
+        require("hidden_act", found, activation);
         require("mlp_bias", json.path("mlp_bias").asText("false"), "false");
         require("partial_rotary_factor", json.path("partial_rotary_factor").asDouble(1), 1.0);
         int hidden = positive("hidden_size");
@@ -40,7 +50,7 @@ public record ConfigJson(Path file, JsonNode json) {
                 false,
                 false,
                 false,
-                0);
+                ModelConfig.Blocks.PLAIN);
     }
 
     /** A flag that is false where it is not there. */
@@ -48,20 +58,63 @@ public record ConfigJson(Path file, JsonNode json) {
         return json.path(field).asBoolean(false);
     }
 
+    boolean flag(String field, boolean absent) {
+        return json.path(field).asBoolean(absent);
+    }
+
+    double number(String field, double absent) {
+        return json.path(field).asDouble(absent);
+    }
+
     /** How many tokens back attention reaches, 0 for all. */
     int window() {
         return json.path("sliding_window").asInt(0);
     }
 
-    /** Transformers 5 keeps theta with the scaling in {@code rope_parameters}, earlier ones beside it. */
-    private double theta() {
+    /** The layers as {@code layer_types} has them; where it is missing, all see everything. */
+    List<LayerKind> kinds(int layers) {
+        List<LayerKind> kinds = new ArrayList<>();
+        for (int i = 0; i < layers; i++) {
+            boolean windowed = json.path("layer_types").path(i).asText("full_attention").equals("sliding_attention");
+            kinds.add(new LayerKind(0, windowed ? window() : 0));
+        }
+        return kinds;
+    }
+
+    /** Qwen's: windows only with {@code use_sliding_window}, and from the layer {@code max_window_layers} on. */
+    List<LayerKind> qwenKinds() throws ModelFormatException {
+        int layers = positive("num_hidden_layers");
+        if (!flag("use_sliding_window")) {
+            return List.of();
+        }
+        int first = json.path("max_window_layers").asInt(layers);
+        return json.has("layer_types")
+                ? kinds(layers)
+                : IntStream.range(0, layers)
+                        .mapToObj(i -> new LayerKind(0, i >= first ? window() : 0))
+                        .toList();
+    }
+
+    /** The rotary base of the layers with a sliding window. */
+    double localTheta(double absent) {
         return json.path("rope_parameters")
+                .path("sliding_attention")
                 .path("rope_theta")
-                .asDouble(json.path("rope_theta").asDouble(10000));
+                .asDouble(number("rope_local_base_freq", absent));
+    }
+
+    /** Transformers 5 keeps theta with the scaling in {@code rope_parameters}, maybe by the kinds of layers; earlier ones keep it beside it. */
+    private JsonNode ropeParameters() {
+        JsonNode parameters = json.path("rope_parameters");
+        return parameters.has("full_attention") ? parameters.get("full_attention") : parameters;
+    }
+
+    private double theta() {
+        return ropeParameters().path("rope_theta").asDouble(number("rope_theta", 10000));
     }
 
     private Optional<RopeScaling> scaling(int positions) throws ModelFormatException {
-        JsonNode s = json.hasNonNull("rope_parameters") ? json.get("rope_parameters") : json.path("rope_scaling");
+        JsonNode s = json.hasNonNull("rope_parameters") ? ropeParameters() : json.path("rope_scaling");
         String kind = s.path("rope_type").asText(s.path("type").asText("default"));
         int original = s.path("original_max_position_embeddings").asInt(positions);
         return switch (kind) {

@@ -12,11 +12,6 @@ final class DenseTensors {
             "model.embed_tokens.weight", "token_embd.weight",
             "model.norm.weight", "output_norm.weight",
             "lm_head.weight", "output.weight");
-    private static final Map<String, String> NORMS = Map.of(
-            "input_layernorm", "attn_norm",
-            "self_attn.q_norm", "attn_q_norm",
-            "self_attn.k_norm", "attn_k_norm",
-            "post_attention_layernorm", "ffn_norm");
 
     private DenseTensors() {}
 
@@ -24,15 +19,16 @@ final class DenseTensors {
         Map<String, long[]> out = new LinkedHashMap<>();
         out.put("model.embed_tokens.weight", new long[] {c.vocabularySize(), c.hiddenSize()});
         for (int i = 0; i < c.layers(); i++) {
-            String layer = "model.layers." + i + ".";
-            out.put(layer + "input_layernorm.weight", new long[] {c.hiddenSize()});
+            norm(c, Norm.ATTENTION, i, out);
             for (Target t : Target.values()) {
                 if (t == Target.GATE) {
                     attentionVectors(c, i, out);
-                    out.put(layer + "post_attention_layernorm.weight", new long[] {c.hiddenSize()});
+                    norm(c, Norm.ATTENTION_OUT, i, out);
+                    norm(c, Norm.MLP, i, out);
                 }
                 out.put(t.module(i) + ".weight", new long[] {t.out(c), t.in(c)});
             }
+            norm(c, Norm.MLP_OUT, i, out);
         }
         out.put("model.norm.weight", new long[] {c.hiddenSize()});
         if (!c.tiedEmbeddings()) {
@@ -50,20 +46,27 @@ final class DenseTensors {
         if (c.outputBias()) {
             out.put(Target.O.module(layer) + ".bias", new long[] {c.hiddenSize()});
         }
-        if (c.qkNorm()) {
-            out.put("model.layers." + layer + ".self_attn.q_norm.weight", new long[] {c.headDim()});
-            out.put("model.layers." + layer + ".self_attn.k_norm.weight", new long[] {c.headDim()});
+        norm(c, Norm.Q, layer, out);
+        norm(c, Norm.K, layer, out);
+    }
+
+    private static void norm(ModelConfig c, Norm norm, int layer, Map<String, long[]> out) {
+        if (norm.width(c) > 0) {
+            out.put("model.layers." + layer + "." + norm.module(c) + ".weight", new long[] {norm.width(c)});
         }
     }
 
-    static String ggufName(String name) {
+    static String ggufName(String name, Norm.Placement placement) {
         if (ENDS.containsKey(name)) {
             return ENDS.get(name);
         }
         Matcher layer = LAYER.matcher(name);
         if (layer.matches()) {
             String module = layer.group(2);
-            String gguf = NORMS.get(module);
+            String gguf = null;
+            for (Norm norm : Norm.values()) {
+                gguf = norm.module(placement).equals(module) ? norm.gguf() : gguf;
+            }
             for (Target t : Target.values()) {
                 gguf = t.module().equals(module) ? t.gguf() : gguf;
             }

@@ -12,7 +12,17 @@ import java.util.Optional;
  */
 public interface Family {
     /** All that are known; {@code config.json} and GGUF choose by name. */
-    List<Family> ALL = List.of(new Llama(), new Mistral(), new Qwen2(), new Qwen3());
+    List<Family> ALL = List.of(
+            new Llama(),
+            new Mistral(),
+            new Qwen2(),
+            new Qwen3(),
+            new Gemma3(),
+            new SmolLM3(),
+            new Granite(),
+            new Olmo2(),
+            new Olmo3(),
+            new SeedOss());
 
     /** {@code model_type} in {@code config.json}. */
     String name();
@@ -22,20 +32,49 @@ public interface Family {
 
     ModelConfig read(ConfigJson json) throws ModelFormatException;
 
-    ModelConfig read(ConfigGguf gguf) throws IOException;
+    /** By default biases and norms over heads are seen from the tensors. */
+    default ModelConfig read(ConfigGguf gguf) throws IOException {
+        return gguf.dense(name());
+    }
+
+    /** Where the norms of attention and of the MLP stand. */
+    default Norm.Placement norms() {
+        return Norm.Placement.BEFORE;
+    }
+
+    /** Whether the norms of queries and keys go over all heads together, not over each. */
+    default boolean normsAllHeads() {
+        return false;
+    }
 
     /** The tensors of such a model, by Hugging Face's names, with their shapes (the slowest dimension first). */
-    Map<String, long[]> tensors(ModelConfig config);
+    default Map<String, long[]> tensors(ModelConfig config) {
+        return DenseTensors.shapes(config);
+    }
 
     /**
      * llama.cpp's name for a tensor, such as {@code blk.0.attn_q.weight}.
      *
      * @throws IllegalArgumentException if the name is none of {@link #tensors}
      */
-    String ggufName(String tensor);
+    default String ggufName(String tensor) {
+        return DenseTensors.ggufName(tensor, norms());
+    }
 
     /** In how many heads llama.cpp interleaves the rows of a tensor's two halves; 0 for a tensor whose rows lie in GGUF as in Hugging Face's files. */
-    int permutedHeads(ModelConfig config, String tensor);
+    default int permutedHeads(ModelConfig config, String tensor) {
+        return 0;
+    }
+
+    /** What is added to a tensor's values in Hugging Face's files; in GGUF it has been. */
+    default float added(String tensor) {
+        return 0;
+    }
+
+    /** The keys that llama.cpp reads besides those of all decoders, with {@link Integer} or {@link Float} as values. */
+    default Map<String, Object> ggufKeys(ModelConfig config) {
+        return Map.of();
+    }
 
     /** The family of a {@code model_type}. */
     static Optional<Family> named(String name) {

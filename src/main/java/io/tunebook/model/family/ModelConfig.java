@@ -9,8 +9,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -32,7 +35,7 @@ import java.util.stream.Stream;
  * @param attentionBias whether the query, key and value projections have biases
  * @param outputBias whether the attention's output projection has a bias
  * @param qkNorm whether queries and keys pass an RMSNorm over each head (Qwen3)
- * @param slidingWindow how many tokens back attention reaches in some layer, 0 for all
+ * @param blocks what else a family's layers have
  */
 public record ModelConfig(
         String architecture,
@@ -51,7 +54,7 @@ public record ModelConfig(
         boolean attentionBias,
         boolean outputBias,
         boolean qkNorm,
-        int slidingWindow) {
+        Blocks blocks) {
 
     private static final int MAX_LAYERS = 4096;
 
@@ -60,19 +63,94 @@ public record ModelConfig(
         return Family.named(architecture).orElseThrow(() -> new IllegalStateException("no family " + architecture));
     }
 
+    /**
+     * What distinguishes a family's layers.
+     *
+     * @param gelu whether the MLP's gate is GELU's, in its tanh form, not SiLU's
+     * @param attentionScale what scores are multiplied with; 0 for {@code 1 / sqrt(headDim)}
+     * @param scales other factors
+     * @param localTheta the base of a second rotary embedding, without scaling; 0 for none
+     * @param kinds the layers one by one; none where all are alike
+     */
+    public record Blocks(
+            boolean gelu, double attentionScale, Scales scales, double localTheta, List<LayerKind> kinds) {
+        /** As Llama's. */
+        public static final Blocks PLAIN = new Blocks(false, 0, new Scales(1, 1, 1), 0, List.of());
+    }
+
+    /** What embeddings, each branch before it is added, and logits are multiplied with. */
+    public record Scales(double embedding, double residual, double logits) {}
+
+    /**
+     * How a layer's attention sees positions.
+     *
+     * @param rope which of {@link #ropes} rotates them, or {@link #NO_ROPE}
+     * @param window how many keys a query sees, itself among them; 0 for all
+     */
+    public record LayerKind(int rope, int window) {
+        /** Positions are not rotated. */
+        public static final int NO_ROPE = -1;
+
+        static final LayerKind PLAIN = new LayerKind(0, 0);
+
+        /** Every so many layers another kind, the others alike. */
+        static List<LayerKind> every(int interval, LayerKind other, LayerKind most, int layers) {
+            return IntStream.range(0, layers)
+                    .mapToObj(i -> (i + 1) % interval == 0 ? other : most)
+                    .toList();
+        }
+
+        /** The same layers, where those with a window have a rotary embedding of their own. */
+        static List<LayerKind> windowedRotateBy(int rope, List<LayerKind> kinds) {
+            return kinds.stream()
+                    .map(k -> k.window > 0 ? new LayerKind(rope, k.window) : k)
+                    .toList();
+        }
+    }
+
     ModelConfig biases(boolean attention, boolean output) {
-        return with(attention, output, qkNorm, slidingWindow);
+        return with(tiedEmbeddings, attention, output, qkNorm, blocks);
+    }
+
+    ModelConfig tiedEmbeddings(boolean tied) {
+        return with(tied, attentionBias, outputBias, qkNorm, blocks);
     }
 
     ModelConfig qkNorm(boolean has) {
-        return with(attentionBias, outputBias, has, slidingWindow);
+        return with(tiedEmbeddings, attentionBias, outputBias, has, blocks);
     }
 
+    /** The same window in all layers. */
     ModelConfig slidingWindow(int tokens) {
-        return with(attentionBias, outputBias, qkNorm, tokens);
+        return tokens == 0 ? this : layers(Collections.nCopies(layers, new LayerKind(0, tokens)));
     }
 
-    private ModelConfig with(boolean attention, boolean output, boolean norms, int window) {
+    ModelConfig layers(List<LayerKind> kinds) {
+        return blocks(new Blocks(
+                blocks.gelu, blocks.attentionScale, blocks.scales, blocks.localTheta, List.copyOf(kinds)));
+    }
+
+    ModelConfig withGelu() {
+        return blocks(new Blocks(true, blocks.attentionScale, blocks.scales, blocks.localTheta, blocks.kinds));
+    }
+
+    ModelConfig attentionScale(double scale) {
+        return blocks(new Blocks(blocks.gelu, scale, blocks.scales, blocks.localTheta, blocks.kinds));
+    }
+
+    ModelConfig scales(Scales scales) {
+        return blocks(new Blocks(blocks.gelu, blocks.attentionScale, scales, blocks.localTheta, blocks.kinds));
+    }
+
+    ModelConfig localRope(double theta) {
+        return blocks(new Blocks(blocks.gelu, blocks.attentionScale, blocks.scales, theta, blocks.kinds));
+    }
+
+    private ModelConfig blocks(Blocks changed) {
+        return with(tiedEmbeddings, attentionBias, outputBias, qkNorm, changed);
+    }
+
+    private ModelConfig with(boolean tied, boolean attention, boolean output, boolean norms, Blocks changed) {
         return new ModelConfig(
                 architecture,
                 hiddenSize,
@@ -86,45 +164,57 @@ public record ModelConfig(
                 rmsNormEps,
                 ropeTheta,
                 ropeScaling,
-                tiedEmbeddings,
+                tied,
                 attention,
                 output,
                 norms,
-                window);
+                changed);
+    }
+
+    /** The rotary embeddings that {@link LayerKind#rope} counts. */
+    public List<Rope> ropes() {
+        Rope rope = new Rope(headDim, ropeTheta, ropeScaling);
+        return blocks.localTheta == 0
+                ? List.of(rope)
+                : List.of(rope, new Rope(headDim, blocks.localTheta, Optional.empty()));
+    }
+
+    /** A layer, from 0. */
+    public LayerKind layer(int number) {
+        return blocks.kinds.isEmpty() ? LayerKind.PLAIN : blocks.kinds.get(number);
     }
 
     /**
-     * The rotary embedding's frequencies, scaling applied: {@code theta^(-2i/headDim)} for i from 0 to
-     * {@code headDim / 2 - 1}, in radians a position.
+     * Refuses layers in another order than llama.cpp knows for the family.
      *
-     * @return {@code headDim / 2} values
+     * @throws IllegalArgumentException if they are
      */
-    public float[] inverseFrequencies() {
-        float[] out = new float[headDim / 2];
-        for (int i = 0; i < out.length; i++) {
-            double frequency = 1 / Math.pow(ropeTheta, (float) (2 * i) / headDim);
-            out[i] = (float) (ropeScaling.isPresent() ? ropeScaling.get().scaled(frequency, i, this) : frequency);
+    void requireKinds(List<LayerKind> known) {
+        if (!blocks.kinds.equals(known)) {
+            throw new IllegalArgumentException("the layers of this " + architecture
+                    + " model differ in another order than llama.cpp knows, which would compute another model: expected "
+                    + known + ", found " + blocks.kinds);
         }
-        return out;
     }
 
-    /** What the rotary embedding's cosines and sines are multiplied with. */
-    public float rotaryScale() {
-        return (float) ropeScaling.map(RopeScaling::attentionFactor).orElse(1.0).doubleValue();
+    /** How many keys the layers with a sliding window see; 0 if there are none. */
+    public int slidingWindow() {
+        return blocks.kinds.stream().mapToInt(LayerKind::window).max().orElse(0);
     }
 
-    /**
-     * Refuses a sequence that a sliding window would cut: attention here always reaches back to the first token, which
-     * is the same only within the window.
-     *
-     * @throws IllegalArgumentException if {@code tokens} is more than {@link #slidingWindow}
-     */
-    public void requireLength(int tokens) {
-        if (slidingWindow > 0 && tokens > slidingWindow) {
-            throw new IllegalArgumentException("this model attends within a sliding window of " + slidingWindow
-                    + " tokens, which is not computed here: keep sequences within " + slidingWindow + " tokens, found "
-                    + tokens);
-        }
+    /** Whether the MLP's gate is GELU's, not SiLU's. */
+    public boolean gelu() {
+        return blocks.gelu;
+    }
+
+    /** What attention's scores are multiplied with. */
+    public double attentionScale() {
+        return blocks.attentionScale == 0 ? 1 / Math.sqrt(headDim) : blocks.attentionScale;
+    }
+
+    /** What embeddings, branches and logits are multiplied with. */
+    public Scales scales() {
+        return blocks.scales;
     }
 
     /** The number of parameters of such a model. */

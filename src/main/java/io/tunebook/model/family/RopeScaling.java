@@ -7,10 +7,10 @@ public sealed interface RopeScaling {
     /**
      * A frequency, stretched.
      *
-     * @param frequency {@code theta^(-2i/headDim)}, in radians a position
+     * @param frequency {@code theta^(-2i/width)}, in radians a position
      * @param i its number
      */
-    double scaled(double frequency, int i, ModelConfig config);
+    double scaled(double frequency, int i, Rope rope);
 
     /** What cosines and sines are multiplied with, so that scores grow with the length. */
     default double attentionFactor() {
@@ -20,15 +20,15 @@ public sealed interface RopeScaling {
     /** Every frequency is divided by the factor. */
     record Linear(double factor) implements RopeScaling {
         @Override
-        public double scaled(double frequency, int i, ModelConfig config) {
+        public double scaled(double frequency, int i, Rope rope) {
             return frequency / factor;
         }
     }
 
-    /** GGUF's {@code rope_freqs.weight}: each frequency has its own divisor, {@code headDim / 2} of them. */
+    /** GGUF's {@code rope_freqs.weight}: each frequency has its own divisor, {@code width / 2} of them. */
     record Factors(List<Float> divisors) implements RopeScaling {
         @Override
-        public double scaled(double frequency, int i, ModelConfig config) {
+        public double scaled(double frequency, int i, Rope rope) {
             return frequency / divisors.get(i);
         }
     }
@@ -43,7 +43,7 @@ public sealed interface RopeScaling {
     record Llama3(double factor, double lowFrequencyFactor, double highFrequencyFactor, int originalMaxPositions)
             implements RopeScaling {
         @Override
-        public double scaled(double frequency, int i, ModelConfig config) {
+        public double scaled(double frequency, int i, Rope rope) {
             double turns = originalMaxPositions * frequency / (2 * Math.PI);
             if (turns < lowFrequencyFactor) {
                 return frequency / factor;
@@ -74,15 +74,15 @@ public sealed interface RopeScaling {
             boolean truncate)
             implements RopeScaling {
         @Override
-        public double scaled(double frequency, int i, ModelConfig config) {
-            double low = place(betaFast, config);
-            double high = place(betaSlow, config);
+        public double scaled(double frequency, int i, Rope rope) {
+            double low = place(betaFast, rope);
+            double high = place(betaSlow, rope);
             if (truncate) {
                 low = Math.floor(low);
                 high = Math.ceil(high);
             }
             low = Math.max(low, 0);
-            high = Math.min(high, config.headDim() - 1);
+            high = Math.min(high, rope.width() - 1);
             if (low == high) {
                 high += 0.001;
             }
@@ -91,10 +91,10 @@ public sealed interface RopeScaling {
         }
 
         /** Which frequency turns so often within the original length. */
-        private double place(double turns, ModelConfig config) {
-            return config.headDim()
+        private double place(double turns, Rope rope) {
+            return rope.width()
                     * Math.log(originalMaxPositions / (turns * 2 * Math.PI))
-                    / (2 * Math.log(config.ropeTheta()));
+                    / (2 * Math.log(rope.theta()));
         }
 
         /** The paper's attention factor for a stretch: {@code 0.1 scale ln(factor) + 1}. */

@@ -1,0 +1,107 @@
+package io.tunebook.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.export.MergedGguf;
+import io.tunebook.export.Quantization;
+import io.tunebook.train.Reference;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a family has of its own holds in generation and in GGUF too; {@code ReferenceTest} holds it against Transformers and PEFT. */
+final class FamilyTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @TempDir
+    Path temp;
+
+    /** Windows, norms and scales of the pass that keeps keys and values are those of the whole pass. */
+    @ParameterizedTest
+    @ValueSource(strings = {"mistral_window", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss"})
+    void generatesTheLikeliestTokens(String family) throws Exception {
+        try (CausalLM model = Reference.model(family)) {
+            int[] prompt = Arrays.copyOf(Reference.ids(), 12);
+            int[] found = model.generator().maxTokens(24).tokens(prompt);
+
+            int[] text = prompt;
+            for (int token : found) {
+                float[] last = model.logits(text)[text.length - 1];
+                int likeliest = 0;
+                for (int i = 1; i < last.length; i++) {
+                    likeliest = last[i] > last[likeliest] ? i : likeliest;
+                }
+                assertThat(token).as("after " + text.length + " tokens").isEqualTo(likeliest);
+                text = Arrays.copyOf(text, text.length + 1);
+                text[text.length - 1] = token;
+            }
+            assertThat(found).isNotEmpty();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "qwen2", "qwen3", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss"})
+    void keepsItsLogitsInGguf(String family) throws Exception {
+        Path file = temp.resolve("model.gguf");
+        MergedGguf.quantize(withWords(family, "{}"), Quantization.AS_BASE, file, done -> {});
+
+        float[] expected = Reference.floats(family + "/logits.safetensors", "logits");
+        try (CausalLM model = CausalLM.load(file, LoadOptions.in(Precision.FLOAT32))) {
+            int at = 0;
+            for (float[] row : model.logits(Reference.ids())) {
+                for (float logit : row) {
+                    assertThat(logit).isCloseTo(expected[at++], within(1e-4f));
+                }
+            }
+            assertThat(at).isEqualTo(expected.length);
+        }
+    }
+
+    /** llama.cpp assumes the order of windows and rotations, so another order cannot be written. */
+    @Test
+    void refusesAnOrderOfLayersThatGgufCannotSay() throws Exception {
+        Path file = temp.resolve("model.gguf");
+        Path folder = withWords("olmo3", "{\"layer_types\": [\"full_attention\"]}");
+
+        assertThatThrownBy(() -> MergedGguf.quantize(folder, Quantization.AS_BASE, file, done -> {}))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("olmo3")
+                .hasMessageContaining("llama.cpp");
+        assertThat(file).doesNotExist();
+    }
+
+    /** A reference's folder with a tokenizer that GGUF has a name for: a real one, cut to the model's vocabulary. */
+    private Path withWords(String family, String changes) throws Exception {
+        Path from = Reference.path(family);
+        Path words = Path.of(
+                FamilyTest.class.getResource("/io/tunebook/export/llama/hub/tokenizer.json").toURI());
+        Files.copy(from.resolve("model.safetensors"), temp.resolve("model.safetensors"));
+        ObjectNode config = (ObjectNode) JSON.readTree(Files.readAllBytes(from.resolve("config.json")));
+        Files.write(
+                temp.resolve("config.json"), JSON.writeValueAsBytes(config.setAll((ObjectNode) JSON.readTree(changes))));
+        int rows = config.path("vocab_size").intValue();
+        ObjectNode tokenizer = (ObjectNode) JSON.readTree(Files.readAllBytes(words));
+        ObjectNode model = (ObjectNode) tokenizer.get("model");
+        ObjectNode vocabulary = (ObjectNode) model.get("vocab");
+        vocabulary.properties().removeIf(e -> e.getValue().intValue() >= rows);
+        model.set("merges", JSON.createArrayNode());
+        ArrayNode added = JSON.createArrayNode();
+        for (var token : tokenizer.path("added_tokens")) {
+            if (token.path("id").intValue() < rows) {
+                added.add(token);
+            }
+        }
+        tokenizer.set("added_tokens", added);
+        Files.write(temp.resolve("tokenizer.json"), JSON.writeValueAsBytes(tokenizer));
+        return temp;
+    }
+}
