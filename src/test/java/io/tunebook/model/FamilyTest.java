@@ -82,12 +82,13 @@ final class FamilyTest {
     /** A reference's folder with a tokenizer that GGUF has a name for: a real one, cut to the model's vocabulary. */
     private Path withWords(String family, String changes) throws Exception {
         Path from = Reference.path(family);
-        Path words = Path.of(
-                FamilyTest.class.getResource("/io/tunebook/export/llama/hub/tokenizer.json").toURI());
+        Path words = Path.of(FamilyTest.class
+                .getResource("/io/tunebook/export/llama/hub/tokenizer.json")
+                .toURI());
         Files.copy(from.resolve("model.safetensors"), temp.resolve("model.safetensors"));
         ObjectNode config = (ObjectNode) JSON.readTree(Files.readAllBytes(from.resolve("config.json")));
-        Files.write(
-                temp.resolve("config.json"), JSON.writeValueAsBytes(config.setAll((ObjectNode) JSON.readTree(changes))));
+        Files.write(temp.resolve("config.json"), JSON.writeValueAsBytes(config.setAll((ObjectNode)
+                JSON.readTree(changes))));
         int rows = config.path("vocab_size").intValue();
         ObjectNode tokenizer = (ObjectNode) JSON.readTree(Files.readAllBytes(words));
         ObjectNode model = (ObjectNode) tokenizer.get("model");

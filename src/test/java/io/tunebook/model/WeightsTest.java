@@ -120,7 +120,8 @@ class WeightsTest {
         Path config = folder.resolve("config.json");
         Files.writeString(config, CONFIG.replace("llama\"", "gemma2\""));
         assertThatThrownBy(() -> ModelConfig.read(config))
-                .hasMessageContaining("expected an architecture of [llama, mistral, qwen2, qwen3, gemma3_text, smollm3, granite, olmo2, olmo3, seed_oss], found gemma2");
+                .hasMessageContaining(
+                        "expected an architecture of [llama, mistral, qwen2, qwen3, gemma3_text, smollm3, granite, olmo2, olmo3, seed_oss], found gemma2");
         Files.writeString(config, CONFIG.replace("\"rope_type\": \"llama3\"", "\"rope_type\": \"longrope\""));
         assertThatThrownBy(() -> ModelConfig.read(config))
                 .hasMessageContaining("rope scaling: expected default, linear, llama3 or yarn, found longrope");

@@ -67,8 +67,10 @@ class YarnTest {
             written = ModelConfig.read(gguf);
         }
         ModelConfig config = ModelConfig.read(folder.resolve("config.json"));
-        assertThat(written.ropes().get(0).scale()).isCloseTo(config.ropes().get(0).scale(), within(1e-6f));
-        assertThat(written.ropes().get(0).inverseFrequencies()).containsExactly(config.ropes().get(0).inverseFrequencies(), within(1e-6f));
+        assertThat(written.ropes().get(0).scale())
+                .isCloseTo(config.ropes().get(0).scale(), within(1e-6f));
+        assertThat(written.ropes().get(0).inverseFrequencies())
+                .containsExactly(config.ropes().get(0).inverseFrequencies(), within(1e-6f));
     }
 
     private static void assertLogits(CausalLM model, JsonNode expected) throws Exception {

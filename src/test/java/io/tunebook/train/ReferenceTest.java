@@ -28,7 +28,20 @@ final class ReferenceTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "qwen2", "qwen3", "mistral", "mistral_window", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss"})
+    @ValueSource(
+            strings = {
+                "llama",
+                "qwen2",
+                "qwen3",
+                "mistral",
+                "mistral_window",
+                "gemma3",
+                "smollm3",
+                "granite",
+                "olmo2",
+                "olmo3",
+                "seed_oss"
+            })
     void logitsAreThoseOfTransformers(String architecture) throws IOException {
         try (CausalLM model = Reference.model(architecture)) {
             assertClose(
@@ -40,7 +53,24 @@ final class ReferenceTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"plain", "accumulation", "rslora", "dora", "decay", "constant", "qwen2", "qwen3", "mistral", "mistral_window", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss"})
+            strings = {
+                "plain",
+                "accumulation",
+                "rslora",
+                "dora",
+                "decay",
+                "constant",
+                "qwen2",
+                "qwen3",
+                "mistral",
+                "mistral_window",
+                "gemma3",
+                "smollm3",
+                "granite",
+                "olmo2",
+                "olmo3",
+                "seed_oss"
+            })
     void fiftyStepsHaveTheLossesOfPeft(String name) throws IOException {
         JsonNode c = Reference.json("cases/" + name + "/case.json");
         try (CausalLM model = Reference.model(c.path("architecture").asText())) {
@@ -56,7 +86,24 @@ final class ReferenceTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"plain", "accumulation", "rslora", "dora", "decay", "constant", "qwen2", "qwen3", "mistral", "mistral_window", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss"})
+            strings = {
+                "plain",
+                "accumulation",
+                "rslora",
+                "dora",
+                "decay",
+                "constant",
+                "qwen2",
+                "qwen3",
+                "mistral",
+                "mistral_window",
+                "gemma3",
+                "smollm3",
+                "granite",
+                "olmo2",
+                "olmo3",
+                "seed_oss"
+            })
     void anAdapterOfPeftGivesTheLogitsOfPeft(String name) throws IOException {
         JsonNode c = Reference.json("cases/" + name + "/case.json");
         try (CausalLM model = Reference.model(c.path("architecture").asText())) {

@@ -30,22 +30,22 @@ public record ConfigGguf(GgufFile gguf, String arch) {
                 .orElseThrow(() -> new ModelFormatException(gguf.path(), "tensor token_embd.weight is missing"));
         return new ModelConfig(
                         family,
-                hidden,
-                positive("feed_forward_length"),
-                positive("block_count"),
-                heads,
-                positive("attention.head_count_kv", heads),
-                headDim,
-                Math.toIntExact(embedding.shape()[0]),
-                positions,
-                (float) number("attention.layer_norm_rms_epsilon", 1e-6),
-                number("rope.freq_base", 10000),
-                scaling(headDim, positions),
-                !has("output.weight"),
-                has("blk.0.attn_q.bias"),
-                has("blk.0.attn_output.bias"),
-                has("blk.0.attn_q_norm.weight"),
-                ModelConfig.Blocks.PLAIN)
+                        hidden,
+                        positive("feed_forward_length"),
+                        positive("block_count"),
+                        heads,
+                        positive("attention.head_count_kv", heads),
+                        headDim,
+                        Math.toIntExact(embedding.shape()[0]),
+                        positions,
+                        (float) number("attention.layer_norm_rms_epsilon", 1e-6),
+                        number("rope.freq_base", 10000),
+                        scaling(headDim, positions),
+                        !has("output.weight"),
+                        has("blk.0.attn_q.bias"),
+                        has("blk.0.attn_output.bias"),
+                        has("blk.0.attn_q_norm.weight"),
+                        ModelConfig.Blocks.PLAIN)
                 .slidingWindow(window());
     }
 

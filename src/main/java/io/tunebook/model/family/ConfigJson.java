@@ -26,7 +26,8 @@ public record ConfigJson(Path file, JsonNode json) {
                             + quantized.path("quant_method").asText("a method without a name")
                             + ": load the model that they were made from, or a GGUF file of it");
         }
-        String found = json.path("hidden_activation").asText(json.path("hidden_act").asText(activation));
+        String found =
+                json.path("hidden_activation").asText(json.path("hidden_act").asText(activation));
         require("hidden_act", found, activation);
         require("mlp_bias", json.path("mlp_bias").asText("false"), "false");
         require("partial_rotary_factor", json.path("partial_rotary_factor").asDouble(1), 1.0);
@@ -75,7 +76,8 @@ public record ConfigJson(Path file, JsonNode json) {
     List<LayerKind> kinds(int layers) {
         List<LayerKind> kinds = new ArrayList<>();
         for (int i = 0; i < layers; i++) {
-            boolean windowed = json.path("layer_types").path(i).asText("full_attention").equals("sliding_attention");
+            boolean windowed =
+                    json.path("layer_types").path(i).asText("full_attention").equals("sliding_attention");
             kinds.add(new LayerKind(0, windowed ? window() : 0));
         }
         return kinds;

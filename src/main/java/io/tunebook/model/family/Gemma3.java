@@ -1,8 +1,8 @@
 package io.tunebook.model.family;
 
-import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.model.family.ModelConfig.LayerKind;
 import io.tunebook.model.family.ModelConfig.Scales;
+import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;

@@ -1,7 +1,7 @@
 package io.tunebook.model.family;
 
-import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.model.family.ModelConfig.Scales;
+import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
 import java.util.Map;
 

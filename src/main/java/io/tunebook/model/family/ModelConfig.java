@@ -72,8 +72,7 @@ public record ModelConfig(
      * @param localTheta the base of a second rotary embedding, without scaling; 0 for none
      * @param kinds the layers one by one; none where all are alike
      */
-    public record Blocks(
-            boolean gelu, double attentionScale, Scales scales, double localTheta, List<LayerKind> kinds) {
+    public record Blocks(boolean gelu, double attentionScale, Scales scales, double localTheta, List<LayerKind> kinds) {
         /** As Llama's. */
         public static final Blocks PLAIN = new Blocks(false, 0, new Scales(1, 1, 1), 0, List.of());
     }
@@ -126,8 +125,8 @@ public record ModelConfig(
     }
 
     ModelConfig layers(List<LayerKind> kinds) {
-        return blocks(new Blocks(
-                blocks.gelu, blocks.attentionScale, blocks.scales, blocks.localTheta, List.copyOf(kinds)));
+        return blocks(
+                new Blocks(blocks.gelu, blocks.attentionScale, blocks.scales, blocks.localTheta, List.copyOf(kinds)));
     }
 
     ModelConfig withGelu() {

@@ -1,7 +1,7 @@
 package io.tunebook.model.family;
 
-import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.model.family.ModelConfig.LayerKind;
+import io.tunebook.tensors.ModelFormatException;
 import java.util.List;
 import java.util.Map;
 

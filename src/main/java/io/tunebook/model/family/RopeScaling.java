@@ -92,9 +92,7 @@ public sealed interface RopeScaling {
 
         /** Which frequency turns so often within the original length. */
         private double place(double turns, Rope rope) {
-            return rope.width()
-                    * Math.log(originalMaxPositions / (turns * 2 * Math.PI))
-                    / (2 * Math.log(rope.theta()));
+            return rope.width() * Math.log(originalMaxPositions / (turns * 2 * Math.PI)) / (2 * Math.log(rope.theta()));
         }
 
         /** The paper's attention factor for a stretch: {@code 0.1 scale ln(factor) + 1}. */

@@ -1,7 +1,7 @@
 package io.tunebook.model.family;
 
-import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.model.family.ModelConfig.LayerKind;
+import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,7 +26,9 @@ final class SmolLM3 implements Family {
         List<LayerKind> kinds = new ArrayList<>();
         for (int i = 0; i < c.layers(); i++) {
             int rotates = json.json().path("no_rope_layers").path(i).asInt((i + 1) % 4 == 0 ? 0 : 1);
-            kinds.add(new LayerKind(rotates == 1 ? 0 : LayerKind.NO_ROPE, json.kinds(c.layers()).get(i).window()));
+            kinds.add(new LayerKind(
+                    rotates == 1 ? 0 : LayerKind.NO_ROPE,
+                    json.kinds(c.layers()).get(i).window()));
         }
         return c.layers(kinds);
     }
