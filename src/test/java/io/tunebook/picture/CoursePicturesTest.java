@@ -62,7 +62,7 @@ class CoursePicturesTest {
         shares.put("\n", 0.1);
         assertThat(svg(ModelPictures.nextTokens("The capital is", shares))).contains("␣Paris", "62.5 %", "↵", "10.0 %");
         assertThat(svg(TokenPictures.merges(List.of(List.of("l", "o", "w"), List.of("lo", "w")))))
-                .contains(">lo</text>", ">w</text>", "after merge 1");
+                .contains(">lo</text>", ">w</text>", "change 1");
     }
 
     private static String svg(MimeBundle bundle) throws Exception {
