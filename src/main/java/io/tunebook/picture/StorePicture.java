@@ -12,7 +12,7 @@ final class StorePicture {
         String blob = model.gguf().getFileName().toString();
         String digest = blob.length() > 20 ? blob.substring(0, 19) + "…" : blob;
         String size = words.of("store.size", String.format(java.util.Locale.ROOT, "%,d", model.bytes() / 1_000_000));
-        Drawing d = new Drawing(720, 220);
+        Drawing d = new Drawing(720, 244);
         d.head(20, 28, Drawing.Anchor.START, words.of("store.folder"));
         d.box(20, 60, 190, 70, Drawing.Tone.ORANGE, "manifests/…", model.name(), words.of("store.manifest"));
         d.arrow(212, 95, 280, 95);
@@ -24,7 +24,7 @@ final class StorePicture {
         for (int i = 0; i < parts.length; i++) {
             d.box(542, 30 + 44 * i, 158, 36, Drawing.Tone.GREEN, parts[i]);
         }
-        d.note(20, 200, Drawing.Anchor.START, words.of("store.missing"));
+        d.note(20, 228, Drawing.Anchor.START, words.of("store.missing"));
         return d.bundle(words.of("store.title"), words.of("store.description", model.name(), digest, size));
     }
 }
