@@ -20,7 +20,6 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 
 /**
  * A LoRA adapter as plain numbers, and PEFT's two files for it: {@code adapter_config.json} and
@@ -142,30 +141,18 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors) {
 
         /** The rank of a layer. */
         public int rank(String module) {
-            return matching(rankPattern, module, rank);
+            return ModulePattern.first(rankPattern, module, rank);
         }
 
         /** The alpha of a layer. */
         public double alpha(String module) {
-            return matching(alphaPattern, module, alpha);
+            return ModulePattern.first(alphaPattern, module, alpha);
         }
 
         /** What B·A is multiplied by in a layer: alpha/r, or alpha/√r with rsLoRA. */
         public double scale(String module) {
             int r = rank(module);
             return alpha(module) / (rslora ? Math.sqrt(r) : r);
-        }
-
-        /** As PEFT's {@code get_pattern_key}: the first pattern that the name's end matches. */
-        private static <T> T matching(Map<String, T> patterns, String module, T otherwise) {
-            for (var entry : patterns.entrySet()) {
-                if (Pattern.compile("(.*\\.)?(" + entry.getKey() + ")")
-                        .matcher(module)
-                        .matches()) {
-                    return entry.getValue();
-                }
-            }
-            return otherwise;
         }
     }
 
@@ -297,15 +284,13 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors) {
         json.path("alpha_pattern")
                 .properties()
                 .forEach(e -> alphas.put(e.getKey(), e.getValue().asDouble()));
-        for (Map<String, ?> patterns : List.of(ranks, alphas)) {
-            for (String pattern : patterns.keySet()) {
-                try {
-                    Pattern.compile(pattern);
-                } catch (PatternSyntaxException broken) {
-                    throw new ModelFormatException(
-                            config, "expected a regular expression for layers, found " + pattern, broken);
-                }
+        try {
+            for (String module : factors.keySet()) {
+                ModulePattern.first(ranks, module, 0);
+                ModulePattern.first(alphas, module, 0.0);
             }
+        } catch (IllegalArgumentException broken) {
+            throw new ModelFormatException(config, broken.getMessage(), broken);
         }
         String start = json.path("init_lora_weights").asText("true");
         if (START_IN_BASE.matcher(start).matches()) {

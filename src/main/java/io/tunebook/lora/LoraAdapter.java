@@ -142,8 +142,8 @@ public final class LoraAdapter implements AutoCloseable {
                 c.rslora(),
                 c.dora(),
                 c.initialization().peftName(),
-                Map.of(),
-                Map.of(),
+                c.patterns().rankPattern(),
+                c.patterns().alphaPattern(),
                 model.path().getFileName().toString());
     }
 

@@ -1,9 +1,13 @@
 package io.tunebook.lora;
 
 import io.tunebook.model.family.ModelConfig;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.regex.Pattern;
+import java.util.Map;
+import java.util.Optional;
 import tech.tablesaw.api.LongColumn;
 import tech.tablesaw.api.StringColumn;
 import tech.tablesaw.api.Table;
@@ -19,6 +23,7 @@ import tech.tablesaw.api.Table;
  * @param rslora whether the scale is alpha / sqrt(rank) (Kalajdzievski, 2023)
  * @param dora whether the magnitude of each output is trained beside its direction (Liu et al., 2024)
  * @param initialization how the factors start
+ * @param patterns which modules are left out, and which have another rank or alpha
  */
 public record LoraConfig(
         int rank,
@@ -27,9 +32,85 @@ public record LoraConfig(
         List<String> targetModules,
         boolean rslora,
         boolean dora,
-        Initialization initialization) {
+        Initialization initialization,
+        Patterns patterns) {
     /** All linear modules of the layers; the embedding and the output stay as they are. */
     public static final String ALL_LINEAR = "all-linear";
+
+    /**
+     * What differs from module to module. The names are PEFT's, and so is the meaning.
+     *
+     * @param excludeModules which target modules stay as they are: last parts of their names, or one regular expression for the whole name
+     * @param layersToTransform the layers that are adapted, counted from 0; empty for all
+     * @param layersPattern regular expressions for the part of a name before the layer's number, such as {@code layers}; empty for any. Where a
+     *     name has several numbers, this says which is the layer's
+     * @param rankPattern other ranks, by a regular expression that the end of a module's name matches from one of its parts on; the first that
+     *     matches counts
+     * @param alphaPattern other alphas, in the same way
+     */
+    public record Patterns(
+            List<String> excludeModules,
+            List<Integer> layersToTransform,
+            List<String> layersPattern,
+            Map<String, Integer> rankPattern,
+            Map<String, Double> alphaPattern) {
+        /** None: all target modules are adapted alike. */
+        public static final Patterns NONE = new Patterns(List.of(), List.of(), List.of(), Map.of(), Map.of());
+
+        /** Keeps its own copies. */
+        public Patterns {
+            excludeModules = List.copyOf(excludeModules);
+            layersToTransform = List.copyOf(layersToTransform);
+            layersPattern = List.copyOf(layersPattern);
+            rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(rankPattern));
+            alphaPattern = Collections.unmodifiableMap(new LinkedHashMap<>(alphaPattern));
+            if (!layersPattern.isEmpty() && layersToTransform.isEmpty()) {
+                throw new IllegalArgumentException("layersPattern: expected layersToTransform beside it, found none");
+            }
+            rankPattern.forEach((pattern, rank) -> {
+                if (rank < 1) {
+                    throw new IllegalArgumentException("rankPattern " + pattern + ": expected rank >= 1, found " + rank);
+                }
+            });
+            alphaPattern.forEach((pattern, alpha) -> {
+                if (!(alpha > 0)) {
+                    throw new IllegalArgumentException("alphaPattern " + pattern + ": expected alpha > 0, found " + alpha);
+                }
+            });
+        }
+
+        private boolean excludes(String module) {
+            return named(excludeModules, module);
+        }
+
+        private boolean inLayers(String module) {
+            if (layersToTransform.isEmpty()) {
+                return true;
+            }
+            List<String> before = layersPattern.isEmpty()
+                    ? List.of(".*?\\.[^.]*")
+                    : layersPattern.stream().map(p -> "(?:.*?\\.)?(?:" + p + ")").toList();
+            for (String pattern : before) {
+                Optional<String> number = ModulePattern.number(pattern, module);
+                if (number.isPresent()) {
+                    return layersToTransform.contains(Integer.valueOf(number.get()));
+                }
+            }
+            return false;
+        }
+
+        /** Whether a list of last parts of names, or a list of one regular expression, has a module. */
+        private static boolean named(List<String> names, String module) {
+            return names.stream()
+                    .anyMatch(t -> module.equals(t)
+                            || module.endsWith("." + t)
+                            || names.size() == 1 && isPattern(t) && ModulePattern.matches(t, module));
+        }
+    }
+
+    private static boolean isPattern(String target) {
+        return !target.matches("\\w+(\\.\\w+)*") && !target.equals(ALL_LINEAR);
+    }
 
     /** How the factors start. Each leaves the model as it was: B A is zero. */
     public enum Initialization {
@@ -87,35 +168,48 @@ public record LoraConfig(
                     "expected rank >= 1, alpha > 0, 0 <= dropout < 1 and a target module, found rank " + rank
                             + ", alpha " + alpha + ", dropout " + dropout + ", targets " + targetModules);
         }
-        if (initialization == Initialization.ORTHOGONAL && rank % 2 != 0) {
-            throw new IllegalArgumentException("orthogonal initialization: expected an even rank, found " + rank);
+        if (initialization == Initialization.ORTHOGONAL) {
+            even(rank);
+            patterns.rankPattern().values().forEach(LoraConfig::even);
         }
         targetModules = List.copyOf(targetModules);
+        if (!patterns.layersToTransform().isEmpty() && targetModules.size() == 1 && isPattern(targetModules.get(0))) {
+            throw new IllegalArgumentException(
+                    "layersToTransform: expected target modules by name, found the regular expression "
+                            + targetModules.get(0) + ", which can name the layers itself");
+        }
+    }
+
+    private static void even(int rank) {
+        if (rank % 2 != 0) {
+            throw new IllegalArgumentException("orthogonal initialization: expected an even rank, found " + rank);
+        }
     }
 
     /** This rank on all linear modules, with alpha twice the rank, as most recipes have it. */
     public static LoraConfig rank(int rank) {
-        return new LoraConfig(rank, 2.0 * rank, 0, List.of(ALL_LINEAR), false, false, Initialization.KAIMING_UNIFORM);
+        return new LoraConfig(
+                rank, 2.0 * rank, 0, List.of(ALL_LINEAR), false, false, Initialization.KAIMING_UNIFORM, Patterns.NONE);
     }
 
     public LoraConfig alpha(double value) {
-        return new LoraConfig(rank, value, dropout, targetModules, rslora, dora, initialization);
+        return new LoraConfig(rank, value, dropout, targetModules, rslora, dora, initialization, patterns);
     }
 
     public LoraConfig dropout(double probability) {
-        return new LoraConfig(rank, alpha, probability, targetModules, rslora, dora, initialization);
+        return new LoraConfig(rank, alpha, probability, targetModules, rslora, dora, initialization, patterns);
     }
 
     public LoraConfig targetModules(String... names) {
-        return new LoraConfig(rank, alpha, dropout, List.of(names), rslora, dora, initialization);
+        return new LoraConfig(rank, alpha, dropout, List.of(names), rslora, dora, initialization, patterns);
     }
 
     public LoraConfig rslora(boolean on) {
-        return new LoraConfig(rank, alpha, dropout, targetModules, on, dora, initialization);
+        return new LoraConfig(rank, alpha, dropout, targetModules, on, dora, initialization, patterns);
     }
 
     public LoraConfig dora(boolean on) {
-        return new LoraConfig(rank, alpha, dropout, targetModules, rslora, on, initialization);
+        return new LoraConfig(rank, alpha, dropout, targetModules, rslora, on, initialization, patterns);
     }
 
     /** By PEFT's name: {@code true}, {@code gaussian} or {@code orthogonal}. */
@@ -124,21 +218,79 @@ public record LoraConfig(
     }
 
     public LoraConfig initialization(Initialization how) {
-        return new LoraConfig(rank, alpha, dropout, targetModules, rslora, dora, how);
+        return new LoraConfig(rank, alpha, dropout, targetModules, rslora, dora, how, patterns);
     }
 
-    /** What B A is multiplied with. */
-    public double scale() {
-        return alpha / (rslora ? Math.sqrt(rank) : rank);
+    /** Leaves modules out: last parts of their names, such as {@code k_proj}, or one regular expression for the whole name. */
+    public LoraConfig excludeModules(String... names) {
+        return with(new Patterns(
+                List.of(names),
+                patterns.layersToTransform,
+                patterns.layersPattern,
+                patterns.rankPattern,
+                patterns.alphaPattern));
+    }
+
+    /** Adapts these layers alone, counted from 0. */
+    public LoraConfig layersToTransform(int... layers) {
+        return with(new Patterns(
+                patterns.excludeModules,
+                Arrays.stream(layers).boxed().toList(),
+                patterns.layersPattern,
+                patterns.rankPattern,
+                patterns.alphaPattern));
+    }
+
+    /** Says what stands before the layer's number in a module's name; after {@link #layersToTransform}. */
+    public LoraConfig layersPattern(String... names) {
+        return with(new Patterns(
+                patterns.excludeModules,
+                patterns.layersToTransform,
+                List.of(names),
+                patterns.rankPattern,
+                patterns.alphaPattern));
+    }
+
+    /** Other ranks for some modules, by regular expressions; see {@link Patterns}. */
+    public LoraConfig rankPattern(Map<String, Integer> ranks) {
+        return with(new Patterns(
+                patterns.excludeModules,
+                patterns.layersToTransform,
+                patterns.layersPattern,
+                ranks,
+                patterns.alphaPattern));
+    }
+
+    /** Other alphas for some modules, by regular expressions; see {@link Patterns}. */
+    public LoraConfig alphaPattern(Map<String, Double> alphas) {
+        return with(new Patterns(
+                patterns.excludeModules,
+                patterns.layersToTransform,
+                patterns.layersPattern,
+                patterns.rankPattern,
+                alphas));
+    }
+
+    private LoraConfig with(Patterns other) {
+        return new LoraConfig(rank, alpha, dropout, targetModules, rslora, dora, initialization, other);
+    }
+
+    /** The rank of a module. */
+    public int rank(String module) {
+        return ModulePattern.first(patterns.rankPattern, module, rank);
+    }
+
+    /** What B A of a module is multiplied with. */
+    public double scale(String module) {
+        int r = rank(module);
+        return ModulePattern.first(patterns.alphaPattern, module, alpha) / (rslora ? Math.sqrt(r) : r);
     }
 
     /** Whether a module of this full name is adapted. */
     public boolean targets(String module) {
-        return targetModules.stream()
-                .anyMatch(t -> t.equals(ALL_LINEAR)
-                        || module.equals(t)
-                        || module.endsWith("." + t)
-                        || targetModules.size() == 1 && !t.matches("\\w+(\\.\\w+)*") && Pattern.matches(t, module));
+        return (targetModules.contains(ALL_LINEAR) || Patterns.named(targetModules, module))
+                && patterns.inLayers(module)
+                && !patterns.excludes(module);
     }
 
     /**
@@ -152,18 +304,19 @@ public record LoraConfig(
                 new LoraLayout.Choice() {
                     @Override
                     public int rank(String module) {
-                        return targets(module) ? rank : 0;
+                        return targets(module) ? LoraConfig.this.rank(module) : 0;
                     }
 
                     @Override
                     public double scale(String module) {
-                        return LoraConfig.this.scale();
+                        return LoraConfig.this.scale(module);
                     }
                 },
                 dora);
         if (layout.slices().isEmpty()) {
             throw new IllegalArgumentException(
-                    "the target modules " + targetModules + " match none of the model's, such as "
+                    "the target modules " + targetModules
+                            + (patterns.equals(Patterns.NONE) ? "" : " with " + patterns) + " match none of the model's, such as "
                             + LoraLayout.modules(model).subList(0, 7));
         }
         return layout;
@@ -183,10 +336,10 @@ public record LoraConfig(
                 LongColumn.create("out"),
                 LongColumn.create("rank"),
                 LongColumn.create("parameters"));
-        java.util.Map<String, List<LoraLayout.Slice>> byName = layout.slices().values().stream()
+        Map<String, List<LoraLayout.Slice>> byName = layout.slices().values().stream()
                 .collect(java.util.stream.Collectors.groupingBy(
                         s -> s.module().replaceFirst("model\\.layers\\.\\d+\\.", ""),
-                        java.util.LinkedHashMap::new,
+                        LinkedHashMap::new,
                         java.util.stream.Collectors.toList()));
         byName.forEach((name, slices) -> add(table, name, slices));
         add(table, "all", List.copyOf(layout.slices().values()));
