@@ -69,12 +69,14 @@ public record LoraConfig(
             }
             rankPattern.forEach((pattern, rank) -> {
                 if (rank < 1) {
-                    throw new IllegalArgumentException("rankPattern " + pattern + ": expected rank >= 1, found " + rank);
+                    throw new IllegalArgumentException(
+                            "rankPattern " + pattern + ": expected rank >= 1, found " + rank);
                 }
             });
             alphaPattern.forEach((pattern, alpha) -> {
                 if (!(alpha > 0)) {
-                    throw new IllegalArgumentException("alphaPattern " + pattern + ": expected alpha > 0, found " + alpha);
+                    throw new IllegalArgumentException(
+                            "alphaPattern " + pattern + ": expected alpha > 0, found " + alpha);
                 }
             });
         }
@@ -89,7 +91,9 @@ public record LoraConfig(
             }
             List<String> before = layersPattern.isEmpty()
                     ? List.of(".*?\\.[^.]*")
-                    : layersPattern.stream().map(p -> "(?:.*?\\.)?(?:" + p + ")").toList();
+                    : layersPattern.stream()
+                            .map(p -> "(?:.*?\\.)?(?:" + p + ")")
+                            .toList();
             for (String pattern : before) {
                 Optional<String> number = ModulePattern.number(pattern, module);
                 if (number.isPresent()) {
@@ -314,10 +318,10 @@ public record LoraConfig(
                 },
                 dora);
         if (layout.slices().isEmpty()) {
-            throw new IllegalArgumentException(
-                    "the target modules " + targetModules
-                            + (patterns.equals(Patterns.NONE) ? "" : " with " + patterns) + " match none of the model's, such as "
-                            + LoraLayout.modules(model).subList(0, 7));
+            throw new IllegalArgumentException("the target modules " + targetModules
+                    + (patterns.equals(Patterns.NONE) ? "" : " with " + patterns)
+                    + " match none of the model's, such as "
+                    + LoraLayout.modules(model).subList(0, 7));
         }
         return layout;
     }

@@ -91,10 +91,12 @@ final class ModulePattern {
             return how.test(matcher) ? Optional.of(matcher) : Optional.empty();
         } catch (PatternSyntaxException broken) {
             throw new IllegalArgumentException(
-                    "expected a regular expression for modules, found " + pattern + ": " + broken.getDescription(), broken);
+                    "expected a regular expression for modules, found " + pattern + ": " + broken.getDescription(),
+                    broken);
         } catch (Steps | StackOverflowError endless) {
             throw new IllegalArgumentException(
-                    "the regular expression " + pattern + " takes too long on the module " + module + ": write it simpler",
+                    "the regular expression " + pattern + " takes too long on the module " + module
+                            + ": write it simpler",
                     endless);
         }
     }

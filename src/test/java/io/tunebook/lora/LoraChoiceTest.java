@@ -33,7 +33,8 @@ final class LoraChoiceTest {
     }
 
     private ModelConfig model() throws IOException {
-        Path file = Files.writeString(temp.resolve("config.json"), golden().get("config").toString());
+        Path file = Files.writeString(
+                temp.resolve("config.json"), golden().get("config").toString());
         return ModelConfig.read(file);
     }
 
@@ -45,13 +46,16 @@ final class LoraChoiceTest {
         for (JsonNode one : golden.get("cases")) {
             tests.add(DynamicTest.dynamicTest(one.get("given").toString(), () -> {
                 LoraLayout layout = config(golden, one.get("given")).layout(model);
-                assertThat(layout.slices().keySet())
-                        .containsExactlyInAnyOrderElementsOf(
-                                () -> one.get("found").fieldNames());
+                assertThat(layout.slices().keySet()).containsExactlyInAnyOrderElementsOf(() -> one.get("found")
+                        .fieldNames());
                 layout.slices().forEach((module, slice) -> {
                     JsonNode expected = one.get("found").get(module);
-                    assertThat(slice.rank()).as(module).isEqualTo(expected.get("rank").intValue());
-                    assertThat(slice.scale()).as(module).isCloseTo(expected.get("scale").doubleValue(), within(1e-12));
+                    assertThat(slice.rank())
+                            .as(module)
+                            .isEqualTo(expected.get("rank").intValue());
+                    assertThat(slice.scale())
+                            .as(module)
+                            .isCloseTo(expected.get("scale").doubleValue(), within(1e-12));
                 });
             }));
         }
@@ -60,7 +64,8 @@ final class LoraChoiceTest {
     }
 
     private static LoraConfig config(JsonNode golden, JsonNode given) {
-        LoraConfig config = LoraConfig.rank(golden.get("rank").intValue()).alpha(golden.get("alpha").doubleValue());
+        LoraConfig config = LoraConfig.rank(golden.get("rank").intValue())
+                .alpha(golden.get("alpha").doubleValue());
         config = config.targetModules(texts(given.get("target_modules")));
         if (given.has("exclude_modules")) {
             config = config.excludeModules(texts(given.get("exclude_modules")));
@@ -78,10 +83,16 @@ final class LoraChoiceTest {
             config = config.layersPattern(texts(given.get("layers_pattern")));
         }
         Map<String, Integer> ranks = new LinkedHashMap<>();
-        given.path("rank_pattern").properties().forEach(e -> ranks.put(e.getKey(), e.getValue().intValue()));
+        given.path("rank_pattern")
+                .properties()
+                .forEach(e -> ranks.put(e.getKey(), e.getValue().intValue()));
         Map<String, Double> alphas = new LinkedHashMap<>();
-        given.path("alpha_pattern").properties().forEach(e -> alphas.put(e.getKey(), e.getValue().doubleValue()));
-        return config.rankPattern(ranks).alphaPattern(alphas).rslora(given.path("use_rslora").asBoolean());
+        given.path("alpha_pattern")
+                .properties()
+                .forEach(e -> alphas.put(e.getKey(), e.getValue().doubleValue()));
+        return config.rankPattern(ranks)
+                .alphaPattern(alphas)
+                .rslora(given.path("use_rslora").asBoolean());
     }
 
     private static String[] texts(JsonNode node) {
@@ -97,10 +108,13 @@ final class LoraChoiceTest {
     void whatPeftRefusesIsRefused() throws IOException {
         LoraConfig config = LoraConfig.rank(4);
         assertThatThrownBy(() -> config.targetModules(".*q_proj").layersToTransform(1))
-                .hasMessageContaining("layersToTransform: expected target modules by name, found the regular expression");
-        assertThatThrownBy(() -> config.layersPattern("layers")).hasMessageContaining("expected layersToTransform beside it");
+                .hasMessageContaining(
+                        "layersToTransform: expected target modules by name, found the regular expression");
+        assertThatThrownBy(() -> config.layersPattern("layers"))
+                .hasMessageContaining("expected layersToTransform beside it");
         assertThatThrownBy(() -> config.rankPattern(Map.of("q_proj", 0))).hasMessageContaining("rankPattern q_proj");
-        assertThatThrownBy(() -> config.alphaPattern(Map.of("q_proj", 0.0))).hasMessageContaining("alphaPattern q_proj");
+        assertThatThrownBy(() -> config.alphaPattern(Map.of("q_proj", 0.0)))
+                .hasMessageContaining("alphaPattern q_proj");
         assertThatThrownBy(() -> config.initialization("orthogonal").rankPattern(Map.of("q_proj", 3)))
                 .hasMessageContaining("an even rank, found 3");
         ModelConfig model = model();
@@ -122,11 +136,13 @@ final class LoraChoiceTest {
 
     @Test
     void anAdapterWithSuchAnExpressionIsRefusedByItsFile() throws Exception {
-        Path golden = Path.of(LoraChoiceTest.class.getResource("/io/tunebook/export/llama/adapter").toURI());
+        Path golden = Path.of(LoraChoiceTest.class
+                .getResource("/io/tunebook/export/llama/adapter")
+                .toURI());
         Files.copy(golden.resolve(AdapterFile.TENSORS), temp.resolve(AdapterFile.TENSORS));
         String config = Files.readString(golden.resolve(AdapterFile.CONFIG));
-        String changed = config.replaceFirst(
-                "\"rank_pattern\": \\{[^}]*\\}", "\"rank_pattern\": {\"([^x]+)+\\\\\\\\3x\": 2}");
+        String changed =
+                config.replaceFirst("\"rank_pattern\": \\{[^}]*\\}", "\"rank_pattern\": {\"([^x]+)+\\\\\\\\3x\": 2}");
         assertThat(changed).isNotEqualTo(config);
         Files.writeString(temp.resolve(AdapterFile.CONFIG), changed);
         assertThatThrownBy(() -> AdapterFile.read(temp))
