@@ -92,7 +92,7 @@ def main():
     print(f"Tunebook {ours[0]:.1f} ms ({ours[1]:.1f})   JJava {peer[0]:.1f} ms ({peer[1]:.1f})   ratio {ours[0] / peer[0]:.2f}")
     if options.record:
         record.row("kernel.roundtrip", "a trivial cell, request to idle and reply, median", round(ours[0], 1), round(peer[0], 1),
-                   "ms", round(ours[0], 1), "<=15", "python bench/kernel_roundtrip.py")
+                   "ms", round(ours[0], 1), "<=8", "python bench/kernel_roundtrip.py")
 
 
 if __name__ == "__main__":
