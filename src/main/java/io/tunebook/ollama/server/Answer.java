@@ -1,6 +1,8 @@
 package io.tunebook.ollama.server;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.util.List;
 
 /** Takes what a model says and tells it to a client, in the client's form. */
 interface Answer {
@@ -13,6 +15,9 @@ interface Answer {
     /** A piece of the answer as it comes; either text may be empty, not both. */
     void piece(String content, String thinking) throws IOException;
 
+    /** The model wants tools called, as {@code tool_calls} has them. */
+    void calls(List<ObjectNode> calls) throws IOException;
+
     /** The answer is whole. */
     void end(Ending ending) throws IOException;
 
@@ -20,6 +25,8 @@ interface Answer {
      * How an answer ended; times in nanoseconds.
      *
      * @param reason {@code stop} or {@code length}
+     * @param promptTokens all tokens of the prompt
+     * @param cached how many of them were known from the request before
      * @param context the tokens of the conversation, for {@code /api/generate}; null where they are not told
      */
     record Ending(
@@ -28,6 +35,7 @@ interface Answer {
             long total,
             long load,
             int promptTokens,
+            int cached,
             long promptTime,
             int tokens,
             long time) {}

@@ -29,6 +29,13 @@ final class BlobFolder implements AutoCloseable {
         return file != null && Files.exists(file) ? file : null;
     }
 
+    /** A file's digest: its name if it was sent, else that of its place, since reading all of it takes long. */
+    String digest(Path file) {
+        return file.startsWith(folder.path())
+                ? file.getFileName().toString().replace('-', ':')
+                : "sha256:" + Sha256.hex(file.toString());
+    }
+
     /** Deletes a file, if it was sent. */
     void delete(Path file) throws IOException {
         if (file.startsWith(folder.path())) {
@@ -45,7 +52,13 @@ final class BlobFolder implements AutoCloseable {
         Path file = folder.path().resolve("sha256-" + m.group(1));
         boolean there = Files.exists(file);
         switch (exchange.getRequestMethod()) {
-            case "HEAD" -> exchange.sendResponseHeaders(there ? 200 : 404, -1);
+            case "HEAD" -> {
+                if (there) {
+                    exchange.sendResponseHeaders(200, -1);
+                } else {
+                    LocalHttp.send(exchange, 404, LocalHttp.error("blob \"" + name + "\" not found"));
+                }
+            }
             case "POST" -> {
                 if (there) {
                     // A client that is not done sending would see its connection break.

@@ -6,8 +6,12 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.files.Json;
 import io.tunebook.ollama.store.ModelName;
 import io.tunebook.ollama.template.GoTemplate;
+import io.tunebook.ollama.template.TemplateTags;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
@@ -74,11 +78,11 @@ final class Completions {
         if (raw && (body.hasNonNull("system") || body.hasNonNull("template") || body.hasNonNull("context"))) {
             throw new LocalHttp.Refusal(400, "raw mode does not support template, system, or context");
         }
-        refuse(name, body, chat);
         if (thinks(body.path("think")) && body.hasNonNull("think") && !model.thinks()) {
             throw new LocalHttp.Refusal(400, "\"" + name + "\" does not support thinking");
         }
         boolean think = model.thinks() && thinks(body.path("think"));
+        refuse(name, model, body, chat);
         String grammar = grammar(body.path("format"));
         ObjectNode options = options(model, body);
         Optional<GoTemplate> template = Prompts.template(model, body, chat);
@@ -95,8 +99,9 @@ final class Completions {
                             there,
                             template,
                             Prompts.messages(model, body, chat),
+                            tools(body),
                             model.thinks() ? think : null,
-                            !chat || !body.path("truncate").asBoolean(true));
+                            !body.path("truncate").asBoolean(true));
             if (!raw && body.path("context").isArray()) {
                 // An earlier answer's tokens, which this one goes on from.
                 prompt = there.runner.text(JSON.convertValue(body.get("context"), int[].class)) + prompt;
@@ -105,17 +110,21 @@ final class Completions {
                 answer.rendered(prompt);
                 return;
             }
+            String whole = prompt;
+            prompt = fit(there.runner, prompt, options, body.path("truncate").asBoolean(true));
             StringBuilder said = new StringBuilder();
-            Runner.Figures[] figures = run(there, prompt, options, grammar, think, answer, said);
+            Reader reader = new Reader(model.tags(), prompt, think, body.path("tools"), answer, said);
+            Runner.Figures[] figures = run(there, prompt, options, grammar, think, reader);
             Runner.Figures thought = figures[0];
             Runner.Figures last = figures[1];
             boolean again = last != thought;
             answer.end(new Answer.Ending(
                     last.full() ? "length" : "stop",
-                    chat || raw ? null : there.runner.tokens(prompt + said),
+                    chat || raw ? null : there.runner.tokens(whole + said),
                     System.nanoTime() - start,
                     load,
                     thought.promptTokens() == 0 ? last.promptTokens() : thought.promptTokens(),
+                    thought.promptTokens() == 0 ? last.cached() : thought.cached(),
                     last.promptTime() + (again ? thought.promptTime() : 0),
                     last.tokens() + (again ? thought.tokens() : 0),
                     last.time() + (again ? thought.time() : 0)));
@@ -126,56 +135,136 @@ final class Completions {
 
     /** Runs the model; the figures of the thoughts' own run, if there was one, and of the last run. */
     private static Runner.Figures[] run(
-            LoadedModels.Loaded there,
-            String prompt,
-            JsonNode options,
-            String grammar,
-            boolean think,
-            Answer answer,
-            StringBuilder said)
+            LoadedModels.Loaded there, String prompt, JsonNode options, String grammar, boolean think, Reader reader)
             throws IOException, InterruptedException {
-        ThinkingSplitter splitter = new ThinkingSplitter(prompt);
-        Runner.Figures thought = new Runner.Figures(0, 0, 0, 0, false);
+        Runner.Figures thought = new Runner.Figures(0, 0, 0, 0, 0, false);
         String then = prompt;
         if (think && grammar != null) {
             // Only the answer has to fit the schema: the thoughts before it are free, and end the first run.
             StringBuilder free = new StringBuilder();
             thought = there.runner.complete(prompt, options, null, piece -> {
                 free.append(piece);
-                give(
-                        answer,
-                        said,
-                        new ThinkingSplitter.Piece(splitter.push(piece).thinking(), ""));
-                return !splitter.answering();
+                return reader.thought(piece);
             });
-            int end = free.indexOf("</think>");
-            then = end < 0 ? prompt : prompt + free.substring(0, end) + "</think>\n\n";
+            String close = reader.tags.closing();
+            int end = free.indexOf(close);
+            then = end < 0 ? prompt : prompt + free.substring(0, end) + close + "\n\n";
         }
         Runner.Figures last = thought;
         if (!thought.full()) {
             boolean splits = think && grammar == null;
             last = there.runner.complete(then, options, grammar, piece -> {
-                give(answer, said, splits ? splitter.push(piece) : new ThinkingSplitter.Piece("", piece));
+                reader.piece(piece, splits);
                 return true;
             });
-            if (splits) {
-                give(answer, said, splitter.end());
-            }
+            reader.end(splits);
         }
         return new Runner.Figures[] {thought, last};
     }
 
-    private static void give(Answer answer, StringBuilder said, ThinkingSplitter.Piece p) throws IOException {
-        if (!p.content().isEmpty() || !p.thinking().isEmpty()) {
-            said.append(p.thinking()).append(p.content());
-            answer.piece(p.content(), p.thinking());
+    /** Tells thoughts, calls of tools and text from one another as an answer comes. */
+    private static final class Reader {
+        private final TemplateTags tags;
+        private final ThinkingSplitter splitter;
+        private final ToolCallParser calls;
+        private final Answer answer;
+        private final StringBuilder said;
+
+        Reader(TemplateTags tags, String prompt, boolean think, JsonNode tools, Answer answer, StringBuilder said) {
+            this.tags = tags;
+            this.splitter = think ? new ThinkingSplitter(prompt, tags.opening(), tags.closing()) : null;
+            this.calls = tools.isEmpty() ? null : new ToolCallParser(tags.tool(), tools);
+            this.answer = answer;
+            this.said = said;
+        }
+
+        /** Takes a piece of which only the thoughts count; false when they are over. */
+        boolean thought(String piece) throws IOException {
+            give(splitter.push(piece).thinking(), "");
+            return !splitter.answering();
+        }
+
+        void piece(String piece, boolean splits) throws IOException {
+            said.append(piece);
+            ThinkingSplitter.Piece parts = splits ? splitter.push(piece) : new ThinkingSplitter.Piece("", piece);
+            read(parts);
+        }
+
+        private void read(ThinkingSplitter.Piece parts) throws IOException {
+            String content = parts.content();
+            if (calls != null && !content.isEmpty()) {
+                ToolCallParser.Parsed parsed = calls.add(content);
+                content = parsed.content();
+                give(parts.thinking(), content);
+                if (!parsed.calls().isEmpty()) {
+                    answer.calls(parsed.calls());
+                }
+            } else {
+                give(parts.thinking(), content);
+            }
+        }
+
+        void end(boolean splits) throws IOException {
+            if (splits) {
+                read(splitter.end());
+            }
+            if (calls != null) {
+                give("", calls.rest());
+            }
+        }
+
+        private void give(String thinking, String content) throws IOException {
+            if (!content.isEmpty() || !thinking.isEmpty()) {
+                answer.piece(content, thinking);
+            }
         }
     }
 
+    @SuppressWarnings("unchecked")
+    private static List<Map<String, Object>> tools(JsonNode body) {
+        return body.path("tools").isEmpty() ? List.of() : JSON.convertValue(body.get("tools"), List.class);
+    }
+
+    /**
+     * A prompt that is too long for the context loses its middle, as Ollama cuts it: the first {@code num_keep} tokens stay, and the last ones as far as they
+     * fill half of the rest.
+     *
+     * @throws LocalHttp.Refusal if it is too long and nothing may be cut
+     */
+    private static String fit(Runner runner, String prompt, JsonNode options, boolean cut) throws InterruptedException {
+        int context = runner.context();
+        if (prompt.length() < context) {
+            return prompt;
+        }
+        int[] tokens = runner.tokens(prompt);
+        if (tokens.length < context) {
+            return prompt;
+        }
+        if (!cut) {
+            ObjectNode words = JSON.createObjectNode();
+            words.putObject("error")
+                    .put("code", 400)
+                    .put(
+                            "message",
+                            "request (" + tokens.length + " tokens) exceeds the available context size (" + context
+                                    + " tokens), try increasing it")
+                    .put("type", "exceed_context_size_error")
+                    .put("n_prompt_tokens", tokens.length)
+                    .put("n_ctx", context);
+            throw new LocalHttp.Refusal(400, words.toString());
+        }
+        int asked = options.path("num_keep").asInt(4);
+        int keep = Math.min(asked < 0 ? tokens.length : asked, context - 1);
+        int limit = keep + (context - keep) / 2;
+        int[] kept = Arrays.copyOf(tokens, limit);
+        System.arraycopy(tokens, tokens.length - (limit - keep), kept, keep, limit - keep);
+        return runner.text(kept);
+    }
+
     /** What is asked for and not to be had is refused, not left out in silence. */
-    private static void refuse(String name, JsonNode body, boolean chat) {
+    private static void refuse(String name, ServedModel model, JsonNode body, boolean chat) {
         String full = ModelName.of(name).full();
-        if (!body.path("tools").isEmpty()) {
+        if (!body.path("tools").isEmpty() && !model.capabilities().contains("tools")) {
             throw new LocalHttp.Refusal(400, full + " does not support tools");
         }
         if (!chat && !body.path("suffix").asText("").isEmpty()) {
@@ -186,7 +275,10 @@ final class Completions {
             images |= !message.path("images").isEmpty();
         }
         if (images) {
-            throw new LocalHttp.Refusal(400, full + " does not support vision");
+            throw new LocalHttp.Refusal(
+                    400,
+                    "{\"error\":{\"code\":400,\"message\":\"Multimodal data provided, but model does not support multimodal requests.\","
+                            + "\"type\":\"invalid_request_error\"}}");
         }
         if (body.path("logprobs").asBoolean(false)) {
             throw new LocalHttp.Refusal(400, "logprobs: this server does not give them");
@@ -214,7 +306,9 @@ final class Completions {
         }
         if (!format.isMissingNode() && !format.isNull() && !format.asText().isEmpty()) {
             throw new LocalHttp.Refusal(
-                    400, "invalid format: " + format + "; expected \"json\" or a valid JSON Schema object");
+                    500,
+                    "invalid format: " + JSON.getNodeFactory().textNode(format.toString())
+                            + "; expected \"json\" or a valid JSON Schema object");
         }
         return null;
     }

@@ -27,7 +27,7 @@ final class Embeddings {
     ObjectNode embed(JsonNode body) throws InterruptedException {
         long start = System.nanoTime();
         String name = body.path("model").asText();
-        ServedModel model = models.apply(name);
+        ServedModel model = model(name);
         List<String> texts = new ArrayList<>();
         JsonNode input = body.path("input");
         for (JsonNode text : input.isArray() ? input : input.isMissingNode() ? List.<JsonNode>of() : List.of(input)) {
@@ -81,7 +81,10 @@ final class Embeddings {
     /** {@code /api/embeddings}, the older call: one text, its vector not normalised. */
     ObjectNode embedding(JsonNode body) throws InterruptedException {
         String name = body.path("model").asText();
-        LoadedModels.Loaded there = load(name, models.apply(name), body);
+        if (name.isEmpty()) {
+            throw new LocalHttp.Refusal(400, "model is required");
+        }
+        LoadedModels.Loaded there = load(name, model(name), body);
         try {
             String text = body.path("prompt").asText();
             ObjectNode out = JSON.createObjectNode();
@@ -89,6 +92,16 @@ final class Embeddings {
             return out;
         } finally {
             loaded.release(there, LoadedModels.keepAlive(body.path("keep_alive")));
+        }
+    }
+
+    private ServedModel model(String name) {
+        try {
+            return models.apply(name);
+        } catch (LocalHttp.Refusal absent) {
+            throw absent.status == 404 && !name.isEmpty()
+                    ? new LocalHttp.Refusal(404, "model \"" + name + "\" not found, try pulling it first")
+                    : absent;
         }
     }
 

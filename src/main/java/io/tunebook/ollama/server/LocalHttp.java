@@ -132,6 +132,7 @@ final class LocalHttp {
 
     private static void write(HttpExchange exchange, int status, byte[] bytes) throws IOException {
         if (exchange.getRequestMethod().equals("HEAD")) {
+            exchange.getResponseHeaders().set("Content-Length", String.valueOf(bytes.length));
             exchange.sendResponseHeaders(status, -1);
         } else {
             exchange.sendResponseHeaders(status, bytes.length);

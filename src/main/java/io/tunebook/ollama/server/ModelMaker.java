@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
 import io.tunebook.files.Json;
+import io.tunebook.files.Sha256;
 import io.tunebook.ollama.ChatMessage;
 import io.tunebook.ollama.store.ModelName;
 import io.tunebook.ollama.template.GoTemplate;
@@ -20,6 +21,8 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** Makes models of files that were sent or lie here, gives them second names, and takes them away. */
 final class ModelMaker {
@@ -29,6 +32,7 @@ final class ModelMaker {
     private final LoadedModels loaded;
     private final BlobFolder blobs;
     private final Prompts prompts;
+    private final Set<String> layers = ConcurrentHashMap.newKeySet();
 
     ModelMaker(Models models, LoadedModels loaded, BlobFolder blobs, Prompts prompts) {
         this.models = models;
@@ -52,6 +56,9 @@ final class ModelMaker {
 
     void delete(HttpExchange exchange, JsonNode body) throws IOException {
         String name = Models.name(body);
+        if (name.isEmpty()) {
+            throw new LocalHttp.Refusal(400, "model is required");
+        }
         requireName(name, "name \"" + name + "\" is invalid");
         ServedModel model = models.get(name);
         models.remove(name);
@@ -80,7 +87,7 @@ final class ModelMaker {
         for (String kind : List.of("files", "adapters")) {
             for (var file : body.path(kind).properties()) {
                 if (!relative(file.getKey())) {
-                    throw new LocalHttp.Refusal(400, "file path must be relative");
+                    throw new LocalHttp.Refusal(400, "file path must be relative: " + file.getKey());
                 }
                 if (file.getValue().asText().isEmpty()) {
                     throw new LocalHttp.Refusal(400, "invalid digest format");
@@ -96,10 +103,7 @@ final class ModelMaker {
             throw new LocalHttp.Refusal(400, "neither 'from' or 'files' was specified");
         } else if (body.path("files").size() != 1) {
             throw new LocalHttp.Refusal(
-                    400,
-                    body.path("files").isEmpty()
-                            ? "no files provided to convert"
-                            : "supplied file was not in GGUF format");
+                    400, body.path("files").isEmpty() ? "unknown type" : "supplied file was not in GGUF format");
         }
         List<Path> files = blobs(body.path("files"));
         List<Path> adapters = blobs(body.path("adapters"));
@@ -107,7 +111,12 @@ final class ModelMaker {
             throw new LocalHttp.Refusal(400, "only one adapter is currently supported");
         }
         if (!body.path("quantize").asText("").isEmpty()) {
-            throw new LocalHttp.Refusal(400, "quantization is only supported for F16, BF16 and F32 models");
+            throw new LocalHttp.Refusal(
+                    400,
+                    "create-time quantization is only supported for safetensors imports; quantize GGUF models with llama.cpp tools before importing");
+        }
+        if (body.path("parameters").hasNonNull("typical_p")) {
+            throw new LocalHttp.Refusal(400, "typical_p is no longer supported");
         }
         Map<String, Object> parameters = new LinkedHashMap<>(from == null ? Map.of() : from.parameters());
         body.path("parameters")
@@ -121,7 +130,10 @@ final class ModelMaker {
         } catch (GoTemplateException broken) {
             throw new LocalHttp.Refusal(400, "template error: " + broken.getMessage());
         }
-        status(exchange, body, "parsing GGUF");
+        if (from == null) {
+            status(exchange, body, "parsing GGUF");
+            requireKnownType(files.get(0));
+        }
         ServedModel made = read(
                 from == null ? files.get(0) : from.gguf(),
                 adapters.isEmpty() && from != null ? from.adapters() : adapters,
@@ -132,14 +144,27 @@ final class ModelMaker {
                         ? String.join("\n", JSON.convertValue(body.get("license"), String[].class))
                         : body.path("license").asText(from == null ? "" : from.license()),
                 messages.isEmpty() && from != null ? from.messages() : messages);
-        for (Path layer : files) {
-            status(
+        layer(exchange, body, blobs.digest(made.gguf()));
+        if (from == null && !made.builtIn().isEmpty()) {
+            status(exchange, body, "using autodetected template " + made.builtIn());
+        }
+        for (Object part : made.parts()) {
+            layer(
                     exchange,
                     body,
-                    "using existing layer " + layer.getFileName().toString().replace('-', ':'));
+                    "sha256:"
+                            + Sha256.hex(
+                                    part instanceof String text
+                                            ? text
+                                            : JSON.valueToTree(part).toString()));
         }
         status(exchange, body, "writing manifest");
-        models.put(name, made);
+        models.put(
+                name,
+                made.childOf(
+                        from == null
+                                ? body.get("files").fieldNames().next()
+                                : ModelName.of(body.get("from").asText()).toString()));
         done(exchange, body);
     }
 
@@ -182,7 +207,10 @@ final class ModelMaker {
 
     /** A model that is there is up to date; the path or {@code file:} address of a GGUF file becomes a model of the file's name. */
     void pull(HttpExchange exchange, JsonNode body) throws IOException {
-        String name = Models.requireName(body);
+        String name = Models.name(body);
+        if (!name.startsWith("file:") && !name.endsWith(".gguf")) {
+            Models.valid(name);
+        }
         status(exchange, body, "pulling manifest");
         Path file = null;
         if (name.startsWith("file:")) {
@@ -206,6 +234,18 @@ final class ModelMaker {
         done(exchange, body);
     }
 
+    /** There is no registry to send a model to. */
+    void push(JsonNode body) {
+        Models.requireName(body);
+        throw new LocalHttp.Refusal(501, "this server has no registry: push from an Ollama that has the model");
+    }
+
+    /** A layer that was told before is there. */
+    private void layer(HttpExchange exchange, JsonNode body, String digest) throws IOException {
+        boolean there = !layers.add(digest) || blobs.find(digest) != null;
+        status(exchange, body, (there ? "using existing layer " : "creating new layer ") + digest);
+    }
+
     /** Says no more of another file than that it is none, since whoever asks may be somebody else on this machine. */
     private static void requireGguf(Path file) {
         try (InputStream in = Files.newInputStream(file)) {
@@ -216,6 +256,20 @@ final class ModelMaker {
             // as for a file of another kind
         }
         throw new LocalHttp.Refusal(400, "not a GGUF file");
+    }
+
+    /** Of a file that the client itself sent the first bytes may be told. */
+    private static void requireKnownType(Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] first = in.readNBytes(4);
+            if (!new String(first, StandardCharsets.ISO_8859_1).equals("GGUF")) {
+                List<String> bytes = new ArrayList<>();
+                for (byte b : first) {
+                    bytes.add(String.valueOf(b & 0xff));
+                }
+                throw new LocalHttp.Refusal(400, "unsupported file type [" + String.join(" ", bytes) + "]");
+            }
+        }
     }
 
     private static void status(HttpExchange exchange, JsonNode body, String words) throws IOException {

@@ -32,6 +32,16 @@ final class Models {
         return name;
     }
 
+    /** The name, if it is one. */
+    static String valid(String name) {
+        try {
+            ModelName.of(name);
+            return name;
+        } catch (IllegalArgumentException none) {
+            throw new LocalHttp.Refusal(400, "invalid model name");
+        }
+    }
+
     void put(String name, ServedModel model) {
         models.put(key(name), model);
     }

@@ -6,6 +6,8 @@ import com.sun.net.httpserver.HttpExchange;
 import io.tunebook.files.Json;
 import java.io.IOException;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 
 /** An answer in Ollama's own form: a line of JSON for each piece, or one object at the end. */
 final class OllamaAnswer implements Answer {
@@ -15,6 +17,7 @@ final class OllamaAnswer implements Answer {
     private final String model;
     private final boolean chat;
     private final boolean stream;
+    private final List<ObjectNode> calls = new ArrayList<>();
     private final StringBuilder text = new StringBuilder();
     private final StringBuilder thoughts = new StringBuilder();
 
@@ -33,6 +36,10 @@ final class OllamaAnswer implements Answer {
     @Override
     public void rendered(String prompt) throws IOException {
         ObjectNode out = object("", "", false);
+        if (chat) {
+            // As Ollama: there is no message yet.
+            out.putObject("message").put("role", "").put("content", "");
+        }
         out.putObject("_debug_info").put("rendered_template", prompt);
         LocalHttp.send(exchange, 200, out);
     }
@@ -47,8 +54,21 @@ final class OllamaAnswer implements Answer {
     }
 
     @Override
+    public void calls(List<ObjectNode> some) throws IOException {
+        calls.addAll(some);
+        if (stream) {
+            ObjectNode line = object("", "", false);
+            ((ObjectNode) line.get("message")).putArray("tool_calls").addAll(some);
+            LocalHttp.line(exchange, line);
+        }
+    }
+
+    @Override
     public void end(Ending e) throws IOException {
         ObjectNode last = stream ? object("", "", true) : object(text.toString(), thoughts.toString(), true);
+        if (!stream && !calls.isEmpty()) {
+            ((ObjectNode) last.get("message")).putArray("tool_calls").addAll(calls);
+        }
         last.put("done_reason", e.reason());
         if (e.context() != null) {
             last.set("context", JSON.valueToTree(e.context()));
@@ -56,6 +76,7 @@ final class OllamaAnswer implements Answer {
         last.put("total_duration", e.total())
                 .put("load_duration", e.load())
                 .put("prompt_eval_count", e.promptTokens())
+                .put("prompt_eval_cached_count", e.cached())
                 .put("prompt_eval_duration", e.promptTime())
                 .put("eval_count", e.tokens())
                 .put("eval_duration", e.time());

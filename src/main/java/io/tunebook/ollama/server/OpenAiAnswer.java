@@ -6,6 +6,8 @@ import com.sun.net.httpserver.HttpExchange;
 import io.tunebook.files.Json;
 import java.io.IOException;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -25,6 +27,7 @@ final class OpenAiAnswer implements Answer {
     private final long created = Instant.now().getEpochSecond();
     private final StringBuilder text = new StringBuilder();
     private final StringBuilder thoughts = new StringBuilder();
+    private final List<ObjectNode> calls = new ArrayList<>();
     private boolean begun;
 
     /**
@@ -43,7 +46,7 @@ final class OpenAiAnswer implements Answer {
 
     @Override
     public void nothing(String reason) throws IOException {
-        end(new Ending("stop", null, 0, 0, 0, 0, 0, 0));
+        end(new Ending(reason, null, 0, 0, 0, -1, 0, 0, 0));
     }
 
     @Override
@@ -61,12 +64,37 @@ final class OpenAiAnswer implements Answer {
     }
 
     @Override
+    public void calls(List<ObjectNode> some) throws IOException {
+        for (ObjectNode call : some) {
+            ObjectNode function = (ObjectNode) call.get("function");
+            ObjectNode own = JSON.createObjectNode()
+                    .put("id", call.path("id").asText())
+                    .put("index", function.path("index").asInt())
+                    .put("type", "function");
+            own.putObject("function")
+                    .put("name", function.path("name").asText())
+                    .put("arguments", function.path("arguments").toString());
+            calls.add(own);
+        }
+        if (stream) {
+            ObjectNode out = chunk("", "", null);
+            ((ObjectNode) out.at("/choices/0/delta"))
+                    .putArray("tool_calls")
+                    .addAll(calls.subList(calls.size() - some.size(), calls.size()));
+            event(out);
+        }
+    }
+
+    @Override
     public void end(Ending e) throws IOException {
+        String reason = calls.isEmpty() ? e.reason() : "tool_calls";
         ObjectNode tokens = JSON.createObjectNode().put("prompt_tokens", e.promptTokens());
-        tokens.putObject("prompt_tokens_details").put("cached_tokens", 0);
+        if (e.cached() >= 0) {
+            tokens.putObject("prompt_tokens_details").put("cached_tokens", e.cached());
+        }
         tokens.put("completion_tokens", e.tokens()).put("total_tokens", e.promptTokens() + e.tokens());
         if (stream) {
-            event(chunk("", "", e.reason()));
+            event(chunk("", "", reason));
             if (usage) {
                 ObjectNode last = head(true);
                 last.putArray("choices");
@@ -84,10 +112,13 @@ final class OpenAiAnswer implements Answer {
             if (!thoughts.isEmpty()) {
                 message.put("reasoning", thoughts.toString());
             }
+            if (!calls.isEmpty()) {
+                message.putArray("tool_calls").addAll(calls);
+            }
         } else {
             choice.put("text", text.toString());
         }
-        choice.put("finish_reason", e.reason());
+        choice.put("finish_reason", reason);
         out.set("usage", tokens);
         LocalHttp.send(exchange, 200, out);
     }
@@ -111,6 +142,12 @@ final class OpenAiAnswer implements Answer {
         }
         begun = true;
         choice.put("finish_reason", reason);
+        if (usage && !chat) {
+            out.putObject("usage")
+                    .put("prompt_tokens", 0)
+                    .put("completion_tokens", 0)
+                    .put("total_tokens", 0);
+        }
         return out;
     }
 

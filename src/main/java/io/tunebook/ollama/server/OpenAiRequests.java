@@ -10,7 +10,9 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Base64;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** The paths under {@code /v1}, which speak as OpenAI's interface does: each request becomes one of Ollama's. */
 final class OpenAiRequests {
@@ -23,6 +25,9 @@ final class OpenAiRequests {
             "presence_penalty", "presence_penalty",
             "max_tokens", "num_predict",
             "max_completion_tokens", "num_predict");
+
+    private static final Set<String> EFFORTS =
+            Set.of("minimal", "low", "medium", "high", "xhigh", "ultra", "max", "none");
 
     private final Completions completions;
     private final Embeddings embeddings;
@@ -53,6 +58,7 @@ final class OpenAiRequests {
 
     /** {@code /v1/chat/completions} and {@code /v1/completions}. */
     void complete(HttpExchange exchange, JsonNode body, boolean chat) throws IOException, InterruptedException {
+        RequestCheck.check(body, chat ? "ChatCompletionRequest" : "CompletionRequest");
         ObjectNode request =
                 JSON.createObjectNode().put("model", body.path("model").asText());
         boolean stream = body.path("stream").asBoolean(false);
@@ -62,9 +68,7 @@ final class OpenAiRequests {
             }
             ArrayNode messages = request.putArray("messages");
             for (JsonNode message : body.get("messages")) {
-                messages.addObject()
-                        .put("role", message.path("role").asText())
-                        .put("content", content(message.path("content")));
+                messages.add(message(message));
             }
             if (body.has("tools")) {
                 request.set("tools", body.get("tools"));
@@ -78,11 +82,17 @@ final class OpenAiRequests {
             JsonNode effort =
                     body.has("reasoning_effort") ? body.get("reasoning_effort") : body.at("/reasoning/effort");
             if (effort.isTextual()) {
-                request.set("think", effort.asText().equals("none") ? JSON.valueToTree(false) : effort);
+                if (!EFFORTS.contains(effort.asText())) {
+                    throw new LocalHttp.Refusal(
+                            400,
+                            "invalid reasoning value: " + effort
+                                    + " (must be \"minimal\", \"low\", \"medium\", \"high\", \"xhigh\", \"ultra\", \"max\", or \"none\")");
+                }
+                request.set("think", JSON.valueToTree(!effort.asText().equals("none")));
             }
         } else {
             JsonNode prompt = body.path("prompt");
-            request.put("prompt", prompt.isArray() ? prompt.path(0).asText() : prompt.asText());
+            request.put("prompt", prompt.asText());
             request.set("suffix", body.path("suffix").isTextual() ? body.get("suffix") : JSON.valueToTree(""));
         }
         ObjectNode options = request.putObject("options");
@@ -99,21 +109,56 @@ final class OpenAiRequests {
         } else if (stop.isArray()) {
             options.set("stop", stop);
         }
-        RequestCheck.check(request, chat);
+        RequestCheck.check(request, chat ? "ChatRequest" : "GenerateRequest");
         boolean usage = body.at("/stream_options/include_usage").asBoolean(false);
         completions.answer(
                 request, chat, new OpenAiAnswer(exchange, request.get("model").asText(), chat, stream, usage));
     }
 
+    private static ObjectNode message(JsonNode given) throws IOException {
+        ObjectNode out = JSON.createObjectNode()
+                .put("role", given.path("role").asText())
+                .put("content", content(given.path("content")));
+        for (JsonNode call : given.path("tool_calls")) {
+            ObjectNode own = out.withArray("tool_calls")
+                    .addObject()
+                    .put("id", call.path("id").asText());
+            // Arguments are a text there and an object here.
+            own.putObject("function")
+                    .put("name", call.at("/function/name").asText())
+                    .set(
+                            "arguments",
+                            JSON.readTree(call.at("/function/arguments").asText("{}")));
+        }
+        for (String field : new String[] {"tool_call_id", "reasoning"}) {
+            if (given.hasNonNull(field)) {
+                out.set(field.equals("reasoning") ? "thinking" : field, given.get(field));
+            }
+        }
+        return out;
+    }
+
     /** A text, or a list of parts of which those with text count. */
     private static String content(JsonNode content) {
+        if (content.isNumber() || content.isBoolean()) {
+            throw new LocalHttp.Refusal(
+                    400, "invalid message content type: " + (content.isNumber() ? "float64" : "bool"));
+        }
         if (!content.isArray()) {
             return content.asText("");
         }
         StringBuilder out = new StringBuilder();
         for (JsonNode part : content) {
             if (!part.path("type").asText().equals("text")) {
-                throw new LocalHttp.Refusal(400, "this server takes text alone, not " + part.path("type"));
+                String url =
+                        part.at("/image_url/url").asText(part.path("image_url").asText());
+                throw new LocalHttp.Refusal(
+                        400,
+                        url.startsWith("http")
+                                ? "image URLs are not currently supported, please use base64 encoded data instead"
+                                : url.isEmpty()
+                                        ? "invalid message format"
+                                        : "Multimodal data provided, but model does not support multimodal requests.");
             }
             out.append(out.isEmpty() ? "" : "\n").append(part.path("text").asText());
         }
@@ -128,6 +173,12 @@ final class OpenAiRequests {
                 || input.isTextual() && input.asText().isEmpty()
                 || input.isArray() && input.isEmpty()) {
             throw new LocalHttp.Refusal(400, "invalid input");
+        }
+        String encoding = body.path("encoding_format").asText("float");
+        if (!List.of("float", "base64").contains(encoding)) {
+            throw new LocalHttp.Refusal(
+                    400,
+                    "Invalid value for 'encoding_format' = " + encoding + ". Supported values: ['float', 'base64'].");
         }
         JsonNode made = embeddings.embed(body);
         ObjectNode out = JSON.createObjectNode().put("object", "list");

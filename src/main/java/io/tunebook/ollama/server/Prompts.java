@@ -11,6 +11,7 @@ import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -75,6 +76,7 @@ final class Prompts implements AutoCloseable {
      * The prompt for messages with the beginning of the answer. Where all messages do not fit into the context the oldest are left out, the
      * system's kept.
      *
+     * @param tools functions as JSON schema; empty for none
      * @param think whether to think; null where the model does not
      * @param whole whether nothing may be left out
      */
@@ -82,6 +84,7 @@ final class Prompts implements AutoCloseable {
             LoadedModels.Loaded there,
             Optional<GoTemplate> template,
             List<ChatMessage> messages,
+            List<Map<String, Object>> tools,
             Boolean think,
             boolean whole)
             throws InterruptedException {
@@ -93,7 +96,7 @@ final class Prompts implements AutoCloseable {
                     kept.add(messages.get(i));
                 }
             }
-            String prompt = render(there, template, kept, think);
+            String prompt = render(there, template, kept, tools, think);
             if (whole || from >= messages.size() - 1 || there.runner.tokens(prompt).length < there.runner.context()) {
                 return prompt;
             }
@@ -101,10 +104,14 @@ final class Prompts implements AutoCloseable {
     }
 
     private String render(
-            LoadedModels.Loaded there, Optional<GoTemplate> template, List<ChatMessage> messages, Boolean think) {
+            LoadedModels.Loaded there,
+            Optional<GoTemplate> template,
+            List<ChatMessage> messages,
+            List<Map<String, Object>> tools,
+            Boolean think) {
         if (template.isPresent()) {
             try {
-                return new OllamaPrompt(messages, List.of(), think, "").render(template.get());
+                return new OllamaPrompt(messages, tools, think, "").render(template.get());
             } catch (GoTemplateException refused) {
                 throw new LocalHttp.Refusal(500, refused.getMessage());
             }
@@ -117,17 +124,16 @@ final class Prompts implements AutoCloseable {
         Tokenizer tokenizer = known.get();
         List<Map<String, Object>> turns = new ArrayList<>();
         for (ChatMessage m : messages) {
-            turns.add(Map.of("role", m.role(), "content", m.content()));
+            turns.add(turn(m));
         }
-        String prompt = tokenizer
-                .chatTemplate()
-                .render(Map.of(
-                        "messages",
-                        turns,
-                        "add_generation_prompt",
-                        true,
-                        "enable_thinking",
-                        Boolean.TRUE.equals(think)));
+        Map<String, Object> values = new HashMap<>();
+        values.put("messages", turns);
+        values.put("add_generation_prompt", true);
+        values.put("enable_thinking", Boolean.TRUE.equals(think));
+        if (!tools.isEmpty()) {
+            values.put("tools", tools);
+        }
+        String prompt = tokenizer.chatTemplate().render(values);
         // llama.cpp puts the beginning of a sequence before every prompt of a model that wants it: one is enough.
         int[] ids = tokenizer.ids(prompt, true);
         boolean twice = ids.length > 1
@@ -136,6 +142,34 @@ final class Prompts implements AutoCloseable {
                 && ids[1] == ids[0]
                 && tokenizer.ids(prompt, false).length < ids.length;
         return twice ? prompt.substring(tokenizer.token(ids[0]).length()) : prompt;
+    }
+
+    /** A message by the names that chat templates in Jinja know. */
+    private static Map<String, Object> turn(ChatMessage m) {
+        Map<String, Object> turn = new HashMap<>();
+        turn.put("role", m.role());
+        turn.put("content", m.content());
+        if (m.toolCalls() != null && !m.toolCalls().isEmpty()) {
+            List<Map<String, Object>> calls = new ArrayList<>();
+            for (ChatMessage.ToolCall call : m.toolCalls()) {
+                Map<String, Object> arguments = call.function().arguments();
+                calls.add(Map.of(
+                        "id",
+                        call.id() == null ? "" : call.id(),
+                        "type",
+                        "function",
+                        "function",
+                        Map.of("name", call.function().name(), "arguments", arguments == null ? Map.of() : arguments)));
+            }
+            turn.put("tool_calls", calls);
+        }
+        if (m.toolName() != null) {
+            turn.put("name", m.toolName());
+        }
+        if (m.toolCallId() != null) {
+            turn.put("tool_call_id", m.toolCallId());
+        }
+        return turn;
     }
 
     /** The tokenizer whose chat template makes prompts; empty where the file has no template, or none that is known here. */

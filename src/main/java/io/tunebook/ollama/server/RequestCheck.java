@@ -1,6 +1,7 @@
 package io.tunebook.ollama.server;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -20,50 +21,113 @@ final class RequestCheck {
             "num_thread");
     private static final Set<String> NUMBERS =
             Set.of("top_p", "min_p", "temperature", "repeat_penalty", "presence_penalty", "frequency_penalty");
-    private static final Map<String, String> FIELDS = fields();
+    private static final String TEXT = "string";
+    private static final String MAP = "map[string]interface {}";
+    private static final Map<String, Map<String, String>> KINDS = Map.of(
+            "ChatRequest",
+            kinds(TEXT, "model", "[]api.Message", "messages", "api.Tools", "tools", MAP, "options")
+                    .and("bool", "stream", "truncate", "logprobs")
+                    .all,
+            "GenerateRequest",
+            kinds(TEXT, "model", TEXT, "prompt", TEXT, "suffix", TEXT, "system", TEXT, "template", MAP, "options")
+                    .and("bool", "stream", "raw", "truncate", "logprobs")
+                    .and("[]int", "context")
+                    .all,
+            "ShowRequest",
+            kinds(MAP, "options", "bool", "verbose").and(TEXT, "model", "name", "system", "template").all,
+            "EmbedRequest",
+            kinds(TEXT, "model", "bool", "truncate", "int", "dimensions", MAP, "options").all,
+            "EmbeddingRequest",
+            kinds(TEXT, "model", TEXT, "prompt", MAP, "options").all,
+            "CreateRequest",
+            kinds("bool", "stream", MAP, "parameters", "map[string]string", "files", "map[string]string", "adapters")
+                    .and(TEXT, "model", "name", "from", "system", "template", "quantize")
+                    .all,
+            "PullRequest",
+            kinds(TEXT, "model", TEXT, "name", "bool", "stream").all,
+            "DeleteRequest",
+            kinds(TEXT, "model", TEXT, "name").all,
+            "ChatCompletionRequest",
+            kinds(TEXT, "model", "[]openai.Message", "messages", "bool", "stream", "int", "seed", "int", "max_tokens")
+                    .and("float64", "temperature", "top_p", "frequency_penalty", "presence_penalty")
+                    .all,
+            "CompletionRequest",
+            kinds(TEXT, "model", TEXT, "prompt", "bool", "stream", TEXT, "suffix", "int", "max_tokens", "int", "seed")
+                    .and("float32", "temperature", "top_p", "frequency_penalty", "presence_penalty")
+                    .all);
 
     private RequestCheck() {}
 
-    /** The kind in JSON of each field, and what Go calls its type. */
-    private static Map<String, String> fields() {
-        Map<String, String> kinds = new LinkedHashMap<>();
-        for (String text : new String[] {"model", "prompt", "suffix", "system", "template"}) {
-            kinds.put(text, "string");
+    /** What Go calls the type of each field. */
+    private record Kinds(Map<String, String> all) {
+        Kinds and(String type, String... names) {
+            for (String name : names) {
+                all.put(name, type);
+            }
+            return this;
         }
-        kinds.put("messages", "[]api.Message");
-        kinds.put("tools", "api.Tools");
-        kinds.put("options", "map[string]interface {}");
-        for (String yes : new String[] {"stream", "raw", "truncate", "logprobs"}) {
-            kinds.put(yes, "bool");
-        }
-        return kinds;
     }
 
-    /** Checks a request to {@code /api/chat} or {@code /api/generate}. */
-    static void check(JsonNode body, boolean chat) {
-        String request = chat ? "ChatRequest" : "GenerateRequest";
-        if (!body.isObject()) {
-            throw new LocalHttp.Refusal(
-                    400, "json: cannot unmarshal " + kind(body) + " into Go value of type api." + request);
+    private static Kinds kinds(String... typesAndNames) {
+        Kinds out = new Kinds(new LinkedHashMap<>());
+        for (int i = 0; i < typesAndNames.length; i += 2) {
+            out.and(typesAndNames[i], typesAndNames[i + 1]);
         }
-        FIELDS.forEach((name, type) -> {
-            boolean known = chat
-                    ? !Set.of("prompt", "suffix", "system", "template", "raw").contains(name)
-                    : !Set.of("messages", "tools").contains(name);
-            if (known && body.hasNonNull(name)) {
+        return out;
+    }
+
+    /** Checks a request, by Go's name for it; returns it. */
+    static JsonNode check(JsonNode body, String request) {
+        if (!body.isObject() && !body.isNull()) {
+            throw new LocalHttp.Refusal(
+                    400,
+                    "json: cannot unmarshal " + kind(body) + " into Go value of type "
+                            + (request.contains("Completion") ? "openai." : "api.") + request);
+        }
+        KINDS.get(request).forEach((name, type) -> {
+            if (body.hasNonNull(name)) {
                 require(body.get(name), type, request + "." + name);
             }
         });
-        if (chat) {
+        if (request.equals("ChatRequest")) {
             for (JsonNode message : body.path("messages")) {
-                require(message, "api.Message", request + ".messages");
+                require(message, "api.Alias", request + ".messages");
                 for (String field : new String[] {"role", "content", "thinking"}) {
                     if (message.hasNonNull(field)) {
-                        require(message.get(field), "string", request + ".messages." + field);
+                        require(message.get(field), TEXT, request + ".messages." + field);
                     }
                 }
+                images(message);
             }
         }
+        images(body);
+        if (body.path("keep_alive").isBoolean()) {
+            throw new LocalHttp.Refusal(400, "Unsupported type: 'bool'");
+        }
+        JsonNode think = body.path("think");
+        if (!think.isMissingNode() && !think.isNull() && !think.isBoolean() && !think.isTextual()) {
+            throw new LocalHttp.Refusal(
+                    400, "think must be a boolean or string (\"high\", \"medium\", \"low\", \"max\", true, or false)");
+        }
+        return body;
+    }
+
+    private static void images(JsonNode holder) {
+        for (JsonNode image : holder.path("images")) {
+            try {
+                Base64.getDecoder().decode(image.asText());
+            } catch (IllegalArgumentException broken) {
+                throw new LocalHttp.Refusal(400, "illegal base64 data at input byte " + wrongByte(image.asText()));
+            }
+        }
+    }
+
+    private static int wrongByte(String text) {
+        int i = 0;
+        while (i < text.length() && (Character.isLetterOrDigit(text.charAt(i)) || "+/".indexOf(text.charAt(i)) >= 0)) {
+            i++;
+        }
+        return i;
     }
 
     private static void require(JsonNode value, String type, String field) {
@@ -71,7 +135,9 @@ final class RequestCheck {
                 switch (type) {
                     case "string" -> value.isTextual();
                     case "bool" -> value.isBoolean();
-                    case "[]api.Message", "api.Tools" -> value.isArray();
+                    case "[]api.Message", "[]openai.Message", "api.Tools", "[]int" -> value.isArray();
+                    case "int" -> value.isIntegralNumber();
+                    case "float32", "float64" -> value.isNumber();
                     default -> value.isObject();
                 };
         if (!fits) {
@@ -100,6 +166,9 @@ final class RequestCheck {
             }
             if (WHOLE.contains(name) && !value.isNumber()) {
                 throw new LocalHttp.Refusal(500, "option \"" + name + "\" must be of type integer");
+            }
+            if (name.equals("use_mmap") && !value.isBoolean()) {
+                throw new LocalHttp.Refusal(500, "option \"use_mmap\" must be of type boolean");
             }
             if (NUMBERS.contains(name)) {
                 if (!value.isNumber()) {

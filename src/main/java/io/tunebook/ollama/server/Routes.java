@@ -7,15 +7,22 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpExchange;
 import io.tunebook.files.Json;
 import java.io.IOException;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.TreeSet;
 
 /** Which path does what, and how failures are told. */
 final class Routes {
     private static final ObjectMapper JSON = Json.wire();
     private static final String BLOBS = "/api/blobs/";
     private static final String MODELS = "/v1/models/";
+
+    /** What a page may send ({@code server/routes.go}): what OpenAI's clients add is among it. */
+    private static final String HEADERS = "Authorization,Content-Type,User-Agent,Accept,X-Requested-With,Openai-Beta,"
+            + "X-Stainless-Arch,X-Stainless-Async,X-Stainless-Custom-Poll-Interval,X-Stainless-Helper-Method,X-Stainless-Lang,X-Stainless-Os,"
+            + "X-Stainless-Package-Version,X-Stainless-Poll-Helper,X-Stainless-Retry-Count,X-Stainless-Runtime,X-Stainless-Runtime-Version,"
+            + "X-Stainless-Timeout";
 
     /** What a path does. */
     private interface Action {
@@ -37,16 +44,24 @@ final class Routes {
         read("/api/version", x -> LocalHttp.send(x, 200, JSON.createObjectNode().put("version", version)));
         read("/api/tags", x -> LocalHttp.send(x, 200, list.tags()));
         actions.put("GET /api/ps", x -> LocalHttp.send(x, 200, list.ps()));
-        actions.put("POST /api/show", x -> LocalHttp.send(x, 200, list.show(LocalHttp.body(x))));
+        actions.put(
+                "POST /api/show",
+                x -> LocalHttp.send(x, 200, list.show(RequestCheck.check(LocalHttp.body(x), "ShowRequest"))));
         actions.put("POST /api/chat", x -> complete(completions, x, true));
         actions.put("POST /api/generate", x -> complete(completions, x, false));
-        actions.put("POST /api/embed", x -> LocalHttp.send(x, 200, embeddings.embed(LocalHttp.body(x))));
-        actions.put("POST /api/embeddings", x -> LocalHttp.send(x, 200, embeddings.embedding(LocalHttp.body(x))));
-        actions.put("POST /api/create", x -> maker.create(x, LocalHttp.body(x)));
-        actions.put("POST /api/pull", x -> maker.pull(x, LocalHttp.body(x)));
+        actions.put(
+                "POST /api/embed",
+                x -> LocalHttp.send(x, 200, embeddings.embed(RequestCheck.check(LocalHttp.body(x), "EmbedRequest"))));
+        actions.put(
+                "POST /api/embeddings",
+                x -> LocalHttp.send(
+                        x, 200, embeddings.embedding(RequestCheck.check(LocalHttp.body(x), "EmbeddingRequest"))));
+        actions.put("POST /api/create", x -> maker.create(x, RequestCheck.check(LocalHttp.body(x), "CreateRequest")));
+        actions.put("POST /api/pull", x -> maker.pull(x, RequestCheck.check(LocalHttp.body(x), "PullRequest")));
         actions.put("POST /api/copy", x -> maker.copy(x, LocalHttp.body(x)));
-        actions.put("DELETE /api/delete", x -> maker.delete(x, LocalHttp.body(x)));
-        read("/v1/models", x -> LocalHttp.send(x, 200, openAi.models()));
+        actions.put("DELETE /api/delete", x -> maker.delete(x, RequestCheck.check(LocalHttp.body(x), "DeleteRequest")));
+        actions.put("POST /api/push", x -> maker.push(LocalHttp.body(x)));
+        actions.put("GET /v1/models", x -> LocalHttp.send(x, 200, openAi.models()));
         actions.put("POST /v1/chat/completions", x -> openAi.complete(x, LocalHttp.body(x), true));
         actions.put("POST /v1/completions", x -> openAi.complete(x, LocalHttp.body(x), false));
         actions.put("POST /v1/embeddings", x -> LocalHttp.send(x, 200, openAi.embeddings(LocalHttp.body(x))));
@@ -60,7 +75,7 @@ final class Routes {
     private static void complete(Completions completions, HttpExchange exchange, boolean chat)
             throws IOException, InterruptedException {
         JsonNode body = LocalHttp.body(exchange);
-        RequestCheck.check(body, chat);
+        RequestCheck.check(body, chat ? "ChatRequest" : "GenerateRequest");
         completions.answer(
                 body,
                 chat,
@@ -81,7 +96,10 @@ final class Routes {
                 if (refusal.getMessage().isEmpty()) {
                     exchange.sendResponseHeaders(refusal.status, -1);
                 } else {
-                    fail(exchange, refusal.status, refusal.getMessage());
+                    boolean openAi = exchange.getRequestURI().getPath().startsWith("/v1/");
+                    boolean nothing = refusal.getMessage().equals("missing request body");
+                    // What Go's reader says of an empty body goes through there as it is.
+                    fail(exchange, refusal.status, openAi && nothing ? "EOF" : refusal.getMessage());
                 }
             } catch (JsonEOFException cut) {
                 fail(exchange, 400, "unexpected EOF");
@@ -106,35 +124,60 @@ final class Routes {
         LocalHttp.send(exchange, status, openAi ? OpenAiRequests.error(status, words) : LocalHttp.error(words));
     }
 
+    /** What a path may be asked with. */
+    private List<String> methods(String path) {
+        if (path.startsWith(MODELS) && path.length() > MODELS.length()) {
+            return List.of("GET");
+        }
+        return actions.keySet().stream()
+                .filter(a -> a.endsWith(" " + path))
+                .map(a -> a.substring(0, a.indexOf(' ')))
+                .sorted(Comparator.reverseOrder())
+                .toList();
+    }
+
     private void route(HttpExchange exchange) throws IOException, InterruptedException {
         String path = exchange.getRequestURI().getPath();
         String method = exchange.getRequestMethod();
         Action action = actions.get(method + " " + path);
-        if (method.equals("OPTIONS")) {
-            exchange.getResponseHeaders().set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, HEAD, OPTIONS");
-            exchange.getResponseHeaders()
-                    .set(
-                            "Access-Control-Allow-Headers",
-                            "Authorization, Content-Type, User-Agent, Accept, X-Requested-With");
+        String clean = path.replaceAll("/{2,}", "/");
+        String bare = clean.length() > 1 && clean.endsWith("/") ? clean.substring(0, clean.length() - 1) : clean;
+        if (method.equals("OPTIONS") && exchange.getRequestHeaders().containsKey("Origin")) {
+            exchange.getResponseHeaders().set("Access-Control-Allow-Methods", "GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS");
+            exchange.getResponseHeaders().set("Access-Control-Allow-Headers", HEADERS);
+            exchange.getResponseHeaders().set("Access-Control-Max-Age", "43200");
+            List<String> allowed = methods(path);
+            if (!allowed.isEmpty()) {
+                exchange.getResponseHeaders().set("Allow", String.join(", ", allowed));
+            }
             exchange.sendResponseHeaders(204, -1);
+        } else if (!bare.equals(path) && methods(bare).contains(method)) {
+            // As Ollama's router does it: GET keeps its method after 301, others need 307.
+            boolean doubled = !clean.equals(path);
+            exchange.getResponseHeaders().set("Location", bare);
+            exchange.sendResponseHeaders(method.equals("GET") && !doubled ? 301 : 307, -1);
         } else if (path.startsWith(BLOBS)) {
-            blobs.serve(exchange, path.substring(BLOBS.length()));
+            if (method.equals("HEAD") || method.equals("POST")) {
+                blobs.serve(exchange, path.substring(BLOBS.length()));
+            } else {
+                notAllowed(exchange, List.of("HEAD", "POST"));
+            }
         } else if (action != null) {
             action.run(exchange);
         } else if (method.equals("GET") && path.startsWith(MODELS) && path.length() > MODELS.length()) {
             LocalHttp.send(exchange, 200, list.openAi(path.substring(MODELS.length())));
         } else {
-            TreeSet<String> others = new TreeSet<>();
-            actions.keySet().stream()
-                    .filter(a -> a.endsWith(" " + path))
-                    .forEach(a -> others.add(a.substring(0, a.indexOf(' '))));
-            if (!others.isEmpty()) {
-                exchange.getResponseHeaders().set("Allow", String.join(", ", others));
-            }
-            LocalHttp.text(
-                    exchange,
-                    others.isEmpty() ? 404 : 405,
-                    others.isEmpty() ? "404 page not found" : "405 method not allowed");
+            notAllowed(exchange, methods(path));
         }
+    }
+
+    private static void notAllowed(HttpExchange exchange, List<String> others) throws IOException {
+        if (!others.isEmpty()) {
+            exchange.getResponseHeaders().set("Allow", String.join(", ", others));
+        }
+        LocalHttp.text(
+                exchange,
+                others.isEmpty() ? 404 : 405,
+                others.isEmpty() ? "404 page not found" : "405 method not allowed");
     }
 }

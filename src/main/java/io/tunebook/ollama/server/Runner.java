@@ -59,12 +59,13 @@ final class Runner implements AutoCloseable {
      * What a run came to, times in nanoseconds.
      *
      * @param promptTokens the prompt's tokens
+     * @param cached how many of them llama.cpp still had from the request before
      * @param promptTime until the first token
      * @param tokens the answer's tokens
      * @param time from the first token to the last
      * @param full whether the answer ended because it reached its limit
      */
-    record Figures(int promptTokens, long promptTime, int tokens, long time, boolean full) {}
+    record Figures(int promptTokens, int cached, long promptTime, int tokens, long time, boolean full) {}
 
     /**
      * Begins to load a model; {@link #ready} waits for it.

@@ -19,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -36,6 +37,9 @@ final class RunnerProcess {
     private final int context;
     private final BlockingQueue<JsonNode> requests = new LinkedBlockingQueue<>();
     private LlamaModel llama;
+    /** The tokens of the request before, its answer's with them: llama.cpp goes on from what a new prompt has in common with them. */
+    private int[] known = {};
+
     private volatile boolean stopped;
 
     private RunnerProcess(PrintStream out, int context) {
@@ -143,7 +147,11 @@ final class RunnerProcess {
     private Runner.Figures complete(JsonNode request) {
         String prompt = request.path("prompt").asText();
         JsonNode options = request.path("options");
-        int promptTokens = llama.encode(prompt).length;
+        int[] tokens = llama.encode(prompt);
+        int promptTokens = tokens.length;
+        int same = Arrays.mismatch(tokens, known);
+        // One token at least is computed anew.
+        int cached = Math.max(0, Math.min(same < 0 ? promptTokens : same, promptTokens - 1));
         int limit = options.path("num_predict").asInt(-1);
         int room = context - promptTokens;
         if (room <= 0) {
@@ -174,10 +182,11 @@ final class RunnerProcess {
         if (request.hasNonNull("grammar")) {
             parameters.setGrammar(request.get("grammar").asText());
         }
-        return run(parameters, promptTokens, limit);
+        return run(parameters, prompt, promptTokens, cached, limit);
     }
 
-    private Runner.Figures run(InferenceParameters parameters, int promptTokens, int limit) {
+    private Runner.Figures run(InferenceParameters parameters, String prompt, int promptTokens, int cached, int limit) {
+        StringBuilder said = new StringBuilder();
         long start = System.nanoTime();
         long first = 0;
         int tokens = 0;
@@ -188,6 +197,7 @@ final class RunnerProcess {
                 LlamaOutput piece = pieces.next();
                 first = first == 0 ? System.nanoTime() : first;
                 tokens++;
+                said.append(piece.text);
                 if (!piece.text.isEmpty()) {
                     write(JSON.createObjectNode().put("piece", piece.text));
                 }
@@ -199,10 +209,12 @@ final class RunnerProcess {
             }
         }
         long end = System.nanoTime();
+        known = llama.encode(prompt + said);
         // The last piece only says that this is the end.
         tokens = Math.max(0, tokens - 1);
         return new Runner.Figures(
                 promptTokens,
+                cached,
                 (first == 0 ? end : first) - start,
                 tokens,
                 first == 0 ? 0 : end - first,

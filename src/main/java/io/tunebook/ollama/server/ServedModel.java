@@ -1,11 +1,17 @@
 package io.tunebook.ollama.server;
 
+import io.tunebook.files.Json;
 import io.tunebook.files.Sha256;
 import io.tunebook.ollama.ChatMessage;
+import io.tunebook.ollama.template.GoTemplate;
+import io.tunebook.ollama.template.GoTemplateException;
+import io.tunebook.ollama.template.KnownTemplate;
+import io.tunebook.ollama.template.TemplateTags;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
 import java.io.IOException;
 import java.lang.reflect.Array;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -15,14 +21,17 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * A model that {@link EmbeddedOllama} serves, with what Ollama tells about one.
  *
  * @param gguf the weights
  * @param adapters LoRA adapters as GGUF
- * @param template the template a user gave, told by {@code show}; prompts are made by the GGUF file's own
+ * @param template the template in Go's syntax that makes prompts: a user's, or the built-in one that is near the GGUF file's own; empty where the
+ *     file's own makes them
  * @param system the system prompt, empty for none
+ * @param builtIn which built-in template was chosen, empty for none
  * @param parameters default options by Ollama's names
  * @param license the licence, empty for none
  * @param messages what stands before every chat
@@ -35,6 +44,7 @@ record ServedModel(
         Path gguf,
         List<Path> adapters,
         String template,
+        String builtIn,
         String system,
         Map<String, Object> parameters,
         String license,
@@ -60,7 +70,7 @@ record ServedModel(
             Map.entry(18L, "Q6_K"),
             Map.entry(32L, "BF16"));
 
-    /** Reads what there is to tell from the file. */
+    /** Reads what there is to tell from the file. Without a template the file gets Ollama's built-in one that is nearest to its own. */
     static ServedModel of(
             Path gguf,
             List<Path> adapters,
@@ -92,12 +102,19 @@ record ServedModel(
                     FILE_TYPES.getOrDefault(file.integer("general.file_type").orElse(-1), "unknown"));
             file.integer(family + ".context_length").ifPresent(n -> details.put("context_length", n));
             file.integer(family + ".embedding_length").ifPresent(n -> details.put("embedding_length", n));
+            Optional<KnownTemplate> known = template.isEmpty()
+                    ? KnownTemplate.nearest(
+                            file.string("tokenizer.chat_template").orElse(""))
+                    : Optional.empty();
+            Map<String, Object> options = new LinkedHashMap<>(parameters);
+            known.filter(k -> !k.stop().isEmpty()).ifPresent(k -> options.putIfAbsent("stop", k.stop()));
             return new ServedModel(
                     gguf,
                     List.copyOf(adapters),
-                    template,
+                    known.map(KnownTemplate::text).orElse(template),
+                    known.map(KnownTemplate::name).orElse(""),
                     system,
-                    parameters,
+                    options,
                     license,
                     List.copyOf(messages),
                     metadata,
@@ -150,16 +167,83 @@ record ServedModel(
         return metadata.get("tokenizer.chat_template") instanceof String s ? s : "";
     }
 
+    /** The marks of thoughts and calls in answers, as the template that makes the prompts has them. */
+    TemplateTags tags() {
+        if (!template.isEmpty()) {
+            try {
+                return TemplateTags.of(GoTemplate.parse(template));
+            } catch (GoTemplateException broken) {
+                return new TemplateTags("", "", "{");
+            }
+        }
+        boolean thinks = chatTemplate().contains("<think>");
+        String call = List.of("<tool_call>", "[TOOL_CALLS]").stream()
+                .filter(chatTemplate()::contains)
+                .findFirst()
+                .orElse("{");
+        return new TemplateTags(thinks ? "<think>" : "", thinks ? "</think>" : "", call);
+    }
+
     boolean thinks() {
-        return chatTemplate().contains("<think>");
+        return tags().thinks();
+    }
+
+    /** Whether the template that makes the prompts has a value of this name. */
+    private boolean asks(String name) {
+        try {
+            return template.isEmpty()
+                    ? chatTemplate().contains(name)
+                    : GoTemplate.parse(template).variables().contains(name);
+        } catch (GoTemplateException broken) {
+            return false;
+        }
     }
 
     List<String> capabilities() {
         List<String> out = new ArrayList<>(List.of("completion"));
+        if (asks("tools")) {
+            out.add("tools");
+        }
+        if (!template.isEmpty() && asks("suffix")) {
+            out.add("insert");
+        }
         if (thinks()) {
             out.add("thinking");
         }
         return out;
+    }
+
+    /** The same model by another name or with other settings, of a model that was there before. */
+    ServedModel childOf(String parent) {
+        Map<String, Object> told = new LinkedHashMap<>(details);
+        told.put("parent_model", parent);
+        return new ServedModel(
+                gguf, adapters, template, "", system, parameters, license, messages, metadata, told, bytes, modified);
+    }
+
+    /** What the weights and all settings take on disk, as Ollama stores them. */
+    long allBytes() {
+        long sum = bytes;
+        for (Path adapter : adapters) {
+            try {
+                sum += Files.size(adapter);
+            } catch (IOException gone) {
+                // it then has no size to tell
+            }
+        }
+        for (Object part : parts()) {
+            String text =
+                    part instanceof String s ? s : Json.wire().valueToTree(part).toString();
+            sum += text.getBytes(StandardCharsets.UTF_8).length;
+        }
+        return sum;
+    }
+
+    /** All settings that are there, each of which is a layer with Ollama. */
+    List<Object> parts() {
+        List<Object> all = new ArrayList<>(List.of(template, system, license, parameters, messages));
+        all.removeIf(part -> part.equals("") || part.equals(Map.of()) || part.equals(List.of()));
+        return all;
     }
 
     /** The model's limit on context, in tokens. */

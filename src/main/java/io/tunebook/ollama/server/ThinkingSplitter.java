@@ -1,13 +1,10 @@
 package io.tunebook.ollama.server;
 
 /**
- * Tells the thinking of a streamed answer, between {@code <think>} and {@code </think>}, from the answer itself, however it is cut into
+ * Tells the thinking of a streamed answer, between two marks such as {@code <think>} and {@code </think>}, from the answer itself, however it is cut into
  * pieces. White space after either mark goes, as Ollama does it.
  */
 final class ThinkingSplitter {
-    private static final String OPEN = "<think>";
-    private static final String CLOSE = "</think>";
-
     private enum State {
         BEFORE,
         /** Only white space since the opening mark. */
@@ -18,15 +15,19 @@ final class ThinkingSplitter {
         AFTER
     }
 
+    private final String open;
+    private final String close;
     private State state;
     private String held = "";
 
     /** A piece of each; either may be empty. */
     record Piece(String thinking, String content) {}
 
-    /** For an answer whose prompt ends with this. */
-    ThinkingSplitter(String prompt) {
-        state = prompt.stripTrailing().endsWith(OPEN) ? State.OPENED : State.BEFORE;
+    /** For an answer to this prompt, with what begins and ends a thought. */
+    ThinkingSplitter(String prompt, String open, String close) {
+        this.open = open;
+        this.close = close;
+        state = prompt.stripTrailing().endsWith(open) ? State.OPENED : State.BEFORE;
     }
 
     Piece push(String text) {
@@ -34,10 +35,10 @@ final class ThinkingSplitter {
         String thinking = "";
         if (state == State.BEFORE) {
             String begun = held.stripLeading();
-            if (begun.startsWith(OPEN)) {
-                held = begun.substring(OPEN.length());
+            if (begun.startsWith(open)) {
+                held = begun.substring(open.length());
                 state = State.OPENED;
-            } else if (OPEN.startsWith(begun)) {
+            } else if (open.startsWith(begun)) {
                 return new Piece("", "");
             } else {
                 state = State.AFTER;
@@ -48,10 +49,10 @@ final class ThinkingSplitter {
             state = held.isEmpty() ? State.OPENED : State.THINKING;
         }
         if (state == State.THINKING) {
-            int end = held.indexOf(CLOSE);
+            int end = held.indexOf(close);
             int safe = end < 0 ? held.length() - overlap(held) : end;
             thinking = held.substring(0, safe);
-            held = held.substring(end < 0 ? safe : end + CLOSE.length());
+            held = held.substring(end < 0 ? safe : end + close.length());
             state = end < 0 ? State.THINKING : State.CLOSED;
         }
         if (state == State.CLOSED) {
@@ -79,9 +80,9 @@ final class ThinkingSplitter {
     }
 
     /** How many of the last characters may be the beginning of the closing mark. */
-    private static int overlap(String text) {
-        for (int n = Math.min(CLOSE.length() - 1, text.length()); n > 0; n--) {
-            if (CLOSE.startsWith(text.substring(text.length() - n))) {
+    private int overlap(String text) {
+        for (int n = Math.min(close.length() - 1, text.length()); n > 0; n--) {
+            if (close.startsWith(text.substring(text.length() - n))) {
                 return n;
             }
         }

@@ -94,6 +94,11 @@ public final class GoTemplate {
         return out;
     }
 
+    /** The main template's parts. */
+    List<GoNode> root() {
+        return templates.getOrDefault("", List.of());
+    }
+
     /** The names of the values that the template asks for, in lower case. */
     public Set<String> variables() {
         Set<String> out = new HashSet<>();

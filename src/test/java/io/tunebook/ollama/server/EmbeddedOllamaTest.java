@@ -116,7 +116,7 @@ class EmbeddedOllamaTest {
                 .containsEntry("llama.block_count", 30);
         assertThatThrownBy(() -> ollama.show("absent"))
                 .isInstanceOf(OllamaException.ModelNotFound.class)
-                .hasMessageContaining("model 'absent' not found");
+                .hasMessageContaining("model 'absent:latest' not found");
         assertThatThrownBy(() -> ollama.chat(CAPITAL.think(true))).hasMessageContaining("does not support thinking");
     }
 
@@ -197,19 +197,19 @@ class EmbeddedOllamaTest {
                 "POST   | /api/chat           | {\"model\":\"smollm2\",\"tools\":[{}]}           | 400 | {\"error\":\"registry.ollama.ai/library/smollm2:latest does not support tools\"}",
                 "POST   | /api/chat           | {\"model\":\"smollm2\",\"keep_alive\":\"soon\"}  | 400 | {\"error\":\"time: invalid duration \\\"soon\\\"\"}",
                 "POST   | /api/generate       | {\"model\":\"smollm2\",\"prompt\":\"a\",\"raw\":true,\"system\":\"b\"} | 400 | {\"error\":\"raw mode does not support template, system, or context\"}",
-                "POST   | /api/chat           | {\"model\":\"smollm2\",\"messages\":[{}],\"format\":\"xml\"} | 400 | {\"error\":\"invalid format: \\\"xml\\\"; expected \\\"json\\\" or a valid JSON Schema object\"}",
+                "POST   | /api/chat           | {\"model\":\"smollm2\",\"messages\":[{}],\"format\":\"xml\"} | 500 | {\"error\":\"invalid format: \\\"\\\\\\\"xml\\\\\\\"\\\"; expected \\\"json\\\" or a valid JSON Schema object\"}",
                 "POST   | /api/embed          | {\"model\":\"smollm2\",\"input\":[1]}            | 400 | {\"error\":\"invalid input type\"}",
                 "POST   | /api/copy           | {\"source\":\"a\",\"destination\":\"b\"}         | 404 | {\"error\":\"model \\\"a\\\" not found\"}",
                 "POST   | /api/copy           | {\"source\":\"smollm2\",\"destination\":\"../b\"} | 400 | {\"error\":\"destination \\\"../b\\\" is invalid\"}",
                 "DELETE | /api/delete         | {\"model\":\"a\"}                               | 404 | {\"error\":\"model 'a' not found\"}",
                 "POST   | /api/create         | {\"model\":\"b\"}                               | 400 | {\"error\":\"neither 'from' or 'files' was specified\"}",
-                "POST   | /api/create         | {\"model\":\"b\",\"files\":{}}                  | 400 | {\"error\":\"no files provided to convert\"}",
-                "POST   | /api/create         | {\"model\":\"b\",\"files\":{\"/a\":\"sha256:1\"}} | 400 | {\"error\":\"file path must be relative\"}",
+                "POST   | /api/create         | {\"model\":\"b\",\"files\":{}}                  | 400 | {\"error\":\"unknown type\"}",
+                "POST   | /api/create         | {\"model\":\"b\",\"files\":{\"/a\":\"sha256:1\"}} | 400 | {\"error\":\"file path must be relative: /a\"}",
                 "POST   | /api/create         | {\"model\":\"b\",\"files\":{\"a\":\"\"}}         | 400 | {\"error\":\"invalid digest format\"}",
                 "POST   | /api/create         | {\"model\":\"../b\",\"from\":\"smollm2\"}        | 400 | {\"error\":\"invalid model name\"}",
-                "POST   | /api/create         | {\"model\":\"b\",\"from\":\"smollm2\",\"quantize\":\"q4_0\"} | 400 | {\"error\":\"quantization is only supported for F16, BF16 and F32 models\"}",
+                "POST   | /api/create         | {\"model\":\"b\",\"from\":\"smollm2\",\"quantize\":\"q4_0\"} | 400 | {\"error\":\"create-time quantization is only supported for safetensors imports; quantize GGUF models with llama.cpp tools before importing\"}",
                 "POST   | /api/generate       | {\"model\":\"smollm2\",\"prompt\":\"a\",\"suffix\":\"b\"} | 400 | {\"error\":\"registry.ollama.ai/library/smollm2:latest does not support insert\"}",
-                "POST   | /api/chat           | {\"model\":\"smollm2\",\"messages\":[{\"role\":\"user\",\"images\":[\"AQID\"]}]} | 400 | {\"error\":\"registry.ollama.ai/library/smollm2:latest does not support vision\"}",
+                "POST   | /api/chat           | {\"model\":\"smollm2\",\"messages\":[{\"role\":\"user\",\"images\":[\"AQID\"]}]} | 400 | {\"error\":\"{\\\"error\\\":{\\\"code\\\":400,\\\"message\\\":\\\"Multimodal data provided, but model does not support multimodal requests.\\\",\\\"type\\\":\\\"invalid_request_error\\\"}}\"}",
                 "POST   | /api/chat           | {\"model\":\"smollm2\",\"think\":\"hard\"}       | 400 | {\"error\":\"invalid think value: \\\"hard\\\" (must be \\\"high\\\", \\\"medium\\\", \\\"low\\\", \\\"max\\\", true, or false)\"}",
                 "POST   | /api/chat           | {\"model\":\"smollm2\",\"top_logprobs\":21}      | 400 | {\"error\":\"top_logprobs must be between 0 and 20\"}",
                 "POST   | /api/blobs/sha256:1 | x                                              | 400 | {\"error\":\"invalid digest format\"}"
@@ -244,7 +244,7 @@ class EmbeddedOllamaTest {
         JsonNode show = json("POST", "/api/show", "{\"model\":\"smollm2\"}");
         assertThat(names(show))
                 .containsExactlyInAnyOrder(
-                        "modelfile", "template", "details", "model_info", "capabilities", "modified_at");
+                        "modelfile", "template", "parameters", "details", "model_info", "capabilities", "modified_at");
         assertThat(show.at("/model_info/tokenizer.ggml.tokens")).isEmpty();
         JsonNode verbose = json("POST", "/api/show", "{\"model\":\"smollm2\",\"verbose\":true}");
         assertThat(verbose.at("/tensors/0").toString())
@@ -264,6 +264,7 @@ class EmbeddedOllamaTest {
                         "total_duration",
                         "load_duration",
                         "prompt_eval_count",
+                        "prompt_eval_cached_count",
                         "prompt_eval_duration",
                         "eval_count",
                         "eval_duration");
@@ -381,7 +382,7 @@ class EmbeddedOllamaTest {
         String digest = ollama.uploadBlob(broken, n -> {});
         assertThatThrownBy(() -> ollama.create("broken", Map.of("files", Map.of("broken.gguf", digest)), s -> {}))
                 .isInstanceOf(OllamaException.class)
-                .hasMessageContaining("GGUF");
+                .hasMessageContaining("unsupported file type [71 71 77 76]");
     }
 
     @Test
@@ -399,8 +400,8 @@ class EmbeddedOllamaTest {
                         .at("/_debug_info/rendered_template")
                         .asText())
                 .isEqualTo(
-                        "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
-                                + "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n");
+                        // Ollama's chatml, as a real server chooses it for this file.
+                        "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n");
     }
 
     /** SmolLM2 does not think; a template that says so and a conversation that shows how make it. */
@@ -417,7 +418,8 @@ class EmbeddedOllamaTest {
             }
             writer.string(
                     "tokenizer.chat_template",
-                    from.string("tokenizer.chat_template").orElseThrow() + "{# <think> #}");
+                    from.string("tokenizer.chat_template").orElseThrow() + "{# <think>"
+                            + " far from Ollama's own".repeat(9) + " #}");
             from.tensors().forEach(t -> writer.tensor(from, t));
             writer.write(file, n -> {});
         }
@@ -505,10 +507,11 @@ class EmbeddedOllamaTest {
                 .isLessThan(100);
         // As many of the last messages as fit, the system's prompt of the template with them.
         assertThat(ollama.chat(request).promptTokens()).isBetween(200, 255);
-        assertThatThrownBy(() -> ollama.chat(CAPITAL.messages(List.of(ChatMessage.user("duck ".repeat(500))))
-                        .option("num_ctx", 256)))
-                .isInstanceOf(OllamaException.class)
-                .hasMessageContaining("the input length exceeds the context length");
+        // A last message that is too long loses its middle: four tokens stay, and what fills half of the rest.
+        assertThat(ollama.chat(CAPITAL.messages(List.of(ChatMessage.user("duck ".repeat(500))))
+                                .option("num_ctx", 256))
+                        .promptTokens())
+                .isEqualTo(130);
     }
 
     @Test

@@ -163,6 +163,9 @@ class ServerRequestsTest {
     @Test
     void speaksAsOpenAiDoes() throws Exception {
         String ask = "'messages':[{'role':'user','content':'Hi'}],'max_tokens':4,'temperature':0";
+        // The second answer to one prompt: llama.cpp computes one that it knows in other batches, and a near tie may
+        // fall otherwise.
+        post("/v1/chat/completions", "{'model':'smollm2'," + ask + "}");
         JsonNode whole = JSON.readTree(
                 post("/v1/chat/completions", "{'model':'smollm2'," + ask + "}").body());
         assertThat(whole.path("object").asText()).isEqualTo("chat.completion");

@@ -28,7 +28,7 @@ class ThinkingSplitterTest {
             at.add(0);
             at.add(c.answer().length());
             at.sort(null);
-            ThinkingSplitter splitter = new ThinkingSplitter(c.prompt());
+            ThinkingSplitter splitter = new ThinkingSplitter(c.prompt(), "<think>", "</think>");
             StringBuilder thinking = new StringBuilder();
             StringBuilder content = new StringBuilder();
             for (int i = 1; i < at.size(); i++) {
