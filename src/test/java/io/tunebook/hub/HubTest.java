@@ -340,14 +340,14 @@ final class HubTest {
                             .files())
                     .hasSize(1);
             assertThat(other.seen).allSatisfy(s -> assertThat(s.cookie()).isNull());
-            assertThat(Hub.order(cache, HubSource.mirror(server.url()), HubSource.modelScope(other.url())))
+            assertThat(HubSearch.order(cache, HubSource.mirror(server.url()), HubSource.modelScope(other.url())))
                     .as("the silent one comes last from then on")
                     .containsExactly(HubSource.modelScope(other.url()), HubSource.mirror(server.url()));
             age(Duration.ofMinutes(4));
-            assertThat(Hub.order(cache, HubSource.mirror(server.url()), HubSource.modelScope(other.url())))
+            assertThat(HubSearch.order(cache, HubSource.mirror(server.url()), HubSource.modelScope(other.url())))
                     .containsExactly(HubSource.modelScope(other.url()), HubSource.mirror(server.url()));
             age(Duration.ofMinutes(6));
-            assertThat(Hub.order(cache, HubSource.mirror(server.url()), HubSource.modelScope(other.url())))
+            assertThat(HubSearch.order(cache, HubSource.mirror(server.url()), HubSource.modelScope(other.url())))
                     .as("for five minutes: it was slow, not out of reach")
                     .containsExactly(HubSource.mirror(server.url()), HubSource.modelScope(other.url()));
         }
@@ -358,15 +358,15 @@ final class HubTest {
     void whatCouldNotBeReachedIsAskedLastForAnHour() throws IOException {
         HubSource other = HubSource.mirror(server.url());
         HubSource gone = HubSource.mirror("http://localhost:2");
-        assertThat(Hub.order(cache, gone, other)).containsExactly(gone, other);
+        assertThat(HubSearch.order(cache, gone, other)).containsExactly(gone, other);
         assertThat(hub("model", gone, other).files()).hasSize(4);
-        assertThat(Hub.order(cache, gone, other)).containsExactly(other, gone);
-        assertThat(Hub.order(cache.resolve("another"), gone, other)).containsExactly(gone, other);
+        assertThat(HubSearch.order(cache, gone, other)).containsExactly(other, gone);
+        assertThat(HubSearch.order(cache.resolve("another"), gone, other)).containsExactly(gone, other);
 
         age(Duration.ofMinutes(59));
-        assertThat(Hub.order(cache, gone, other)).containsExactly(other, gone);
+        assertThat(HubSearch.order(cache, gone, other)).containsExactly(other, gone);
         age(Duration.ofMinutes(61));
-        assertThat(Hub.order(cache, gone, other)).containsExactly(gone, other);
+        assertThat(HubSearch.order(cache, gone, other)).containsExactly(gone, other);
     }
 
     /** As if what is remembered of sources were of so long ago. */
@@ -384,14 +384,14 @@ final class HubTest {
             HubSource second = HubSource.modelScope(other.url());
             server.apiFaults.add(FakeHub.slow(8_000));
             assertThat(hub("model", first, second).files()).hasSize(1);
-            assertThat(Hub.order(cache, first, second)).containsExactly(second, first);
+            assertThat(HubSearch.order(cache, first, second)).containsExactly(second, first);
             assertThat(hub("model", first, second).files()).hasSize(4);
-            assertThat(Hub.order(cache, first, second)).containsExactly(first, second);
+            assertThat(HubSearch.order(cache, first, second)).containsExactly(first, second);
         }
         HubSource gone = HubSource.mirror("http://localhost:2");
         server.close();
         assertThatThrownBy(() -> hub("model", first, gone).files()).isInstanceOf(HubException.class);
-        assertThat(Hub.order(cache, first, gone))
+        assertThat(HubSearch.order(cache, first, gone))
                 .as("where neither answered, the usual order is as good as any")
                 .containsExactly(first, gone);
     }
