@@ -1,0 +1,191 @@
+package io.tunebook;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.data.ChatExample;
+import io.tunebook.data.Corpus;
+import io.tunebook.data.CorpusException;
+import io.tunebook.jinja.Jinja;
+import io.tunebook.jinja.TemplateException;
+import io.tunebook.lora.AdapterFile;
+import io.tunebook.model.Weights;
+import io.tunebook.model.family.ModelConfig;
+import io.tunebook.tensors.GgufFile;
+import io.tunebook.tensors.GgufTensor;
+import io.tunebook.tensors.Safetensors;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.zip.GZIPInputStream;
+
+/**
+ * Damages files of all the library's formats and reads them, in a process of its own with a small heap.
+ *
+ * <p>{@code ParserFuzz FOLDER SEED COUNT}: each try lies in FOLDER while it is read, so that the last one is there after a crash or a
+ * hang. Anything but a right reading or an exception of the documented kind, with a message that names the file, ends the process.
+ */
+final class ParserFuzz {
+    /** Pieces that mean something in one of the formats. */
+    private static final String[] PIECES = {
+        "{", "}", "[", "]", "\"", ":", ",", "null", "-1", "1e999", "99999999999999999999", "\\u0000", "\\", "{%", "%}", "{{", "}}", "for",
+        "| ", "**", "range(9999999999)", "\n", "\0", "\u2028", "[[[[[[[[", "(((((((("
+    };
+
+    private final Path folder;
+    private final Random random;
+    private int read;
+    private int refused;
+
+    private interface Reading {
+        void read(Path file) throws IOException;
+    }
+
+    private record Format(String name, byte[] content, int within, Reading reading) {}
+
+    private ParserFuzz(Path folder, long seed) {
+        this.folder = folder;
+        this.random = new Random(seed);
+    }
+
+    public static void main(String[] args) throws Exception {
+        ParserFuzz fuzz = new ParserFuzz(Path.of(args[0]), Long.parseLong(args[1]));
+        List<Format> formats = fuzz.formats();
+        int count = Integer.parseInt(args[2]);
+        for (int i = 0; i < count; i++) {
+            fuzz.attempt(formats.get(i % formats.size()));
+        }
+        System.out.println("tried " + count + ", read " + fuzz.read + ", refused " + fuzz.refused);
+    }
+
+    private static byte[] resource(String name) throws IOException {
+        try (InputStream in = ParserFuzz.class.getResourceAsStream(name)) {
+            return in.readAllBytes();
+        }
+    }
+
+    private List<Format> formats() throws IOException {
+        List<Format> all = new ArrayList<>();
+        byte[] adapter = resource("export/llama/adapter/adapter_model.safetensors");
+        byte[] settings = resource("export/llama/adapter/adapter_config.json");
+        all.add(new Format("m.gguf", resource("export/llama/base.gguf"), 1600, file -> {
+            try (GgufFile gguf = GgufFile.open(file)) {
+                for (GgufTensor tensor : gguf.tensors()) {
+                    gguf.read(tensor);
+                }
+            }
+            Weights.open(file).close();
+        }));
+        all.add(new Format("t.safetensors", adapter, 1500, file -> {
+            try (Safetensors tensors = Safetensors.open(file)) {
+                for (GgufTensor tensor : tensors.tensors().values()) {
+                    tensors.read(tensor);
+                }
+            }
+        }));
+        all.add(new Format("config.json", resource("reference/llama/config.json"), 1 << 20, ModelConfig::read));
+        all.add(new Format(AdapterFile.TENSORS, adapter, 1500, file -> {
+            Files.write(folder.resolve(AdapterFile.CONFIG), settings);
+            AdapterFile.read(folder);
+        }));
+        all.add(new Format(AdapterFile.CONFIG, settings, 1 << 20, file -> {
+            Files.write(folder.resolve(AdapterFile.TENSORS), adapter);
+            AdapterFile.read(folder);
+        }));
+        for (String name : List.of("chat.jsonl", "chat.json")) {
+            boolean lines = name.endsWith("l");
+            String row = "{\"messages\":[{\"role\":\"user\",\"content\":\"caf\u00e9 \\u00e9\"},"
+                    + "{\"role\":\"assistant\",\"content\":\"x\",\"weight\":1,\"tool_calls\":[{\"function\":"
+                    + "{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":[1,2.5e3,null,true]}\"}}]}]}";
+            String text = lines ? (row + "\n").repeat(4) : "[" + row + "," + row + "]";
+            all.add(new Format(name, text.getBytes(StandardCharsets.UTF_8), 1 << 20, ChatExample::read));
+            all.add(new Format("text-" + name, text.replace("messages", "text").getBytes(StandardCharsets.UTF_8), 1 << 20,
+                    file -> Corpus.open(file).stream().forEach(d -> {})));
+        }
+        all.add(new Format(
+                "t.csv", "text,label\n\"a, b\",1\nc,2\n\"d\"\"e\",3\n".getBytes(StandardCharsets.UTF_8), 1 << 20,
+                file -> Corpus.open(file).stream().forEach(d -> {})));
+        try (InputStream in = new GZIPInputStream(
+                ParserFuzz.class.getResourceAsStream("tokenizer/chat_templates.json.gz"))) {
+            List<String> templates = new ArrayList<>();
+            collect(new ObjectMapper().readTree(in), templates);
+            for (String template : templates.subList(0, Math.min(6, templates.size()))) {
+                all.add(new Format("t.jinja", template.getBytes(StandardCharsets.UTF_8), 1 << 20, file -> {
+                    String source = new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
+                    Jinja.parse(source).render(Map.of(
+                            "messages", List.of(
+                                    Map.of("role", "user", "content", "Hi"), Map.of("role", "assistant", "content", "Yes")),
+                            "add_generation_prompt", true, "bos_token", "<s>", "eos_token", "</s>"));
+                }));
+            }
+        }
+        return all;
+    }
+
+    /** The texts of a golden file that are templates. */
+    private static void collect(JsonNode node, List<String> templates) {
+        if (node.isTextual() && node.asText().contains("{%") && !templates.contains(node.asText())) {
+            templates.add(node.asText());
+        }
+        node.forEach(child -> collect(child, templates));
+    }
+
+    private void attempt(Format format) throws IOException {
+        Path file = folder.resolve(format.name());
+        Files.write(file, damaged(format.content(), format.within()));
+        try {
+            format.reading().read(file);
+            read++;
+        } catch (TemplateException e) {
+            refused(e, null);
+        } catch (CorpusException | IOException | IllegalArgumentException e) {
+            refused(e, file);
+        }
+    }
+
+    private void refused(Exception e, Path file) {
+        String message = e.getMessage();
+        if (message == null || message.isBlank() || file != null && !message.contains(file.getParent().toString())) {
+            throw new IllegalStateException("a message that names no file: " + e, e);
+        }
+        refused++;
+    }
+
+    private byte[] damaged(byte[] content, int within) {
+        byte[] bytes = content.clone();
+        for (int changes = 1 + random.nextInt(4); changes > 0; changes--) {
+            int room = Math.min(bytes.length, within);
+            if (room == 0) {
+                break;
+            }
+            int at = random.nextInt(room);
+            switch (random.nextInt(6)) {
+                case 0 -> bytes[at] ^= (byte) (1 << random.nextInt(8));
+                case 1 -> bytes[at] = (byte) random.nextInt(256);
+                case 2 -> bytes = spliced(bytes, at, at, PIECES[random.nextInt(PIECES.length)].getBytes(StandardCharsets.UTF_8));
+                case 3 -> bytes = spliced(bytes, at, Math.min(bytes.length, at + 1 + random.nextInt(20)), new byte[0]);
+                case 4 -> {
+                    int from = random.nextInt(room);
+                    byte[] copy = Arrays.copyOfRange(bytes, from, Math.min(bytes.length, from + 1 + random.nextInt(30)));
+                    bytes = spliced(bytes, at, at, copy);
+                }
+                default -> bytes = random.nextInt(4) == 0 ? Arrays.copyOf(bytes, at) : bytes;
+            }
+        }
+        return bytes;
+    }
+
+    private static byte[] spliced(byte[] bytes, int from, int to, byte[] with) {
+        byte[] out = new byte[bytes.length - (to - from) + with.length];
+        System.arraycopy(bytes, 0, out, 0, from);
+        System.arraycopy(with, 0, out, from, with.length);
+        System.arraycopy(bytes, to, out, from + with.length, bytes.length - to);
+        return out;
+    }
+}
