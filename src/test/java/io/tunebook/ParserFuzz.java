@@ -34,8 +34,32 @@ import java.util.zip.GZIPInputStream;
 final class ParserFuzz {
     /** Pieces that mean something in one of the formats. */
     private static final String[] PIECES = {
-        "{", "}", "[", "]", "\"", ":", ",", "null", "-1", "1e999", "99999999999999999999", "\\u0000", "\\", "{%", "%}", "{{", "}}", "for",
-        "| ", "**", "range(9999999999)", "\n", "\0", "\u2028", "[[[[[[[[", "(((((((("
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        ":",
+        ",",
+        "null",
+        "-1",
+        "1e999",
+        "99999999999999999999",
+        "\\u0000",
+        "\\",
+        "{%",
+        "%}",
+        "{{",
+        "}}",
+        "for",
+        "| ",
+        "**",
+        "range(9999999999)",
+        "\n",
+        "\0",
+        "\u2028",
+        "[[[[[[[[",
+        "(((((((("
     };
 
     private final Path folder;
@@ -105,23 +129,36 @@ final class ParserFuzz {
                     + "{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":[1,2.5e3,null,true]}\"}}]}]}";
             String text = lines ? (row + "\n").repeat(4) : "[" + row + "," + row + "]";
             all.add(new Format(name, text.getBytes(StandardCharsets.UTF_8), 1 << 20, ChatExample::read));
-            all.add(new Format("text-" + name, text.replace("messages", "text").getBytes(StandardCharsets.UTF_8), 1 << 20,
+            all.add(new Format(
+                    "text-" + name,
+                    text.replace("messages", "text").getBytes(StandardCharsets.UTF_8),
+                    1 << 20,
                     file -> Corpus.open(file).stream().forEach(d -> {})));
         }
         all.add(new Format(
-                "t.csv", "text,label\n\"a, b\",1\nc,2\n\"d\"\"e\",3\n".getBytes(StandardCharsets.UTF_8), 1 << 20,
+                "t.csv",
+                "text,label\n\"a, b\",1\nc,2\n\"d\"\"e\",3\n".getBytes(StandardCharsets.UTF_8),
+                1 << 20,
                 file -> Corpus.open(file).stream().forEach(d -> {})));
-        try (InputStream in = new GZIPInputStream(
-                ParserFuzz.class.getResourceAsStream("tokenizer/chat_templates.json.gz"))) {
+        try (InputStream in =
+                new GZIPInputStream(ParserFuzz.class.getResourceAsStream("tokenizer/chat_templates.json.gz"))) {
             List<String> templates = new ArrayList<>();
             collect(new ObjectMapper().readTree(in), templates);
             for (String template : templates.subList(0, Math.min(6, templates.size()))) {
                 all.add(new Format("t.jinja", template.getBytes(StandardCharsets.UTF_8), 1 << 20, file -> {
                     String source = new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
-                    Jinja.parse(source).render(Map.of(
-                            "messages", List.of(
-                                    Map.of("role", "user", "content", "Hi"), Map.of("role", "assistant", "content", "Yes")),
-                            "add_generation_prompt", true, "bos_token", "<s>", "eos_token", "</s>"));
+                    Jinja.parse(source)
+                            .render(Map.of(
+                                    "messages",
+                                    List.of(
+                                            Map.of("role", "user", "content", "Hi"),
+                                            Map.of("role", "assistant", "content", "Yes")),
+                                    "add_generation_prompt",
+                                    true,
+                                    "bos_token",
+                                    "<s>",
+                                    "eos_token",
+                                    "</s>"));
                 }));
             }
         }
@@ -151,7 +188,9 @@ final class ParserFuzz {
 
     private void refused(Exception e, Path file) {
         String message = e.getMessage();
-        if (message == null || message.isBlank() || file != null && !message.contains(file.getParent().toString())) {
+        if (message == null
+                || message.isBlank()
+                || file != null && !message.contains(file.getParent().toString())) {
             throw new IllegalStateException("a message that names no file: " + e, e);
         }
         refused++;
@@ -168,11 +207,14 @@ final class ParserFuzz {
             switch (random.nextInt(6)) {
                 case 0 -> bytes[at] ^= (byte) (1 << random.nextInt(8));
                 case 1 -> bytes[at] = (byte) random.nextInt(256);
-                case 2 -> bytes = spliced(bytes, at, at, PIECES[random.nextInt(PIECES.length)].getBytes(StandardCharsets.UTF_8));
+                case 2 ->
+                    bytes = spliced(
+                            bytes, at, at, PIECES[random.nextInt(PIECES.length)].getBytes(StandardCharsets.UTF_8));
                 case 3 -> bytes = spliced(bytes, at, Math.min(bytes.length, at + 1 + random.nextInt(20)), new byte[0]);
                 case 4 -> {
                     int from = random.nextInt(room);
-                    byte[] copy = Arrays.copyOfRange(bytes, from, Math.min(bytes.length, from + 1 + random.nextInt(30)));
+                    byte[] copy =
+                            Arrays.copyOfRange(bytes, from, Math.min(bytes.length, from + 1 + random.nextInt(30)));
                     bytes = spliced(bytes, at, at, copy);
                 }
                 default -> bytes = random.nextInt(4) == 0 ? Arrays.copyOf(bytes, at) : bytes;

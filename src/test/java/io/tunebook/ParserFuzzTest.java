@@ -38,9 +38,13 @@ final class ParserFuzzTest {
                 .start();
         try {
             boolean ended = process.waitFor(60 + count / 20, TimeUnit.SECONDS);
-            assertThat(ended).as(() -> "it hangs on one of the files in " + kept()).isTrue();
+            assertThat(ended)
+                    .as(() -> "it hangs on one of the files in " + kept())
+                    .isTrue();
             String said = new String(Files.readAllBytes(log), StandardCharsets.UTF_8);
-            assertThat(process.exitValue()).as(() -> said + "\nthe last files: " + kept()).isZero();
+            assertThat(process.exitValue())
+                    .as(() -> said + "\nthe last files: " + kept())
+                    .isZero();
             assertThat(said).containsPattern("tried " + count + ", read [1-9]\\d*, refused [1-9]\\d*");
         } finally {
             process.destroyForcibly().waitFor();
