@@ -54,6 +54,9 @@ class OtherJdksIT {
                             InterruptTest.class.getName(),
                             VariablesTest.class.getName(),
                             ErrorsTest.class.getName(),
+                            SubshellsTest.class.getName(),
+                            io.tunebook.kernel.debug.DebuggerTest.class.getName(),
+                            io.tunebook.kernel.protocol.ConnectionFileTest.class.getName(),
                             KernelTest.class.getName()));
             System.out.println(
                     "Java " + jdk.getKey() + ": " + ended.output().lines().toList());

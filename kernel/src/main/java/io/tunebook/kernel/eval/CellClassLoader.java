@@ -28,7 +28,8 @@ import jdk.jshell.spi.ExecutionControl.ClassInstallException;
 /** Holds the classes of all cells and the user's class path. The kernel's own libraries are renamed in its jar, so that they cannot be met here. */
 final class CellClassLoader extends ClassLoader {
     private final Map<String, byte[]> bytecode = new ConcurrentHashMap<>();
-    private final Map<String, Class<?>> statements = new ConcurrentHashMap<>();
+    private final Map<String, Loaded> statements = new ConcurrentHashMap<>();
+    private volatile CellRunner loading;
     private final Libraries libraries = new Libraries();
     private final CellLines lines;
     private volatile UnaryOperator<byte[]> probe = UnaryOperator.identity();
@@ -76,8 +77,8 @@ final class CellClassLoader extends ClassLoader {
             public void load(ClassBytecodes[] classes) throws ClassInstallException {
                 if (classes.length == 1 && CellTransformer.isStatement(classes[0].bytecodes())) {
                     byte[] code = transform(classes[0]);
-                    statements.put(
-                            classes[0].name(), new Statement(CellClassLoader.this).define(classes[0].name(), code));
+                    Class<?> made = new Statement(CellClassLoader.this).define(classes[0].name(), code);
+                    statements.put(classes[0].name(), new Loaded(made, loading));
                     return;
                 }
                 classesRedefined(classes);
@@ -109,8 +110,8 @@ final class CellClassLoader extends ClassLoader {
 
             @Override
             public Class<?> findClass(String name) throws ClassNotFoundException {
-                Class<?> statement = statements.get(name);
-                return statement != null ? statement : loadClass(name);
+                Loaded statement = statements.get(name);
+                return statement != null ? statement.type() : loadClass(name);
             }
         };
     }
@@ -180,15 +181,27 @@ final class CellClassLoader extends ClassLoader {
         return libraries.resources(name);
     }
 
+    /** A class that holds one statement, and the runner that it is for. */
+    private record Loaded(Class<?> type, CellRunner on) {}
+
+    /** From now on classes of statements are for this runner. */
+    void loadsFor(CellRunner runner) {
+        loading = runner;
+    }
+
     /** The names of classes that hold one statement each and may still run. */
     Set<String> statements() {
         return Set.copyOf(statements.keySet());
     }
 
-    /** Those but for the others, which are not needed again; nothing keeps them from here on. */
-    Set<String> takeStatements(Set<String> others) {
-        Set<String> names = new HashSet<>(statements.keySet());
-        names.removeAll(others);
+    /** Those of a runner but for the others, which are not needed again; nothing keeps them from here on. */
+    Set<String> takeStatements(CellRunner runner, Set<String> others) {
+        Set<String> names = new HashSet<>();
+        statements.forEach((name, loaded) -> {
+            if (loaded.on() == runner && !others.contains(name)) {
+                names.add(name);
+            }
+        });
         statements.keySet().removeAll(names);
         return names;
     }

@@ -1,6 +1,5 @@
 package io.tunebook.kernel.eval;
 
-import io.tunebook.kernel.eval.Pieces.Piece;
 import java.io.File;
 import java.lang.reflect.Field;
 import java.nio.file.Files;
@@ -13,9 +12,9 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import jdk.jshell.JShell;
-import jdk.jshell.Snippet;
 import jdk.jshell.SourceCodeAnalysis;
 import jdk.jshell.spi.ExecutionControl;
 import jdk.jshell.spi.ExecutionControlProvider;
@@ -23,7 +22,8 @@ import jdk.jshell.spi.ExecutionEnv;
 
 /**
  * Runs the Java of cells. A variable keeps its value whatever is imported or redefined later; where the new type cannot hold it, the cell says which one was
- * reset. One cell runs at a time; {@link #interrupt} may be called from any thread.
+ * reset. Cells of one {@link CellRunner} run one after another, those of
+ * several at once; {@link #interrupt} may be called from any thread.
  */
 public final class CellEvaluator implements AutoCloseable {
     private final CellLines lines = new CellLines();
@@ -34,11 +34,10 @@ public final class CellEvaluator implements AutoCloseable {
     private final JShellInternals internals;
     private final Pieces pieces;
     private final Variables variables;
-    private final Snippets snippets;
+    private final PieceRunner runner;
     private final Results results = new Results();
     private final PackageCells packages;
     private String imports = "";
-    private CellContext before;
     private volatile Function<Path, Optional<Path>> sources = jar -> Optional.empty();
 
     /**
@@ -70,8 +69,9 @@ public final class CellEvaluator implements AutoCloseable {
         lines.connect(internals);
         pieces = new Pieces(shell.sourceCodeAnalysis());
         variables = new Variables(shell, execution);
-        snippets = new Snippets(shell, internals, execution, loader, lines, pieces, variables);
+        Snippets snippets = new Snippets(shell, internals, execution, loader, lines, pieces, variables);
         packages = new PackageCells(loader, this, compilerOptions);
+        runner = new PieceRunner(shell, internals, pieces, variables, snippets, results, packages);
         // Not as an option: what is added later would not count.
         if (!classPath.isEmpty()) {
             shell.addToClasspath(String.join(File.pathSeparator, classPath));
@@ -83,22 +83,59 @@ public final class CellEvaluator implements AutoCloseable {
 
     // ---- running
 
-    /** From now on code runs for this cell, and what this thread prints and shows belongs to it. */
-    public void begin(CellContext cell) {
+    /** Waits until nothing is compiled. From then on code runs for this cell, and what this thread prints and shows belongs to it. */
+    public void begin(CellContext cell, CellRunner on) {
+        execution.turn().take(on);
         cell.runsIn(this);
-        execution.begin(cell);
-        before = CellContext.adopted(cell);
+        on.begin(cell);
         packages.refresh();
     }
 
     /** The cell has ended. */
-    public void end(CellContext cell) {
-        execution.end();
-        cell.output().flush();
-        CellContext.adopted(before);
+    public void end(CellRunner on) {
+        try {
+            on.end();
+        } finally {
+            execution.turn().giveBack();
+        }
     }
 
-    /** Asks the running code to end; it does within a second, or its thread is left behind. */
+    /** The thread of cells that the session began with. */
+    public CellRunner mainRunner() {
+        return execution.main();
+    }
+
+    /** One more thread of cells, for a subshell. Cells of several run at once; what is compiled for them is compiled one after the other. */
+    public CellRunner newRunner() {
+        return execution.runner();
+    }
+
+    /** Ends such a thread, and what it runs. */
+    public void close(CellRunner runner) {
+        runner.interrupt();
+        execution.close(runner);
+    }
+
+    /** Does something that needs the compiler, when nobody else uses it. */
+    public <T> T withCompiler(Supplier<T> work) {
+        return execution.turn().in(execution.here(), work);
+    }
+
+    /** In the midst of that, does what may take long and needs no compiler: a cell need not wait for the network. */
+    public <T> T withoutCompiler(Supplier<T> work) {
+        Turn turn = execution.turn();
+        if (!turn.isMine() || CellContext.current() != null) {
+            return work.get();
+        }
+        Turn.Held held = turn.lend();
+        try {
+            return work.get();
+        } finally {
+            turn.takeBack(held);
+        }
+    }
+
+    /** Asks all running cells to end; they do within a second, or their threads are left behind. */
     public void interrupt() {
         execution.interrupt();
     }
@@ -153,66 +190,12 @@ public final class CellEvaluator implements AutoCloseable {
      * @throws CellException if it does not compile, throws, or is interrupted; what ran before stays done
      */
     public Optional<Result> evaluate(Source source, int from, int to) throws CellException {
-        if (PackageCells.isPackage(source.text().substring(from, to))) {
-            packages.define(source, from, to);
-            return Optional.empty();
-        }
-        List<Piece> rest = split(source, from, to);
-        Optional<Result> result = Optional.empty();
-        List<Snippet> unresolved = new ArrayList<>();
-        while (!rest.isEmpty()) {
-            Piece piece = rest.remove(0);
-            if (!unresolved.isEmpty() && !pieces.declares(piece)) {
-                declare(rest, unresolved); // perhaps what it calls needs what is declared further down
-            }
-            Snippets.Outcome outcome = snippets.run(piece);
-            if (outcome.rejected() != null && declare(rest, unresolved)) {
-                outcome = snippets.run(piece);
-            }
-            if (outcome.rejected() != null) {
-                throw snippets.withErrorsBehind(piece, rest, outcome.rejected());
-            }
-            unresolved.addAll(outcome.unresolved());
-            result = rest.isEmpty() && !piece.endsWithSemicolon() ? outcome.result() : Optional.empty();
-            results.type(outcome.type());
-        }
-        unresolved.stream()
-                .filter(s -> Snippets.isUnresolved(shell.status(s)))
-                .forEach(s -> System.err.println(snippets.waiting(s) + "."));
-        return result;
-    }
-
-    private List<Piece> split(Source source, int from, int to) throws CellException {
-        List<Piece> all;
+        execution.turn().take(execution.here());
         try {
-            all = pieces.split(source, from, to, name -> variables.field(name).isPresent() ? null : results.code(name));
-        } catch (RuntimeException | Error e) {
-            internals.renewCompiler();
-            throw Traceback.compiler(
-                    DeepStack.isOverflow(e) ? "it is nested too deeply, or too long" : String.valueOf(e.getMessage()),
-                    new Source.Origin(source, from, List.of()));
+            return runner.run(source, from, to);
+        } finally {
+            execution.turn().giveBack();
         }
-        Piece last = all.isEmpty() ? null : all.get(all.size() - 1);
-        if (last != null && last.isErroneous()) {
-            // Nothing of a cell runs that cannot be parsed to its end.
-            CellException rejected = snippets.run(last).rejected();
-            throw rejected != null ? rejected : Traceback.compiler("it cannot be parsed", last.origin());
-        }
-        return all;
-    }
-
-    /** Runs the declarations among the pieces ahead. @return whether there are any */
-    private boolean declare(List<Piece> rest, List<Snippet> unresolved) throws CellException {
-        List<Piece> declarations = rest.stream().filter(pieces::declares).toList();
-        for (Piece d : declarations) {
-            Snippets.Outcome outcome = snippets.run(d);
-            if (outcome.rejected() != null) {
-                throw outcome.rejected();
-            }
-            unresolved.addAll(outcome.unresolved());
-        }
-        rest.removeAll(declarations);
-        return !declarations.isEmpty();
     }
 
     /**
@@ -251,19 +234,19 @@ public final class CellEvaluator implements AutoCloseable {
     /** The names and types of all variables, in the order of their declaration. */
     public Map<String, String> variables() {
         Map<String, String> all = new LinkedHashMap<>();
-        variables.types().forEach((name, type) -> all.put(name, CellNames.clean(type)));
+        withCompiler(variables::types).forEach((name, type) -> all.put(name, CellNames.clean(type)));
         return all;
     }
 
     /** The signatures of all methods, in the order of their declaration. */
     public List<String> methods() {
-        return shell.methods()
+        return withCompiler(() -> shell.methods()
                 .filter(m -> shell.status(m).isActive())
                 .map(m -> m.signature().replaceFirst("^(\\(.*\\))(.*)$", "$2 ")
                         + m.name()
                         + m.signature().replaceFirst("^(\\(.*\\)).*$", "$1"))
                 .map(CellNames::clean)
-                .toList();
+                .toList());
     }
 
     /** The declarations of one kind that count, in the order in which they came. */
@@ -276,17 +259,17 @@ public final class CellEvaluator implements AutoCloseable {
 
     /** The declaration of a method or type as it was typed; several of methods of one name. */
     public List<String> declarations(String name) {
-        return shell.snippets()
+        return withCompiler(() -> shell.snippets()
                 .filter(s -> s instanceof jdk.jshell.DeclarationSnippet d
                         && d.name().equals(name)
                         && shell.status(s).isActive())
                 .map(s -> s.source().strip())
-                .toList();
+                .toList());
     }
 
     /** A variable's value, or empty if there is none of this name. */
     public Optional<Result> variable(String name) {
-        return variables.field(name).map((Field f) -> new Result(Variables.get(f)));
+        return withCompiler(() -> variables.field(name)).map((Field f) -> new Result(Variables.get(f)));
     }
 
     /**
@@ -296,42 +279,7 @@ public final class CellEvaluator implements AutoCloseable {
      * @param setup statements that run before the loop
      */
     public TimedLoop loop(String code, String setup) throws CellException {
-        boolean expression =
-                pieces.kinds(code.strip()).stream().allMatch(k -> k == Snippet.Kind.EXPRESSION || k == Snippet.Kind.VAR)
-                        && !code.strip().endsWith(";");
-        try {
-            return loop(expression ? "take((" + code.strip() + "));" : code, setup, 0);
-        } catch (CellException e) {
-            if (!expression || !String.valueOf(e.getMessage()).contains("void")) {
-                throw e;
-            }
-            return loop(code, setup, 0);
-        }
-    }
-
-    private TimedLoop loop(String body, String setup, int number) throws CellException {
-        String name = "TimedLoop$";
-        evaluate(
-                "class " + name + " extends " + TimedLoop.class.getName()
-                        + " { public long run(long times$) throws Exception {\n" + setup
-                        + (setup.isBlank()
-                                        || setup.strip().endsWith(";")
-                                        || setup.strip().endsWith("}")
-                                ? ""
-                                : ";")
-                        + "\nlong start$ = System.nanoTime(); for (long turn$ = 0; turn$ < times$; turn$++) {\n" + body
-                        + (body.strip().endsWith(";") || body.strip().endsWith("}") ? "" : ";")
-                        + "\n} return System.nanoTime() - start$; } }",
-                number);
-        TimedLoop loop =
-                (TimedLoop) evaluate("new " + name + "()", number).orElseThrow().value();
-        shell.snippets()
-                .filter(s ->
-                        s instanceof jdk.jshell.TypeDeclSnippet t && t.name().equals(name))
-                .filter(s -> shell.status(s).isActive())
-                .toList()
-                .forEach(shell::drop);
-        return loop;
+        return new LoopCompiler(this, shell, pieces).loop(code, setup);
     }
 
     /** Declares a variable, as a cell's declaration would. @param type as Java writes it */
@@ -349,9 +297,11 @@ public final class CellEvaluator implements AutoCloseable {
 
     /** The static fields that hold the variables, by their names in the order of their declaration. */
     public Map<String, Field> fields() {
-        Map<String, Field> all = new LinkedHashMap<>();
-        variables.types().keySet().forEach(name -> variables.field(name).ifPresent(f -> all.put(name, f)));
-        return all;
+        return withCompiler(() -> {
+            Map<String, Field> all = new LinkedHashMap<>();
+            variables.types().keySet().forEach(name -> variables.field(name).ifPresent(f -> all.put(name, f)));
+            return all;
+        });
     }
 
     /** From now on this changes the bytecode of cells, and that of the classes that are loaded already. To be called once. */
@@ -361,6 +311,13 @@ public final class CellEvaluator implements AutoCloseable {
 
     /** Forgets all that cells have declared; the class path and the first imports stay. */
     public void reset() {
+        withCompiler(() -> {
+            forgetAll();
+            return null;
+        });
+    }
+
+    private void forgetAll() {
         shell.snippets().filter(s -> shell.status(s).isActive()).toList().forEach(shell::drop);
         internals.renewCompiler();
         results.clear();
@@ -371,7 +328,10 @@ public final class CellEvaluator implements AutoCloseable {
 
     /** Adds a jar or a folder to the class path, from the next snippet on. */
     public void addToClassPath(String entry) {
-        shell.addToClasspath(Objects.requireNonNull(entry));
+        withCompiler(() -> {
+            shell.addToClasspath(Objects.requireNonNull(entry));
+            return null;
+        });
         io.tunebook.kernel.display.Renderers.reload();
         SqlDrivers.register(Path.of(entry), loader);
     }
@@ -388,14 +348,19 @@ public final class CellEvaluator implements AutoCloseable {
         loader.libraries().remove(entry);
         StringBuilder path = new StringBuilder(System.getProperty("java.class.path"));
         classPath().forEach(e -> path.append(File.pathSeparator).append(e));
-        internals.classPath(shell, path.toString());
-        internals.renewCompiler();
-        return true;
+        return withCompiler(() -> {
+            internals.classPath(shell, path.toString());
+            internals.renewCompiler();
+            return true;
+        });
     }
 
     /** What has changed on the class path counts from now on. */
     void classPathChanged() {
-        internals.renewCompiler();
+        withCompiler(() -> {
+            internals.renewCompiler();
+            return null;
+        });
     }
 
     /** Whoever knows where jars come from finds their sources; called when somebody asks for help. */

@@ -6,9 +6,8 @@ import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.util.Objects;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import jdk.jshell.execution.DirectExecutionControl;
 import jdk.jshell.spi.SPIResolutionException;
@@ -18,22 +17,15 @@ import jdk.jshell.spi.SPIResolutionException;
  * that can be given up.
  */
 final class CellExecution extends DirectExecutionControl {
-    /** How long an interrupted cell may take to end before its thread is left behind. */
-    private static final long PATIENCE = TimeUnit.MILLISECONDS.toNanos(800);
-
-    private static final long STRAGGLERS = TimeUnit.MILLISECONDS.toNanos(50);
-
     private final CellClassLoader loader;
     /** A cell that interrupts its group meets its own threads. */
     private final ThreadGroup group = new ThreadGroup("cells");
 
-    private volatile CellThread thread;
+    private final Turn turn = new Turn();
+    private final CellRunner main;
+    private final Set<CellRunner> runners = ConcurrentHashMap.newKeySet();
     private volatile int invocations;
-    private volatile long nanos;
-    /** Guards that an interrupt and the end of its cell do not cross. */
-    private final Object gate = new Object();
 
-    private volatile Run run;
     private volatile Consumer<Throwable> whenThrown = t -> {};
     private Object value;
     private Throwable thrown;
@@ -42,45 +34,43 @@ final class CellExecution extends DirectExecutionControl {
     CellExecution(CellClassLoader loader) {
         super(loader.delegate());
         this.loader = loader;
+        main = runner();
     }
 
     // ---- what the evaluator asks
 
-    /** A cell that runs, and since when it has been asked to end; 0 if it has not. */
-    private static final class Run {
-        private final CellContext cell;
-        private volatile long interruptedAt;
-
-        Run(CellContext cell) {
-            this.cell = Objects.requireNonNull(cell);
-        }
+    /** Whose turn it is to use JShell. Values and errors of invocations are there for whoever has it. */
+    Turn turn() {
+        return turn;
     }
 
-    void begin(CellContext context) {
-        synchronized (gate) {
-            run = new Run(context);
-        }
-        CellContext.setForeground(context);
+    /** One more thread for cells. */
+    CellRunner runner() {
+        CellRunner made = new CellRunner(group, loader);
+        runners.add(made);
+        return made;
     }
 
-    /** The cell has ended; an interrupt of it that comes from now on finds nothing to end. */
-    void end() {
-        CellContext ended;
-        synchronized (gate) {
-            ended = run.cell;
-            run = null;
-        }
-        if (ended.isInterrupted() && thread != null) {
-            // Its other threads, workers of a parallel stream among them, need a moment to notice.
-            LockSupport.parkNanos(STRAGGLERS);
-            Interrupts.clear(ended);
-        }
+    void close(CellRunner runner) {
+        runners.remove(runner);
+        runner.close();
+    }
+
+    /** The runner that the session began with. */
+    CellRunner main() {
+        return main;
+    }
+
+    /** That of the calling thread, if it runs cells, or of the one who has the turn. */
+    CellRunner here() {
+        CellRunner own = CellRunner.ofThisThread();
+        CellRunner holder = turn.runner();
+        return own != null ? own : holder != null ? holder : main;
     }
 
     /** Whether somebody asked the cell that runs to end. */
     boolean isInterrupted() {
-        Run running = run;
-        return running != null && running.cell.isInterrupted();
+        return here().isInterrupted();
     }
 
     /** Is told what a cell throws, before anything else is done with it: the heap may be full. */
@@ -109,67 +99,29 @@ final class CellExecution extends DirectExecutionControl {
         return f;
     }
 
-    /** Runs something on the thread of cells, where thread-locals and the class loader are those of the user's code. */
-    Object call(Callable action) throws Throwable {
-        if (thread == null) {
-            thread = new CellThread(group, loader);
-        }
-        CellThread runner = thread;
-        Run running = run;
-        CellContext context = running == null ? CellContext.NONE : running.cell;
-        if (Thread.currentThread() == runner) {
-            CellContext before = CellContext.adopted(context);
-            try {
-                return action.call(); // a cell that evaluates code itself
-            } finally {
-                CellContext.adopted(before);
-            }
-        }
-        Job job = new Job(action, context, whenThrown);
-        runner.queue.add(job);
-        while (!job.await(100)) {
-            long since = running == null ? 0 : running.interruptedAt;
-            if (since != 0 && System.nanoTime() - since > PATIENCE) {
-                thread = null;
-                Interrupts.CellInterrupted where = new Interrupts.CellInterrupted();
-                where.setStackTrace(runner.getStackTrace());
-                runner.abandon(context);
-                throw where;
-            } else if (since != 0) {
-                runner.interrupt();
-            } else if (!runner.isAlive()) {
-                thread = null;
-                throw new IllegalStateException("the thread of the cells has ended");
-            }
-        }
-        return job.result();
+    /** Runs something on the thread of cells. What the user wrote may take long: the caller's turn is lent meanwhile. */
+    Object call(CellRunner.Action action) throws Throwable {
+        return turn.isMine() ? lending(action) : here().call(action, whenThrown);
     }
 
-    /** Asks the running cell to end. Called from another thread. */
+    private Object lending(CellRunner.Action action) throws Throwable {
+        CellRunner runner = here();
+        Turn.Held lent = turn.lend();
+        try {
+            return runner.call(action, whenThrown);
+        } finally {
+            turn.takeBack(lent);
+        }
+    }
+
+    /** Asks all cells that run to end. Called from another thread. */
     void interrupt() {
-        Run running = run;
-        if (running != null) {
-            interrupt(running.cell);
-        }
+        runners.forEach(CellRunner::interrupt);
     }
 
-    /** Asks this cell to end, if it still runs: the next one is none of the caller's business. */
+    /** Asks this cell to end, if it still runs. */
     void interrupt(CellContext cell) {
-        synchronized (gate) {
-            Run running = run;
-            if (running == null || running.cell != cell) {
-                return;
-            }
-            // Its own thread first: were a thread that it waits for to end before, the wait would end well, and the
-            // cell with it.
-            cell.interrupt();
-            running.interruptedAt = System.nanoTime();
-            CellThread runner = thread;
-            if (runner != null) {
-                runner.interrupt();
-            }
-            Interrupts.request(cell);
-        }
+        runners.forEach(r -> r.interrupt(cell));
     }
 
     // ---- what JShell asks
@@ -177,11 +129,12 @@ final class CellExecution extends DirectExecutionControl {
     @Override
     protected String invoke(Method method) throws Exception {
         invocations++;
-        thrown = null;
-        value = null;
+        CellRunner runner = here();
+        Object result = null;
+        Throwable problem = null;
         long start = System.nanoTime();
         try {
-            value = call(() -> {
+            result = lending(() -> { // JShell was asked in somebody's turn, perhaps by a thread that only helps
                 try {
                     return method.invoke(null);
                 } catch (InvocationTargetException e) {
@@ -190,15 +143,18 @@ final class CellExecution extends DirectExecutionControl {
             });
             return "";
         } catch (SPIResolutionException e) {
-            thrown = e;
+            problem = e;
             e.setStackTrace(new StackTraceElement[0]);
             throw new InvocationTargetException(e);
         } catch (Throwable t) {
-            thrown = t;
+            problem = t;
             // The frames are right as they are: classes carry the lines of their cells.
             throw new UserException(String.valueOf(t.getMessage()), t.getClass().getName(), new StackTraceElement[0]);
         } finally {
-            nanos += System.nanoTime() - start;
+            // In the turn again: what other cells left here meanwhile is theirs no more.
+            value = result;
+            thrown = problem;
+            runner.ran(System.nanoTime() - start);
         }
     }
 
@@ -209,12 +165,12 @@ final class CellExecution extends DirectExecutionControl {
 
     /** How long code ran, in nanoseconds, without its compilation. */
     long nanos() {
-        return nanos;
+        return here().nanos();
     }
 
     /** Whether this thread is the one that runs cells. */
     boolean isRunner() {
-        return Thread.currentThread() == thread;
+        return CellRunner.ofThisThread() != null;
     }
 
     @Override
@@ -253,111 +209,6 @@ final class CellExecution extends DirectExecutionControl {
 
     @Override
     public void close() {
-        CellThread runner = thread;
-        if (runner != null) {
-            Run running = run;
-            runner.abandon(running == null ? null : running.cell);
-        }
-    }
-
-    /** A {@link java.util.concurrent.Callable} that may throw anything. */
-    interface Callable {
-        Object call() throws Throwable;
-    }
-
-    /** Something that the thread of cells does, and what came of it. Its end takes no memory, for there may be none. */
-    private static final class Job implements Runnable {
-        private final Callable action;
-        private final CellContext context;
-        private final Consumer<Throwable> whenThrown;
-        private Object value;
-        private Throwable thrown;
-        private boolean done;
-
-        Job(Callable action, CellContext context, Consumer<Throwable> whenThrown) {
-            this.action = action;
-            this.context = context;
-            this.whenThrown = whenThrown;
-        }
-
-        @Override
-        public void run() {
-            Object result = null;
-            Throwable problem = null;
-            try {
-                CellContext.adopted(context);
-                result = action.call();
-            } catch (Throwable t) {
-                problem = t;
-                whenThrown.accept(t);
-            } finally {
-                end(result, problem);
-            }
-        }
-
-        private synchronized void end(Object result, Throwable problem) {
-            value = result;
-            thrown = problem;
-            done = true;
-            notifyAll();
-        }
-
-        /** Waits for the end. @return whether it has come within so many milliseconds */
-        synchronized boolean await(long milliseconds) {
-            if (!done) {
-                try {
-                    wait(milliseconds);
-                } catch (InterruptedException e) {
-                    return done; // by a cell that interrupts every thread it finds; the caller waits on
-                }
-            }
-            return done;
-        }
-
-        synchronized Object result() throws Throwable {
-            if (thrown != null) {
-                throw thrown;
-            }
-            return value;
-        }
-    }
-
-    /** One thread for all cells, so that what libraries keep by thread stays; a new one after a cell that did not end. */
-    private static final class CellThread extends Thread {
-        private final LinkedBlockingQueue<Runnable> queue = new LinkedBlockingQueue<>();
-        private volatile boolean abandoned;
-        private volatile CellContext last;
-
-        CellThread(ThreadGroup group, ClassLoader loader) {
-            super(group, "cells");
-            setDaemon(true);
-            setContextClassLoader(loader);
-            start();
-        }
-
-        @Override
-        public void run() {
-            while (!abandoned) {
-                try {
-                    Runnable next = queue.take();
-                    interrupted(); // an interrupt that came too late is not for the next cell
-                    next.run();
-                } catch (InterruptedException e) {
-                    continue; // between two cells there is nothing to interrupt
-                } catch (Throwable t) {
-                    continue; // the job knows of it, and the next one must find a thread
-                }
-            }
-            if (last != null) {
-                Interrupts.clear(last);
-            }
-        }
-
-        void abandon(CellContext cell) {
-            last = cell;
-            abandoned = true;
-            setPriority(MIN_PRIORITY);
-            interrupt();
-        }
+        runners.forEach(CellRunner::close);
     }
 }

@@ -131,6 +131,7 @@ final class Snippets {
 
     private List<SnippetEvent> eval(Piece piece) throws CellException {
         lines.current(piece.origin());
+        loader.loadsFor(execution.here());
         boolean adds = addsNames(piece.source());
         try {
             // Again only if nothing has run: what a cell throws does not come out here.
@@ -175,7 +176,7 @@ final class Snippets {
         boolean declares = s.kind() != Kind.STATEMENT
                 && s.kind() != Kind.EXPRESSION
                 && s.subKind() != SubKind.TEMP_VAR_EXPRESSION_SUBKIND;
-        for (String className : loader.takeStatements(others)) {
+        for (String className : loader.takeStatements(execution.here(), others)) {
             if (!declares) {
                 internals.forget(s, className);
                 lines.forget(s, className);

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.eval.CellException;
+import io.tunebook.kernel.eval.CellRunner;
 import io.tunebook.kernel.protocol.Memory;
 import io.tunebook.kernel.protocol.Message;
 import io.tunebook.kernel.session.Session;
@@ -23,15 +24,24 @@ final class Cells {
 
     private final Starting starting;
     private final Frontends frontends;
+    private final Subshells subshells;
     private final CodeHelp help;
     private final DebugMessages debug;
     private final History history;
     private final Memory memory;
     private final AtomicInteger count = new AtomicInteger();
 
-    Cells(Starting starting, Frontends frontends, CodeHelp help, DebugMessages debug, History history, Memory memory) {
+    Cells(
+            Starting starting,
+            Frontends frontends,
+            Subshells subshells,
+            CodeHelp help,
+            DebugMessages debug,
+            History history,
+            Memory memory) {
         this.starting = starting;
         this.frontends = frontends;
+        this.subshells = subshells;
         this.help = help;
         this.debug = debug;
         this.history = history;
@@ -98,10 +108,11 @@ final class Cells {
                 return new Ran(page(name, source, number), "");
             }
             Session session = starting.await();
+            CellRunner runner = subshells.runner(session, request);
             debug.begins(number, code);
             Optional<MimeBundle> result;
             try {
-                result = session.execute(code, number, frontend);
+                result = session.execute(runner, code, number, frontend);
             } finally {
                 debug.ended();
             }
@@ -111,7 +122,7 @@ final class Cells {
             }
             ObjectNode reply = Replies.ok();
             reply.put("execution_count", number).putArray("payload");
-            reply.set("user_expressions", expressions(content.path("user_expressions"), number, frontend));
+            reply.set("user_expressions", expressions(runner, content.path("user_expressions"), number, frontend));
             return new Ran(reply, result.isPresent() && !silent ? result.get().text() : "");
         } catch (CellException e) {
             return new Ran(Replies.error(e), "");
@@ -145,12 +156,12 @@ final class Cells {
         return reply;
     }
 
-    private ObjectNode expressions(JsonNode asked, int number, Session.Frontend frontend) {
+    private ObjectNode expressions(CellRunner runner, JsonNode asked, int number, Session.Frontend frontend) {
         ObjectNode answers = Message.object();
         asked.fields().forEachRemaining(e -> {
             try {
                 ObjectNode answer = starting.await()
-                        .execute(e.getValue().asText(), number, frontend)
+                        .execute(runner, e.getValue().asText(), number, frontend)
                         .map(Replies::bundle)
                         .orElseGet(() -> Replies.bundle(MimeBundle.of(MimeBundle.TEXT, "")));
                 answers.set(e.getKey(), answer.put("status", "ok"));

@@ -25,7 +25,7 @@ final class CodeHelp {
         String code = request.content().path("code").asText();
         int cursor = cursor(code, request.content());
         Session session = starting.await();
-        List<Proposal> found = session.whileNoCellRuns(() -> {
+        List<Proposal> found = session.evaluator().withCompiler(() -> {
             List<Proposal> magics = session.magics().complete(code, cursor);
             return magics.isEmpty() ? session.completer().complete(code, cursor) : magics;
         });
@@ -58,7 +58,7 @@ final class CodeHelp {
     /** Answers an {@code is_complete_request}. */
     ObjectNode isComplete(Request request) {
         Session session = starting.await();
-        Completer.Completeness found = session.whileNoCellRuns(() ->
+        Completer.Completeness found = session.evaluator().withCompiler(() ->
                 session.completer().isComplete(request.content().path("code").asText()));
         ObjectNode reply = Message.object().put("status", found.status());
         return found.status().equals("incomplete") ? reply.put("indent", found.indent()) : reply;
@@ -67,7 +67,7 @@ final class CodeHelp {
     /** The help for what the cursor stands at. */
     Optional<MimeBundle> about(String code, int cursor) {
         Session session = starting.await();
-        return session.whileNoCellRuns(() -> {
+        return session.evaluator().withCompiler(() -> {
             Optional<MimeBundle> magic = session.magics().inspect(code, cursor);
             return magic.isPresent() ? magic : session.inspector().inspect(code, cursor);
         });
@@ -76,7 +76,7 @@ final class CodeHelp {
     /** The source of what has this name, where it is known. */
     Optional<MimeBundle> source(String name) {
         Session session = starting.await();
-        return session.whileNoCellRuns(() -> session.inspector().source(name));
+        return session.evaluator().withCompiler(() -> session.inspector().source(name));
     }
 
     /** Jupyter counts in Unicode characters, Java in UTF-16 units. */

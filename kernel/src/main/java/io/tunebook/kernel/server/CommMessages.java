@@ -7,19 +7,22 @@ import io.tunebook.kernel.display.Comms;
 import io.tunebook.kernel.eval.CellContext;
 import io.tunebook.kernel.eval.CellException;
 import io.tunebook.kernel.protocol.Message;
+import io.tunebook.kernel.session.Session;
 import java.util.Map;
 
 /** The messages between a cell's comms and the frontend's. */
 final class CommMessages {
     private final Starting starting;
     private final Frontends frontends;
+    private final Subshells subshells;
     private final Cells cells;
     /** Of the message that came last; a comm that a cell uses belongs to that cell. */
     private volatile ObjectNode last = Message.object();
 
-    CommMessages(Starting starting, Frontends frontends, Cells cells) {
+    CommMessages(Starting starting, Frontends frontends, Subshells subshells, Cells cells) {
         this.starting = starting;
         this.frontends = frontends;
+        this.subshells = subshells;
         this.cells = cells;
         Comms.connect((type, comm, target, data, metadata) -> {
             ObjectNode content = Message.object().put("comm_id", comm).put("target_name", target);
@@ -57,8 +60,10 @@ final class CommMessages {
                 : Map.of();
         try {
             // The handler is the user's code: it runs as cells do.
-            starting.await()
+            Session session = starting.await();
+            session
                     .call(
+                            subshells.runner(session, request),
                             cells.count(),
                             frontends.under(request.message(), false, false),
                             () -> Comms.receive(

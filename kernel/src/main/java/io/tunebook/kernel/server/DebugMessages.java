@@ -33,7 +33,7 @@ final class DebugMessages {
     /** It has ended, however. */
     void ended() {
         starting.now()
-                .ifPresent(session -> session.whileNoCellRuns(() -> {
+                .ifPresent(session -> session.evaluator().withCompiler(() -> {
                     adapter.join().ended();
                     return null;
                 }));

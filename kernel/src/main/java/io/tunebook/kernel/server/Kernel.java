@@ -42,6 +42,7 @@ public final class Kernel implements AutoCloseable {
     private final Lane shell;
     private final Lane control;
     private final Lane debugger;
+    private final Subshells subshells;
     private final ExecutorService aside;
     private final CountDownLatch shutdown = new CountDownLatch(1);
 
@@ -60,8 +61,9 @@ public final class Kernel implements AutoCloseable {
         CodeHelp help = new CodeHelp(this.starting);
         History kept = new History(history);
         DebugMessages debug = new DebugMessages(this.starting, frontends);
-        cells = new Cells(this.starting, frontends, help, debug, kept, memory);
-        CommMessages comms = new CommMessages(this.starting, frontends, cells);
+        subshells = new Subshells(this.starting, name -> new Lane(name, group, memory, this::handle));
+        cells = new Cells(this.starting, frontends, subshells, help, debug, kept, memory);
+        CommMessages comms = new CommMessages(this.starting, frontends, subshells, cells);
         types = Map.ofEntries(
                 Map.entry("kernel_info_request", type(BOTH, Where.ITS_CHANNEL, r -> KernelInfo.reply())),
                 Map.entry("execute_request", type(Set.of(SHELL), Where.WITH_CELLS, cells::execute)),
@@ -75,6 +77,9 @@ public final class Kernel implements AutoCloseable {
                 Map.entry("comm_close", type(BOTH, Where.WITH_CELLS, comms::receive)),
                 Map.entry("interrupt_request", type(Set.of(CONTROL), Where.ITS_CHANNEL, r -> interrupt())),
                 Map.entry("shutdown_request", type(BOTH, Where.ITS_CHANNEL, this::shutDown)),
+                Map.entry("create_subshell_request", type(Set.of(CONTROL), Where.ITS_CHANNEL, r -> subshells.create())),
+                Map.entry("list_subshell_request", type(Set.of(CONTROL), Where.ITS_CHANNEL, r -> subshells.list())),
+                Map.entry("delete_subshell_request", type(Set.of(CONTROL), Where.ITS_CHANNEL, subshells::delete)),
                 Map.entry("debug_request", type(Set.of(CONTROL), Where.DEBUGGER, debug::answer)));
         shell = new Lane("shell", group, memory, this::handle);
         control = new Lane("control", group, memory, this::handle);
@@ -162,6 +167,7 @@ public final class Kernel implements AutoCloseable {
         shell.close();
         control.close();
         debugger.close();
+        subshells.close();
         aside.shutdownNow();
         starting.now().ifPresent(Session::close);
     }
@@ -178,10 +184,15 @@ public final class Kernel implements AutoCloseable {
         } else if (where == Where.DEBUGGER && type.channels().contains(channel)) {
             debugger.add(request);
         } else if (where == Where.WITH_CELLS && type.channels().contains(channel)) {
-            shell.add(request);
+            shell(request).add(request);
         } else {
-            (channel == CONTROL ? control : shell).add(request);
+            (channel == CONTROL ? control : shell(request)).add(request);
         }
+    }
+
+    /** The thread of the subshell that a request names; the main shell's answers what names one that is not there. */
+    private Lane shell(Request request) {
+        return subshells.lane(request.subshell()).orElse(shell);
     }
 
     /** @param lane whose thread this is, or null */

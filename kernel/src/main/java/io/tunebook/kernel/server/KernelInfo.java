@@ -29,7 +29,7 @@ final class KernelInfo {
                 .addObject()
                 .put("text", "Java " + feature + " API")
                 .put("url", "https://docs.oracle.com/en/java/javase/" + feature + "/docs/api/");
-        info.putArray("supported_features").add("debugger");
+        info.putArray("supported_features").add("debugger").add("kernel subshells");
         return info;
     }
 }

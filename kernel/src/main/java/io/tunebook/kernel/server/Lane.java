@@ -5,6 +5,7 @@ import io.tunebook.kernel.protocol.Memory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 
 /** One thread that handles requests in the order in which they came. Nothing ends it but {@link #close}: no interrupt, and nothing that is thrown. */
@@ -36,6 +37,7 @@ final class Lane {
         return all;
     }
 
+    /** Ends after the request that it handles. */
     void close() {
         closed = true;
     }
@@ -44,7 +46,10 @@ final class Lane {
         CellContext.detach(); // what the kernel logs belongs under no cell
         while (!closed) {
             try {
-                handler.accept(this, waiting.take());
+                Request next = waiting.poll(1, TimeUnit.SECONDS);
+                if (next != null) {
+                    handler.accept(this, next);
+                }
             } catch (InterruptedException e) {
                 continue; // by a cell that interrupts every thread it finds
             } catch (Throwable t) {

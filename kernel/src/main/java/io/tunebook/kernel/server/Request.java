@@ -10,6 +10,11 @@ record Request(Channel channel, Message message) {
         return message.type();
     }
 
+    /** The subshell that it is for; empty for the main shell. */
+    String subshell() {
+        return message.header().path("subshell_id").asText("");
+    }
+
     JsonNode content() {
         return message.content();
     }

@@ -8,6 +8,7 @@ import io.tunebook.kernel.eval.CellEvaluator;
 import io.tunebook.kernel.eval.CellException;
 import io.tunebook.kernel.eval.CellNames;
 import io.tunebook.kernel.eval.CellOutput;
+import io.tunebook.kernel.eval.CellRunner;
 import io.tunebook.kernel.eval.Completer;
 import io.tunebook.kernel.eval.Inspector;
 import io.tunebook.kernel.magic.Magics;
@@ -18,11 +19,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Supplier;
 
 /**
- * A person's session of Java: cells run one after another and share their variables. The Jupyter kernel and the headless runner are two frontends of it.
+ * A person's session of Java: cells share their variables, and those of one thread run one after another. The Jupyter kernel and the headless runner are two frontends of it.
  */
 public final class Session implements AutoCloseable {
     private static final String PRELUDE = """
@@ -47,9 +46,6 @@ public final class Session implements AutoCloseable {
     private final Completer completer;
     private final Inspector inspector;
     private final Runnable release;
-    /** Held while a cell runs, and by whatever else uses the compiler: JShell takes one at a time. */
-    private final ReentrantLock turn = new ReentrantLock();
-
     private final long outputLimit;
     private final Duration timeout;
 
@@ -66,7 +62,7 @@ public final class Session implements AutoCloseable {
         magics = new Magics(evaluator);
         completer = new Completer(evaluator);
         inspector = new Inspector(evaluator, completer);
-        evaluator.aroundSources(find -> jar -> withoutTurn(() -> find.apply(jar)));
+        evaluator.aroundSources(find -> jar -> evaluator.withoutCompiler(() -> find.apply(jar)));
         outputLimit = options.outputLimit();
         timeout = options.timeout();
         release = CellOutput.capture();
@@ -84,17 +80,27 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Runs a cell to its end.
+     * Runs a cell to its end, after those that came before.
      *
+     * @throws CellException if it does not compile, throws or is interrupted
+     */
+    public Optional<MimeBundle> execute(String code, int number, Frontend frontend) throws CellException {
+        return execute(evaluator.mainRunner(), code, number, frontend);
+    }
+
+    /**
+     * Runs a cell to its end. Cells on several threads run at once.
+     *
+     * @param on the thread that runs its code
      * @param number its execution count, for tracebacks
      * @return the representations of its last expression, if it ends in one without a semicolon
      * @throws CellException if it does not compile, throws or is interrupted
      */
-    public Optional<MimeBundle> execute(String code, int number, Frontend frontend) throws CellException {
+    public Optional<MimeBundle> execute(CellRunner on, String code, int number, Frontend frontend)
+            throws CellException {
         CellContext cell = new CellContext(number, new CellOutput(frontend, outputLimit), frontend);
         AtomicBoolean late = new AtomicBoolean();
-        turn.lock();
-        evaluator.begin(cell);
+        evaluator.begin(cell, on);
         Future<?> clock = timeout.isZero() || number == 0
                 ? CompletableFuture.completedFuture(null)
                 : CompletableFuture.runAsync(
@@ -120,50 +126,19 @@ public final class Session implements AutoCloseable {
                             null);
         } finally {
             clock.cancel(false);
-            evaluator.end(cell);
-            turn.unlock();
-        }
-    }
-
-    /**
-     * Does something that needs the compiler, completion for example, before the next cell or after the one that runs.
-     *
-     * @return what it gives
-     */
-    public <T> T whileNoCellRuns(Supplier<T> work) {
-        turn.lock();
-        try {
-            return work.get();
-        } finally {
-            turn.unlock();
-        }
-    }
-
-    /** In the midst of that, does what may take long and needs no compiler: a cell need not wait for the network. */
-    private <T> T withoutTurn(Supplier<T> work) {
-        boolean held = turn.isHeldByCurrentThread() && CellContext.current() == null;
-        if (held) {
-            turn.unlock();
-        }
-        try {
-            return work.get();
-        } finally {
-            if (held) {
-                turn.lock();
-            }
+            evaluator.end(on);
         }
     }
 
     /** Runs something of the user's, such as a comm's handler, as if a cell did. */
-    public <T> T call(int number, Frontend frontend, java.util.concurrent.Callable<T> action) throws CellException {
+    public <T> T call(CellRunner on, int number, Frontend frontend, java.util.concurrent.Callable<T> action)
+            throws CellException {
         CellContext cell = new CellContext(number, new CellOutput(frontend, outputLimit), frontend);
-        turn.lock();
-        evaluator.begin(cell);
+        evaluator.begin(cell, on);
         try {
             return evaluator.call(action);
         } finally {
-            evaluator.end(cell);
-            turn.unlock();
+            evaluator.end(on);
         }
     }
 

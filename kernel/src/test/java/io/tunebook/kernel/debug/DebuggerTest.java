@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 /** The debugger over the wire, with the messages that JupyterLab sends. */
 @WithKernel(fresh = true)
-class DebuggerTest {
+public class DebuggerTest {
     @Test
     void isAnnounced(WireKernel kernel) {
         JsonNode info = kernel.request(WireKernel.Channel.SHELL, "kernel_info_request", Message.object())
