@@ -12,9 +12,11 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import jdk.jshell.JShell;
+import jdk.jshell.Snippet;
 import jdk.jshell.SourceCodeAnalysis;
 import jdk.jshell.spi.ExecutionControl;
 import jdk.jshell.spi.ExecutionControlProvider;
@@ -251,18 +253,18 @@ public final class CellEvaluator implements AutoCloseable {
 
     /** The declarations of one kind that count, in the order in which they came. */
     public List<String> sources(Snippet.Kind kind) {
-        return shell.snippets()
-                .filter(s -> s.kind() == kind && shell.status(s).isActive())
-                .map(s -> s.source().strip())
-                .toList();
+        return declarations(s -> s.kind() == kind);
     }
 
     /** The declaration of a method or type as it was typed; several of methods of one name. */
     public List<String> declarations(String name) {
+        return declarations(
+                s -> s instanceof jdk.jshell.DeclarationSnippet d && d.name().equals(name));
+    }
+
+    private List<String> declarations(Predicate<Snippet> which) {
         return withCompiler(() -> shell.snippets()
-                .filter(s -> s instanceof jdk.jshell.DeclarationSnippet d
-                        && d.name().equals(name)
-                        && shell.status(s).isActive())
+                .filter(s -> which.test(s) && shell.status(s).isActive())
                 .map(s -> s.source().strip())
                 .toList());
     }

@@ -134,13 +134,14 @@ final class CellExecution extends DirectExecutionControl {
         Throwable problem = null;
         long start = System.nanoTime();
         try {
-            result = lending(() -> { // JShell was asked in somebody's turn, perhaps by a thread that only helps
-                try {
-                    return method.invoke(null);
-                } catch (InvocationTargetException e) {
-                    throw e.getCause();
-                }
-            });
+            result = lending(
+                    () -> { // JShell was asked in somebody's turn, perhaps by a thread that only helps
+                        try {
+                            return method.invoke(null);
+                        } catch (InvocationTargetException e) {
+                            throw e.getCause();
+                        }
+                    });
             return "";
         } catch (SPIResolutionException e) {
             problem = e;

@@ -45,8 +45,8 @@ final class LoopCompiler {
                         + (body.strip().endsWith(";") || body.strip().endsWith("}") ? "" : ";")
                         + "\n} return System.nanoTime() - start$; } }",
                 number);
-        TimedLoop loop =
-                (TimedLoop) evaluator.evaluate("new " + name + "()", number).orElseThrow().value();
+        TimedLoop loop = (TimedLoop)
+                evaluator.evaluate("new " + name + "()", number).orElseThrow().value();
         return evaluator.withCompiler(() -> {
             shell.snippets()
                     .filter(s -> s instanceof TypeDeclSnippet t && t.name().equals(name))

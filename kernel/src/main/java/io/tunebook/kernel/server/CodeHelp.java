@@ -58,8 +58,8 @@ final class CodeHelp {
     /** Answers an {@code is_complete_request}. */
     ObjectNode isComplete(Request request) {
         Session session = starting.await();
-        Completer.Completeness found = session.evaluator().withCompiler(() ->
-                session.completer().isComplete(request.content().path("code").asText()));
+        Completer.Completeness found = session.evaluator().withCompiler(() -> session.completer()
+                .isComplete(request.content().path("code").asText()));
         ObjectNode reply = Message.object().put("status", found.status());
         return found.status().equals("incomplete") ? reply.put("indent", found.indent()) : reply;
     }

@@ -61,16 +61,15 @@ final class CommMessages {
         try {
             // The handler is the user's code: it runs as cells do.
             Session session = starting.await();
-            session
-                    .call(
-                            subshells.runner(session, request),
-                            cells.count(),
-                            frontends.under(request.message(), false, false),
-                            () -> Comms.receive(
-                                    request.type(),
-                                    content.path("comm_id").asText(),
-                                    content.path("target_name").asText(),
-                                    data));
+            session.call(
+                    subshells.runner(session, request),
+                    cells.count(),
+                    frontends.under(request.message(), false, false),
+                    () -> Comms.receive(
+                            request.type(),
+                            content.path("comm_id").asText(),
+                            content.path("target_name").asText(),
+                            data));
         } catch (CellException e) {
             frontends.publishError(request.message(), Replies.error(e));
         }

@@ -32,10 +32,9 @@ final class DebugMessages {
 
     /** It has ended, however. */
     void ended() {
-        starting.now()
-                .ifPresent(session -> session.evaluator().withCompiler(() -> {
-                    adapter.join().ended();
-                    return null;
-                }));
+        starting.now().ifPresent(session -> session.evaluator().withCompiler(() -> {
+            adapter.join().ended();
+            return null;
+        }));
     }
 }

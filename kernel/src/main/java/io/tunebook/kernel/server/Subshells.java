@@ -33,7 +33,10 @@ final class Subshells {
     /** Answers a {@code create_subshell_request}. */
     ObjectNode create() {
         String id = UUID.randomUUID().toString();
-        all.put(id, new Subshell(lanes.apply("subshell"), starting.await().evaluator().newRunner()));
+        all.put(
+                id,
+                new Subshell(
+                        lanes.apply("subshell"), starting.await().evaluator().newRunner()));
         return Replies.ok().put("subshell_id", id);
     }
 
