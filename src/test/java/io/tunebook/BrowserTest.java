@@ -180,8 +180,8 @@ final class BrowserTest {
         ObjectNode last = ((ObjectNode) kept.get(kept.size() - 1)).deepCopy();
         kept.add(last.put("id", "last").put("source", "System.out.println(\"训练损失\");"));
         root.set("cells", kept);
-        Path data = Files.createDirectories(to.resolve("data")).resolve("identity.jsonl");
-        Files.copy(CHAPTER.resolveSibling("data").resolve("identity.jsonl"), data);
+        Path data = Files.createDirectories(to.resolve("data")).resolve("assistant.jsonl");
+        Files.copy(CHAPTER.resolveSibling("data").resolve("assistant.jsonl"), data);
         return Files.writeString(to.resolve("chapter-5.ipynb"), root.toString(), StandardCharsets.UTF_8);
     }
 
