@@ -14,7 +14,7 @@ final class ServersPicture {
         drawing.arrow(138, 84, 178, 84).arrow(178, 102, 138, 102);
         drawing.box(180, 66, 130, 54, Drawing.Tone.BLUE, words.lines("servers.kernel"));
         drawing.arrow(312, 84, 378, 48).arrow(312, 102, 378, 138);
-        drawing.note(345, 24, Drawing.Anchor.MIDDLE, words.of("servers.api"));
+        drawing.note(372, 30, Drawing.Anchor.END, words.of("servers.api"));
         drawing.box(380, 18, 150, 54, ollama, words.lines("servers.ollama"));
         drawing.box(380, 114, 150, 54, own, words.lines("servers.embedded"));
         drawing.arrow(532, 48, 568, 78).arrow(532, 138, 568, 108);
