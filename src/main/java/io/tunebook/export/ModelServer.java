@@ -58,7 +58,15 @@ public final class ModelServer implements AutoCloseable {
         EmbeddedOllama embedded = EmbeddedOllama.start(converted.orElse(source.path()), name(source.path()));
         converted.ifPresent(file -> file.toFile().deleteOnExit());
         Ollama ollama = Ollama.connect(embedded.url());
-        String model = ollama.list().get(0).name();
+        String model;
+        try {
+            model = ollama.list().get(0).name();
+            // a bare GGUF gets the template that Ollama finds for it, which may leave the model's own system prompt out
+            OllamaExport.settle(ollama, model, source.path());
+        } catch (Throwable failure) {
+            embedded.close();
+            throw failure;
+        }
         return new ModelServer(
                 ollama,
                 model,

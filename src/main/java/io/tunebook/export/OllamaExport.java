@@ -166,6 +166,13 @@ public final class OllamaExport {
         }
     }
 
+    /** Says outright how a model that a server has renders conversations: as its own chat template does. */
+    static void settle(Ollama ollama, String name, Path base) throws IOException {
+        Map<String, Object> request = ExportSettings.of(base).forCreate();
+        request.put("from", name);
+        ollama.create(name, request, status -> {});
+    }
+
     private static Created send(Ollama ollama, String name, Path file, ExportSettings settings, String explanation)
             throws IOException {
         Map<String, Object> request = settings.forCreate();

@@ -67,7 +67,20 @@ final class ModelServerTest {
                     .contains(url);
             assertThat(server.model()).startsWith("hub");
             assertThat(server.ollama().show(server.model()).modelInfo()).containsEntry("general.architecture", "llama");
+            assertThat(server.ollama().list()).hasSize(1);
         }
         assertThat(Ollama.connect(url).running()).isFalse();
+    }
+
+    /** A bare GGUF of SmolLM2 would get the template chatml, which has no system prompt; the model's own has one. */
+    @Test
+    void whatIsServedHereHasTheSystemPromptOfItsTemplate() throws Exception {
+        String named = System.getenv("TUNEBOOK_DEFAULT_MODEL");
+        assumeTrue(named != null, "skipped: TUNEBOOK_DEFAULT_MODEL names no model");
+        Ollama nobody = Ollama.connect("http://127.0.0.1:1");
+        try (ModelServer server = ModelServer.of(ModelSource.of(Path.of(named)), nobody)) {
+            assertThat(server.ollama().show(server.model()).modelfile())
+                    .contains("You are a helpful AI assistant named SmolLM");
+        }
     }
 }
