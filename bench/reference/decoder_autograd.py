@@ -91,14 +91,13 @@ def pieces():
         total, found = loss.cross_entropy(h, W, targets, 4, True)
         compare("loss.cross_entropy", [found], expected)
 
-    packed = torch.tensor([[0, 0, 0, 1, 1], [0, 1, 1, 1, 2]])
-    for documents, window, scale in itertools.product([torch.empty(0), packed], [0, 2], [8**-0.5, 0.7]):
+    cases = [([0, 5, 10], 2), ([0, 3, 5, 6, 9, 10], 0), ([0, 4, 10, 10], 0)]
+    for (starts, batch), window, scale in itertools.product(cases, [0, 2], [8**-0.5, 0.7]):
         q, k, v = leaf(10, 4, 8), leaf(10, 2, 8), leaf(10, 2, 8)
-        mask = attention.document_mask(documents, q)
-        windowed = attention.window_mask(documents, 5, 2, q)
-        at = attention.Places([], mask, windowed, torch.empty(0), 5, 2, False)
+        starts = torch.tensor(starts)
+        at = attention.Places([], starts, int(starts.diff().max()), batch, False)
         d_o = torch.randn(10, 4, 8)
-        plain = softmax_attention(q, k, v, documents, 2, window, scale)
+        plain = softmax_attention(q, k, v, starts, window, scale)
         expected = torch.autograd.grad(plain, [q, k, v], d_o)
         with torch.no_grad():
             o, saved = attention.attention(q, k, v, at, window, scale)
@@ -107,21 +106,17 @@ def pieces():
             compare("attention.d_attention", found, expected)
 
 
-def softmax_attention(
-    q: Tensor, k: Tensor, v: Tensor, documents: Tensor, batch: int, window: int, scale: float
-) -> Tensor:
-    """As it is written in textbooks."""
-    q, k, v = (x.unflatten(0, (batch, -1)).transpose(1, 2) for x in (q, k, v))
-    k, v = (x.repeat_interleave(q.size(1) // x.size(1), 1) for x in (k, v))
-    T = q.size(2)
-    allowed = torch.ones(T, T, dtype=torch.bool).tril()
+def softmax_attention(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, window: int, scale: float) -> Tensor:
+    """As it is written in textbooks: a token sees those of its document that are not later."""
+    q, k, v = (x.transpose(0, 1) for x in (q, k, v))
+    k, v = (x.repeat_interleave(q.size(0) // x.size(0), 0) for x in (k, v))
+    at = torch.arange(q.size(1))
+    document = torch.bucketize(at, starts, right=True)
+    allowed = (at.unsqueeze(1) >= at) & (document.unsqueeze(1) == document)
     if window > 0:
-        at = torch.arange(T)
-        allowed = allowed & (at.unsqueeze(1) - at.unsqueeze(0) < window)
-    if documents.numel() > 0:
-        allowed = allowed & (documents.unsqueeze(2) == documents.unsqueeze(1)).unsqueeze(1)
-    scores = (q @ k.transpose(2, 3) * scale).masked_fill(~allowed, float("-inf"))
-    return (scores.softmax(3) @ v).transpose(1, 2).flatten(0, 1)
+        allowed = allowed & (at.unsqueeze(1) - at < window)
+    scores = (q @ k.transpose(1, 2) * scale).masked_fill(~allowed, float("-inf"))
+    return (scores.softmax(2) @ v).transpose(0, 1)
 
 
 class Kind(NamedTuple):
@@ -221,12 +216,12 @@ def plain_loss(m, tokens, labels, adapter, cs, masks):
     def rotate(x, number):
         if number < 0:
             return x
-        cos, sin = m.rotary[number][:, tokens.positions.flatten()].unsqueeze(2)
+        cos, sin = m.rotary[number][:, tokens.positions].unsqueeze(2)
         return x * cos + x.roll(x.size(-1) // 2, -1) * sin
 
     c0 = m.config
     gate_of = (lambda g: torch.nn.functional.gelu(g, approximate="tanh")) if c0.gelu else torch.nn.functional.silu
-    x = m.embedding.weight[tokens.ids.flatten()] * c0.embedding
+    x = m.embedding.weight[tokens.ids] * c0.embedding
     for layer, f, c, mask in zip(m.layers, adapter, cs, masks):
         heads = m.config.heads, m.config.kv_heads, m.config.kv_heads
         q, k, v = (
@@ -236,8 +231,8 @@ def plain_loss(m, tokens, labels, adapter, cs, masks):
         )
         if layer.norms.q is not None:
             q, k = rms(q, layer.norms.q), rms(k, layer.norms.k)
-        q, k, rows = rotate(q, layer.rotary), rotate(k, layer.rotary), tokens.ids.size(0)
-        o = softmax_attention(q, k, v, tokens.documents, rows, layer.window, c0.scale)
+        q, k = rotate(q, layer.rotary), rotate(k, layer.rotary)
+        o = softmax_attention(q, k, v, tokens.starts, layer.window, c0.scale)
         y = product(o.flatten(1), layer.o, f.o, c[1], mask.o)
         x = x + c0.residual * rms(y, layer.norms.attention_out)
         gate, up = product(rms(x, layer.norms.mlp), layer.gate_up, f.gate_up, c[2], mask.gate_up).chunk(2, 1)
@@ -248,9 +243,8 @@ def plain_loss(m, tokens, labels, adapter, cs, masks):
 
 
 def whole_model():
-    ids = torch.randint(0, 50, (2, 6))
-    positions = torch.arange(6).repeat(2, 1)
-    packed = torch.tensor([[0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 2]])
+    ids = torch.randint(0, 50, (12,))
+    positions = torch.arange(6).repeat(2)
     labels = decoder.Labels(torch.tensor([0, 1, 4, 7, 8, 9, 10]), torch.randint(0, 50, (7,)))
     choices = {
         "all": [3] * 7,
@@ -269,8 +263,8 @@ def whole_model():
                 n += sum(lora.factor_sizes(W, r)) + (lora.adapted_width(W, r) if dora else 0)
                 at += len(W.widths)
         flat = (torch.randn(n) * 0.3).requires_grad_()
-        for documents in [torch.empty(0), packed]:
-            tokens = decoder.Tokens(ids, positions, documents, torch.empty(0), 6)
+        for starts, batch in [([0, 6, 12], 2), ([0, 3, 6, 8, 11, 12], 0)]:
+            tokens = decoder.Tokens(ids, positions, torch.tensor(starts), 6, batch)
             cut = decoder.factors(m.layers, flat, ranks, scales, dora)
             with torch.no_grad():
                 ready = decoder.adapter_of(m, flat, ranks, scales, dora)
@@ -288,7 +282,7 @@ def whole_model():
                     found = decoder.loss_and_gradient(
                         m, tokens, labels, flat, ranks, scales, dora, dropout, keys, checkpointing, around, False
                     )
-                what = f"{kind}, {chosen}{', DoRA' if dora else ''}{', packed' if documents.numel() else ''}"
+                what = f"{kind}, {chosen}{', DoRA' if dora else ''}{', packed' if batch == 0 else ''}"
                 what += f"{', checkpointed' if checkpointing else ''}{', around SwiGLU' if around else ''}"
                 what += ", dropout" if dropout > 0 else ""
                 compare(what, found, [total.detach().unsqueeze(0), expected])

@@ -62,7 +62,6 @@ final class CudaGraph implements AutoCloseable {
         CudaDevice on = CudaDevice.of(device);
         CudaDevice.enter(device);
         ForeignFunction.CONTEXT_SYNCHRONIZE.require();
-        JniUtils.emptyCudaCache(); // what was cached for the default stream is of no use to the graph's pool
         long stream = on.recordingStream();
         LongByReference guard = new LongByReference();
         ForeignFunction.STREAM_GUARD.require(stream, on.ordinal(), guard);
@@ -82,6 +81,13 @@ final class CudaGraph implements AutoCloseable {
             Launcher.ofThread().stream(0);
             ForeignFunction.STREAM_GUARD_DELETE.require(guard.getValue());
         }
+    }
+
+    /** Gives the memory back that PyTorch keeps for work that is not recorded. */
+    static void giveBack(Device device) {
+        CudaDevice.enter(device);
+        ForeignFunction.CONTEXT_SYNCHRONIZE.require();
+        JniUtils.emptyCudaCache();
     }
 
     /**

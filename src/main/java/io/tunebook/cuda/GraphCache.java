@@ -4,6 +4,7 @@ import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.pytorch.jni.JniUtils;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,9 +19,13 @@ import java.util.function.BiFunction;
  * @param <T> a batch's tensors on the device
  */
 public final class GraphCache<T> implements AutoCloseable {
-    private static final int WARM = 2;
+    private static final int WARM = 1;
 
-    private static final int MOST = 16;
+    /** So many recordings are kept. */
+    private static final int MOST = 64;
+
+    /** How many shapes are remembered that came too seldom to be recorded. */
+    private static final int MOST_SEEN = 4096;
 
     /** Above the numbers that PyTorch gives itself; counted for the process, as PyTorch's allocator does. */
     private static final AtomicLong POOLS = new AtomicLong(1L << 40);
@@ -48,6 +53,12 @@ public final class GraphCache<T> implements AutoCloseable {
             return false;
         }
     };
+    private final Map<List<Object>, Integer> seen = new LinkedHashMap<>(16, 0.75f, true) {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<List<Object>, Integer> eldest) {
+            return size() > MOST_SEEN;
+        }
+    };
     private String factors = "";
     private long pool;
     private boolean works = true;
@@ -62,20 +73,13 @@ public final class GraphCache<T> implements AutoCloseable {
         return CudaGraph.missing();
     }
 
-    private static final class Recording<T> implements AutoCloseable {
-        private int seen;
-        private CudaGraph graph;
-        private NDManager scope;
-        private T inputs;
-        private List<NDArray> outputs;
-
+    /** @param scope owns inputs and outputs */
+    private record Recording<T>(CudaGraph graph, NDManager scope, T inputs, List<NDArray> outputs)
+            implements AutoCloseable {
         @Override
         public void close() {
-            if (graph != null) {
-                graph.close();
-                scope.close();
-                graph = null;
-            }
+            graph.close();
+            scope.close();
         }
     }
 
@@ -97,26 +101,20 @@ public final class GraphCache<T> implements AutoCloseable {
             close();
             factors = flat.getUid();
         }
-        Recording<T> r = recordings.computeIfAbsent(List.of(batch.signature(), variant), k -> new Recording<>());
-        if (!works || r.seen++ < WARM) {
-            return now(scope, batch, work);
-        }
-        if (r.graph == null) {
-            NDManager owner = manager.newSubManager();
-            T inputs = batch.on(owner);
+        List<Object> shape = List.of(batch.signature(), variant);
+        Recording<T> r = recordings.get(shape);
+        if (r == null) {
+            if (!works || seen.merge(shape, 1, Integer::sum) <= WARM) {
+                return now(scope, batch, work);
+            }
             try {
-                if (recordings.values().stream().noneMatch(other -> other.graph != null)) {
-                    pool = POOLS.incrementAndGet();
-                }
-                r.graph = CudaGraph.record(manager.getDevice(), pool, () -> r.outputs = work.apply(owner, inputs));
+                r = record(batch, work);
             } catch (EngineException e) {
                 works = false;
                 close();
-                owner.close();
                 return now(scope, batch, work);
             }
-            r.scope = owner;
-            r.inputs = inputs;
+            recordings.put(shape, r);
         } else {
             batch.into(r.inputs);
         }
@@ -124,13 +122,51 @@ public final class GraphCache<T> implements AutoCloseable {
         return r.outputs;
     }
 
+    /**
+     * The memory that PyTorch keeps for work that is not recorded is of no use to recordings. It is given back before the first of them, and when
+     * one finds no room; to do it each time would cost more than recordings save.
+     */
+    private Recording<T> record(Batch<T> batch, BiFunction<NDManager, T, List<NDArray>> work) {
+        if (recordings.isEmpty()) {
+            pool = POOLS.incrementAndGet();
+            CudaGraph.giveBack(manager.getDevice());
+            return recorded(batch, work);
+        }
+        try {
+            return recorded(batch, work);
+        } catch (EngineException e) {
+            if (!outOfMemory(e)) {
+                throw e;
+            }
+            CudaGraph.giveBack(manager.getDevice());
+            return recorded(batch, work);
+        }
+    }
+
+    private Recording<T> recorded(Batch<T> batch, BiFunction<NDManager, T, List<NDArray>> work) {
+        NDManager owner = manager.newSubManager();
+        try {
+            T inputs = batch.on(owner);
+            List<List<NDArray>> outputs = new ArrayList<>();
+            CudaGraph graph =
+                    CudaGraph.record(manager.getDevice(), pool, () -> outputs.add(work.apply(owner, inputs)));
+            return new Recording<>(graph, owner, inputs, outputs.get(0));
+        } catch (EngineException e) {
+            owner.close();
+            throw e;
+        }
+    }
+
+    private static boolean outOfMemory(EngineException e) {
+        return String.valueOf(e.getMessage()).contains("out of memory");
+    }
+
     /** Without a recording; where the recordings' memory is needed for that, it is given back, and nothing is recorded any more. */
     private List<NDArray> now(NDManager scope, Batch<T> batch, BiFunction<NDManager, T, List<NDArray>> work) {
         try {
             return work.apply(scope, batch.on(scope));
         } catch (EngineException e) {
-            if (recordings.values().stream().noneMatch(r -> r.graph != null)
-                    || !String.valueOf(e.getMessage()).contains("out of memory")) {
+            if (recordings.isEmpty() || !outOfMemory(e)) {
                 throw e;
             }
             works = false;
@@ -144,5 +180,6 @@ public final class GraphCache<T> implements AutoCloseable {
     public void close() {
         recordings.values().forEach(Recording::close);
         recordings.clear();
+        seen.clear();
     }
 }

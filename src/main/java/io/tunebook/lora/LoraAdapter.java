@@ -2,6 +2,8 @@ package io.tunebook.lora;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.TokenBatch;
 import java.io.IOException;
@@ -25,6 +27,7 @@ public final class LoraAdapter implements AutoCloseable {
     private final NDManager manager;
     private final NDArray factors;
     private NDArray gradient;
+    private NDArray losses;
 
     private LoraAdapter(CausalLM model, AdapterFile.Settings settings, LoraLayout layout, float[] values) {
         this.model = model;
@@ -212,7 +215,15 @@ public final class LoraAdapter implements AutoCloseable {
         return factors;
     }
 
-    /** Where {@link #gradient(TokenBatch, double, long, boolean)} adds up, flat, float32; made when first asked for. */
+    /** Where {@link #addGradient} adds up the summed losses, float64 [1]; made when first asked for. */
+    public NDArray losses() {
+        if (losses == null) {
+            losses = manager.zeros(new Shape(1), DataType.FLOAT64);
+        }
+        return losses;
+    }
+
+    /** Where {@link #addGradient} adds up, flat, float32; made when first asked for. */
     public NDArray gradient() {
         if (gradient == null) {
             gradient = manager.zeros(factors.getShape());
@@ -245,9 +256,10 @@ public final class LoraAdapter implements AutoCloseable {
         model.assign(factors, copy.factors);
     }
 
-    /** Adds a copy's gradient, which may be on another device, and makes it zero there. */
+    /** Adds a copy's gradient and losses, which may be on another device, and makes them zero there. */
     public void takeGradient(LoraAdapter copy) {
         model.take(gradient(), copy.gradient());
+        model.take(losses(), copy.losses());
     }
 
     /** From now on the model computes with this adapter as it is now, until another one is used or {@link CausalLM#detach} takes it off. */
@@ -256,13 +268,21 @@ public final class LoraAdapter implements AutoCloseable {
     }
 
     /**
-     * Forward and backward of one micro batch: adds {@code weight} times the gradient of the summed loss.
+     * Forward and backward of one micro batch: adds {@code weight} times the gradient of the summed loss to {@link #gradient()}, and that loss to
+     * {@link #losses}. A GPU is not waited for.
      *
      * @see CausalLM#gradient
      */
-    public double gradient(TokenBatch batch, double weight, long seed, boolean checkpointing) {
-        return model.gradient(
-                batch, layout.factors(factors), gradient(), weight, settings.dropout(), seed, checkpointing);
+    public void addGradient(TokenBatch batch, double weight, long seed, boolean checkpointing) {
+        model.gradient(
+                batch,
+                layout.factors(factors),
+                gradient(),
+                losses(),
+                weight,
+                settings.dropout(),
+                seed,
+                checkpointing);
     }
 
     /** Adds the adapter to the model's weights, so that nothing is left to compute beside them. {@link #unmerge} takes it out again. */

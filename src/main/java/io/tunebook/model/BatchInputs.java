@@ -1,143 +1,155 @@
 package io.tunebook.model;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import io.tunebook.cuda.GraphCache;
 import java.util.Arrays;
 import java.util.List;
 
 /**
- * A batch as {@code decoder.py} takes it.
+ * A batch as {@code decoder.py} takes it: documents one behind the other, whichever rows they came from.
  *
- * @param shape rows and length
- * @param documents which document each token is of; empty where no mask is needed: one document a row, padding only behind it
  * @param starts where each document begins among all tokens, and the end
  * @param longest the length of the longest document
+ * @param same so many documents, all of one length; 0 where their lengths differ
  * @param labelPositions the places whose next token counts for the loss
  * @param targets that token; -1 does not count
  * @param last the largest position
  */
 record BatchInputs(
-        Shape shape,
         long[] ids,
         long[] positions,
-        long[] documents,
-        int[] starts,
+        long[] starts,
         int longest,
+        int same,
         long[] labelPositions,
         long[] targets,
         int last) {
 
-    /** The same on a device. */
-    record Tensors(
-            NDArray ids,
-            NDArray positions,
-            NDArray documents,
-            NDArray starts,
-            int longest,
-            NDArray labelPositions,
-            NDArray targets) {
-        private List<NDArray> all() {
-            return List.of(ids, positions, documents, starts, labelPositions, targets);
-        }
+    /** What recorded work is rounded up to, in tokens: 64 for a few, then 128, then a sixteenth. */
+    private static final int LEAST_TOKENS = 64;
 
+    private static final int TOKENS = 128;
+    private static final int SHARE = 16;
+    private static final int FEW_DOCUMENTS = 8;
+    private static final int LABEL_STEPS = 8;
+
+    /**
+     * The same on a device, in one array: ids, positions, starts, places and targets of the labels.
+     *
+     * @param sizes how many tokens, starts and labels
+     */
+    record Tensors(NDArray numbers, long[] sizes, int longest, int same) {
         /** What every method begins with. */
-        TorchScript.Arguments tokens(TorchScript.Arguments a) {
-            return a.tensor(ids)
-                    .tensor(positions)
-                    .tensor(documents)
-                    .tensor(starts)
-                    .number(longest);
+        TorchScript.Arguments arguments(TorchScript.Arguments a) {
+            return a.tensor(numbers).numbers(sizes).number(longest).number(same);
         }
-
-        /** The tokens, and what counts for the loss. */
-        TorchScript.Arguments labelled(TorchScript.Arguments a) {
-            return tokens(a).tensor(labelPositions).tensor(targets);
-        }
-    }
-
-    /** @throws IllegalArgumentException if a token is none of the model's */
-    static BatchInputs of(TokenBatch batch, int vocabulary) {
-        int n = batch.ids().length;
-        long[] ids = new long[n];
-        long[] positions = new long[n];
-        long[] documents = new long[n];
-        int[] starts = new int[n + 1];
-        long[] at = new long[batch.counted()];
-        long[] targets = new long[at.length];
-        int last = 0;
-        int longest = 0;
-        int begun = 0;
-        int labels = 0;
-        boolean packed = false;
-        for (int i = 0; i < n; i++) {
-            ids[i] = batch.ids()[i];
-            if (ids[i] < 0 || ids[i] >= vocabulary) {
-                throw new IllegalArgumentException("token " + i + " of the batch: expected an id below " + vocabulary
-                        + ", found " + ids[i] + "; is the tokenizer this model's own?");
-            }
-            positions[i] = batch.positions()[i];
-            documents[i] = batch.documents()[i];
-            last = Math.max(last, batch.positions()[i]);
-            boolean first = i % batch.length() == 0;
-            packed |= documents[i] > 0 || !first && documents[i] >= 0 && documents[i - 1] < 0;
-            if (first || documents[i] != documents[i - 1]) {
-                starts[begun++] = i;
-            }
-            longest = Math.max(longest, i + 1 - starts[begun - 1]);
-            if (!first && batch.labels()[i] != TokenBatch.IGNORED) {
-                at[labels] = i - 1L; // the shift between ids and labels
-                targets[labels++] = batch.labels()[i];
-            }
-        }
-        if (!packed) {
-            // Padding behind a row's only document is seen by no token that counts: the whole row is one document.
-            begun = 0;
-            for (int i = 0; i < n; i += batch.length()) {
-                starts[begun++] = i;
-            }
-            longest = batch.length();
-        }
-        starts[begun++] = n;
-        return new BatchInputs(
-                new Shape(batch.rows(), batch.length()),
-                ids,
-                positions,
-                packed ? documents : new long[0],
-                Arrays.copyOf(starts, begun),
-                longest,
-                at,
-                targets,
-                last);
     }
 
     /**
-     * The same batch with fewer different sizes: numbers of documents and labels and the longest document are rounded up, so that batches have sizes that came
-     * before. Documents are added that are empty, and labels that do not count, at the end of the first row, which predicts nothing.
+     * The tokens of a batch without its padding.
+     *
+     * @throws IllegalArgumentException if a token is none of the model's
      */
-    BatchInputs rounded() {
-        int n = ids.length;
-        int documentsTo = (starts.length + 7) / 8 * 8 + 1;
-        int[] moreStarts = Arrays.copyOf(starts, documentsTo);
-        Arrays.fill(moreStarts, starts.length, documentsTo, n);
-        int step = Math.max(64, n / 8);
-        int labelsTo = Math.min(n, (labelPositions.length + step - 1) / step * step);
-        long[] moreAt = Arrays.copyOf(labelPositions, labelsTo);
-        long[] moreTargets = Arrays.copyOf(targets, labelsTo);
-        Arrays.fill(moreAt, labelPositions.length, labelsTo, shape.get(1) - 1);
-        Arrays.fill(moreTargets, labelPositions.length, labelsTo, -1);
-        int length = (int) shape.get(1);
-        return new BatchInputs(
-                shape,
+    static BatchInputs of(TokenBatch batch, int vocabulary) {
+        return of(batch, vocabulary, false);
+    }
+
+    /** All tokens of a batch, padding too. @throws IllegalArgumentException if a token is none of the model's */
+    static BatchInputs whole(TokenBatch batch, int vocabulary) {
+        return of(batch, vocabulary, true);
+    }
+
+    private static BatchInputs of(TokenBatch batch, int vocabulary, boolean padding) {
+        int n = padding ? batch.ids().length : batch.tokens();
+        long[] ids = new long[n];
+        long[] positions = new long[n];
+        long[] starts = new long[n + 1];
+        long[] at = new long[batch.counted()];
+        long[] targets = new long[at.length];
+        int documents = 0;
+        int labels = 0;
+        int to = 0;
+        for (int i = 0; i < batch.ids().length; i++) {
+            int document = batch.documents()[i];
+            if (document == TokenBatch.PADDING && !padding) {
+                continue;
+            }
+            ids[to] = batch.ids()[i];
+            if (ids[to] < 0 || ids[to] >= vocabulary) {
+                throw new IllegalArgumentException("token " + i + " of the batch: expected an id below " + vocabulary
+                        + ", found " + ids[to] + "; is the tokenizer this model's own?");
+            }
+            positions[to] = batch.positions()[i];
+            boolean begins = i % batch.length() == 0 || document != batch.documents()[i - 1];
+            if (begins) {
+                starts[documents++] = to;
+            } else if (batch.labels()[i] != TokenBatch.IGNORED) {
+                at[labels] = to - 1L; // the shift between ids and labels
+                targets[labels++] = batch.labels()[i];
+            }
+            to++;
+        }
+        starts[documents] = n;
+        return of(
                 ids,
                 positions,
-                documents,
+                Arrays.copyOf(starts, documents + 1),
+                Arrays.copyOf(at, labels),
+                Arrays.copyOf(targets, labels));
+    }
+
+    private static BatchInputs of(long[] ids, long[] positions, long[] starts, long[] at, long[] targets) {
+        long longest = 0;
+        boolean same = true;
+        for (int d = 1; d < starts.length; d++) {
+            longest = Math.max(longest, starts[d] - starts[d - 1]);
+            same &= starts[d] - starts[d - 1] == starts[1];
+        }
+        int last = (int) Arrays.stream(positions).max().orElse(0);
+        return new BatchInputs(
+                ids, positions, starts, (int) longest, same ? starts.length - 1 : 0, at, targets, last);
+    }
+
+    /**
+     * The same batch with fewer different sizes, so that a recording of another one serves it: numbers of tokens, documents and labels and the longest
+     * document are rounded up. Behind the tokens comes a document of padding, then documents that are empty; added labels do not count, and stand
+     * where nothing is predicted. Documents of one length that suits the kernels stay as they are.
+     */
+    BatchInputs rounded() {
+        boolean whole = same > 0 && longest % TOKENS == 0;
+        int n = whole ? ids.length : tokens(ids.length + 1);
+        int documents = whole ? same : Math.max(FEW_DOCUMENTS, powerOfTwo(starts.length));
+        long[] moreStarts = Arrays.copyOf(starts, documents + 1);
+        if (!whole) {
+            Arrays.fill(moreStarts, starts.length, documents + 1, n);
+        }
+        int step = Math.max(LEAST_TOKENS, n / LABEL_STEPS);
+        int labels = Math.min(n, (labelPositions.length + step - 1) / step * step);
+        long[] moreAt = Arrays.copyOf(labelPositions, labels);
+        long[] moreTargets = Arrays.copyOf(targets, labels);
+        Arrays.fill(moreAt, labelPositions.length, labels, n - 1L);
+        Arrays.fill(moreTargets, labelPositions.length, labels, -1);
+        return new BatchInputs(
+                Arrays.copyOf(ids, n),
+                Arrays.copyOf(positions, n),
                 moreStarts,
-                Math.min(length, (longest + 127) / 128 * 128),
+                whole ? longest : Math.min(n, Math.max(TOKENS, powerOfTwo(longest))),
+                whole ? same : 0,
                 moreAt,
                 moreTargets,
                 last);
+    }
+
+    /** The number of tokens that so many are rounded up to. */
+    static int tokens(int n) {
+        int step = n <= 4 * TOKENS ? LEAST_TOKENS : Math.max(TOKENS, Integer.highestOneBit(n) / SHARE);
+        return (n + step - 1) / step * step;
+    }
+
+    private static int powerOfTwo(int n) {
+        return n <= 1 ? 1 : 2 * Integer.highestOneBit(n - 1);
     }
 
     /** The batch for recorded work, in which the script copies tensors. */
@@ -150,36 +162,40 @@ record BatchInputs(
 
             @Override
             public Tensors on(NDManager scope) {
-                return BatchInputs.this.on(scope);
+                return BatchInputs.this.on(scope, script);
             }
 
             @Override
             public void into(Tensors tensors) {
-                BatchInputs.this.into(tensors, script);
+                try (NDManager host = NDManager.newBaseManager(Device.cpu())) {
+                    script.uploadTo(host.create(numbers()), tensors.numbers);
+                }
             }
         };
     }
 
     /** Two batches of one signature have tensors of the same sizes. */
     List<Object> signature() {
-        return List.of(shape, documents.length, starts.length, longest, labelPositions.length);
+        return List.of(ids.length, starts.length, labelPositions.length, longest, same);
     }
 
-    Tensors on(NDManager scope) {
-        return new Tensors(
-                scope.create(ids, shape),
-                scope.create(positions, shape),
-                documents.length == 0 ? scope.create(documents) : scope.create(documents, shape),
-                scope.create(starts),
-                longest,
-                scope.create(labelPositions),
-                scope.create(targets));
+    private long[] numbers() {
+        long[] all = Arrays.copyOf(ids, 2 * ids.length + starts.length + 2 * labelPositions.length);
+        int at = ids.length;
+        for (long[] part : List.of(positions, starts, labelPositions, targets)) {
+            System.arraycopy(part, 0, all, at, part.length);
+            at += part.length;
+        }
+        return all;
     }
 
-    /** Takes the place of another batch of the same signature, at its addresses. */
-    void into(Tensors other, DecoderScript script) {
-        try (NDManager scope = other.ids.getManager().newSubManager()) {
-            script.assign(other.all(), on(scope).all());
+    Tensors on(NDManager scope, DecoderScript script) {
+        try (NDManager host = NDManager.newBaseManager(Device.cpu())) {
+            return new Tensors(
+                    script.upload(scope, host.create(numbers())),
+                    new long[] {ids.length, starts.length, labelPositions.length},
+                    longest,
+                    same);
         }
     }
 }

@@ -318,7 +318,7 @@ public final class CausalLM implements AutoCloseable {
     /** Logits of every position of a batch, [rows · length][vocabulary]. */
     public float[][] logits(TokenBatch batch) {
         try (NDManager scope = manager.newSubManager()) {
-            float[] all = script.logits(scope, inputs(batch));
+            float[] all = script.logits(scope, inputs(BatchInputs.whole(batch, config.vocabularySize())));
             int v = all.length / batch.ids().length;
             float[][] rows = new float[batch.ids().length][];
             for (int i = 0; i < rows.length; i++) {
@@ -329,26 +329,27 @@ public final class CausalLM implements AutoCloseable {
     }
 
     /**
-     * Forward and backward of one micro batch.
+     * Forward and backward of one micro batch. Padding is not computed: the documents lie one behind the other. A GPU is not waited for.
      *
      * @param gradient of the factors' shape; {@code weight} times the derivative of the summed loss is added to it
+     * @param losses float64 [1]; the summed loss is added to it
      * @param dropout the probability with which an input of A is dropped
      * @param seed of dropout
      * @param checkpointing whether activations are computed again in the backward instead of kept
-     * @return the summed loss
      */
-    public double gradient(
+    public void gradient(
             TokenBatch batch,
             Factors factors,
             NDArray gradient,
+            NDArray losses,
             double weight,
             double dropout,
             long seed,
             boolean checkpointing) {
-        BatchInputs inputs = inputs(steps.shaped(batch, dropout));
-        return inputs.labelPositions().length == 0
-                ? 0
-                : steps.add(inputs, factors, gradient, weight, dropout, seed, checkpointing);
+        BatchInputs inputs = inputs(batch);
+        if (inputs.labelPositions().length > 0) {
+            steps.add(inputs, factors, gradient, losses, weight, dropout, seed, checkpointing);
+        }
     }
 
     /** What this model's steps are computed by. */
@@ -369,7 +370,10 @@ public final class CausalLM implements AutoCloseable {
     }
 
     BatchInputs inputs(TokenBatch batch) {
-        BatchInputs inputs = BatchInputs.of(batch, config.vocabularySize());
+        return inputs(BatchInputs.of(batch, config.vocabularySize()));
+    }
+
+    private BatchInputs inputs(BatchInputs inputs) {
         requirePositions(inputs.last() + 1);
         return inputs;
     }

@@ -151,11 +151,28 @@ final class DecoderScript implements AutoCloseable {
         }
     }
 
-    /** {@code total + weight * gradients}, in place. */
-    void accumulate(NDArray total, NDArray gradients, double weight) {
+    /** {@code total + weight * gradients} and {@code losses + loss}, in place. */
+    void accumulate(NDArray total, NDArray gradients, double weight, NDArray losses, NDArray loss) {
         try (NDManager scope = manager.newSubManager();
                 Arguments a = new Arguments()) {
-            script.call(scope, "accumulate", a.tensor(total).tensor(gradients).real(weight));
+            a.tensor(total).tensor(gradients).real(weight);
+            script.call(scope, "accumulate", a.tensor(losses).tensor(loss));
+        }
+    }
+
+    /** Whole numbers of the host's on the device; it is not waited for. */
+    NDArray upload(NDManager owner, NDArray host) {
+        try (NDManager scope = manager.newSubManager();
+                Arguments a = new Arguments()) {
+            return one(owner, "upload", a.tensor(host).tensor(scope.create(new Shape(0))));
+        }
+    }
+
+    /** The same, to where others lie. */
+    void uploadTo(NDArray host, NDArray place) {
+        try (NDManager scope = manager.newSubManager();
+                Arguments a = new Arguments()) {
+            one(scope, "upload_to", a.tensor(host).tensor(place));
         }
     }
 
@@ -256,20 +273,20 @@ final class DecoderScript implements AutoCloseable {
 
     float[] logits(NDManager scope, BatchInputs batch) {
         try (Arguments a = new Arguments()) {
-            return one(scope, "logits", batch.on(scope).tokens(a)).toFloatArray();
+            return one(scope, "logits", batch.on(scope, this).arguments(a)).toFloatArray();
         }
     }
 
     float[] attention(NDManager scope, BatchInputs batch, int layer) {
         try (Arguments a = new Arguments()) {
-            return one(scope, "attention_of", batch.on(scope).tokens(a).number(layer))
+            return one(scope, "attention_of", batch.on(scope, this).arguments(a).number(layer))
                     .toFloatArray();
         }
     }
 
     float loss(NDManager scope, BatchInputs batch) {
         try (Arguments a = new Arguments()) {
-            return one(scope, "loss", batch.on(scope).labelled(a)).toFloatArray()[0];
+            return one(scope, "loss", batch.on(scope, this).arguments(a)).toFloatArray()[0];
         }
     }
 
@@ -288,7 +305,7 @@ final class DecoderScript implements AutoCloseable {
             boolean checkpointing,
             long around) {
         try (Arguments a = new Arguments()) {
-            factors.arguments(batch.labelled(a));
+            factors.arguments(batch.arguments(a));
             return script.call(
                     owner,
                     "gradient",

@@ -14,9 +14,6 @@ import java.util.SplittableRandom;
  * and optimizers.
  */
 final class GradientSteps implements AutoCloseable {
-    /** What rows are padded to where steps are recorded by their shapes. */
-    private static final int LENGTHS = 64;
-
     private final NDManager manager;
     private final DecoderScript script;
     private final boolean kernels;
@@ -36,22 +33,16 @@ final class GradientSteps implements AutoCloseable {
         return graphs.isPresent();
     }
 
-    /** A batch in the shape that it is computed in: where steps are recorded, one of few shapes. */
-    TokenBatch shaped(TokenBatch batch, double dropout) {
-        return recorded() && dropout == 0 ? batch.paddedTo(LENGTHS) : batch;
-    }
-
     /**
-     * Adds to a gradient.
+     * Adds to a gradient and to losses. A GPU is not waited for.
      *
-     * @param batch of a {@link #shaped} one
-     * @return the summed loss
      * @see CausalLM#gradient
      */
-    double add(
+    void add(
             BatchInputs batch,
             Factors factors,
             NDArray gradient,
+            NDArray losses,
             double weight,
             double dropout,
             long seed,
@@ -71,10 +62,9 @@ final class GradientSteps implements AutoCloseable {
             } else {
                 long[] keys = dropoutKeys(factors, dropout, seed);
                 lossAndGradient =
-                        script.gradient(scope, batch.on(scope), factors, dropout, keys, checkpointing, around);
+                        script.gradient(scope, batch.on(scope, script), factors, dropout, keys, checkpointing, around);
             }
-            script.accumulate(gradient, lossAndGradient.get(1), weight);
-            return lossAndGradient.get(0).toFloatArray()[0];
+            script.accumulate(gradient, lossAndGradient.get(1), weight, losses, lossAndGradient.get(0));
         }
     }
 

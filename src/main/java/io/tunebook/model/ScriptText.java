@@ -32,6 +32,7 @@ record ScriptText(String code, Map<String, String> attributes) {
             "INT64", "4",
             "FLOAT16", "5",
             "FLOAT32", "6",
+            "FLOAT64", "7",
             "BOOL", "11",
             "BFLOAT16", "15");
 

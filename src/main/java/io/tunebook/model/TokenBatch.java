@@ -40,25 +40,6 @@ public record TokenBatch(int rows, int length, int[] ids, int[] labels, int[] po
         return new TokenBatch(1, ids.length, ids, ids, positions, new int[ids.length]);
     }
 
-    /** The same with padding behind each row up to the next multiple, so that batches of similar lengths get one shape. */
-    TokenBatch paddedTo(int multiple) {
-        int to = (length + multiple - 1) / multiple * multiple;
-        if (to == length) {
-            return this;
-        }
-        TokenBatch wider = new TokenBatch(
-                rows, to, new int[rows * to], new int[rows * to], new int[rows * to], new int[rows * to]);
-        Arrays.fill(wider.labels, IGNORED);
-        Arrays.fill(wider.documents, PADDING);
-        for (int row = 0; row < rows; row++) {
-            System.arraycopy(ids, row * length, wider.ids, row * to, length);
-            System.arraycopy(labels, row * length, wider.labels, row * to, length);
-            System.arraycopy(positions, row * length, wider.positions, row * to, length);
-            System.arraycopy(documents, row * length, wider.documents, row * to, length);
-        }
-        return wider;
-    }
-
     /** The number of tokens without padding. */
     public int tokens() {
         return (int) Arrays.stream(documents).filter(d -> d != PADDING).count();

@@ -30,7 +30,7 @@ record MemoryEstimate(long factors, long activations, long logits, long free) {
      * The estimate.
      *
      * @param parameters how many factors are trained
-     * @param tokens positions of the largest batch, padding included
+     * @param tokens those of the largest batch, without its padding
      */
     static MemoryEstimate of(CausalLM model, long parameters, long tokens, boolean checkpointing) {
         ModelConfig c = model.config();

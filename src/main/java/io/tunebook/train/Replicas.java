@@ -57,25 +57,24 @@ final class Replicas implements AutoCloseable {
         }
     }
 
-    /** Forward and backward of a step's micro-batches. The first adapter's gradient is that of all of them. @return the summed loss */
-    double gradient(List<TokenBatch> micro, double weight, IntToLongFunction seeds, boolean checkpointing) {
+    /** Forward and backward of a step's micro-batches. The first adapter's gradient and losses are those of all of them. GPUs are not waited for. */
+    void gradient(List<TokenBatch> micro, double weight, IntToLongFunction seeds, boolean checkpointing) {
         int devices = 1 + others.size();
-        List<Future<Double>> sums = new ArrayList<>();
+        List<Future<?>> shares = new ArrayList<>();
         for (int d = 1; d < devices; d++) {
             int device = d;
             LoraAdapter adapter = others.get(d - 1);
-            sums.add(threads.submit(() -> share(adapter, device, devices, micro, weight, seeds, checkpointing)));
+            shares.add(threads.submit(() -> share(adapter, device, devices, micro, weight, seeds, checkpointing)));
         }
-        double sum = 0;
         RuntimeException failure = null;
         try {
-            sum = share(first, 0, devices, micro, weight, seeds, checkpointing);
+            share(first, 0, devices, micro, weight, seeds, checkpointing);
         } catch (RuntimeException e) {
             failure = e; // the others are waited for all the same: nothing may be freed while they compute
         }
-        for (Future<Double> other : sums) {
+        for (Future<?> other : shares) {
             try {
-                sum += result(other);
+                await(other);
             } catch (RuntimeException e) {
                 failure = failure == null ? e : failure;
             }
@@ -84,10 +83,9 @@ final class Replicas implements AutoCloseable {
             throw failure;
         }
         others.forEach(first::takeGradient);
-        return sum;
     }
 
-    private static double share(
+    private static void share(
             LoraAdapter adapter,
             int device,
             int devices,
@@ -95,20 +93,19 @@ final class Replicas implements AutoCloseable {
             double weight,
             IntToLongFunction seeds,
             boolean checkpointing) {
-        double sum = 0;
         for (int i = device; i < micro.size(); i += devices) {
-            sum += adapter.gradient(micro.get(i), weight, seeds.applyAsLong(i), checkpointing);
+            adapter.addGradient(micro.get(i), weight, seeds.applyAsLong(i), checkpointing);
         }
-        return sum;
     }
 
     /** The whole step is waited for, whoever interrupts: it ends soon, and the interrupt is still there behind it. */
-    private static double result(Future<Double> sum) {
+    private static void await(Future<?> share) {
         boolean interrupted = false;
         try {
             while (true) {
                 try {
-                    return sum.get();
+                    share.get();
+                    return;
                 } catch (InterruptedException e) {
                     interrupted = true;
                 } catch (ExecutionException e) {

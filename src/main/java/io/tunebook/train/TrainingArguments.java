@@ -30,7 +30,7 @@ import java.util.Objects;
  * @param epsilon added to AdamW's denominator, in units of the gradient; default 1e-8, likewise
  * @param maxGradientNorm the gradient's Euclidean norm over all factors is scaled down to this; default 1, 0 for no clipping
  * @param maxLength tokens a sequence, longer ones are cut; default 512, as memory grows with it
- * @param packing whether several examples share a row, each attending only to itself; default false; saves the padding of uneven lengths
+ * @param packing whether several examples share a row, each attending only to itself; default false; padding is not computed either way, but packed rows make steps of one size
  * @param assistantOnly whether only the assistant's tokens count for the loss; default true: the model shall answer, not ask
  * @param gradientCheckpointing whether layers are computed again in the backward pass instead of kept; default false; a third slower, but
  *     memory for one layer in place of all

@@ -7,12 +7,13 @@ import io.tunebook.model.TokenBatch;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
 
@@ -21,8 +22,6 @@ import java.util.function.Supplier;
  * where it cannot go on, {@link Diagnosis} says why.
  */
 final class TrainingRun {
-    private static final long SECOND = 1_000_000_000L;
-
     private final CausalLM model;
     private final LoraAdapter adapter;
     private final TrainingArguments arguments;
@@ -36,6 +35,8 @@ final class TrainingRun {
     private Map<String, String> fingerprint = Map.of();
     private Optimizer optimizer;
     private Replicas replicas;
+    private Pace pace;
+    private final Queue<Started> started = new ArrayDeque<>();
 
     // what changes from step to step
     private volatile TrainingReport report;
@@ -45,8 +46,6 @@ final class TrainingRun {
     private double bestLoss = Double.POSITIVE_INFINITY;
     private float[] best = new float[0];
     private int stale;
-    private long memory;
-    private long memoryAsked;
 
     /**
      * A run that has not begun.
@@ -138,7 +137,7 @@ final class TrainingRun {
             model.releaseSteps();
             if (failure instanceof EngineException engine) {
                 what = diagnosis
-                        .outOfMemory(engine, report.steps().size() + 1)
+                        .outOfMemory(engine, step + 1)
                         .map(Throwable.class::cast)
                         .orElse(failure);
             }
@@ -164,8 +163,7 @@ final class TrainingRun {
         if (step == 0 && !heldOut.isEmpty()) {
             evaluate();
         }
-        long start = System.nanoTime();
-        int first = step;
+        pace = new Pace(model.device(), step, planned);
         List<TokenBatch> batches = epochs.apply(epoch);
         boolean interrupted = Thread.interrupted();
         while (step < planned && !interrupted) {
@@ -173,20 +171,26 @@ final class TrainingRun {
                 batches = epochs.apply(++epoch);
                 batch = 0;
             }
-            step(batches, start, first);
-            interrupted = Thread.interrupted();
-            listeners.forEach(l -> l.progressed(report));
+            start(batches);
             boolean last = step == planned;
-            if (!interrupted && !heldOut.isEmpty() && (last || step % evaluateEvery == 0)) {
+            boolean measured = !heldOut.isEmpty() && (last || step % evaluateEvery == 0);
+            boolean sampled = arguments.sampleEvery() > 0 && step % arguments.sampleEvery() == 0;
+            boolean due = arguments.saveEvery() > 0 && step % arguments.saveEvery() == 0;
+            finish(last || measured || sampled || due ? 0 : optimizer.ahead());
+            interrupted = Thread.interrupted();
+            if (interrupted) {
+                finish(0);
+            }
+            if (!interrupted && measured) {
                 evaluate();
             }
-            if (!interrupted && arguments.sampleEvery() > 0 && step % arguments.sampleEvery() == 0) {
+            if (!interrupted && sampled) {
                 sample();
             }
             boolean ended = arguments.patience() > 0 && stale >= arguments.patience();
             interrupted |= Thread.interrupted();
-            boolean due = arguments.saveEvery() > 0 && step % arguments.saveEvery() == 0;
             if (due || last || ended || interrupted) {
+                finish(0);
                 save();
             }
             if (ended && !last) {
@@ -197,70 +201,62 @@ final class TrainingRun {
     }
 
     /**
-     * One step of the optimiser.
+     * A step of the optimiser whose results are not read yet.
      *
-     * @param start when the first one began, in nanoseconds
-     * @param first how many were done before that
+     * @param labels how many tokens count
+     * @param place epoch and batches, in words
      */
-    private void step(List<TokenBatch> batches, long start, int first) {
+    private record Started(
+            int step, double epoch, double rate, List<TokenBatch> micro, int labels, String place, long begun) {}
+
+    /** Starts one step of the optimiser. A GPU is not waited for: the next step's batches are made while it computes. */
+    private void start(List<TokenBatch> batches) {
         long begun = System.nanoTime();
         List<TokenBatch> micro = new ArrayList<>();
         for (int i = 0; i < arguments.microBatches() && batch + i < batches.size(); i++) {
             micro.add(counted(batches.get(batch + i)));
         }
-        double loss = forwardBackward(micro);
-        double norm = optimizer.norm(adapter.gradient());
-        if (!Double.isFinite(norm)) {
-            throw notFinite(micro, "the gradient's norm is " + norm);
-        }
-        int planned = report.plannedSteps();
-        int warmup = (int) Math.ceil(arguments.warmup() * planned);
-        double rate = arguments.learningRate() * arguments.schedule().factor(step, warmup, planned);
-        optimizer.step(adapter.gradient(), norm, rate);
-        replicas.follow();
-        step++;
-        batch += micro.size();
-        long now = System.nanoTime();
-        report.steps()
-                .add(new TrainingReport.Step(
-                        step,
-                        epoch + (double) batch / batches.size(),
-                        loss,
-                        rate,
-                        norm,
-                        micro.stream().mapToInt(TokenBatch::tokens).sum() / ((now - begun) / 1e9),
-                        memory(now),
-                        Duration.ofNanos((now - start) / (step - first) * (planned - step))));
-    }
-
-    /** Bytes in use; the question makes a GPU wait, so it is asked once a second at most. */
-    private long memory(long now) {
-        if (memory == 0 || now - memoryAsked > SECOND) {
-            memory = MemoryEstimate.used(model.device());
-            memoryAsked = now;
-        }
-        return memory;
-    }
-
-    /** @return the mean loss over the counted tokens of all micro-batches, in nats */
-    private double forwardBackward(List<TokenBatch> micro) {
         int labels = micro.stream().mapToInt(TokenBatch::counted).sum();
         if (labels == 0) {
             throw diagnosis.nothingCounts(step + 1, place(micro));
         }
-        double sum = replicas.gradient(
+        replicas.gradient(
                 micro,
                 1.0 / labels,
                 i -> Seeds.mix(arguments.seed(), (long) step * arguments.microBatches() + i),
                 arguments.gradientCheckpointing());
-        if (!Double.isFinite(sum)) {
-            throw notFinite(micro, "the loss is " + sum);
-        }
-        return sum / labels;
+        int planned = report.plannedSteps();
+        int warmup = (int) Math.ceil(arguments.warmup() * planned);
+        double rate = arguments.learningRate() * arguments.schedule().factor(step, warmup, planned);
+        optimizer.step(adapter.gradient(), adapter.losses(), rate);
+        replicas.follow();
+        String place = place(micro);
+        step++;
+        batch += micro.size();
+        started.add(new Started(
+                step, epoch + (double) batch / batches.size(), rate, micro, labels, place, begun));
     }
 
-    private TrainingException notFinite(List<TokenBatch> micro, String what) {
-        return diagnosis.notFinite(step + 1, place(micro), what, micro, report.steps());
+    /** Reads the results of started steps, in their order, and tells of them. @param left so many stay unread */
+    private void finish(int left) {
+        while (started.size() > left) {
+            Started s = started.remove();
+            Optimizer.Result found = optimizer.take();
+            if (!Double.isFinite(found.losses())) {
+                throw notFinite(s, "the loss is " + found.losses());
+            }
+            if (!Double.isFinite(found.norm())) {
+                throw notFinite(s, "the gradient's norm is " + found.norm());
+            }
+            int tokens = s.micro.stream().mapToInt(TokenBatch::tokens).sum();
+            report.steps()
+                    .add(pace.step(s.step, s.epoch, found.losses() / s.labels, s.rate, found.norm(), tokens, s.begun));
+            listeners.forEach(l -> l.progressed(report));
+        }
+    }
+
+    private TrainingException notFinite(Started s, String what) {
+        return diagnosis.notFinite(s.step, s.place, what, s.micro, report.steps());
     }
 
     private String place(List<TokenBatch> micro) {
@@ -330,11 +326,11 @@ final class TrainingRun {
         return (int) Math.ceil(Math.ceil((double) epochs.apply(which).size() / arguments.microBatches()) * share);
     }
 
-    /** Positions of the largest batch among the first, padding included. */
+    /** Tokens of the largest batch among the first. */
     private static long longest(List<TokenBatch> batches) {
         long longest = 0;
         for (int i = 0; i < Math.min(1000, batches.size()); i++) {
-            longest = Math.max(longest, batches.get(i).ids().length);
+            longest = Math.max(longest, batches.get(i).tokens());
         }
         return longest;
     }

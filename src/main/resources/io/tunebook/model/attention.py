@@ -14,15 +14,13 @@ class Rotation(NamedTuple):
     sin: Tensor  # the same, with the minus in its first half
 
 
-# Where the tokens of a batch stand.
+# Where the tokens of a batch stand. Documents lie one behind the other, without padding between them.
 class Places(NamedTuple):
     rotations: List[Rotation]  # by each of the model's rotary tables
-    mask: Tensor  # [B, 1, T, T], added to the scores, on a CPU; empty where each row is one document
-    windowed: Tensor  # the same for the layers with a sliding window; empty where none is shorter than the documents
     starts: Tensor  # where each document begins among all tokens, and the end: [documents + 1], int32
     longest: int  # the length of the longest document
-    batch: int  # B
-    cudnn: bool  # whether cuDNN's attention may be used for whole rows
+    batch: int  # so many documents, all of one length; 0 where their lengths differ
+    cudnn: bool  # whether cuDNN's attention may be used, which wants documents of one length
 
 
 # What the backward needs of the forward.
@@ -85,30 +83,25 @@ def d_rotated(d_q: Tensor, d_k: Tensor, d_v: Tensor, rotations: List[Rotation], 
     return torch.cat([torch.cat([turned, d_qk[:, :, width:]], 2), d_v], 1)
 
 
-# The scores' mask for packed documents [B, T]: 0 where query and key are of one document and the key is not later, else
-# -inf; [B, 1, T, T]. Empty if each row is one document; on a GPU, where kernels know documents by their starts, just not
-# empty.
-def document_mask(documents: Tensor, like: Tensor) -> Tensor:
-    if documents.numel() == 0 or documents.is_cuda:
-        return documents
-    return window_mask(documents, documents.size(1), documents.size(1), like)
-
-
-# The same where a query sees the last `window` keys alone, itself among them; T is the length of a row. Documents may be
-# empty: each row is one.
-def window_mask(documents: Tensor, T: int, window: int, like: Tensor) -> Tensor:
-    seen = window_of(T, T, window, like)
-    if documents.numel() == 0:
-        return like.new_zeros([1, 1, T, T]).masked_fill(seen.bitwise_not(), float("-inf"))
-    same = documents.unsqueeze(2) == documents.unsqueeze(1)
-    zero = like.new_zeros([documents.size(0), 1, T, T])
-    return zero.masked_fill((same & seen).bitwise_not().unsqueeze(1), float("-inf"))
-
-
 # Whether each of T queries at the end of n keys sees a key, bool [T, n].
 def window_of(T: int, n: int, window: int, like: Tensor) -> Tensor:
     past = torch.ones([T, n], dtype=BOOL, device=like.device).tril(n - T)
     return past if window >= n else past.triu(n - T - window + 1)
+
+
+# The window that counts for documents of at most so many tokens: 0 where each fits into it.
+def effective(window: int, longest: int) -> int:
+    return window if window < longest else 0
+
+
+# What a CPU adds to the scores of documents of T tokens, [1, 1, T, T]: 0 where a query sees a key, else -inf; none where it
+# sees all that are not later.
+def window_mask(T: int, window: int, like: Tensor) -> Optional[Tensor]:
+    mask: Optional[Tensor] = None
+    if effective(window, T) > 0:
+        hidden = window_of(T, T, window, like).bitwise_not()
+        mask = like.new_zeros([1, 1, T, T]).masked_fill(hidden, float("-inf"))
+    return mask
 
 
 # [N, heads, head_dim] as [B, heads, T, head_dim], each head so many times.
@@ -122,25 +115,14 @@ def by_token(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(0, 1)
 
 
-# The window that counts for a batch: 0 where every document fits into it.
-def effective(window: int, at: Places) -> int:
-    return window if window < at.longest else 0
-
-
-# Whether cuDNN's attention takes a layer of this window: whole rows of documents, all keys seen.
+# Whether cuDNN's attention takes a layer of this window: documents of one length, all keys seen.
 def for_cudnn(at: Places, window: int) -> bool:
-    return at.cudnn and at.mask.numel() == 0 and effective(window, at) == 0
-
-
-# What a CPU adds to the scores of a layer of this window; none where it is causal alone.
-def mask_of(at: Places, window: int) -> Optional[Tensor]:
-    mask = at.windowed if effective(window, at) > 0 else at.mask
-    return mask if mask.numel() > 0 else None
+    return at.cudnn and at.batch > 0 and effective(window, at.longest) == 0
 
 
 # softmax(scale q k^T) v: [N, heads, head_dim], where a query sees the last `window` keys of its document, itself among
-# them; window 0: all. Whole rows of documents go to cuDNN on GPUs where it is the fastest. Else the flash kernel takes the
-# documents' starts on a GPU; on a CPU windows, and documents other than whole rows, need the mask.
+# them; window 0: all. Documents of one length go to cuDNN on GPUs where it is the fastest. Else the flash kernel takes the
+# documents' starts on a GPU, and a CPU computes one document after the other.
 def attention(q: Tensor, k: Tensor, v: Tensor, at: Places, window: int, scale: float) -> Tuple[Tensor, Softmax]:
     none = torch.empty([0], device=q.device)
     if for_cudnn(at, window):
@@ -169,16 +151,32 @@ def attention(q: Tensor, k: Tensor, v: Tensor, at: Places, window: int, scale: f
             True,
             False,
             scale=scale,
-            window_size_left=effective(window, at) - 1,
+            window_size_left=effective(window, at.longest) - 1,
         )
         return o, Softmax(lse, none, none, none, none)
+    if at.batch > 0:
+        o, lse = same_length(q, k, v, at.batch, window, scale)
+        return o, Softmax(lse, none, none, none, none)
+    os: List[Tensor] = []
+    lses: List[Tensor] = []
+    for i in range(at.starts.size(0) - 1):
+        start, end = int(at.starts[i]), int(at.starts[i + 1])
+        if end > start:
+            o, lse = same_length(q[start:end], k[start:end], v[start:end], 1, window, scale)
+            os.append(o)
+            lses.append(lse)
+    return torch.cat(os, 0), Softmax(torch.cat(lses, 2), none, none, none, none)
+
+
+# On a CPU: so many documents of one length, and the logarithms of their sums [batch, heads, length].
+def same_length(q: Tensor, k: Tensor, v: Tensor, batch: int, window: int, scale: float) -> Tuple[Tensor, Tensor]:
     groups = q.size(1) // k.size(1)
-    q1, k1, v1 = by_head(q, at.batch, 1), by_head(k, at.batch, groups), by_head(v, at.batch, groups)
-    mask = mask_of(at, window)
+    q1, k1, v1 = by_head(q, batch, 1), by_head(k, batch, groups), by_head(v, batch, groups)
+    mask = window_mask(q.size(0) // batch, window, q)
     o, lse = ops.aten._scaled_dot_product_flash_attention_for_cpu(
         q1, k1, v1, 0.0, mask is None, attn_mask=mask, scale=scale
     )
-    return by_token(o), Softmax(lse, none, none, none, none)
+    return by_token(o), lse
 
 
 # The kernels' own backwards; on the CPU the gradients of a group's copies of k and v are added up here.
@@ -233,19 +231,45 @@ def d_attention(
             unused,
             unused,
             scale=scale,
-            window_size_left=effective(window, at) - 1,
+            window_size_left=effective(window, at.longest) - 1,
         )
         return d_q, d_k, d_v
+    if at.batch > 0:
+        return d_same_length(d_o, q, k, v, o, softmax.lse, at.batch, window, scale)
+    d_qs: List[Tensor] = []
+    d_ks: List[Tensor] = []
+    d_vs: List[Tensor] = []
+    for i in range(at.starts.size(0) - 1):
+        s, e = int(at.starts[i]), int(at.starts[i + 1])
+        if e > s:
+            lse = softmax.lse[:, :, s:e].contiguous()
+            d_q, d_k, d_v = d_same_length(d_o[s:e], q[s:e], k[s:e], v[s:e], o[s:e], lse, 1, window, scale)
+            d_qs.append(d_q)
+            d_ks.append(d_k)
+            d_vs.append(d_v)
+    return torch.cat(d_qs, 0), torch.cat(d_ks, 0), torch.cat(d_vs, 0)
+
+
+def d_same_length(
+    d_o: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    o: Tensor,
+    lse: Tensor,
+    batch: int,
+    window: int,
+    scale: float,
+) -> Tuple[Tensor, Tensor, Tensor]:
     groups = q.size(1) // k.size(1)
-    q1, k1, v1 = by_head(q, at.batch, 1), by_head(k, at.batch, groups), by_head(v, at.batch, groups)
-    mask = mask_of(at, window)
+    mask = window_mask(q.size(0) // batch, window, q)
     d_q, d_k, d_v = ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
-        by_head(d_o, at.batch, 1),
-        q1,
-        k1,
-        v1,
-        by_head(o, at.batch, 1),
-        softmax.lse,
+        by_head(d_o, batch, 1),
+        by_head(q, batch, 1),
+        by_head(k, batch, groups),
+        by_head(v, batch, groups),
+        by_head(o, batch, 1),
+        lse,
         0.0,
         mask is None,
         attn_mask=mask,
@@ -265,10 +289,9 @@ def cudnn_differs(like: Tensor, heads: int, kv_heads: int, head_dim: int) -> Ten
     v = torch.randn([N, kv_heads, head_dim], dtype=like.dtype, device=like.device)
     d_o = torch.randn([N, heads, head_dim], dtype=like.dtype, device=like.device)
     starts = torch.arange(0, N + 1, 128, dtype=INT32, device=like.device)
-    none = torch.empty([0], device=like.device)
     found: List[List[Tensor]] = []
     for cudnn in [False, True]:
-        at = Places([], none, none, starts, 128, 2, cudnn)
+        at = Places([], starts, 128, 2, cudnn)
         o, softmax = attention(q, k, v, at, 0, head_dim**-0.5)
         d_q, d_k, d_v = d_attention(d_o, q, k, v, o, softmax, at, 0, head_dim**-0.5)
         found.append([o, d_q, d_k, d_v])

@@ -2,7 +2,7 @@
 # Granite, OLMo and others, which differ in norms, windows, scales and the rotations of positions.
 #
 # There is no autograd here: each backward stands beside its forward and says what it is the derivative of. A name d_y
-# means dL/dy. Tokens stand in rows: activations are [N, width] with N = batch * length, in attention
+# means dL/dy. Tokens stand in rows: activations are [N, width], document after document, in attention
 # [N, heads, head_dim]. Weights are [out, in] as in the checkpoints, and y = x W^T.
 #
 # Written for few and large kernels: a residual or a bias is what a product is added to, LoRA's products are added in
@@ -24,9 +24,7 @@ from .attention import (
     attention,
     d_attention,
     d_rotated,
-    document_mask,
     rotated,
-    window_mask,
 )
 from .lora import (
     Lora,
@@ -109,13 +107,13 @@ class Masks(NamedTuple):
     down: List[Tensor]
 
 
-# A batch of B rows of T tokens.
+# A batch of N tokens, document after document.
 class Tokens(NamedTuple):
-    ids: Tensor  # [B, T], int64
-    positions: Tensor  # [B, T], int64: each token's place in its document
-    documents: Tensor  # [B, T], int64: which document each token is of; empty if each row is one
-    starts: Tensor  # where each document begins among all tokens, and the end: [documents + 1], int32
+    ids: Tensor  # [N], int64
+    positions: Tensor  # [N], int64: each token's place in its document
+    starts: Tensor  # where each document begins, and the end: [documents + 1], int32
     longest: int  # the length of the longest document
+    batch: int  # so many documents, all of one length; 0 where their lengths differ
 
 
 # What counts for the loss.
@@ -486,18 +484,12 @@ def dense_layer(layer: Layer, like: Tensor, old: Optional[Layer]) -> Layer:
 # again.
 def places(model: Model, tokens: Tokens, like: Tensor, cudnn: bool) -> Places:
     rotations = angles(model.rotary, tokens.positions, like)
-    mask = document_mask(tokens.documents, like)
-    batch, length = tokens.ids.size(0), tokens.ids.size(1)
-    window = model.config.window
-    windowed = mask
-    if window > 0 and window < tokens.longest and not like.is_cuda:
-        windowed = window_mask(tokens.documents, length, window, like)
-    return Places(rotations, mask, windowed, tokens.starts, tokens.longest, batch, cudnn and length % 128 == 0)
+    return Places(rotations, tokens.starts, tokens.longest, tokens.batch, cudnn and tokens.longest % 128 == 0)
 
 
 # The embeddings of tokens, [N, width]. What they are multiplied with has their type, as in Transformers.
 def embedded(model: Model, ids: Tensor) -> Tensor:
-    x = rows_of(model.embedding, ids.flatten(), model.norm)
+    x = rows_of(model.embedding, ids, model.norm)
     if model.config.embedding != 1.0:
         x = x * torch.full([1], model.config.embedding, dtype=x.dtype, device=x.device)
     return x

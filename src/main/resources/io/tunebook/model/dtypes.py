@@ -9,5 +9,6 @@ INT32 = torch.int32
 INT64 = torch.int64
 FLOAT16 = torch.float16
 FLOAT32 = torch.float32
+FLOAT64 = torch.float64
 BFLOAT16 = torch.bfloat16
 BOOL = torch.bool

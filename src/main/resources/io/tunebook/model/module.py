@@ -19,7 +19,7 @@ from .decoder import (
     loss_and_gradient,
     summed_loss,
 )
-from .dtypes import FLOAT32
+from .dtypes import FLOAT32, INT32, INT64
 from .files import stored_linear
 from .generation import Cache, new_cache, next_logits
 from .inspection import attention_weights
@@ -46,14 +46,33 @@ def assign(to: List[Tensor], values: List[Tensor]) -> Tensor:
 
 # Adds a tensor, maybe of another device, and leaves zeros behind.
 def take(total: Tensor, other: Tensor) -> Tensor:
-    total.add_(other.to(total.device, FLOAT32))
+    total.add_(other.to(total.device, total.dtype))
     other.zero_()
     return total
 
 
-# total + weight * gradients, in place.
-def accumulate(total: Tensor, gradients: Tensor, weight: float) -> Tensor:
+# total + weight * gradients, and losses + loss, in place.
+def accumulate(total: Tensor, gradients: Tensor, weight: float, losses: Tensor, loss: Tensor) -> Tensor:
+    losses.add_(loss)
     return total.add_(gradients, alpha=weight)
+
+
+# Whole numbers of a batch on the device of like, or, with a place, there. A GPU gets them from pinned memory, so that
+# nobody waits: the copy begins when the work before it is done.
+def upload(host: Tensor, like: Tensor) -> Tensor:
+    return host.pin_memory().to(like.device, INT64, True) if like.is_cuda else host.clone()
+
+
+def upload_to(host: Tensor, place: Tensor) -> Tensor:
+    return place.copy_(host.pin_memory(), True) if place.is_cuda else place.copy_(host)
+
+
+# A batch as it comes: one tensor of N ids, N positions, the documents' starts, and the places and targets of the labels;
+# sizes has N, the number of starts and that of labels.
+def tokens_of(numbers: Tensor, sizes: List[int], longest: int, batch: int) -> Tuple[Tokens, Labels]:
+    n, starts, labels = sizes
+    parts = numbers.split_with_sizes([n, n, starts, labels, labels])
+    return Tokens(parts[0], parts[1], parts[2].to(INT32), longest, batch), Labels(parts[3], parts[4])
 
 
 # A product such as a layer makes, to find out which type this machine multiplies faster: float32 [1, 1].
@@ -161,42 +180,30 @@ class Decoder(Module):
     # ---- Computing
 
     # Logits of every position, float32 [N, vocabulary].
-    def logits(self, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int) -> Tensor:
-        tokens = Tokens(ids, positions, documents, starts, longest)
+    def logits(self, numbers: Tensor, sizes: List[int], longest: int, batch: int) -> Tensor:
+        tokens, _labels = tokens_of(numbers, sizes, longest, batch)
         m = self.loaded()
         return head(m, hidden_states(m, self.adapter, tokens, self.cudnn))
 
     # How much each position of one text [1, T] looks at each, in a layer's heads, float32 [heads, T, T].
     def attention_of(
-        self, ids: Tensor, positions: Tensor, documents: Tensor, starts: Tensor, longest: int, layer: int
+        self, numbers: Tensor, sizes: List[int], longest: int, batch: int, layer: int
     ) -> Tensor:
-        tokens = Tokens(ids, positions, documents, starts, longest)
+        tokens, _labels = tokens_of(numbers, sizes, longest, batch)
         return attention_weights(self.loaded(), self.adapter, tokens, layer, self.cudnn)
 
     # The summed loss of the labels, float32 [1].
-    def loss(
-        self,
-        ids: Tensor,
-        positions: Tensor,
-        documents: Tensor,
-        starts: Tensor,
-        longest: int,
-        at: Tensor,
-        targets: Tensor,
-    ) -> Tensor:
-        tokens = Tokens(ids, positions, documents, starts, longest)
-        return summed_loss(self.loaded(), self.adapter, tokens, Labels(at, targets), self.cudnn)
+    def loss(self, numbers: Tensor, sizes: List[int], longest: int, batch: int) -> Tensor:
+        tokens, labels = tokens_of(numbers, sizes, longest, batch)
+        return summed_loss(self.loaded(), self.adapter, tokens, labels, self.cudnn)
 
     # The summed loss, float32 [1], and its derivative by the flat factors, in the model's type.
     def gradient(
         self,
-        ids: Tensor,
-        positions: Tensor,
-        documents: Tensor,
-        starts: Tensor,
+        numbers: Tensor,
+        sizes: List[int],
         longest: int,
-        at: Tensor,
-        targets: Tensor,
+        batch: int,
         flat: Tensor,
         ranks: List[int],
         scales: List[float],
@@ -206,11 +213,11 @@ class Decoder(Module):
         checkpointing: bool,
         around: int,
     ) -> Tuple[Tensor, Tensor]:
-        tokens = Tokens(ids, positions, documents, starts, longest)
+        tokens, labels = tokens_of(numbers, sizes, longest, batch)
         return loss_and_gradient(
             self.loaded(),
             tokens,
-            Labels(at, targets),
+            labels,
             flat,
             ranks,
             scales,

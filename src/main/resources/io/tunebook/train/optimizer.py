@@ -1,33 +1,44 @@
-# AdamW (Loshchilov and Hutter, 2019) over one flat float32 parameter, by PyTorch's fused kernel.
-from typing import List
+# AdamW (Loshchilov and Hutter, 2019) over one flat float32 parameter, by PyTorch's fused kernel. Nothing here waits for
+# a GPU.
+from typing import List, Optional
 
+import torch
 from torch import Tensor, ops
 
-
-# The Euclidean norm of the gradient, summed in float32.
-def norm(gradient: Tensor) -> Tensor:
-    return gradient.norm()
+from ..model.dtypes import FLOAT32, FLOAT64
 
 
-# m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  p = p - rate (m' / (sqrt(v') + eps) + decay p), with m'
-# and v' free of the start's bias. The gradient is scaled first and is zero afterwards. Each list has one element, and
-# comes from outside: PyTorch takes a call that changes only the elements of a list made here for dead code, and leaves
-# it out.
+# One step: m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  p = p - rate (m' / (sqrt(v') + eps) + decay p),
+# with m' and v' free of the start's bias. The gradient is first scaled down to the norm most, if that is not 0, as
+# torch.nn.utils.clip_grad_norm_ does. Returns the summed losses and the gradient's Euclidean norm, float64 [2]; losses,
+# float64 [1], and gradient are zero afterwards.
+#
+# If one of the two is not finite, the parameter stays as it is, now and in all later steps: stopped, float32 [1], is 1
+# from then on. Whoever reads the results learns of it later.
+#
+# Lists have one element each, and come from outside: PyTorch takes a call that changes only the elements of a list made
+# here for dead code, and leaves it out.
 def step(
     parameter: List[Tensor],
     gradient: List[Tensor],
     mean: List[Tensor],
     square: List[Tensor],
     steps: List[Tensor],
-    scale: float,
+    stopped: Tensor,
+    losses: Tensor,
+    most: float,
     rate: float,
     beta1: float,
     beta2: float,
     decay: float,
     epsilon: float,
 ) -> Tensor:
-    if scale != 1.0:
-        gradient[0].mul_(scale)
+    norm = gradient[0].norm()
+    results = torch.cat([losses, norm.to(FLOAT64).view([1])], 0)
+    stopped.copy_(torch.maximum(stopped, results.isfinite().all().bitwise_not().to(FLOAT32)))
+    divisor: Optional[Tensor] = None
+    if most > 0.0:
+        divisor = ((norm + 1e-6) / most).clamp_min(1.0)
     steps[0].add_(1)
     none: List[Tensor] = []
     ops.aten._fused_adamw_(
@@ -44,7 +55,19 @@ def step(
         eps=epsilon,
         amsgrad=False,
         maximize=False,
-        grad_scale=None,
-        found_inf=None,
+        grad_scale=divisor,
+        found_inf=stopped,
     )
-    return gradient[0].zero_()
+    gradient[0].zero_()
+    losses.zero_()
+    return results
+
+
+# Memory that a GPU copies to without anybody waiting: float64 [2].
+def pinned() -> Tensor:
+    return torch.zeros([2], dtype=FLOAT64).pin_memory()
+
+
+# Begins to copy results there.
+def send(results: Tensor, host: Tensor) -> Tensor:
+    return host.copy_(results, True)
