@@ -27,13 +27,16 @@ record BatchInputs(
         long[] targets,
         int last) {
 
-    /** What recorded work is rounded up to, in tokens: 64 for a few, then 128, then a sixteenth. */
+    /** What recorded work is rounded up to, in tokens: 64 for a few, then 128, then an eighth. */
     private static final int LEAST_TOKENS = 64;
 
     private static final int TOKENS = 128;
-    private static final int SHARE = 16;
+    private static final int SHARE = 8;
     private static final int FEW_DOCUMENTS = 8;
-    private static final int LABEL_STEPS = 8;
+    private static final int LABEL_STEPS = 4;
+
+    /** Up to here the longest document makes no difference: blocks of attention that have nothing to do end at once. */
+    private static final int LONGEST = 2048;
 
     /**
      * The same on a device, in one array: ids, positions, starts, places and targets of the labels.
@@ -135,7 +138,7 @@ record BatchInputs(
                 Arrays.copyOf(ids, n),
                 Arrays.copyOf(positions, n),
                 moreStarts,
-                whole ? longest : Math.min(n, Math.max(TOKENS, powerOfTwo(longest))),
+                whole ? longest : Math.min(n, Math.max(LONGEST, powerOfTwo(longest))),
                 whole ? same : 0,
                 moreAt,
                 moreTargets,

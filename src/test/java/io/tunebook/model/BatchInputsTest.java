@@ -52,7 +52,7 @@ final class BatchInputsTest {
             assertThat(rounded).isBetween(n, n + Math.max(127, n / 8));
             shapes.add(rounded);
         }
-        assertThat(shapes).hasSizeLessThan(42);
+        assertThat(shapes).hasSizeLessThan(30);
     }
 
     @Test
