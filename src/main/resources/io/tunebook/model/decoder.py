@@ -489,7 +489,7 @@ def places(model: Model, tokens: Tokens, like: Tensor, cudnn: bool) -> Places:
 
 # The embeddings of tokens, [N, width]. What they are multiplied with has their type, as in Transformers.
 def embedded(model: Model, ids: Tensor) -> Tensor:
-    x = rows_of(model.embedding, ids, model.norm)
+    x = rows_of(model.embedding, ids.flatten(), model.norm)
     if model.config.embedding != 1.0:
         x = x * torch.full([1], model.config.embedding, dtype=x.dtype, device=x.device)
     return x
