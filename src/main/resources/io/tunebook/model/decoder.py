@@ -343,9 +343,7 @@ def d_layer(
     d_A(d_z_o, saved.o.flatten(1, 2), lora.o, masks.o, G.o)
     q, k = saved.qk.split_with_sizes([config.heads, config.kv_heads], 1)
     d_o = d_a.unflatten(1, [-1, config.head_dim])
-    d_q, d_k, d_v = d_attention(
-        d_o, q, k, saved.v, saved.o, saved.softmax, at, layer.window, config.scale
-    )
+    d_q, d_k, d_v = d_attention(d_o, q, k, saved.v, saved.o, saved.softmax, at, layer.window, config.scale)
     d_heads = d_rotated(d_q, d_k, d_v, at.rotations, layer.rotary)
     q_norm, k_norm = layer.norms.q, layer.norms.k
     if q_norm is not None and k_norm is not None:

@@ -8,7 +8,7 @@ from .decoder import LayerLora, Model, Tokens, dense_layer, embedded, no_lora, n
 from .dtypes import FLOAT32
 
 
-# How much each position of one text, [1, T], looks at each position up to itself, in each head of a layer:
+# How much each position of one text, [T], looks at each position up to itself, in each head of a layer:
 # softmax(scale q k^T), float32 [heads, T, T]. The kernels for attention keep no such matrix.
 def attention_weights(model: Model, adapter: List[LayerLora], tokens: Tokens, layer: int, cudnn: bool) -> Tensor:
     config = model.config
@@ -24,6 +24,6 @@ def attention_weights(model: Model, adapter: List[LayerLora], tokens: Tokens, la
     q, k = by_head(qk, 1, 1).split_with_sizes([config.heads, config.kv_heads], 1)
     k = k.repeat_interleave(config.heads // config.kv_heads, 1)
     scores = q.to(FLOAT32).matmul(k.to(FLOAT32).transpose(2, 3)) * config.scale
-    T = tokens.ids.size(1)
+    T = tokens.ids.size(0)
     seen = window_of(T, T, ready.window if ready.window > 0 else T, x)
     return scores.masked_fill(seen.bitwise_not(), float("-inf")).softmax(3).squeeze(0)

@@ -185,10 +185,8 @@ class Decoder(Module):
         m = self.loaded()
         return head(m, hidden_states(m, self.adapter, tokens, self.cudnn))
 
-    # How much each position of one text [1, T] looks at each, in a layer's heads, float32 [heads, T, T].
-    def attention_of(
-        self, numbers: Tensor, sizes: List[int], longest: int, batch: int, layer: int
-    ) -> Tensor:
+    # How much each position of one text [T] looks at each, in a layer's heads, float32 [heads, T, T].
+    def attention_of(self, numbers: Tensor, sizes: List[int], longest: int, batch: int, layer: int) -> Tensor:
         tokens, _labels = tokens_of(numbers, sizes, longest, batch)
         return attention_weights(self.loaded(), self.adapter, tokens, layer, self.cudnn)
 
