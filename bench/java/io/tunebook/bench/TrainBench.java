@@ -152,8 +152,9 @@ final class TrainBench {
     /** Lengths as chat data has them: their logarithms are normal, with a deviation of 0.9; the answer begins somewhere from 0.15 to 0.75 of each. */
     private static TokenBatch conversations(Random random, int rows, int most, int vocabulary) {
         int[] lengths = new int[rows];
-        Arrays.setAll(lengths, i ->
-                Math.max(16, Math.min(most, (int) Math.exp(Math.log(330) + 0.9 * random.nextGaussian()))));
+        Arrays.setAll(
+                lengths,
+                i -> Math.max(16, Math.min(most, (int) Math.exp(Math.log(330) + 0.9 * random.nextGaussian()))));
         int width = Arrays.stream(lengths).max().orElseThrow();
         int size = rows * width;
         TokenBatch b = new TokenBatch(rows, width, new int[size], new int[size], new int[size], new int[size]);

@@ -148,8 +148,7 @@ public final class GraphCache<T> implements AutoCloseable {
         try {
             T inputs = batch.on(owner);
             List<List<NDArray>> outputs = new ArrayList<>();
-            CudaGraph graph =
-                    CudaGraph.record(manager.getDevice(), pool, () -> outputs.add(work.apply(owner, inputs)));
+            CudaGraph graph = CudaGraph.record(manager.getDevice(), pool, () -> outputs.add(work.apply(owner, inputs)));
             return new Recording<>(graph, owner, inputs, outputs.get(0));
         } catch (EngineException e) {
             owner.close();

@@ -275,14 +275,7 @@ public final class LoraAdapter implements AutoCloseable {
      */
     public void addGradient(TokenBatch batch, double weight, long seed, boolean checkpointing) {
         model.gradient(
-                batch,
-                layout.factors(factors),
-                gradient(),
-                losses(),
-                weight,
-                settings.dropout(),
-                seed,
-                checkpointing);
+                batch, layout.factors(factors), gradient(), losses(), weight, settings.dropout(), seed, checkpointing);
     }
 
     /** Adds the adapter to the model's weights, so that nothing is left to compute beside them. {@link #unmerge} takes it out again. */

@@ -111,8 +111,7 @@ record BatchInputs(
             same &= starts[d] - starts[d - 1] == starts[1];
         }
         int last = (int) Arrays.stream(positions).max().orElse(0);
-        return new BatchInputs(
-                ids, positions, starts, (int) longest, same ? starts.length - 1 : 0, at, targets, last);
+        return new BatchInputs(ids, positions, starts, (int) longest, same ? starts.length - 1 : 0, at, targets, last);
     }
 
     /**

@@ -75,7 +75,10 @@ final class Optimizer implements AutoCloseable {
             NDArray results;
             try (TorchScript.Arguments a = new TorchScript.Arguments()) {
                 List.of(parameters, gradient, mean, square, steps).forEach(t -> a.tensors(List.of(t)));
-                a.tensor(stopped).tensor(losses).real(arguments.maxGradientNorm()).real(rate);
+                a.tensor(stopped)
+                        .tensor(losses)
+                        .real(arguments.maxGradientNorm())
+                        .real(rate);
                 a.real(arguments.beta1()).real(arguments.beta2());
                 a.real(arguments.weightDecay()).real(arguments.epsilon());
                 results = script.call(scope, "step", a).get(0);

@@ -32,8 +32,7 @@ final class Pace {
      *
      * @param begun in nanoseconds
      */
-    TrainingReport.Step step(
-            int step, double epoch, double loss, double rate, double norm, int tokens, long begun) {
+    TrainingReport.Step step(int step, double epoch, double loss, double rate, double norm, int tokens, long begun) {
         long now = System.nanoTime();
         double seconds = (now - Math.max(before, begun)) / 1e9;
         before = now;

@@ -233,8 +233,7 @@ final class TrainingRun {
         String place = place(micro);
         step++;
         batch += micro.size();
-        started.add(new Started(
-                step, epoch + (double) batch / batches.size(), rate, micro, labels, place, begun));
+        started.add(new Started(step, epoch + (double) batch / batches.size(), rate, micro, labels, place, begun));
     }
 
     /** Reads the results of started steps, in their order, and tells of them. @param left so many stay unread */

@@ -64,7 +64,9 @@ final class GradientTest {
 
                 TokenBatch other = other(batch, random);
                 adapter.gradient().muli(0);
-                assertThat(added(adapter, other, true)).as("whatever padding holds").isEqualTo(together);
+                assertThat(added(adapter, other, true))
+                        .as("whatever padding holds")
+                        .isEqualTo(together);
                 float[][] logits = model.logits(batch);
                 assertThat(logits.length).isEqualTo(batch.ids().length);
                 int[] firstDocument = Arrays.copyOf(batch.ids(), lengths[0][0]);
