@@ -278,6 +278,13 @@ public final class LoraAdapter implements AutoCloseable {
                 batch, layout.factors(factors), gradient(), losses(), weight, settings.dropout(), seed, checkpointing);
     }
 
+    /** The same as {@link #addGradient}, waited for. @return the summed loss of this batch */
+    public double gradient(TokenBatch batch, double weight, long seed, boolean checkpointing) {
+        double before = losses().toDoubleArray()[0];
+        addGradient(batch, weight, seed, checkpointing);
+        return losses().toDoubleArray()[0] - before;
+    }
+
     /** Adds the adapter to the model's weights, so that nothing is left to compute beside them. {@link #unmerge} takes it out again. */
     public void merge() {
         model.merge(layout.factors(factors), 1);
