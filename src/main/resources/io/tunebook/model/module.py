@@ -110,8 +110,15 @@ class Decoder(Module):
         gate_up = self.products.pop()
         o = self.products.pop()
         qkv = self.products.pop()
-        n = [optional(w) for w in norms]
-        self.layers.append(Layer(Norms(n[0], n[1], n[2], n[3], n[4], n[5]), qkv, o, gate_up, down, rotary, window))
+        of_layer = Norms(
+            optional(norms[0]),
+            optional(norms[1]),
+            optional(norms[2]),
+            optional(norms[3]),
+            optional(norms[4]),
+            optional(norms[5]),
+        )
+        self.layers.append(Layer(of_layer, qkv, o, gate_up, down, rotary, window))
 
     # logits is what logits are multiplied with; the last norm does it, since its output goes into the last product alone.
     def complete(

@@ -76,10 +76,20 @@ class StrangersTest {
         assertThat(kernel.request(WireKernel.Channel.CONTROL, "kernel_info_request", Message.object())
                         .status())
                 .isEqualTo("ok");
+        // As clients do: one beat that is lost is asked again by a new socket before a kernel counts as dead.
+        String beat = beat(kernel);
+        assertThat(beat == null ? beat(kernel) : beat).isEqualTo("alive");
+    }
+
+    private static String beat(WireKernel kernel) {
         ZMQ.Socket heartbeat = kernel.connect(SocketType.REQ, "hb_port");
-        heartbeat.send("alive");
-        assertThat(heartbeat.recvStr()).isEqualTo("alive");
-        heartbeat.close();
+        try {
+            heartbeat.setReceiveTimeOut(20_000);
+            heartbeat.send("alive");
+            return heartbeat.recvStr();
+        } finally {
+            heartbeat.close();
+        }
     }
 
     @ParameterizedTest

@@ -85,6 +85,7 @@ final class Incoming {
                 return n == 0;
             }
         }
+        parse(receiver); // what is here needs no further byte to be noticed
         return true; // the others come first
     }
 
