@@ -284,10 +284,18 @@ public record LoraConfig(
         return ModulePattern.first(patterns.rankPattern, module, rank);
     }
 
+    /** What B A is multiplied with, in modules that no pattern names. */
+    public double scale() {
+        return scaled(alpha, rank);
+    }
+
     /** What B A of a module is multiplied with. */
     public double scale(String module) {
-        int r = rank(module);
-        return ModulePattern.first(patterns.alphaPattern, module, alpha) / (rslora ? Math.sqrt(r) : r);
+        return scaled(ModulePattern.first(patterns.alphaPattern, module, alpha), rank(module));
+    }
+
+    private double scaled(double alpha, int rank) {
+        return alpha / (rslora ? Math.sqrt(rank) : rank);
     }
 
     /** Whether a module of this full name is adapted. */

@@ -150,4 +150,10 @@ final class LoraChoiceTest {
                 .hasMessageContaining(AdapterFile.CONFIG + ": the regular expression")
                 .hasMessageContaining("takes too long");
     }
+
+    @Test
+    void theScaleOfAllIsThatOfAModuleWithoutAPatternOfItsOwn() {
+        assertThat(LoraConfig.rank(8).alpha(16).scale()).isEqualTo(2);
+        assertThat(LoraConfig.rank(16).alpha(16).rslora(true).scale()).isEqualTo(4);
+    }
 }
