@@ -18,30 +18,37 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Models, adapters and training beside the figures of Transformers and PEFT; {@code bench/reference/training.py} made them. */
 final class ReferenceTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    /** What {@code training.py} made: a folder a model, beside that of the cases. */
+    static List<String> architectures() {
+        return folders("", "logits.safetensors");
+    }
+
+    static List<String> cases() {
+        return folders("cases", "case.json");
+    }
+
+    private static List<String> folders(String in, String with) {
+        String[] found = Reference.path(in)
+                .toFile()
+                .list((parent, name) ->
+                        Files.exists(parent.toPath().resolve(name).resolve(with)));
+        assertThat(found).as("folders with " + with).isNotEmpty();
+        return Stream.of(found).sorted().toList();
+    }
+
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "llama",
-                "qwen2",
-                "qwen3",
-                "mistral",
-                "mistral_window",
-                "gemma3",
-                "smollm3",
-                "granite",
-                "olmo2",
-                "olmo3",
-                "seed_oss"
-            })
+    @MethodSource("architectures")
     void logitsAreThoseOfTransformers(String architecture) throws IOException {
         try (CausalLM model = Reference.model(architecture)) {
             assertClose(
@@ -52,25 +59,7 @@ final class ReferenceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "plain",
-                "accumulation",
-                "rslora",
-                "dora",
-                "decay",
-                "constant",
-                "qwen2",
-                "qwen3",
-                "mistral",
-                "mistral_window",
-                "gemma3",
-                "smollm3",
-                "granite",
-                "olmo2",
-                "olmo3",
-                "seed_oss"
-            })
+    @MethodSource("cases")
     void fiftyStepsHaveTheLossesOfPeft(String name) throws IOException {
         JsonNode c = Reference.json("cases/" + name + "/case.json");
         try (CausalLM model = Reference.model(c.path("architecture").asText())) {
@@ -85,25 +74,7 @@ final class ReferenceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "plain",
-                "accumulation",
-                "rslora",
-                "dora",
-                "decay",
-                "constant",
-                "qwen2",
-                "qwen3",
-                "mistral",
-                "mistral_window",
-                "gemma3",
-                "smollm3",
-                "granite",
-                "olmo2",
-                "olmo3",
-                "seed_oss"
-            })
+    @MethodSource("cases")
     void anAdapterOfPeftGivesTheLogitsOfPeft(String name) throws IOException {
         JsonNode c = Reference.json("cases/" + name + "/case.json");
         try (CausalLM model = Reference.model(c.path("architecture").asText())) {
