@@ -3,17 +3,21 @@ package io.tunebook.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import io.tunebook.kernel.debug.DebuggerTest;
 import io.tunebook.kernel.install.InstalledKernel;
+import io.tunebook.kernel.protocol.ConnectionFileTest;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.platform.engine.discovery.DiscoverySelectors;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
@@ -25,39 +29,48 @@ class OtherJdksIT {
     private static final Pattern VERSION = Pattern.compile("(?m)^JAVA_VERSION=\"(\\d+)");
 
     @Test
-    void interruptsAndVariables() throws Exception {
+    void interruptsVariablesSubshellsAndTheDebugger() throws Exception {
+        passOnOtherJdks(
+                OverTheWireTest.class,
+                InterruptTest.class,
+                VariablesTest.class,
+                SubshellsTest.class,
+                DebuggerTest.class,
+                ConnectionFileTest.class);
+    }
+
+    @Test
+    @Tag("nightly")
+    void errorsHostileCellsAndStrangers() throws Exception {
+        passOnOtherJdks(
+                AbortTest.class,
+                ControlChannelTest.class,
+                KernelOutputTest.class,
+                FullHeapTest.class,
+                HostileCellsTest.class,
+                StrangersTest.class,
+                ProcessTest.class,
+                ErrorsTest.class,
+                KernelTest.class);
+    }
+
+    private static void passOnOtherJdks(Class<?>... tests) throws Exception {
         Map<Integer, Path> jdks = others();
         assumeFalse(
                 jdks.isEmpty(),
                 "skipped: no other JDK of 17 or newer stands beside " + System.getProperty("java.home"));
         for (Map.Entry<Integer, Path> jdk : jdks.entrySet()) {
-            InstalledKernel.Ended ended = InstalledKernel.run(
-                    Path.of("."),
-                    Map.of(),
-                    List.of(
-                            jdk.getValue().resolve("bin").resolve("java").toString(),
-                            "-Dfile.encoding=UTF-8",
-                            "-Xmx1g",
-                            "-Djdk.attach.allowAttachSelf=true",
-                            "-XX:+EnableDynamicAgentLoading",
-                            "-cp",
-                            System.getProperty("java.class.path"),
-                            OtherJdksIT.class.getName(),
-                            OverTheWireTest.class.getName(),
-                            AbortTest.class.getName(),
-                            ControlChannelTest.class.getName(),
-                            KernelOutputTest.class.getName(),
-                            FullHeapTest.class.getName(),
-                            HostileCellsTest.class.getName(),
-                            StrangersTest.class.getName(),
-                            ProcessTest.class.getName(),
-                            InterruptTest.class.getName(),
-                            VariablesTest.class.getName(),
-                            ErrorsTest.class.getName(),
-                            SubshellsTest.class.getName(),
-                            io.tunebook.kernel.debug.DebuggerTest.class.getName(),
-                            io.tunebook.kernel.protocol.ConnectionFileTest.class.getName(),
-                            KernelTest.class.getName()));
+            List<String> command = new ArrayList<>(List.of(
+                    jdk.getValue().resolve("bin").resolve("java").toString(),
+                    "-Dfile.encoding=UTF-8",
+                    "-Xmx1g",
+                    "-Djdk.attach.allowAttachSelf=true",
+                    "-XX:+EnableDynamicAgentLoading",
+                    "-cp",
+                    System.getProperty("java.class.path"),
+                    OtherJdksIT.class.getName()));
+            Stream.of(tests).map(Class::getName).forEach(command::add);
+            InstalledKernel.Ended ended = InstalledKernel.run(Path.of("."), Map.of(), command);
             System.out.println(
                     "Java " + jdk.getKey() + ": " + ended.output().lines().toList());
             assertThat(ended.status())

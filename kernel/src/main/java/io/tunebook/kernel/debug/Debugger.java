@@ -85,7 +85,7 @@ final class Debugger {
         }
         listener.continued(thread);
         if (interrupted) {
-            Interrupts.check(); // the cell is to end here
+            Interrupts.checkWoken(); // the cell is to end here
             Thread.currentThread().interrupt();
         }
     }

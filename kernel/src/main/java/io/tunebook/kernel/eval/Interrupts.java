@@ -42,6 +42,17 @@ public final class Interrupts {
         }
     }
 
+    /**
+     * Throws if the cell of this thread was asked to end. For a thread that an interrupt has just woken: the cell is marked before its thread is woken, and
+     * what {@link #check} reads is only written after that.
+     */
+    public static void checkWoken() {
+        CellContext cell = CellContext.current();
+        if (cell != null && cell.isInterrupted()) {
+            throw new CellInterrupted();
+        }
+    }
+
     /** What calls of {@code System.exit} in cells became: the cell ends, the kernel lives. */
     public static void exit(int status) {
         throw new CellExit(status);
