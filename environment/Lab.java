@@ -71,6 +71,8 @@ final class Lab {
 
             TUNEBOOK_MODEL   another model: a name of Ollama's, a GGUF file or a folder of safetensors
             TUNEBOOK_CACHE   where downloads are kept (default: environment/cache)
+            TUNEBOOK_PYTORCH_INDEX
+                             a mirror of https://download.pytorch.org/whl, where PyTorch for newer cards is
             OLLAMA_HOST      the Ollama server that chapters 2 and 7 talk to, if one answers
             """;
 
@@ -512,33 +514,115 @@ final class Lab {
 
     // ---- GPU
 
+    /** What the driver says of a card. @param capability its compute capability, such as 8.9; 0 if the driver does not say it */
+    private record Card(String text, double capability) {
+        private static final String FIELDS = "name,memory.total,driver_version";
+
+        /** The cards that answer; none without a driver, and without one PyTorch for CUDA does not even load. */
+        static List<Card> all() throws InterruptedException {
+            Optional<String> answer = nvidia(FIELDS + ",compute_cap");
+            boolean said = answer.isPresent();
+            if (!said) {
+                answer = nvidia(FIELDS); // older drivers do not know the other field
+            }
+            List<Card> cards = new ArrayList<>();
+            for (String line : answer.orElse("").lines().toList()) {
+                int comma = said ? line.lastIndexOf(',') : line.length();
+                String number = said ? line.substring(comma + 1).strip() : "";
+                cards.add(new Card(
+                        line.substring(0, comma), number.matches("\\d+\\.\\d+") ? Double.parseDouble(number) : 0));
+            }
+            return cards;
+        }
+
+        private static Optional<String> nvidia(String fields) throws InterruptedException {
+            return answer(List.of("nvidia-smi", "--query-gpu=" + fields, "--format=csv,noheader"));
+        }
+    }
+
+    /**
+     * A build of PyTorch 2.7.1 and the compute capabilities that it has code for: {@code TORCH_CUDA_ARCH_LIST} in PyTorch's {@code
+     * .ci/manywheel/build_cuda.sh}. PyPI's for Linux is the first; both are on PyTorch's own index.
+     */
+    private enum TorchBuild {
+        CU126(5.0, 9.0),
+        CU128(7.5, 12.0);
+
+        private final double oldest;
+        private final double newest;
+
+        TorchBuild(double oldest, double newest) {
+            this.oldest = oldest;
+            this.newest = newest;
+        }
+
+        static TorchBuild neededBy(List<Card> cards) {
+            return cards.stream().anyMatch(c -> !CU126.fits(c)) ? CU128 : CU126;
+        }
+
+        boolean fits(Card card) {
+            return card.capability == 0 || (card.capability >= oldest && card.capability <= newest + 0.5);
+        }
+
+        /** Where pip finds it; empty for PyPI. */
+        Optional<String> index() {
+            String all = System.getenv("TUNEBOOK_PYTORCH_INDEX");
+            return this == CU126 && !WINDOWS && all == null // PyPI has only the CPU's build for Windows
+                    ? Optional.empty()
+                    : Optional.of(Optional.ofNullable(all).orElse("https://download.pytorch.org/whl") + "/"
+                            + name().toLowerCase(Locale.ROOT));
+        }
+    }
+
     private Path gpuFolder() {
         return cache.resolve("torch-" + PYTORCH + "-cuda");
     }
 
+    /** Which build is there, if one is. */
+    private Optional<TorchBuild> torchBuild() throws IOException {
+        Path stamp = gpuFolder().resolve(".complete");
+        if (!Files.exists(stamp)) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                Files.readString(stamp).contains(TorchBuild.CU128.name()) ? TorchBuild.CU128 : TorchBuild.CU126);
+    }
+
     private void pytorchForCuda() throws IOException, InterruptedException {
-        if (driver().isEmpty()) {
+        List<Card> cards = Card.all();
+        if (cards.isEmpty()) {
             throw new Failure(
                     2,
                     "No NVIDIA driver answers (nvidia-smi), so PyTorch for CUDA could not be loaded. Install the driver first,"
                             + " from https://www.nvidia.com/drivers; all else comes with PyTorch.");
         }
+        TorchBuild needed = TorchBuild.neededBy(cards);
+        for (Card card : cards) {
+            if (!needed.fits(card)) {
+                OUT.println("  " + card.text + " has compute capability " + card.capability + ", for which PyTorch "
+                        + PYTORCH + " has no code. Name another card in CUDA_VISIBLE_DEVICES.");
+            } else if (card.capability > 0 && card.capability < 8) {
+                OUT.println("  " + card.text + " has compute capability " + card.capability
+                        + ": it has no bfloat16, so models compute in float32 there, without Tunebook's own kernels.");
+            }
+        }
         pythonPackages();
         Path stamp = gpuFolder().resolve(".complete");
-        step("PyTorch " + PYTORCH + " for CUDA (a download of 3 GB)", Files.exists(stamp), () -> {
+        boolean there = torchBuild().filter(needed::equals).isPresent();
+        step("PyTorch " + PYTORCH + " for CUDA, " + needed + " (a download of 3 GB)", there, () -> {
             delete(gpuFolder());
             List<String> command = pip("install", "--target", gpuFolder().toString(), "torch==" + PYTORCH);
-            if (WINDOWS) { // PyPI has only the CPU's build for Windows
-                command.addAll(List.of("--index-url", "https://download.pytorch.org/whl/cu128"));
-            }
-            command("pytorch", command, "It needs about 10 GB of disk and, on Windows, download.pytorch.org.");
-            Files.writeString(stamp, PYTORCH, StandardCharsets.UTF_8);
+            needed.index().ifPresent(i -> command.addAll(List.of("--index-url", i)));
+            command(
+                    "pytorch",
+                    command,
+                    "It needs about 10 GB of disk"
+                            + needed.index()
+                                    .map(i -> " and " + i + "; a mirror's address goes into TUNEBOOK_PYTORCH_INDEX")
+                                    .orElse("")
+                            + ".");
+            Files.writeString(stamp, PYTORCH + " " + needed, StandardCharsets.UTF_8);
         });
-    }
-
-    /** What the driver says of the cards, if there is one. Without it PyTorch for CUDA does not even load. */
-    private static Optional<String> driver() throws InterruptedException {
-        return answer(List.of("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"));
     }
 
     private boolean hasGpuPytorch() {
@@ -548,7 +632,7 @@ final class Lab {
     /** What makes DJL load that PyTorch instead of the CPU's, and JNA find the CUDA runtime, which counts the GPUs, and NVRTC. */
     private Map<String, String> gpuEnvironment() throws InterruptedException {
         Map<String, String> env = new TreeMap<>();
-        if (hasGpuPytorch() && driver().isPresent()) {
+        if (hasGpuPytorch() && !Card.all().isEmpty()) {
             String libraries = gpuFolder().resolve("torch/lib").toString();
             env.put("PYTORCH_LIBRARY_PATH", libraries);
             env.put("PYTORCH_VERSION", PYTORCH);
@@ -681,9 +765,9 @@ final class Lab {
         return python.isPresent() ? 0 : 1;
     }
 
-    private void gpu() throws InterruptedException {
-        Optional<String> card = driver();
-        if (card.isEmpty()) {
+    private void gpu() throws IOException, InterruptedException {
+        List<Card> cards = Card.all();
+        if (cards.isEmpty()) {
             say(false, "GPU", "no NVIDIA driver answers (nvidia-smi)", "nothing to do: training runs on the CPU");
             return;
         }
@@ -691,12 +775,30 @@ final class Lab {
                 .matcher(answer(List.of("nvidia-smi")).orElse(""));
         boolean known = cuda.find();
         boolean recent = !known || Integer.parseInt(cuda.group(1)) >= 12;
-        say(
-                recent && hasGpuPytorch(),
-                "GPU",
-                card.get() + (known ? ", the driver knows CUDA " + cuda.group(1) + cuda.group(2) : "") + "; PyTorch "
-                        + PYTORCH + (hasGpuPytorch() ? " for CUDA is there" : " for CUDA is not here"),
-                recent ? "java environment/Lab.java setup --gpu" : "update the driver: CUDA 12 is needed");
+        Optional<TorchBuild> build = torchBuild();
+        for (Card card : cards) {
+            boolean fits = build.isPresent() && build.get().fits(card);
+            say(
+                    recent && fits,
+                    "GPU",
+                    card.text
+                            + (card.capability == 0 ? "" : ", compute capability " + card.capability)
+                            + (known ? ", the driver knows CUDA " + cuda.group(1) + cuda.group(2) : "")
+                            + "; PyTorch " + PYTORCH
+                            + (build.isEmpty()
+                                    ? " for CUDA is not here"
+                                    : " for CUDA is there (" + build.get()
+                                            + (fits ? ")" : "), which has no code for this card"))
+                            + (card.capability > 0 && card.capability < 8
+                                    ? "; no bfloat16: it computes in float32"
+                                    : ""),
+                    !recent
+                            ? "update the driver: CUDA 12 is needed"
+                            : TorchBuild.neededBy(cards).fits(card)
+                                    ? "java environment/Lab.java setup --gpu"
+                                    : "nothing to do: PyTorch " + PYTORCH
+                                            + " has no code for this card; training runs on another one or the CPU");
+        }
     }
 
     private static void say(boolean good, String what, String found, String toDo) {

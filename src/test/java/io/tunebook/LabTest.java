@@ -178,4 +178,54 @@ final class LabTest {
         }
         assertThat(checkout.resolve("environment/venv/.requirements.sha256")).doesNotExist();
     }
+
+    /** Answers as nvidia-smi does for one card. */
+    private void card(String name, String capability) throws IOException {
+        program("nvidia-smi", """
+                #!/bin/sh
+                case "$*" in
+                  *compute_cap*) echo "%s, 24564 MiB, 570.86, %s" ;;
+                  *--query*) exit 2 ;;
+                  *) echo "| NVIDIA-SMI 570.86   Driver Version: 570.86   CUDA Version: 12.8 |" ;;
+                esac
+                """.formatted(name, capability));
+    }
+
+    @Test
+    void theCardSaysWhichBuildOfPytorchIsFetched() throws Exception {
+        program("python3", PYTHON);
+        Path asked = folder.resolve("asked");
+        Files.writeString(pip, """
+                echo "$*" >> %s
+                previous=
+                for a in "$@"; do [ "$previous" = --target ] && /bin/mkdir -p "$a"; previous="$a"; done
+                case "$*" in *--target*|*--require*) echo fine ;; *) exit 4 ;; esac
+                """.formatted(asked));
+
+        card("NVIDIA GeForce RTX 4090", "8.9");
+        assertThat(lab("setup", "--gpu").text()).contains("PyTorch 2.7.1 for CUDA, CU126");
+        assertThat(Files.readString(asked)).contains("torch==2.7.1").doesNotContain("--index-url");
+        lab("doctor");
+        assertThat(said())
+                .contains("ok GPU     NVIDIA GeForce RTX 4090, 24564 MiB, 570.86, compute capability 8.9, the driver"
+                        + " knows CUDA 12.8; PyTorch 2.7.1 for CUDA is there (CU126)");
+
+        card("NVIDIA GeForce RTX 5090", "12.0");
+        lab("doctor");
+        assertThat(said())
+                .contains("-- GPU     NVIDIA GeForce RTX 5090")
+                .contains(
+                        "is there (CU126), which has no code for this card  ->  java environment/Lab.java setup --gpu");
+        assertThat(lab("setup", "--gpu").text()).contains("> PyTorch 2.7.1 for CUDA, CU128");
+        assertThat(Files.readString(asked)).contains("--index-url https://download.pytorch.org/whl/cu128");
+        assertThat(lab("setup", "--gpu").text())
+                .contains("= PyTorch 2.7.1 for CUDA, CU128 (a download of 3 GB): there already");
+        lab("doctor");
+        assertThat(said()).contains("ok GPU     NVIDIA GeForce RTX 5090").contains("is there (CU128)");
+
+        card("NVIDIA GeForce GTX 1080", "6.1");
+        assertThat(lab("setup", "--gpu").text())
+                .contains("compute capability 6.1: it has no bfloat16, so models compute in float32 there")
+                .contains("> PyTorch 2.7.1 for CUDA, CU126");
+    }
 }

@@ -77,13 +77,32 @@ public final class CudaDevice {
         return missing;
     }
 
-    private void open() {
+    private void find() {
         ForeignFunction.INIT.require(0);
         IntByReference value = new IntByReference();
         ForeignFunction.DEVICE_GET.require(value, ordinal);
         handle = value.getValue();
         major = attribute(MAJOR);
         minor = attribute(MINOR);
+    }
+
+    /**
+     * Whether the card multiplies in bfloat16: from compute capability 8.0 on (CUDA C++ Programming Guide, "Compute Capabilities"). Where CUDA's driver is not
+     * found, the answer is yes, as nearly all cards do.
+     */
+    public synchronized boolean hasBfloat16() {
+        try {
+            if (major == 0) {
+                find();
+            }
+            return major >= 8;
+        } catch (EngineException | UnsatisfiedLinkError e) {
+            return true;
+        }
+    }
+
+    private void open() {
+        find();
         if (major < 8) {
             throw new EngineException("expected compute capability 8.0 or newer, found " + major + "." + minor);
         }

@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.jni.JniUtils;
 import com.sun.jna.NativeLibrary;
+import io.tunebook.cuda.CudaDevice;
 
 /** Which device computes, in which type it is faster, and how it hands memory back. */
 final class Devices {
@@ -41,10 +42,13 @@ final class Devices {
                                 + ". What java environment/Lab.java doctor says of the GPU tells why");
     }
 
-    /** The type in which a device multiplies faster: bfloat16 is many times slower than float32 on some processors and faster on others, so both are tried. */
+    /**
+     * The type in which a device multiplies faster: on a GPU bfloat16, unless its compute capability is below 8.0. On a CPU bfloat16 is many times slower
+     * than float32 on some processors and faster on others, so both are tried.
+     */
     static Precision faster(NDManager manager, DecoderScript script) {
         if (manager.getDevice().isGpu()) {
-            return Precision.BFLOAT16;
+            return CudaDevice.of(manager.getDevice()).hasBfloat16() ? Precision.BFLOAT16 : Precision.FLOAT32;
         }
         synchronized (Devices.class) {
             if (fasterOnCpu == null) {
