@@ -220,6 +220,7 @@ final class Lab {
         env.put("TUNEBOOK_PYTHON", venvPython().toString());
         nodePackages().ifPresent(p -> env.put("TUNEBOOK_NODE_MODULES", p.toString()));
         env.putIfAbsent("TUNEBOOK_CHAT_TEMPLATES", chatTemplates().toString());
+        nvrtc().ifPresent(folder -> env.putIfAbsent("TUNEBOOK_NVRTC", folder.toString()));
         List<String> command = maven();
         command.add("verify");
         for (String arg : args) {
@@ -510,6 +511,25 @@ final class Lab {
             Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
         });
         return folder;
+    }
+
+    /** NVIDIA's compiler for the tests; there is none for a Mac. */
+    private Optional<Path> nvrtc() throws IOException, InterruptedException {
+        if (System.getProperty("os.name").startsWith("Mac")) {
+            return Optional.empty();
+        }
+        Path requirements = environment.resolve("requirements-nvrtc.txt");
+        Path folder = cache.resolve("nvrtc");
+        Path stamp = cache.resolve("nvrtc.sha256");
+        String wanted = sha256(requirements);
+        step("NVIDIA's compiler of kernels, for tests (90 MB)", isStamped(stamp, wanted), () -> {
+            delete(folder);
+            List<String> command = pip("install", "--target", folder.toString(), "--require-hashes");
+            command.addAll(List.of("--requirement", requirements.toString()));
+            command("nvrtc", command, "Is PyPI reachable? A mirror is set by PIP_INDEX_URL, a proxy by HTTPS_PROXY.");
+            Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
+        });
+        return Optional.of(folder.resolve(WINDOWS ? "nvidia/cuda_nvrtc/bin" : "nvidia/cuda_nvrtc/lib"));
     }
 
     // ---- GPU

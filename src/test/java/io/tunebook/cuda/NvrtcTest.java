@@ -6,13 +6,9 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -20,8 +16,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The kernels compile for every architecture that they are for, which needs NVIDIA's compiler but no card. It is looked for in the folder that {@code
- * TUNEBOOK_NVRTC} names, then in the tests' Python, where {@code pip install nvidia-cuda-nvrtc-cu12} puts it.
+ * The kernels compile for every architecture that they are for, which needs NVIDIA's compiler but no card. Its folder is named by {@code
+ * TUNEBOOK_NVRTC}, as {@code Lab.java test} does.
  */
 final class NvrtcTest {
     private static final String PATH = "jna.library.path";
@@ -29,14 +25,13 @@ final class NvrtcTest {
     private static String before;
 
     @BeforeAll
-    static void findTheCompiler() throws IOException {
+    static void findTheCompiler() {
         Engine.getInstance();
         before = System.getProperty(PATH);
         folder().ifPresent(f -> System.setProperty(PATH, f.toString()));
         Optional<String> missing = ForeignFunction.NVRTC_VERSION.missing();
         assumeThat(missing)
-                .as(
-                        "NVRTC is not here: pip install nvidia-cuda-nvrtc-cu12 in the tests' Python, or name its folder in TUNEBOOK_NVRTC")
+                .as("NVRTC is not here: Lab.java test fetches it, and TUNEBOOK_NVRTC names its folder")
                 .isEmpty();
     }
 
@@ -49,23 +44,8 @@ final class NvrtcTest {
         }
     }
 
-    private static Optional<Path> folder() throws IOException {
-        List<Path> folders = new ArrayList<>();
-        if (System.getenv("TUNEBOOK_NVRTC") != null) {
-            folders.add(Path.of(System.getenv("TUNEBOOK_NVRTC")));
-        }
-        if (System.getenv("TUNEBOOK_PYTHON") != null) {
-            Path library = Path.of(System.getenv("TUNEBOOK_PYTHON"))
-                    .resolveSibling("../lib")
-                    .normalize();
-            if (Files.isDirectory(library)) {
-                try (Stream<Path> pythons = Files.list(library)) {
-                    pythons.map(p -> p.resolve("site-packages/nvidia/cuda_nvrtc/lib"))
-                            .forEach(folders::add);
-                }
-            }
-        }
-        return folders.stream().filter(Files::isDirectory).findFirst();
+    private static Optional<Path> folder() {
+        return Optional.ofNullable(System.getenv("TUNEBOOK_NVRTC")).map(Path::of);
     }
 
     @ParameterizedTest
