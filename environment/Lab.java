@@ -43,6 +43,7 @@ import java.util.zip.ZipInputStream;
  *   java environment/Lab.java run      set everything up, execute the notebooks headlessly, in order
  *   java environment/Lab.java test     set everything up, run the tests
  *   java environment/Lab.java lab      set everything up, open JupyterLab
+ *   java environment/Lab.java pack F   set everything up, copy it to a folder for machines without a network
  *   java environment/Lab.java doctor   say what is there and what is missing
  * </pre>
  *
@@ -58,14 +59,16 @@ final class Lab {
     private static final String USAGE = /* Tunebook needs JDK 17 or newer; one is at https://adoptium.net */ """
             Usage: java environment/Lab.java COMMAND
 
-              run [--out DIR] [--timeout SECONDS] [--junit FILE] [NOTEBOOK...]
-                          set everything up and execute the notebooks headlessly, in order (all of notebooks/ by default).
+              run [--offline] [--out DIR] [--timeout SECONDS] [--junit FILE] [NOTEBOOK...]
+                          set everything up and execute the notebooks headlessly, in order (all of notebooks/ by default);
+                          --offline downloads nothing and, on Linux, cuts the network off.
                           Exit status: 0 all cells passed, 1 a cell failed, 2 bad usage, an unreadable notebook or a dead kernel
               test [--nightly] [ARGS]
                           set everything up and run the tests; with --nightly also those that take long (ARGS are passed to Maven)
               lab [ARGS]  set everything up and open JupyterLab (ARGS are passed on)
               setup [--gpu]
                           only set everything up; with --gpu also get PyTorch for CUDA and point Tunebook at it
+              pack FOLDER set everything up and copy it to FOLDER, for machines without a network
               doctor      say what is there and what is missing
               --help      this text
 
@@ -111,6 +114,9 @@ final class Lab {
     private static final List<String> TEST_REPORTS =
             List.of("kernel/target/surefire-reports", "kernel/target/failsafe-reports", "src/target/surefire-reports");
 
+    /** Is set for what runs without a network, so that nothing tries to download. */
+    private static final String OFFLINE = "TUNEBOOK_OFFLINE";
+
     private static final String AGAIN = "Run the same command again: it goes on where it stopped.";
 
     /** What is under way, for the hook that runs at Ctrl-C. */
@@ -149,6 +155,7 @@ final class Lab {
                 case "test" -> lab.test(rest);
                 case "lab" -> lab.lab(rest);
                 case "setup" -> lab.setup(rest);
+                case "pack" -> lab.pack(rest);
                 case "doctor" -> lab.doctor();
                 case "--help", "-h", "help" -> usage(OUT, 0);
                 default -> usage(ERR, 2);
@@ -191,6 +198,11 @@ final class Lab {
         if (args.contains("--help")) {
             return usage(OUT, 0);
         }
+        if (args.contains("--offline")) {
+            List<String> rest = new ArrayList<>(args);
+            rest.remove("--offline");
+            return offline() ? run(rest) : withoutNetwork(args);
+        }
         List<String> notebooks = new ArrayList<>(args);
         for (int i = 0; i < notebooks.size(); ) { // every option of the runner has a value
             if (notebooks.get(i).startsWith("--")) {
@@ -214,7 +226,69 @@ final class Lab {
         return stream(command, Path.of(""), notebookEnvironment());
     }
 
+    /** Does the same in a process that has no network. */
+    private int withoutNetwork(List<String> args) throws IOException, InterruptedException {
+        Optional<List<String>> python = python();
+        if (python.isEmpty()) {
+            throw new Failure(2, "Python 3.10 or newer is needed; " + oldPythons() + ".");
+        }
+        List<String> command = new ArrayList<>(python.get());
+        command.add(environment.resolve("offline.py").toString());
+        command.addAll(java());
+        command.addAll(List.of(environment.resolve("Lab.java").toString(), "run"));
+        command.addAll(args);
+        return stream(command, Path.of(""), Map.of(OFFLINE, "1"));
+    }
+
+    private int pack(List<String> args) throws IOException, InterruptedException {
+        if (args.size() != 1 || args.get(0).startsWith("-")) {
+            return usage(ERR, 2);
+        }
+        Path folder = Path.of(args.get(0)).toAbsolutePath().normalize();
+        if (folder.startsWith(root)) {
+            throw new Failure(
+                    2, folder + " is inside " + root + ". Name a folder outside of it, on another disk perhaps.");
+        }
+        setUp();
+        Path wheels = packed() ? environment.resolve("wheels") : cache.resolve("pack");
+        Path requirements = environment.resolve("requirements.txt");
+        Path stamp = wheels.resolve(".requirements.sha256");
+        String wanted = sha256(requirements);
+        step("Python packages to hand on", packed() || isStamped(stamp, wanted), () -> {
+            delete(wheels);
+            command(
+                    "pack",
+                    pip(
+                            "download",
+                            "--require-hashes",
+                            "--only-binary",
+                            ":all:",
+                            "--requirement",
+                            requirements.toString(),
+                            "--dest",
+                            wheels.toString()),
+                    "Is PyPI reachable? A mirror is set by PIP_INDEX_URL, a proxy by HTTPS_PROXY.");
+            Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
+        });
+        String python = answer(
+                        List.of(venvPython().toString(), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"))
+                .orElse("3");
+        List<String> command = java();
+        command.addAll(List.of(
+                environment.resolve("Pack.java").toString(),
+                root.toString(),
+                folder.toString(),
+                modelFile().toString(),
+                wheels.toString(),
+                python));
+        return stream(command, root, Map.of());
+    }
+
     private int test(List<String> args) throws IOException, InterruptedException {
+        if (packed()) {
+            throw new Failure(
+                    2, "This folder was made by pack and has no sources. Tests run in a clone of the repository.");
+        }
         setUp();
         Map<String, String> env = notebookEnvironment();
         env.put("TUNEBOOK_PYTHON", venvPython().toString());
@@ -327,10 +401,45 @@ final class Lab {
             throw new Failure(2, "PyTorch " + PYTORCH + " does not exist for Macs with Intel's processor.");
         }
         Files.createDirectories(cache);
+        checkPacked();
         pythonPackages();
         defaultModel();
         build();
         kernelspec();
+    }
+
+    /** In a folder that pack made: were all files copied whole? */
+    private void checkPacked() throws IOException, InterruptedException {
+        if (!packed()) {
+            return;
+        }
+        Path stamp = cache.resolve("packed.sha256");
+        String wanted = sha256(packedSums());
+        step("check of the copied files", isStamped(stamp, wanted), () -> {
+            for (String line : Files.readAllLines(packedSums())) {
+                Path file = root.resolve(line.substring(66));
+                if (!Files.exists(file) || !sha256(file).equals(line.substring(0, 64))) {
+                    throw new Failure(
+                            1,
+                            file + (Files.exists(file) ? " was damaged" : " was lost")
+                                    + " when the folder was copied. Copy it again from where the folder came from.");
+                }
+            }
+            Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
+        });
+    }
+
+    private Path packedSums() {
+        return environment.resolve("packed.sha256");
+    }
+
+    /** Is this a folder that pack made? It has no sources, and brings Python's packages along. */
+    private boolean packed() {
+        return Files.exists(packedSums());
+    }
+
+    private static boolean offline() {
+        return System.getenv(OFFLINE) != null;
     }
 
     private void pythonPackages() throws IOException, InterruptedException {
@@ -357,7 +466,9 @@ final class Lab {
             command(
                     "pip",
                     pip("install", "--require-hashes", "--requirement", requirements.toString()),
-                    "Is PyPI reachable? A mirror is set by PIP_INDEX_URL, a proxy by HTTPS_PROXY.");
+                    packed()
+                            ? "START.md names the Python that this folder was made for; is it the first on the path?"
+                            : "Is PyPI reachable? A mirror is set by PIP_INDEX_URL, a proxy by HTTPS_PROXY.");
             Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
         });
     }
@@ -372,7 +483,7 @@ final class Lab {
     }
 
     private List<String> pip(String verb, String... more) {
-        return with(
+        List<String> command = with(
                 List.of(
                         venvPython().toString(),
                         "-m",
@@ -384,6 +495,13 @@ final class Lab {
                         "--retries",
                         "5"),
                 more);
+        if (packed()) {
+            command.addAll(List.of(
+                    "--no-index", "--find-links", environment.resolve("wheels").toString()));
+        } else if (offline()) {
+            command.add("--no-index");
+        }
+        return command;
     }
 
     private Path modelFile() {
@@ -433,6 +551,9 @@ final class Lab {
     }
 
     private void build() throws IOException, InterruptedException {
+        if (packed()) {
+            return;
+        }
         Path stamp = root.resolve("src/target/.built.sha256");
         String sources = fingerprint(List.of("pom.xml", "kernel", "src"));
         step("build", Files.exists(kernelJar()) && isStamped(stamp, sources), () -> {
@@ -709,6 +830,9 @@ final class Lab {
                         WINDOWS
                                 ? List.of(root.resolve("mvnw.cmd").toString())
                                 : List.of("sh", root.resolve("mvnw").toString()));
+        if (offline()) {
+            found = with(found, "--offline");
+        }
         return with(
                 found,
                 "--batch-mode",
@@ -930,7 +1054,7 @@ final class Lab {
                 return;
             }
             String end = String.join("\n", tail);
-            if (attempt == 3 || !NETWORK.matcher(end).find()) {
+            if (attempt == 3 || offline() || !NETWORK.matcher(end).find()) {
                 long free = Files.getFileStore(cache).getUsableSpace() >> 20;
                 throw new Failure(
                         1,
@@ -938,7 +1062,10 @@ final class Lab {
                                 + "\n\nAll of its output: " + file + "\nWhat to do: "
                                 + (free < 500
                                         ? "make room: the disk of " + cache + " has " + free + " MB left."
-                                        : advice)
+                                        : offline() && !packed()
+                                                ? "give the same command without --offline once: it downloads what is"
+                                                        + " missing."
+                                                : advice)
                                 + "\n" + AGAIN);
             }
             OUT.println("  the network failed; once more in " + 5 * attempt + " s");
