@@ -169,7 +169,7 @@ final class BrowserTest {
                     .put(
                             "source",
                             source.toString()
-                                    .replaceFirst("\\.epochs\\(\\d+\\)", ".maxSteps(10)")
+                                    .replaceFirst("\\.epochs\\([^)]*\\)", ".maxSteps(10)")
                                     .replaceFirst("evaluateEvery\\(\\d+\\)", "evaluateEvery(2)"));
             kept.add(cell);
             if (trains) {

@@ -33,12 +33,13 @@ def step(
     decay: float,
     epsilon: float,
 ) -> Tensor:
-    norm = gradient[0].norm()
-    results = torch.cat([losses, norm.to(FLOAT64).view([1])], 0)
+    # In float64: PyTorch's CPU adds up the squares of one large float32 array with an error in the fourth digit.
+    norm = gradient[0].norm(2, dtype=FLOAT64)
+    results = torch.cat([losses, norm.view([1])], 0)
     stopped.copy_(torch.maximum(stopped, results.isfinite().all().bitwise_not().to(FLOAT32)))
     divisor: Optional[Tensor] = None
     if most > 0.0:
-        divisor = ((norm + 1e-6) / most).clamp_min(1.0)
+        divisor = ((norm + 1e-6) / most).clamp_min(1.0).to(FLOAT32)
     steps[0].add_(1)
     none: List[Tensor] = []
     ops.aten._fused_adamw_(
