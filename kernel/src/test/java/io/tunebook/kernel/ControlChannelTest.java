@@ -58,6 +58,17 @@ class ControlChannelTest {
         assertThat(kernel.execute("kept").result()).isEqualTo("5");
     }
 
+    /** JupyterLab asks so before it makes a subshell for a console, while a cell runs. */
+    @Test
+    void whatTheKernelIsIsAnsweredWhileACellRuns(WireKernel kernel) {
+        Message busy = kernel.start("System.out.println(\"in\"); while (true) {}");
+        kernel.await(busy, "stream");
+        WireKernel.Answer info = kernel.request(Channel.SHELL, "kernel_info_request", Message.object());
+        assertThat(info.reply().path("implementation").asText()).isEqualTo("tunebook");
+        kernel.interrupt();
+        assertThat(kernel.await(busy).reply().path("ename").asText()).isEqualTo("KeyboardInterrupt");
+    }
+
     @Test
     void cellsDoNotRunThere(WireKernel kernel) {
         WireKernel.Answer answer = kernel.request(Channel.CONTROL, "execute_request", WireKernel.cell("1"));

@@ -255,7 +255,7 @@ public final class WireKernel implements AutoCloseable {
         if (!process.isAlive()) {
             return false;
         }
-        Message probe = send(Channel.SHELL, "kernel_info_request", Message.object());
+        Message probe = send(Channel.SHELL, "comm_info_request", Message.object()); // waits for the cell that runs
         try {
             await(probe, Duration.ofSeconds(10));
             return true;

@@ -2,41 +2,27 @@ package io.tunebook.kernel.display;
 
 import java.util.Map;
 import java.util.Objects;
-import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
- * Channels between a cell and code in the frontend, such as a widget.
+ * Channels between a cell and code in the frontend, such as a widget. They are those of the session whose cell calls.
  *
  * @see <a href="https://jupyter-client.readthedocs.io/en/stable/messaging.html#custom-messages">Jupyter messaging, custom messages</a>
  */
 public final class Comms {
-    private static final Map<String, Consumer<Comm>> TARGETS = new ConcurrentHashMap<>();
-    private static final Map<String, Comm> OPEN = new ConcurrentHashMap<>();
-    private static volatile Transport transport = (type, comm, target, data, metadata) -> {};
+    private static volatile Supplier<CommTable> session = () -> new CommTable(); // where no kernel runs, nobody listens
 
     private Comms() {}
 
-    /** How messages leave the kernel. */
-    public interface Transport {
-        /**
-         * Sends a message.
-         *
-         * @param type {@code comm_open}, {@code comm_msg} or {@code comm_close}
-         * @param metadata of the message itself
-         */
-        void send(String type, String comm, String target, Map<String, Object> data, Map<String, Object> metadata);
-    }
-
-    /** For kernels. */
-    public static void connect(Transport to) {
-        transport = Objects.requireNonNull(to);
+    /** For kernels: how the session of the calling thread is found. */
+    public static void connect(Supplier<CommTable> found) {
+        session = Objects.requireNonNull(found);
     }
 
     /** When the frontend opens a comm to this target, {@code opened} receives it. */
     public static void register(String target, Consumer<Comm> opened) {
-        TARGETS.put(target, opened);
+        session.get().register(target, opened);
     }
 
     /** Opens a comm to a target of the frontend's. */
@@ -46,58 +32,25 @@ public final class Comms {
 
     /** The same with metadata of the message that opens it, such as the version of a protocol. */
     public static Comm open(String target, Map<String, Object> data, Map<String, Object> metadata) {
-        Comm comm = new Comm(UUID.randomUUID().toString(), target, data);
-        OPEN.put(comm.id, comm);
-        transport.send("comm_open", comm.id, target, data, metadata);
-        return comm;
+        return session.get().open(target, data, metadata);
     }
 
     /** The open comms: id to target. */
     public static Map<String, String> all() {
-        Map<String, String> all = new java.util.TreeMap<>();
-        OPEN.values().forEach(c -> all.put(c.id, c.target));
-        return all;
-    }
-
-    /** For kernels: a message came. @return false if nobody wants it */
-    public static boolean receive(String type, String id, String target, Map<String, Object> data) {
-        Comm comm = OPEN.get(id);
-        switch (type) {
-            case "comm_open" -> {
-                Consumer<Comm> opened = TARGETS.get(target);
-                if (opened == null) {
-                    transport.send("comm_close", id, target, Map.of(), Map.of());
-                    return false;
-                }
-                Comm made = new Comm(id, target, data);
-                OPEN.put(id, made);
-                opened.accept(made);
-            }
-            case "comm_msg" -> {
-                if (comm == null) {
-                    return false;
-                }
-                comm.received.accept(data);
-            }
-            default -> {
-                if (OPEN.remove(id) == null) {
-                    return false;
-                }
-                comm.closed.accept(data);
-            }
-        }
-        return true;
+        return session.get().all();
     }
 
     /** One channel. */
     public static final class Comm {
+        private final CommTable table;
         private final String id;
         private final String target;
         private final Map<String, Object> opening;
         private volatile Consumer<Map<String, Object>> received = data -> {};
         private volatile Consumer<Map<String, Object>> closed = data -> {};
 
-        private Comm(String id, String target, Map<String, Object> opening) {
+        Comm(CommTable table, String id, String target, Map<String, Object> opening) {
+            this.table = table;
             this.id = id;
             this.target = target;
             this.opening = Map.copyOf(opening);
@@ -107,13 +60,27 @@ public final class Comms {
             return id;
         }
 
+        String target() {
+            return target;
+        }
+
+        /** The frontend has sent something. */
+        void receive(Map<String, Object> data) {
+            received.accept(data);
+        }
+
+        /** The frontend has closed it. */
+        void end(Map<String, Object> data) {
+            closed.accept(data);
+        }
+
         /** What came with the message that opened it. */
         public Map<String, Object> opening() {
             return opening;
         }
 
         public void send(Map<String, Object> data) {
-            transport.send("comm_msg", id, target, data, Map.of());
+            table.send("comm_msg", this, data);
         }
 
         public void onMessage(Consumer<Map<String, Object>> handler) {
@@ -125,9 +92,7 @@ public final class Comms {
         }
 
         public void close() {
-            if (OPEN.remove(id) != null) {
-                transport.send("comm_close", id, target, Map.of(), Map.of());
-            }
+            table.close(this);
         }
     }
 }

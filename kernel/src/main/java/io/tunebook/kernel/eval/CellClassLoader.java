@@ -31,6 +31,7 @@ final class CellClassLoader extends ClassLoader {
     private final Map<String, Loaded> statements = new ConcurrentHashMap<>();
     private volatile CellRunner loading;
     private final Libraries libraries = new Libraries();
+    private final Environment environment = new Environment();
     private final CellLines lines;
     private volatile UnaryOperator<byte[]> probe = UnaryOperator.identity();
 
@@ -42,6 +43,11 @@ final class CellClassLoader extends ClassLoader {
 
     Libraries libraries() {
         return libraries;
+    }
+
+    /** The environment variables of its session. */
+    Environment environment() {
+        return environment;
     }
 
     /** A class of a cell as it is loaded: interruptible, with the lines as typed. */

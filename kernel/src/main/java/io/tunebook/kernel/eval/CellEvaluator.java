@@ -1,5 +1,7 @@
 package io.tunebook.kernel.eval;
 
+import io.tunebook.kernel.display.CommTable;
+import io.tunebook.kernel.display.Renderers;
 import java.io.File;
 import java.lang.reflect.Field;
 import java.nio.file.Files;
@@ -12,11 +14,9 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import jdk.jshell.JShell;
-import jdk.jshell.Snippet;
 import jdk.jshell.SourceCodeAnalysis;
 import jdk.jshell.spi.ExecutionControl;
 import jdk.jshell.spi.ExecutionControlProvider;
@@ -38,6 +38,8 @@ public final class CellEvaluator implements AutoCloseable {
     private final Variables variables;
     private final PieceRunner runner;
     private final Results results = new Results();
+    private final Declarations declarations;
+    private final CommTable comms = new CommTable();
     private final PackageCells packages;
     private String imports = "";
     private volatile Function<Path, Optional<Path>> sources = jar -> Optional.empty();
@@ -71,6 +73,7 @@ public final class CellEvaluator implements AutoCloseable {
         lines.connect(internals);
         pieces = new Pieces(shell.sourceCodeAnalysis());
         variables = new Variables(shell, execution);
+        declarations = new Declarations(this, shell);
         Snippets snippets = new Snippets(shell, internals, execution, loader, lines, pieces, variables);
         packages = new PackageCells(loader, this, compilerOptions);
         runner = new PieceRunner(shell, internals, pieces, variables, snippets, results, packages);
@@ -233,6 +236,16 @@ public final class CellEvaluator implements AutoCloseable {
         return results;
     }
 
+    /** The session's channels to code in the frontend. */
+    public CommTable comms() {
+        return comms;
+    }
+
+    /** The environment variables of the session. */
+    public Environment environment() {
+        return loader.environment();
+    }
+
     /** The names and types of all variables, in the order of their declaration. */
     public Map<String, String> variables() {
         Map<String, String> all = new LinkedHashMap<>();
@@ -240,33 +253,9 @@ public final class CellEvaluator implements AutoCloseable {
         return all;
     }
 
-    /** The signatures of all methods, in the order of their declaration. */
-    public List<String> methods() {
-        return withCompiler(() -> shell.methods()
-                .filter(m -> shell.status(m).isActive())
-                .map(m -> m.signature().replaceFirst("^(\\(.*\\))(.*)$", "$2 ")
-                        + m.name()
-                        + m.signature().replaceFirst("^(\\(.*\\)).*$", "$1"))
-                .map(CellNames::clean)
-                .toList());
-    }
-
-    /** The declarations of one kind that count, in the order in which they came. */
-    public List<String> sources(Snippet.Kind kind) {
-        return declarations(s -> s.kind() == kind);
-    }
-
-    /** The declaration of a method or type as it was typed; several of methods of one name. */
-    public List<String> declarations(String name) {
-        return declarations(
-                s -> s instanceof jdk.jshell.DeclarationSnippet d && d.name().equals(name));
-    }
-
-    private List<String> declarations(Predicate<Snippet> which) {
-        return withCompiler(() -> shell.snippets()
-                .filter(s -> which.test(s) && shell.status(s).isActive())
-                .map(s -> s.source().strip())
-                .toList());
+    /** What cells have declared, as it was typed. */
+    public Declarations declarations() {
+        return declarations;
     }
 
     /** A variable's value, or empty if there is none of this name. */
@@ -334,7 +323,7 @@ public final class CellEvaluator implements AutoCloseable {
             shell.addToClasspath(Objects.requireNonNull(entry));
             return null;
         });
-        io.tunebook.kernel.display.Renderers.reload();
+        Renderers.reload();
         SqlDrivers.register(Path.of(entry), loader);
     }
 

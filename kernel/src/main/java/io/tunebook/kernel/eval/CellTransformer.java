@@ -19,13 +19,14 @@ import org.objectweb.asm.Type;
 final class CellTransformer {
     private static final String INTERRUPTS = Type.getInternalName(Interrupts.class);
 
-    private static final Handle LINK = new Handle(
-            Opcodes.H_INVOKESTATIC,
-            INTERRUPTS,
-            "link",
-            MethodType.methodType(CallSite.class, MethodHandles.Lookup.class, String.class, MethodType.class)
-                    .toMethodDescriptorString(),
-            false);
+    private static final Handle POLL = link(Interrupts.class);
+    private static final Handle GETENV = link(Environment.class);
+
+    private static Handle link(Class<?> in) {
+        String type = MethodType.methodType(CallSite.class, MethodHandles.Lookup.class, String.class, MethodType.class)
+                .toMethodDescriptorString();
+        return new Handle(Opcodes.H_INVOKESTATIC, Type.getInternalName(in), "link", type, false);
+    }
 
     private CellTransformer() {}
 
@@ -156,7 +157,7 @@ final class CellTransformer {
             if (owner.equals("java/lang/System") && name.equals("exit")) {
                 super.visitMethodInsn(opcode, INTERRUPTS, "exit", descriptor, false);
             } else if (owner.equals("java/lang/System") && name.equals("getenv")) {
-                super.visitMethodInsn(opcode, Type.getInternalName(Environment.class), name, descriptor, false);
+                super.visitInvokeDynamicInsn(name, descriptor, GETENV);
             } else if (owner.equals("java/lang/Runtime") && name.equals("exit")) {
                 super.visitMethodInsn(Opcodes.INVOKESTATIC, INTERRUPTS, "exit", "(Ljava/lang/Runtime;I)V", false);
             } else {
@@ -178,7 +179,7 @@ final class CellTransformer {
         }
 
         private void poll() {
-            super.visitInvokeDynamicInsn("poll", "()V", LINK);
+            super.visitInvokeDynamicInsn("poll", "()V", POLL);
         }
     }
 }

@@ -1,34 +1,47 @@
 package io.tunebook.kernel.eval;
 
+import java.lang.invoke.CallSite;
+import java.lang.invoke.ConstantCallSite;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.util.Collections;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The environment of this process with what cells have set. The JVM cannot change its own, so calls of {@code System.getenv} in cells come here, and programs
- * that cells start are given it.
+ * The environment of this process with what cells of a session have set. The JVM cannot change its own, so calls of {@code System.getenv} in cells come here,
+ * and programs that cells start are given it.
  */
 public final class Environment {
-    /** One for the process, as an environment is. */
-    private static final Map<String, String> SET = new ConcurrentHashMap<>();
+    private final Map<String, String> set = new ConcurrentHashMap<>();
 
-    private Environment() {}
-
-    public static void set(String name, String value) {
-        SET.put(name, value);
+    /** From now on a variable has this value. */
+    public void set(String name, String value) {
+        set.put(name, value);
     }
 
-    /** What calls of {@code System.getenv(name)} in cells became. */
-    public static String getenv(String name) {
-        String set = SET.get(name);
-        return set != null ? set : System.getenv(name);
+    /** A variable's value, or null. */
+    public String getenv(String name) {
+        String value = set.get(name);
+        return value != null ? value : System.getenv(name);
     }
 
-    /** What calls of {@code System.getenv()} in cells became. */
-    public static Map<String, String> getenv() {
+    /** All variables. */
+    public Map<String, String> getenv() {
         Map<String, String> all = new TreeMap<>(System.getenv());
-        all.putAll(SET);
+        all.putAll(set);
         return Collections.unmodifiableMap(all);
+    }
+
+    /** Links what calls of {@code System.getenv} in a cell became: its session is that of its class loader. */
+    public static CallSite link(MethodHandles.Lookup caller, String name, MethodType type)
+            throws ReflectiveOperationException {
+        ClassLoader loader = caller.lookupClass().getClassLoader();
+        while (!(loader instanceof CellClassLoader)) {
+            loader = loader.getParent();
+        }
+        Environment environment = ((CellClassLoader) loader).environment();
+        return new ConstantCallSite(MethodHandles.lookup().bind(environment, name, type));
     }
 }

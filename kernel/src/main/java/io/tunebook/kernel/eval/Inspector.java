@@ -91,7 +91,7 @@ public final class Inspector {
 
     /** How a cell has declared a method or type, or empty if none has. */
     public Optional<MimeBundle> source(String name) {
-        String all = String.join("\n\n", evaluator.declarations(name));
+        String all = String.join("\n\n", evaluator.declarations().of(name));
         return all.isEmpty()
                 ? Optional.empty()
                 : Optional.of(MimeBundle.of(

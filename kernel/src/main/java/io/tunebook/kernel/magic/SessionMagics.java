@@ -46,7 +46,9 @@ final class SessionMagics {
         all.add(new Magic("%whos", "", "Lists the variables with their types and values.", (a, rest, body) -> whos()));
         all.add(new Magic(
                 "%methods",
-                "", "Lists the methods that cells have declared.", (a, rest, body) -> lines(evaluator.methods())));
+                "",
+                "Lists the methods that cells have declared.",
+                (a, rest, body) -> lines(evaluator.declarations().methods())));
         all.add(new Magic(
                 "%history",
                 "[-n]", "Prints the cells so far; with -n their numbers too.", (a, rest, body) -> {
@@ -77,12 +79,12 @@ final class SessionMagics {
     private Object jshell(String command) {
         return switch (command) {
             case "/vars" -> whos();
-            case "/methods" -> lines(evaluator.methods());
+            case "/methods" -> lines(evaluator.declarations().methods());
             case "/types" ->
-                lines(evaluator.sources(Snippet.Kind.TYPE_DECL).stream()
+                lines(evaluator.declarations().of(Snippet.Kind.TYPE_DECL).stream()
                         .map(s -> s.replaceFirst("(?s)\\s*\\{.*", "").strip())
                         .toList());
-            case "/imports" -> lines(evaluator.sources(Snippet.Kind.IMPORT));
+            case "/imports" -> lines(evaluator.declarations().of(Snippet.Kind.IMPORT));
             default ->
                 throw new IllegalArgumentException("expected /vars, /types, /methods or /imports, found " + command);
         };

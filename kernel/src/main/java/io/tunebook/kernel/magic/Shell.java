@@ -33,6 +33,11 @@ final class Shell {
         this.evaluator = evaluator;
     }
 
+    /** The environment of the programs. */
+    Environment environment() {
+        return evaluator.environment();
+    }
+
     Path folder() {
         return folder;
     }
@@ -82,7 +87,7 @@ final class Shell {
             }
             ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile());
             Map<String, String> environment = builder.environment();
-            environment.putAll(Environment.getenv());
+            environment.putAll(environment().getenv());
             Process process = builder.start();
             try {
                 // These threads start in the cell's, so that what they print is the cell's.

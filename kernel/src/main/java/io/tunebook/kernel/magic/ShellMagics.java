@@ -3,7 +3,6 @@ package io.tunebook.kernel.magic;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.eval.ClassPath;
-import io.tunebook.kernel.eval.Environment;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -59,7 +58,7 @@ final class ShellMagics {
                 "%env",
                 "[NAME | NAME=VALUE]",
                 "Shows the environment, or a variable of it, or sets one for cells and their programs.",
-                typed -> Environment.getenv().keySet().stream()
+                typed -> shell.environment().getenv().keySet().stream()
                         .filter(n -> n.startsWith(typed))
                         .toList(),
                 (a, rest, body) -> env(rest.strip())));
@@ -135,22 +134,23 @@ final class ShellMagics {
         return null;
     }
 
-    private static Object env(String text) {
+    private Object env(String text) {
         if (text.isEmpty()) {
             Map<String, String> all = new TreeMap<>();
-            Environment.getenv()
+            shell.environment()
+                    .getenv()
                     .forEach((name, value) -> all.put(name, SECRET.matcher(name).matches() ? "<hidden>" : value));
             return all;
         }
         String[] parts = text.split("\\s*=\\s*|\\s+", 2);
         if (parts.length == 1) {
-            String value = Environment.getenv(parts[0]);
+            String value = shell.environment().getenv(parts[0]);
             if (value == null) {
                 throw new IllegalArgumentException("there is no environment variable " + parts[0]);
             }
             return value;
         }
-        Environment.set(parts[0], parts[1]);
+        shell.environment().set(parts[0], parts[1]);
         System.out.println("env: " + parts[0] + "=" + (SECRET.matcher(parts[0]).matches() ? "<hidden>" : parts[1]));
         return null;
     }

@@ -3,7 +3,6 @@ package io.tunebook.kernel.server;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tunebook.kernel.display.Comms;
 import io.tunebook.kernel.eval.CellContext;
 import io.tunebook.kernel.eval.CellException;
 import io.tunebook.kernel.protocol.Message;
@@ -24,11 +23,11 @@ final class CommMessages {
         this.frontends = frontends;
         this.subshells = subshells;
         this.cells = cells;
-        Comms.connect((type, comm, target, data, metadata) -> {
+        starting.session().thenAccept(session -> session.comms().connect((type, comm, target, data, metadata) -> {
             ObjectNode content = Message.object().put("comm_id", comm).put("target_name", target);
             content.set("data", Replies.JSON.valueToTree(data));
             frontends.publish(cause(), type, content, Replies.JSON.valueToTree(metadata));
-        });
+        }));
     }
 
     private ObjectNode cause() {
@@ -43,11 +42,11 @@ final class CommMessages {
         ObjectNode reply = Replies.ok();
         ObjectNode open = reply.putObject("comms");
         String target = request.content().path("target_name").asText("");
-        Comms.all().forEach((comm, name) -> {
+        starting.now().ifPresent(session -> session.comms().all().forEach((comm, name) -> {
             if (target.isEmpty() || target.equals(name)) {
                 open.putObject(comm).put("target_name", name);
             }
-        });
+        }));
         return reply;
     }
 
@@ -65,11 +64,12 @@ final class CommMessages {
                     subshells.runner(session, request),
                     cells.count(),
                     frontends.under(request.message(), false, false),
-                    () -> Comms.receive(
-                            request.type(),
-                            content.path("comm_id").asText(),
-                            content.path("target_name").asText(),
-                            data));
+                    () -> session.comms()
+                            .receive(
+                                    request.type(),
+                                    content.path("comm_id").asText(),
+                                    content.path("target_name").asText(),
+                                    data));
         } catch (CellException e) {
             frontends.publishError(request.message(), Replies.error(e));
         }

@@ -65,7 +65,8 @@ public final class Kernel implements AutoCloseable {
         cells = new Cells(this.starting, frontends, subshells, help, debug, kept, memory);
         CommMessages comms = new CommMessages(this.starting, frontends, subshells, cells);
         types = Map.ofEntries(
-                Map.entry("kernel_info_request", type(BOTH, Where.ITS_CHANNEL, r -> KernelInfo.reply())),
+                // Not behind a cell that runs: JupyterLab asks before it makes a subshell for a console.
+                Map.entry("kernel_info_request", type(BOTH, Where.AT_ONCE, r -> KernelInfo.reply())),
                 Map.entry("execute_request", type(Set.of(SHELL), Where.WITH_CELLS, cells::execute)),
                 Map.entry("complete_request", type(BOTH, Where.ASIDE, help::complete)),
                 Map.entry("inspect_request", type(BOTH, Where.ASIDE, help::inspect)),
@@ -186,7 +187,7 @@ public final class Kernel implements AutoCloseable {
         } else if (where == Where.WITH_CELLS && type.channels().contains(channel)) {
             shell(request).add(request);
         } else {
-            (channel == CONTROL ? control : shell(request)).add(request);
+            (channel == CONTROL || where == Where.AT_ONCE ? control : shell(request)).add(request);
         }
     }
 

@@ -17,6 +17,8 @@ record MessageType(Set<Channel> channels, Where where, Handler handler) {
         ITS_CHANNEL,
         /** The thread that runs cells, in its turn, whichever channel the message came by: the handler is the user's code. */
         WITH_CELLS,
+        /** Control's thread, whichever channel the message came by: no cell keeps it waiting. */
+        AT_ONCE,
         /** A thread beside both, for what needs the session's compiler but must keep nobody waiting. */
         ASIDE,
         /** The debugger's own thread: an evaluation may take long. */

@@ -1,5 +1,7 @@
 package io.tunebook.kernel.session;
 
+import io.tunebook.kernel.display.CommTable;
+import io.tunebook.kernel.display.Comms;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.DisplaySink;
 import io.tunebook.kernel.display.MimeBundle;
@@ -67,6 +69,7 @@ public final class Session implements AutoCloseable {
         timeout = options.timeout();
         release = CellOutput.capture();
         Display.connect(new CurrentCell());
+        Comms.connect(Session::commsOfTheCell);
         Frontend silent = new Silent();
         try {
             evaluator.declareImports(PRELUDE);
@@ -150,6 +153,20 @@ public final class Session implements AutoCloseable {
     /** Where the engine of this session's cells is. */
     public CellEvaluator evaluator() {
         return evaluator;
+    }
+
+    /** Its channels to code in the frontend. */
+    public CommTable comms() {
+        return evaluator.comms();
+    }
+
+    private static CommTable commsOfTheCell() {
+        CellContext cell = CellContext.current();
+        CellEvaluator evaluator = cell == null ? null : cell.evaluator();
+        if (evaluator == null) {
+            throw new IllegalStateException("this thread works for no cell, so that no frontend is there for a comm");
+        }
+        return evaluator.comms();
     }
 
     public Completer completer() {

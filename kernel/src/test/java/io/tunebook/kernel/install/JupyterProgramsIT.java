@@ -178,7 +178,13 @@ class JupyterProgramsIT {
 
     /** Its pictures stay in target/jupyterlab. */
     @ParameterizedTest
-    @ValueSource(strings = {"jupyterlab_test.cjs", "jupyterlab_debugger_test.cjs", "jupyterlab_widgets_test.cjs"})
+    @ValueSource(
+            strings = {
+                "jupyterlab_test.cjs",
+                "jupyterlab_debugger_test.cjs",
+                "jupyterlab_widgets_test.cjs",
+                "jupyterlab_subshells_test.cjs"
+            })
     void jupyterLabInABrowser(String script) throws Exception {
         String python = InstalledKernel.python();
         String modules = System.getenv("TUNEBOOK_NODE_MODULES");

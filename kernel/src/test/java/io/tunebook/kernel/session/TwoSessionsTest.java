@@ -6,7 +6,9 @@ import io.tunebook.kernel.display.MimeBundle;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 
 /** Two sessions in one JVM know nothing of each other. */
@@ -75,6 +77,57 @@ class TwoSessionsTest {
             assertThat(run(second, "eval(\"x + 1\")", 4, two)).isEqualTo("two1");
         }
         assertThat(System.out).isSameAs(before);
+    }
+
+    @Test
+    void eachHasItsEnvironment() {
+        try (Session first = session();
+                Session second = session()) {
+            Kept kept = new Kept();
+            run(first, "%env TUNEBOOK_OF_ONE=first", 1, kept);
+            run(second, "%env TUNEBOOK_OF_ONE=second", 1, kept);
+            run(second, "!echo $TUNEBOOK_OF_ONE by a program", 2, kept);
+            assertThat(kept.text.toString()).contains("second by a program");
+            String read = "System.getenv(\"TUNEBOOK_OF_ONE\") + \" \" + System.getenv().get(\"TUNEBOOK_OF_ONE\")";
+            assertThat(run(first, read, 3, kept)).isEqualTo("first first");
+            assertThat(run(second, read, 3, kept)).isEqualTo("second second");
+            // a thread that works for neither knows its session by its code
+            assertThat(run(first, "CompletableFuture.supplyAsync(() -> " + read + ").join()", 4, kept))
+                    .isEqualTo("first first");
+            assertThat(run(second, "System.getenv(\"PATH\").equals(System.getenv().get(\"PATH\"))", 4, kept))
+                    .isEqualTo("true");
+        }
+    }
+
+    @Test
+    void eachHasItsComms() {
+        try (Session first = session();
+                Session second = session()) {
+            Kept kept = new Kept();
+            List<String> toFirst = new CopyOnWriteArrayList<>();
+            List<String> toSecond = new CopyOnWriteArrayList<>();
+            first.comms().connect((type, comm, target, data, metadata) -> toFirst.add(type + " " + target + data));
+            second.comms().connect((type, comm, target, data, metadata) -> toSecond.add(type + " " + target + data));
+            String register = "import io.tunebook.kernel.display.Comms;\nMap<String, Object> heard = null;\n"
+                    + "Comms.register(\"both\", comm -> comm.onMessage(data -> heard = data));";
+            run(first, register, 1, kept);
+            run(second, register, 1, kept);
+            assertThat(second.comms().receive("comm_open", "a", "both", Map.of()))
+                    .isTrue();
+            assertThat(second.comms().receive("comm_msg", "a", "both", Map.of("x", 1)))
+                    .isTrue();
+            assertThat(first.comms().receive("comm_msg", "a", "both", Map.of("x", 2)))
+                    .as("that comm is the other session's")
+                    .isFalse();
+            assertThat(run(first, "heard", 2, kept)).isEqualTo("null");
+            assertThat(run(second, "heard", 2, kept)).isEqualTo("{x=1}");
+            run(first, "var mine = Comms.open(\"widget\", Map.of(\"of\", \"first\"));", 3, kept);
+            run(second, "var mine = Comms.open(\"widget\", Map.of(\"of\", \"second\")); mine.close();", 3, kept);
+            assertThat(toFirst).containsExactly("comm_open widget{of=first}");
+            assertThat(toSecond).containsExactly("comm_open widget{of=second}", "comm_close widget{}");
+            assertThat(run(first, "Comms.all().values()", 4, kept)).isEqualTo("[widget]");
+            assertThat(run(second, "Comms.all().values()", 4, kept)).isEqualTo("[both]");
+        }
     }
 
     @Test
