@@ -22,30 +22,34 @@ async function check(page, lab) {
   const { cell, text, outputs, run, runFirst, step } = lab;
   const consoles = page.locator('.jp-ConsolePanel');
 
-  // A console takes code before its subshell is there, and would send it to the notebook's own shell, which is busy.
-  let subshells = 0;
+  // A console takes code before its subshell is there, and would send it to the notebook's own shell, which is busy. Each
+  // has a socket of its own, which alone gets the reply to what it has asked.
+  const sockets = [];
   page.on('websocket', (socket) => {
-    let asked = null; // by this socket's own connection, which alone gets the reply
+    const made = { subshell: false };
+    sockets.push(made);
+    let asked = null;
     const done = new Set();
     socket.on('framereceived', ({ payload }) => {
       if (!Buffer.isBuffer(payload)) return;
       const { header, parent, content } = message(payload);
       if (header.msg_type === 'create_subshell_reply') asked = parent.msg_id;
       if (header.msg_type === 'status' && content.execution_state === 'idle') done.add(parent.msg_id);
-      if (done.delete(asked)) subshells++;
+      made.subshell ||= done.has(asked);
     });
   });
 
   /** Opens a console on a new subshell, runs code in it and gives the panel. */
   async function inConsole(code, result) {
     const before = await consoles.count();
+    const known = sockets.length;
     await text(0).click();
     await page.keyboard.press('Control+Shift+C');
     const search = page.locator('.lm-CommandPalette-input').locator('visible=true');
     await search.fill('New Subshell Console for Notebook');
     await page.locator('.lm-CommandPalette-item[data-command="notebook:create-subshell-console"]').first().click();
     const panel = consoles.nth(before);
-    for (let waited = 0; subshells <= before; waited++) {
+    for (let waited = 0; !sockets.slice(known).some((s) => s.subshell); waited++) {
       assert.ok(waited < 450, 'no subshell was made for the console');
       await page.waitForTimeout(100);
     }
