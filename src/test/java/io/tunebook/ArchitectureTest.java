@@ -25,6 +25,7 @@ final class ArchitectureTest {
             List.of("chart", "exercise", "picture"),
             List.of("export"),
             List.of("train"),
+            List.of("prepare"),
             List.of("ollama.server"),
             List.of("dataset"),
             List.of("lora"),

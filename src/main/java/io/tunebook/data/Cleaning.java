@@ -142,13 +142,54 @@ public final class Cleaning {
         return last;
     }
 
-    static String normalized(String text) {
+    /** A text as {@link #normalize} leaves it. */
+    public static String normalized(String text) {
+        return isPlain(text) ? trimmed(text) : trimmed(inUsualForm(text));
+    }
+
+    private static String inUsualForm(String text) {
         String s = LINE_BREAKS.matcher(text).replaceAll("\n");
         s = INVISIBLE.matcher(s).replaceAll("");
         s = Normalizer.normalize(s, Normalizer.Form.NFC);
-        s = halfWidth(s);
-        s = BLANKS.matcher(s).replaceAll("");
-        return EMPTY_LINES.matcher(s).replaceAll("\n\n").strip();
+        return halfWidth(s);
+    }
+
+    private static String trimmed(String text) {
+        boolean blanks = !text.isEmpty() && isBlank(text.charAt(text.length() - 1));
+        boolean empty = false;
+        for (int at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) {
+            blanks |= at > 0 && isBlank(text.charAt(at - 1));
+            empty |= text.startsWith("\n\n", at + 1);
+        }
+        String s = blanks ? BLANKS.matcher(text).replaceAll("") : text;
+        return (blanks || empty ? EMPTY_LINES.matcher(s).replaceAll("\n\n") : s).strip();
+    }
+
+    private static boolean isBlank(char c) {
+        return c == ' ' || c == '\t' || c == '\u00A0' || c == '\u3000';
+    }
+
+    /**
+     * Whether a text has nothing but characters that stay as they are: such as most have, and a fifth of the time. False
+     * says nothing. By the Unicode Character Database these are in form C whatever stands beside them.
+     */
+    private static boolean isPlain(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            boolean plain = c < 0x80
+                    ? c >= ' ' && c != 0x7f || c == '\n' || c == '\t'
+                    : c >= 0x4e00 && c <= 0x9fff
+                            || c >= 0xa0 && c < 0x300 && c != 0xad
+                            || c >= 0x3000 && c < 0x302a
+                            || c >= 0x3041 && c < 0x3097
+                            || c >= 0x30a0 && c <= 0x30ff
+                            || c >= 0x2010 && c < 0x2028
+                            || c >= 0xff01 && c <= 0xff5e && CHINESE_PUNCTUATION.indexOf(c) >= 0;
+            if (!plain) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static String halfWidth(String s) {

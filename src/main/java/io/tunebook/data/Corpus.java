@@ -118,6 +118,16 @@ public final class Corpus implements Iterable<Document> {
     }
 
     /**
+     * The files that {@link #open(String)} would read, in their order.
+     *
+     * @throws IOException if nothing is there
+     * @throws CorpusException if a folder cannot be read, or nothing matches
+     */
+    public static List<Path> list(String pathOrGlob) throws IOException {
+        return CorpusFiles.of(pathOrGlob).checked().files(new Pass(Pass.Settings.INITIAL, new AtomicReference<>()));
+    }
+
+    /**
      * The documents of these files one after the other. Each path is asked for when its turn comes, in every pass
      * again; that may take time, as when it must be downloaded first.
      */
@@ -134,7 +144,19 @@ public final class Corpus implements Iterable<Document> {
     /** What to do about broken documents; {@link OnError#STOP} unless said otherwise. */
     public Corpus onError(OnError onError) {
         return new Corpus(
-                node, new Pass.Settings(onError, settings.charset(), settings.progress(), settings.columns()));
+                node, new Pass.Settings(onError, settings.charset(), settings.progress(), settings.columns(), null));
+    }
+
+    /**
+     * Goes on after a broken document or file, as {@link OnError#SKIP}, and tells each, none left out, instead of a
+     * report at the end.
+     *
+     * @param problems must be safe for several threads if the corpus is {@link #parallel}
+     */
+    public Corpus onError(Consumer<? super CorpusException> problems) {
+        return new Corpus(
+                node,
+                new Pass.Settings(OnError.SKIP, settings.charset(), settings.progress(), settings.columns(), problems));
     }
 
     /**
@@ -145,12 +167,20 @@ public final class Corpus implements Iterable<Document> {
     public Corpus charset(String name) {
         return new Corpus(
                 node,
-                new Pass.Settings(settings.onError(), Charset.forName(name), settings.progress(), settings.columns()));
+                new Pass.Settings(
+                        settings.onError(),
+                        Charset.forName(name),
+                        settings.progress(),
+                        settings.columns(),
+                        settings.problems()));
     }
 
     /** Shows a bar during each pass: bytes, rate, time left. */
     public Corpus progress() {
-        return new Corpus(node, new Pass.Settings(settings.onError(), settings.charset(), true, settings.columns()));
+        return new Corpus(
+                node,
+                new Pass.Settings(
+                        settings.onError(), settings.charset(), true, settings.columns(), settings.problems()));
     }
 
     /**
@@ -179,7 +209,9 @@ public final class Corpus implements Iterable<Document> {
 
     private Corpus columns(Columns columns) {
         return new Corpus(
-                node, new Pass.Settings(settings.onError(), settings.charset(), settings.progress(), columns));
+                node,
+                new Pass.Settings(
+                        settings.onError(), settings.charset(), settings.progress(), columns, settings.problems()));
     }
 
     /** The first documents only. */

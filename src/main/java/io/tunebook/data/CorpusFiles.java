@@ -77,6 +77,13 @@ record CorpusFiles(Path root, PathMatcher pattern) implements Corpus.Node {
 
     @Override
     public List<Corpus.Node> parts(Pass pass) throws IOException {
+        return files(pass).stream()
+                .<Corpus.Node>map(file -> p -> new FileCursor(file, p))
+                .toList();
+    }
+
+    /** The files there are, in their order. */
+    List<Path> files(Pass pass) throws IOException {
         List<Path> files = new ArrayList<>();
         collect(root, files, pass, new HashSet<>());
         if (files.isEmpty()) {
@@ -92,9 +99,7 @@ record CorpusFiles(Path root, PathMatcher pattern) implements Corpus.Node {
                 pass.expect(Files.size(file));
             }
         }
-        return files.stream()
-                .<Corpus.Node>map(file -> p -> new FileCursor(file, p))
-                .toList();
+        return files;
     }
 
     /** Symbolic links are followed, but what they and other paths lead to is taken once. */

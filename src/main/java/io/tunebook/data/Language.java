@@ -10,7 +10,7 @@ import java.util.Set;
  * A guess at a text's language: by its script, and for Latin script by the most frequent small words. Good for sorting
  * a corpus, not for single words.
  */
-final class Language {
+public final class Language {
     private static final int ENOUGH = 4000;
     private static final Map<String, Set<String>> SMALL_WORDS = new LinkedHashMap<>();
 
@@ -56,7 +56,7 @@ final class Language {
      * The language of a text's first few thousand characters, as an ISO 639-1 code; {@code und} if there are no letters
      * or none of the known languages fits.
      */
-    static String of(String text) {
+    public static String of(String text) {
         int han = 0;
         int kana = 0;
         int latin = 0;

@@ -13,7 +13,7 @@ import java.util.SplittableRandom;
  *
  * @see <a href="https://arxiv.org/abs/2406.17557">Penedo et al., The FineWeb Datasets, appendix on deduplication</a>
  */
-final class MinHash {
+public final class MinHash {
     private static final int VALUES = 128;
     private static final int SHINGLE = 5;
 
@@ -24,7 +24,7 @@ final class MinHash {
     private final List<LongOpenHashSet> seen = new ArrayList<>();
 
     /** @param similarity the Jaccard similarity from which on texts count as the same, above 0 and below 1 */
-    MinHash(double similarity) {
+    public MinHash(double similarity) {
         int best = 1;
         for (int r = 1; r <= VALUES / 2; r++) {
             if (Math.abs(threshold(r) - similarity) < Math.abs(threshold(best) - similarity)) {
@@ -59,7 +59,18 @@ final class MinHash {
         return true;
     }
 
-    private long[] bandKeys(String text) {
+    /** The number of bands that a signature is cut into. */
+    public int bands() {
+        return bands;
+    }
+
+    /** The probability that two texts of a Jaccard similarity share a band. */
+    public double probability(double jaccard) {
+        return 1 - Math.pow(1 - Math.pow(jaccard, rows), bands);
+    }
+
+    /** A hash of each band: two texts are near duplicates if those of one band are equal. */
+    public long[] bandKeys(String text) {
         long[] smallest = new long[bands * rows];
         Arrays.fill(smallest, Long.MAX_VALUE);
         for (long shingle : shingles(text)) {
@@ -82,7 +93,16 @@ final class MinHash {
     }
 
     /** The hashes of all runs of five tokens; a shorter text is one run. Case and punctuation do not count. */
-    static long[] shingles(String text) {
+    public static long[] shingles(String text) {
+        return runs(text, SHINGLE);
+    }
+
+    /**
+     * As {@link #shingles}, of runs of so many words or Chinese characters.
+     *
+     * @return one hash at least; a text of fewer words is one run
+     */
+    public static long[] runs(String text, int length) {
         long[] tokens = new long[16];
         int count = 0;
         long word = 0;
@@ -106,11 +126,11 @@ final class MinHash {
                 inWord = true;
             }
         }
-        int runs = Math.max(1, count - SHINGLE + 1);
+        int runs = Math.max(1, count - length + 1);
         long[] shingles = new long[runs];
         for (int s = 0; s < runs; s++) {
             long hash = 17;
-            for (int t = s; t < Math.min(count, s + SHINGLE); t++) {
+            for (int t = s; t < Math.min(count, s + length); t++) {
                 hash = mix(hash * 31 + tokens[t]);
             }
             shingles[s] = hash;
@@ -119,7 +139,7 @@ final class MinHash {
     }
 
     /** A hash of the whole text in 64 bits: of a hundred million texts two collide by chance with 1 in 3,000. */
-    static long hash(String text) {
+    public static long hash(String text) {
         long h = text.length();
         for (int i = 0; i < text.length(); i++) {
             h = (h ^ text.charAt(i)) * 0x9E3779B97F4A7C15L;
@@ -129,7 +149,7 @@ final class MinHash {
     }
 
     /** Stafford's variant 13 of MurmurHash3's finaliser. */
-    static long mix(long z) {
+    public static long mix(long z) {
         z = (z ^ z >>> 30) * 0xBF58476D1CE4E5B9L;
         z = (z ^ z >>> 27) * 0x94D049BB133111EBL;
         return z ^ z >>> 31;

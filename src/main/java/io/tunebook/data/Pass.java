@@ -13,6 +13,7 @@ import java.util.Locale;
 import java.util.NoSuchElementException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 
 /** One reading of a corpus from its beginning: its settings, what was read so far and what was left out. Any thread may report to it. */
 final class Pass {
@@ -21,9 +22,15 @@ final class Pass {
      *
      * @param charset null for the encoding that the files' bytes speak for
      * @param columns other names of a row's fields; null for those of the file
+     * @param problems told each problem that is left out; null for a report at the end
      */
-    record Settings(Corpus.OnError onError, Charset charset, boolean progress, Columns columns) {
-        static final Settings INITIAL = new Settings(Corpus.OnError.STOP, null, false, null);
+    record Settings(
+            Corpus.OnError onError,
+            Charset charset,
+            boolean progress,
+            Columns columns,
+            Consumer<? super CorpusException> problems) {
+        static final Settings INITIAL = new Settings(Corpus.OnError.STOP, null, false, null, null);
     }
 
     private final Settings settings;
@@ -81,6 +88,9 @@ final class Pass {
             throw problem;
         }
         problems++;
+        if (settings.problems() != null) {
+            settings.problems().accept(problem);
+        }
         if (first.size() < Corpus.Problems.LISTED) {
             first.add(problem);
         }
@@ -89,7 +99,7 @@ final class Pass {
     private synchronized void end() {
         Corpus.Problems all = new Corpus.Problems(problems, first);
         last.set(all);
-        if (problems > 0 && settings.onError() == Corpus.OnError.SKIP) {
+        if (problems > 0 && settings.onError() == Corpus.OnError.SKIP && settings.problems() == null) {
             Display.display(MimeBundle.of(MimeBundle.TEXT, all.toString()));
         }
     }

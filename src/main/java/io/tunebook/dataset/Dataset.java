@@ -204,6 +204,48 @@ public final class Dataset {
     }
 
     /**
+     * Writes texts to a file as {@link #text(Iterable, Tokenizer)} makes them: each an example, or all of them one after
+     * the other in examples of one length, of which only the last may be shorter. The same texts give the same bytes.
+     *
+     * @param sequence the tokens of an example; 0 for one example a text
+     * @param file where the tokens go; it appears when it is whole
+     * @throws IllegalArgumentException if the sequence is 1 or negative; if the tokenizer has no end-of-sequence token
+     * @throws IOException if it cannot be written; if something is there that is no file of tokens; if another process
+     *     is writing it, with its number
+     */
+    public static Dataset write(Iterable<String> texts, Tokenizer tokenizer, int sequence, Path file)
+            throws IOException {
+        if (sequence < 0 || sequence == 1) {
+            throw new IllegalArgumentException("expected at least 2 tokens a sequence, or 0, found " + sequence);
+        }
+        try (TokenFileLock lock = TokenFileLock.take(file);
+                TokenFileWriter writer = TokenFileWriter.anew(file, tokenizer.checksum(), "texts")) {
+            TextTokens.write(texts.iterator(), tokenizer, sequence, writer);
+            writer.finish();
+        }
+        return of(TokenFile.open(file), null, List.of());
+    }
+
+    /**
+     * Opens several files of tokens as one data set, such as the shards of a prepared corpus.
+     *
+     * @throws IllegalArgumentException if there is no file, or one was made with another vocabulary
+     * @throws IOException if one cannot be read or is not of this form
+     */
+    public static Dataset open(List<Path> files, Tokenizer tokenizer) throws IOException {
+        if (files.isEmpty()) {
+            throw new IllegalArgumentException("expected at least one file of tokens, found none");
+        }
+        List<TokenFile> opened = new ArrayList<>();
+        for (Path file : files) {
+            TokenFile part = TokenFile.open(file);
+            tokenizer.requireChecksum(file.toString(), part.checksum());
+            opened.add(part);
+        }
+        return of(TokenFile.joined(opened), null, List.of());
+    }
+
+    /**
      * Opens what {@link #save} or {@link #text(Iterable, Tokenizer, String, Path)} wrote.
      *
      * @throws IllegalArgumentException if it was made with another vocabulary

@@ -130,6 +130,40 @@ final class TextTokens {
         return true;
     }
 
+    /** Texts as examples, or as sequences of one length if that is not 0. */
+    static void write(Iterator<String> texts, Tokenizer tokenizer, int sequence, TokenFileWriter writer)
+            throws IOException {
+        int[] open = new int[sequence];
+        int[] filled = {0};
+        try {
+            tokenize(texts, tokenizer, ids -> {
+                try {
+                    if (sequence == 0) {
+                        writer.add(ids, 0);
+                        return;
+                    }
+                    for (int from = 0; from < ids.length; ) {
+                        int count = Math.min(sequence - filled[0], ids.length - from);
+                        System.arraycopy(ids, from, open, filled[0], count);
+                        from += count;
+                        filled[0] += count;
+                        if (filled[0] == sequence) {
+                            writer.add(open, 0);
+                            filled[0] = 0;
+                        }
+                    }
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+        if (filled[0] > 0) {
+            writer.add(Arrays.copyOf(open, filled[0]), 0);
+        }
+    }
+
     /** Tokenizes texts in parcels, in parallel, each with an end of sequence. */
     static void tokenize(Iterator<String> texts, Tokenizer tokenizer, Consumer<int[]> into) {
         int eos = tokenizer

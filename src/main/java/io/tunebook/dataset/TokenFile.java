@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 
@@ -27,18 +28,44 @@ final class TokenFile {
     private static final int SEGMENT = 1 << 28;
 
     private final List<IntBuffer> segments;
+    /** Where each segment begins, counted in tokens. */
+    private final long[] segmentStarts;
+
     private final long[] ends;
     private final String checksum;
-    /** Null for tokens in memory. */
-    private final Path file;
+    /** Empty for tokens in memory. */
+    private final List<Path> files;
 
     private boolean verified;
 
-    private TokenFile(List<IntBuffer> segments, long[] ends, String checksum, Path file) {
+    private TokenFile(List<IntBuffer> segments, long[] ends, String checksum, List<Path> files) {
         this.segments = segments;
+        this.segmentStarts = new long[segments.size()];
+        for (int i = 1; i < segmentStarts.length; i++) {
+            segmentStarts[i] = segmentStarts[i - 1] + segments.get(i - 1).capacity();
+        }
         this.ends = ends;
         this.checksum = checksum;
-        this.file = file;
+        this.files = files;
+    }
+
+    /** Several files of one vocabulary as one, the examples of each after those of the one before. */
+    static TokenFile joined(List<TokenFile> parts) {
+        List<IntBuffer> segments = new ArrayList<>();
+        List<Path> files = new ArrayList<>();
+        long[] ends = new long
+                [Math.toIntExact(parts.stream().mapToLong(TokenFile::examples).sum())];
+        int example = 0;
+        long tokens = 0;
+        for (TokenFile part : parts) {
+            for (long end : part.ends) {
+                ends[example++] = tokens + end;
+            }
+            tokens += part.start(part.examples());
+            segments.addAll(part.segments);
+            files.addAll(part.files);
+        }
+        return new TokenFile(segments, ends, parts.get(0).checksum, files);
     }
 
     /** Tokens in memory. */
@@ -48,7 +75,7 @@ final class TokenFile {
             segments.add(IntBuffer.wrap(tokens, from, Math.min(SEGMENT, tokens.length - from))
                     .slice());
         }
-        return new TokenFile(segments, ends, checksum, null);
+        return new TokenFile(segments, ends, checksum, List.of());
     }
 
     /**
@@ -81,7 +108,7 @@ final class TokenFile {
                         .order(ByteOrder.LITTLE_ENDIAN)
                         .asIntBuffer());
             }
-            return new TokenFile(segments, ends(channel, file, header), header.checksum(), file);
+            return new TokenFile(segments, ends(channel, file, header), header.checksum(), List.of(file));
         }
     }
 
@@ -105,14 +132,21 @@ final class TokenFile {
     }
 
     /**
-     * Reads the whole file and compares it with its checksum, unless that was done before.
+     * Reads the whole file and compares it with its checksum, unless that was done before; so with each of several.
      *
      * @throws ModelFormatException if it is not what was written
      */
     synchronized void verify() throws IOException {
-        if (file == null || verified) {
+        if (verified) {
             return;
         }
+        for (Path file : files) {
+            verify(file);
+        }
+        verified = true;
+    }
+
+    private static void verify(Path file) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             TokenHeader header = TokenHeader.read(channel);
             String found = HexFormat.of().formatHex(digest(channel, file));
@@ -124,7 +158,6 @@ final class TokenFile {
                                 + ": the file is damaged. Delete it and make it again");
             }
         }
-        verified = true;
     }
 
     /** The SHA-256 of what is behind the header. */
@@ -155,10 +188,16 @@ final class TokenFile {
 
     /** Fills an array with tokens as they are stored. */
     void read(long from, int[] into) {
-        for (int done = 0; done < into.length; ) {
-            int offset = (int) ((from + done) % SEGMENT);
-            int count = Math.min(into.length - done, SEGMENT - offset);
-            segments.get((int) ((from + done) / SEGMENT)).get(offset, into, done, count);
+        if (into.length == 0) {
+            return;
+        }
+        int found = Arrays.binarySearch(segmentStarts, from);
+        int segment = found >= 0 ? found : -found - 2;
+        for (int done = 0; done < into.length; segment++) {
+            IntBuffer tokens = segments.get(segment);
+            int offset = (int) (from + done - segmentStarts[segment]);
+            int count = Math.min(into.length - done, tokens.capacity() - offset);
+            tokens.get(offset, into, done, count);
             done += count;
         }
     }

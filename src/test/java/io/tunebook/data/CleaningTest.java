@@ -12,8 +12,11 @@ import java.util.Random;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -24,6 +27,26 @@ final class CleaningTest {
     void normalizesWithoutSpoilingChinesePunctuation() {
         assertThat(Cleaning.normalized("ＧＰＵ　２０２４，ｒ＝１６！\r\nCafe\u0301\u200b \t\n\n\n\nend\u0000\u00a0"))
                 .isEqualTo("GPU　2024，r=16！\nCafé\n\nend");
+    }
+
+    @Property(tries = 1000)
+    void whatIsLeftOutForSpeedChangesNothing(@ForAll("mixed") String text) {
+        String s = text.replaceAll("\\r\\n?|\u2028|\u2029", "\n")
+                .replaceAll("[\\p{Cc}&&[^\\n\\t]]|[\u200B\u2060\uFEFF\u00AD\uFFFD]", "");
+        s = java.util.regex.Pattern.compile("[\uFF01-\uFF5E&&[^！（），：；？～]]")
+                .matcher(Normalizer.normalize(s, Normalizer.Form.NFC))
+                .replaceAll(m -> String.valueOf((char) (m.group().charAt(0) - 0xFEE0)));
+        s = s.replaceAll("[ \t\u00A0\u3000]+(?=\n|\\z)", "")
+                .replaceAll("\n{3,}", "\n\n")
+                .strip();
+        assertThat(Cleaning.normalized(text)).isEqualTo(s);
+    }
+
+    @Provide
+    Arbitrary<String> mixed() {
+        return Arbitraries.strings()
+                .withChars("ab京。 \u3000\u00a0\t\n\n\n\r\u2028\u200b\u00adé\u0301\u212bＡ！か\u3099\u0085\u2026\u302a한")
+                .ofMaxLength(12);
     }
 
     @Property(tries = 300)
