@@ -28,9 +28,14 @@ public final class AdapterGguf {
      * @param adapter the adapter
      * @param out the file to write; it is written beside and moved when whole
      * @throws IllegalArgumentException if the adapter does not fit the base, or has DoRA's magnitudes, which llama.cpp does not
-     *     know
+     *     know, or changes the embedding or the output
      */
     public static void write(ModelConfig config, AdapterFile adapter, Path out) throws IOException {
+        if (!adapter.embeddings().isEmpty()) {
+            throw new IllegalArgumentException("the adapter changes the embedding or the output ("
+                    + adapter.embeddings().tensors().keySet()
+                    + "), which is not written as llama.cpp's adapter: merge it into the model instead");
+        }
         String architecture = config.family().gguf();
         String first = adapter.factors().keySet().iterator().next();
         float alpha =

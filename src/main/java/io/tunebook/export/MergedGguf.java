@@ -1,5 +1,6 @@
 package io.tunebook.export;
 
+import io.tunebook.lora.AdapterEmbeddings;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.AdapterFile.Factors;
 import io.tunebook.model.Weights;
@@ -34,18 +35,25 @@ public final class MergedGguf {
     /** How many values are merged and quantised before they are written. */
     private static final int BATCH = 1 << 22;
 
+    private static final String EMBEDDING = "model.embed_tokens.weight";
+    private static final String OUTPUT = "lm_head.weight";
+
     /** How many values one core takes at a time. */
     private static final int CHUNK = 1 << 16;
 
     private final Weights weights;
     private final Optional<AdapterFile> adapter;
     private final Quantization quantization;
+    private final AdapterEmbeddings.Applied embeddings;
     private final Rounding.Sum rounding = new Rounding.Sum();
 
-    private MergedGguf(Weights weights, Optional<AdapterFile> adapter, Quantization quantization) {
+    private MergedGguf(Weights weights, Optional<AdapterFile> adapter, Quantization quantization) throws IOException {
         this.weights = weights;
         this.adapter = adapter;
         this.quantization = quantization;
+        embeddings = adapter.isPresent()
+                ? adapter.get().embeddings().on(weights, adapter.get().settings())
+                : AdapterEmbeddings.NONE.on(weights, null);
     }
 
     /**
@@ -57,7 +65,7 @@ public final class MergedGguf {
      * @param out the file to write; it is written beside and moved when whole
      * @throws ModelFormatException if the base is broken, or a folder's tokenizer is of a kind that GGUF has no name for
      * @return how much of the adapter is left after rounding
-     * @throws IllegalArgumentException if the adapter does not fit the base, or {@code out} is the base itself
+     * @throws IllegalArgumentException if the adapter does not fit the base or has resized its vocabulary, or {@code out} is the base itself
      */
     public static Rounding write(Path base, AdapterFile adapter, Quantization quantization, Path out)
             throws IOException {
@@ -131,7 +139,7 @@ public final class MergedGguf {
         for (GgufTensor tensor : base.tensors()) {
             String name = names.get(tensor.name());
             matrices += tensor.shape().length > 1 ? tensor.values() : 0;
-            boolean anew = name != null && (adapter.isPresent() ? factors(name) != null : tensor.shape().length > 1);
+            boolean anew = name != null && (adapter.isPresent() ? touches(name) : tensor.shape().length > 1);
             if (!anew) {
                 writer.tensor(base, tensor);
             } else {
@@ -139,6 +147,7 @@ public final class MergedGguf {
                 add(writer, weights.tensor(name));
             }
         }
+        untied().ifPresent(output -> add(writer, output));
         if (2 * touched > matrices && quantization.fileType().isPresent()) {
             writer.uint32("general.file_type", quantization.fileType().getAsInt());
         }
@@ -152,6 +161,17 @@ public final class MergedGguf {
         for (Weights.Tensor tensor : weights.tensors().values()) {
             add(writer, tensor);
         }
+        untied().ifPresent(output -> add(writer, output));
+    }
+
+    /** An output that the base does not have, since its embedding was both; the adapter has changed one of the two alone. */
+    private Optional<Weights.Tensor> untied() {
+        if (weights.tensors().containsKey(OUTPUT) || embeddings.tied()) {
+            return Optional.empty();
+        }
+        Weights.Tensor t = weights.tensor(EMBEDDING);
+        return Optional.of(new Weights.Tensor(
+                OUTPUT, t.type(), t.shape(), t.file(), t.offset(), t.bytes(), t.permutedHeads(), t.added()));
     }
 
     /** Adds a tensor that is merged, if the adapter touches it, and quantised when it is written. */
@@ -159,7 +179,7 @@ public final class MergedGguf {
         ModelConfig config = weights.config();
         String name = weights.config().family().ggufName(tensor.name());
         GgufType type =
-                quantization.typeOf(name, tensor.shape(), tensor.type(), config.layers(), config.tiedEmbeddings());
+                quantization.typeOf(name, tensor.shape(), tensor.type(), config.layers(), embeddings.tied());
         writer.tensor(name, type, tensor.shape(), out -> {
             if (tensor.shape().length == 1) {
                 out.write(vector(tensor));
@@ -172,6 +192,17 @@ public final class MergedGguf {
     private void checkFit() {
         Map<String, long[]> shapes = weights.config().tensors();
         adapter.ifPresent(a -> a.factors().forEach((module, f) -> checkFit(module, f, shapes.get(module + ".weight"))));
+        int own = weights.config().vocabularySize();
+        int rows = embeddings
+                .embedding()
+                .or(embeddings::output)
+                .map(AdapterEmbeddings.Matrix::rows)
+                .orElse(own);
+        if (rows != own) {
+            throw new IllegalArgumentException("the adapter resized the vocabulary from " + own + " to " + rows
+                    + " tokens, and a GGUF needs the texts of them all, which an adapter's files do not have: merge it by"
+                    + " PEFT (merge_and_unload), save the tokenizer into the same folder, and export that folder");
+        }
     }
 
     /**
@@ -222,9 +253,9 @@ public final class MergedGguf {
                     int from = c * chunk;
                     int count = Math.min(chunk, n - from);
                     ByteBuffer slice = bytes.slice(from * rowBytes, count * rowBytes);
-                    float[] values = rows(tensor, start + from, count, factors(tensor.name()));
+                    float[] values = merged(tensor, start + from, count);
                     type.quantize(values, 0, values.length, slice);
-                    if (factors(tensor.name()) != null) {
+                    if (touches(tensor.name())) {
                         float[] rounded = new float[values.length];
                         type.dequantize(
                                 slice.duplicate().order(ByteOrder.LITTLE_ENDIAN).rewind(), rounded, 0, rounded.length);
@@ -236,6 +267,33 @@ public final class MergedGguf {
             }
             out.write(bytes.slice(0, n * rowBytes));
         }
+    }
+
+    /** Rows as GGUF stores them, as the adapter leaves them. */
+    private float[] merged(Weights.Tensor tensor, int first, int count) {
+        Optional<AdapterEmbeddings.Matrix> matrix = embedding(tensor.name());
+        if (matrix.isEmpty()) {
+            return rows(tensor, first, count, factors(tensor.name()));
+        }
+        float[] values = new float[count * matrix.get().columns()];
+        try {
+            matrix.get().read(first, count, values, 0);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return values;
+    }
+
+    private Optional<AdapterEmbeddings.Matrix> embedding(String tensorName) {
+        return switch (tensorName) {
+            case EMBEDDING -> embeddings.embedding();
+            case OUTPUT -> embeddings.output();
+            default -> Optional.empty();
+        };
+    }
+
+    private boolean touches(String tensorName) {
+        return factors(tensorName) != null || embedding(tensorName).isPresent();
     }
 
     /** Rows as GGUF stores them, merged with factors unless these are null. */
@@ -255,38 +313,13 @@ public final class MergedGguf {
                     weights.readRows(tensor, row, 1, values, i * columns);
                 }
                 if (factors != null) {
-                    merge(factors, scale, row, values, i * columns);
+                    factors.mergeRow(scale, row, values, i * columns);
                 }
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
         return values;
-    }
-
-    private static void merge(Factors f, float scale, int row, float[] values, int at) {
-        int columns = f.inFeatures();
-        float[] delta = new float[columns];
-        float[] a = f.a();
-        for (int k = 0; k < f.rank(); k++) {
-            float b = f.b()[row * f.rank() + k];
-            int start = k * columns;
-            for (int i = 0; i < columns; i++) {
-                delta[i] += b * a[start + i];
-            }
-        }
-        double squares = 0;
-        for (int i = 0; i < columns; i++) {
-            float merged = values[at + i] + scale * delta[i];
-            values[at + i] = merged;
-            squares += (double) merged * merged;
-        }
-        if (f.magnitude().length > 0) {
-            float factor = (float) (f.magnitude()[row] / Math.sqrt(squares));
-            for (int i = 0; i < columns; i++) {
-                values[at + i] *= factor;
-            }
-        }
     }
 
     /** What the adapter does to a tensor; null where it leaves it alone. */

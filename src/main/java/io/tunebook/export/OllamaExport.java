@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * Makes a fine-tuned model in Ollama.
@@ -219,7 +220,7 @@ public final class OllamaExport {
 
     /**
      * Writes the merged model and a Modelfile for {@code ollama create NAME -f Modelfile}; beside them, unless the adapter has DoRA's
-     * magnitudes, the adapter as GGUF for llama.cpp, with {@code adapter.Modelfile} for Ollama up to 0.34.0.
+     * magnitudes or changes the embedding or the output, the adapter as GGUF for llama.cpp, with {@code adapter.Modelfile} for Ollama up to 0.34.0.
      *
      * @param folder where the files go; made if it is not there
      * @param base a GGUF file or blob, or a folder of safetensors
@@ -244,8 +245,7 @@ public final class OllamaExport {
         Files.createDirectories(folder);
         Rounding rounding = MergedGguf.write(base, adapter, quantization, folder.resolve("model.gguf"));
         settings.modelfile("./model.gguf", Optional.empty()).write(folder.resolve("Modelfile"));
-        boolean dora = adapter.factors().values().stream().anyMatch(f -> f.magnitude().length > 0);
-        if (!dora) {
+        if (!adapter.dora() && adapter.embeddings().isEmpty()) {
             try (Weights weights = Weights.open(base)) {
                 AdapterGguf.write(weights.config(), adapter, folder.resolve("adapter.gguf"));
             }
@@ -265,7 +265,9 @@ public final class OllamaExport {
 
     private static Quantization fitting(Path base, AdapterFile adapter) throws IOException {
         try (Weights weights = Weights.open(base)) {
-            boolean coarse = adapter.factors().keySet().stream()
+            Stream<String> ends =
+                    adapter.embeddings().isEmpty() ? Stream.of() : Stream.of("model.embed_tokens", "lm_head");
+            boolean coarse = Stream.concat(adapter.factors().keySet().stream(), ends)
                     .map(module -> weights.tensors().get(module + ".weight"))
                     .anyMatch(t -> t != null && bits(t.type()) < 8);
             return coarse ? Quantization.Q8_0 : Quantization.AS_BASE;

@@ -5,13 +5,17 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.tunebook.model.CausalLM;
+import io.tunebook.model.Factors;
 import io.tunebook.model.TokenBatch;
+import io.tunebook.model.Weights;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import tech.tablesaw.api.Table;
@@ -26,15 +30,55 @@ public final class LoraAdapter implements AutoCloseable {
     private final LoraLayout layout;
     private final NDManager manager;
     private final NDArray factors;
+    private final AdapterEmbeddings embeddings;
+    private final Factors.Embeddings onDevice;
     private NDArray gradient;
     private NDArray losses;
 
-    private LoraAdapter(CausalLM model, AdapterFile.Settings settings, LoraLayout layout, float[] values) {
+    private LoraAdapter(
+            CausalLM model,
+            AdapterFile.Settings settings,
+            LoraLayout layout,
+            float[] values,
+            AdapterEmbeddings embeddings)
+            throws IOException {
         this.model = model;
         this.settings = settings;
         this.layout = layout;
+        this.embeddings = embeddings;
         manager = model.manager().newSubManager();
-        factors = manager.create(values);
+        try {
+            factors = manager.create(values);
+            onDevice = onDevice();
+        } catch (IOException | RuntimeException | Error e) {
+            manager.close();
+            throw e;
+        }
+    }
+
+    /** The embedding and the output are computed from the model's file, so that what is merged now makes no difference. */
+    private Factors.Embeddings onDevice() throws IOException {
+        if (embeddings.isEmpty()) {
+            return Factors.Embeddings.NONE;
+        }
+        try (Weights base = model.openWeights()) {
+            AdapterEmbeddings.Applied applied = embeddings.on(base, settings);
+            Optional<NDArray> input = upload(applied.embedding());
+            return new Factors.Embeddings(input, applied.tied() ? input : upload(applied.output()));
+        }
+    }
+
+    private Optional<NDArray> upload(Optional<AdapterEmbeddings.Matrix> matrix) throws IOException {
+        if (matrix.isEmpty()) {
+            return Optional.empty();
+        }
+        AdapterEmbeddings.Matrix m = matrix.get();
+        return Optional.of(model.matrix(
+                manager, m.rows(), m.columns(), (first, count, out) -> m.read(first, count, out, 0)));
+    }
+
+    private Factors all() {
+        return layout.factors(factors, onDevice);
     }
 
     /** A fresh adapter, which changes nothing yet: B is zero. @param seed of A's start */
@@ -48,7 +92,12 @@ public final class LoraAdapter implements AutoCloseable {
                 System.arraycopy(model.rowNorms(s.layer(), s.target()), 0, values, s.magnitude(), s.out());
             }
         }
-        return new LoraAdapter(model, settings(config, model, layout), layout, values);
+        try {
+            return new LoraAdapter(
+                    model, settings(config, model, layout), layout, values, AdapterEmbeddings.NONE);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static void start(
@@ -151,7 +200,8 @@ public final class LoraAdapter implements AutoCloseable {
     }
 
     /**
-     * Reads an adapter that Tunebook or PEFT saved.
+     * Reads an adapter that Tunebook or PEFT saved. Where it changes the embedding or the output, these are computed as PEFT does and stay as they are when the
+     * adapter is trained on. An adapter may have resized the vocabulary; its new tokens are known to the tokenizer that was saved beside it, not to the model's.
      *
      * @throws IOException if a file is missing or broken
      * @throws IllegalArgumentException if it does not fit the model; the message names the module
@@ -195,7 +245,7 @@ public final class LoraAdapter implements AutoCloseable {
                 System.arraycopy(f.magnitude(), 0, values, s.magnitude(), s.out());
             }
         });
-        return new LoraAdapter(model, file.settings(), layout, values);
+        return new LoraAdapter(model, file.settings(), layout, values, file.embeddings());
     }
 
     public CausalLM model() {
@@ -248,7 +298,11 @@ public final class LoraAdapter implements AutoCloseable {
 
     /** The same factors for the same model on another device. */
     public LoraAdapter copyFor(CausalLM other) {
-        return new LoraAdapter(other, settings, layout, floats());
+        try {
+            return new LoraAdapter(other, settings, layout, floats(), embeddings);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Takes over the factors of a copy, which may be on another device. */
@@ -262,9 +316,14 @@ public final class LoraAdapter implements AutoCloseable {
         model.take(losses(), copy.losses());
     }
 
+    /** What it changes in the embedding and the output, as it was read. */
+    public AdapterEmbeddings embeddings() {
+        return embeddings;
+    }
+
     /** From now on the model computes with this adapter as it is now, until another one is used or {@link CausalLM#detach} takes it off. */
     public void use() {
-        model.attach(layout.factors(factors));
+        model.attach(all());
     }
 
     /**
@@ -275,7 +334,7 @@ public final class LoraAdapter implements AutoCloseable {
      */
     public void addGradient(TokenBatch batch, double weight, long seed, boolean checkpointing) {
         model.gradient(
-                batch, layout.factors(factors), gradient(), losses(), weight, settings.dropout(), seed, checkpointing);
+                batch, all(), gradient(), losses(), weight, settings.dropout(), seed, checkpointing);
     }
 
     /** The same as {@link #addGradient}, waited for. @return the summed loss of this batch */
@@ -287,11 +346,11 @@ public final class LoraAdapter implements AutoCloseable {
 
     /** Adds the adapter to the model's weights, so that nothing is left to compute beside them. {@link #unmerge} takes it out again. */
     public void merge() {
-        model.merge(layout.factors(factors), 1);
+        model.merge(all(), 1);
     }
 
     public void unmerge() {
-        model.merge(layout.factors(factors), -1);
+        model.merge(all(), -1);
     }
 
     /** What is trained, module by module, with counts. */
@@ -315,7 +374,7 @@ public final class LoraAdapter implements AutoCloseable {
                                 s.magnitude() < 0
                                         ? new float[0]
                                         : Arrays.copyOfRange(all, s.magnitude(), s.magnitude() + s.out()))));
-        return new AdapterFile(settings, byModule);
+        return new AdapterFile(settings, byModule, embeddings);
     }
 
     /** Writes {@code adapter_config.json} and {@code adapter_model.safetensors} as PEFT does. */

@@ -127,11 +127,11 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
      *
      * @throws IllegalArgumentException if the array has another size
      */
-    Factors factors(NDArray flat) {
+    Factors factors(NDArray flat, Factors.Embeddings embeddings) {
         if (flat.getShape().size() != parameters()) {
             throw new IllegalArgumentException("expected " + parameters() + " factors, found "
                     + flat.getShape().size());
         }
-        return new Factors(flat, ranks, scales, dora);
+        return new Factors(flat, ranks, scales, dora, embeddings);
     }
 }

@@ -40,6 +40,7 @@ public final class CausalLM implements AutoCloseable {
     private final RotaryTable rotary;
     private final GradientSteps steps;
     private final Optional<String> withoutKernels;
+    private final AdapterUse adapters;
 
     private CausalLM(ModelSource source, Weights from, Tokenizer tokenizer, Device device, LoadOptions options)
             throws IOException {
@@ -70,6 +71,8 @@ public final class CausalLM implements AutoCloseable {
             weights = DeviceWeights.load(
                     manager, script, precision, from, options.storage(precision, from), rotary, lossTokens());
             script.useCudnn(cudnnAgrees());
+            adapters = new AdapterUse(
+                    script, precision, withoutKernels.isEmpty(), weights.quantized(), config.vocabularySize());
         } catch (IOException | RuntimeException | Error e) {
             script.close();
             manager.close();
@@ -241,31 +244,46 @@ public final class CausalLM implements AutoCloseable {
 
     // ---- LoRA's arithmetic, for those who know the layout of its factors
 
-    /** Adds LoRA's products to those of the model from now on, with the factors as they are now. */
+    /** Adds LoRA's products from now on, with the factors as they are now; their embedding and output take the places of the model's. */
     public void attach(Factors factors) {
-        script.attach(factors);
+        adapters.attach(factors);
     }
 
     /** The model as it was loaded, from now on. */
     public void detach() {
-        script.detach();
+        adapters.detach();
     }
 
     /**
-     * Adds {@code sign · scale · B A} to the weights themselves: 1 merges, -1 takes it out again, up to the rounding of the model's type.
+     * Adds {@code sign · scale · B A} to the weights themselves and puts the factors' embedding and output in: 1 merges, -1 takes it out again, up to the
+     * rounding of the model's type.
      *
      * @throws IllegalArgumentException for DoRA, whose magnitudes are no sum
      */
     public void merge(Factors factors, int sign) {
-        if (factors.dora()) {
-            throw new IllegalArgumentException(
-                    "DoRA's magnitudes cannot be merged in place; export a merged GGUF instead");
-        }
-        if (weights.quantized()) {
-            throw new IllegalStateException(
-                    "the weights are in GGUF's blocks, which would round the adapter away; export a merged GGUF instead");
-        }
-        script.merge(factors, sign);
+        adapters.merge(factors, sign);
+        steps.close(); // what was recorded may read another embedding
+    }
+
+    /** How many tokens there are with the adapter in use, which may have resized the vocabulary. */
+    public int vocabularySize() {
+        return adapters.vocabulary();
+    }
+
+    /** The model's files, opened once more. */
+    public Weights openWeights() throws IOException {
+        return source.weights();
+    }
+
+    /** Gives rows of float32, one behind the other. */
+    @FunctionalInterface
+    public interface RowReader {
+        void read(int first, int count, float[] out) throws IOException;
+    }
+
+    /** A matrix [rows, columns] on the device in the model's type; {@code owner} frees it. */
+    public NDArray matrix(NDManager owner, int rows, int columns, RowReader reader) throws IOException {
+        return adapters.matrix(owner, rows, columns, reader);
     }
 
     /** The norm of each row of a weight: what DoRA's magnitudes start from. */
@@ -318,7 +336,7 @@ public final class CausalLM implements AutoCloseable {
     /** Logits of every position of a batch, [rows · length][vocabulary]. */
     public float[][] logits(TokenBatch batch) {
         try (NDManager scope = manager.newSubManager()) {
-            float[] all = script.logits(scope, inputs(BatchInputs.whole(batch, config.vocabularySize())));
+            float[] all = script.logits(scope, inputs(BatchInputs.whole(batch, adapters.vocabulary())));
             int v = all.length / batch.ids().length;
             float[][] rows = new float[batch.ids().length][];
             for (int i = 0; i < rows.length; i++) {
@@ -346,7 +364,7 @@ public final class CausalLM implements AutoCloseable {
             double dropout,
             long seed,
             boolean checkpointing) {
-        BatchInputs inputs = inputs(batch);
+        BatchInputs inputs = inputs(BatchInputs.of(batch, adapters.vocabulary(factors)));
         if (inputs.labelPositions().length > 0) {
             steps.add(inputs, factors, gradient, losses, weight, dropout, seed, checkpointing);
         }
@@ -370,7 +388,7 @@ public final class CausalLM implements AutoCloseable {
     }
 
     BatchInputs inputs(TokenBatch batch) {
-        return inputs(BatchInputs.of(batch, config.vocabularySize()));
+        return inputs(BatchInputs.of(batch, adapters.vocabulary()));
     }
 
     private BatchInputs inputs(BatchInputs inputs) {

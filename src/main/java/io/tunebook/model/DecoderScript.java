@@ -31,6 +31,7 @@ final class DecoderScript implements AutoCloseable {
 
     private final NDManager manager;
     private final TorchScript script;
+    private final NDArray none;
 
     /**
      * Compiles the text.
@@ -41,6 +42,7 @@ final class DecoderScript implements AutoCloseable {
     DecoderScript(NDManager manager, boolean kernels) {
         this.manager = manager;
         this.script = load(manager, kernels);
+        this.none = manager.create(new Shape(0));
     }
 
     /** The text alone, for those who call its functions by name. */
@@ -243,7 +245,7 @@ final class DecoderScript implements AutoCloseable {
 
     void attach(Factors factors) {
         try (Arguments a = new Arguments()) {
-            run("attach", factors.arguments(a));
+            run("attach", embeddings(factors.arguments(a), factors));
         }
     }
 
@@ -256,8 +258,14 @@ final class DecoderScript implements AutoCloseable {
     void merge(Factors factors, double sign) {
         try (Arguments a = new Arguments()) {
             a.tensor(factors.flat()).numbers(factors.ranks()).reals(factors.scales());
-            run("merge", a.real(sign));
+            run("merge", embeddings(a.real(sign), factors));
         }
+    }
+
+    /** Always two tensors; an empty one leaves the model's own. */
+    private Arguments embeddings(Arguments a, Factors factors) {
+        Factors.Embeddings e = factors.embeddings();
+        return a.tensors(List.of(e.input().orElse(none), e.output().orElse(none)));
     }
 
     /** The norms of the rows of one target's weight. */
@@ -309,7 +317,7 @@ final class DecoderScript implements AutoCloseable {
             return script.call(
                     owner,
                     "gradient",
-                    a.real(dropout).numbers(keys).flag(checkpointing).number(around));
+                    embeddings(a.real(dropout).numbers(keys).flag(checkpointing).number(around), factors));
         }
     }
 

@@ -80,10 +80,16 @@ def product(x: Tensor, W: Tensor) -> Tensor:
     return x.mm(W.t()).to(FLOAT32).sum([0, 1], True)
 
 
+# An embedding or an output that takes the place of the model's own, unless it is empty.
+def own_or(own: Linear, other: Tensor) -> Linear:
+    return own if other.numel() == 0 else Linear(other, [], [other.size(0)], other.size(1), None)
+
+
 class Decoder(Module):
     products: List[Linear]  # those that are not yet in a layer; then the embedding's and the output's
     layers: List[Layer]
-    model: Optional[Model]  # once the weights are there
+    embeddings: List[Linear]  # the embedding and the output without an adapter: as they were loaded, or merged
+    model: Optional[Model]  # once the weights are there, with the embeddings in use
     adapter: List[LayerLora]  # the adapter in use; none: the model as it was loaded
     cudnn: bool  # whether cuDNN's attention agrees with the flash kernel on this device
 
@@ -139,6 +145,7 @@ class Decoder(Module):
     ) -> None:
         config = Config(heads, kv_heads, head_dim, eps, chunk, scale, gelu, embedding, residual, window)
         last = norm if logits == 1.0 else norm * logits
+        self.embeddings = self.products[0:2]
         self.model = Model(config, self.products[0], self.layers, last, self.products[1], copies(rotary))
 
     # Longer tables.
@@ -159,18 +166,36 @@ class Decoder(Module):
         assert model is not None, "the weights are not there yet"
         return model
 
-    # ---- LoRA. flat has all factors, float32; see factors in decoder.py
+    # ---- LoRA. flat has all factors, float32; see factors in decoder.py. embeddings has what takes the places of the
+    # embedding and of the output [vocabulary, width], in the model's type; an empty one leaves the model's own.
+
+    def with_embeddings(self, embeddings: List[Tensor]) -> Model:
+        m = self.loaded()
+        E, W = own_or(self.embeddings[0], embeddings[0]), own_or(self.embeddings[1], embeddings[1])
+        return Model(m.config, E, m.layers, m.norm, W, m.rotary)
 
     # From now on the model computes with these factors as they are now.
-    def attach(self, flat: Tensor, ranks: List[int], scales: List[float], dora: bool) -> None:
+    def attach(
+        self, flat: Tensor, ranks: List[int], scales: List[float], dora: bool, embeddings: List[Tensor]
+    ) -> None:
+        self.model = self.with_embeddings(embeddings)
         self.adapter = adapter_of(self.loaded(), flat.clone(), ranks, scales, dora)
 
     def detach(self) -> None:
+        m = self.loaded()
+        self.model = Model(m.config, self.embeddings[0], m.layers, m.norm, self.embeddings[1], m.rotary)
         none: List[LayerLora] = []
         self.adapter = none
 
-    def merge(self, flat: Tensor, ranks: List[int], scales: List[float], sign: float) -> None:
+    # The embedding and the output are replaced by those given, and come back when the rest is taken out again.
+    def merge(
+        self, flat: Tensor, ranks: List[int], scales: List[float], sign: float, embeddings: List[Tensor]
+    ) -> None:
         m = self.loaded()
+        if embeddings[0].numel() + embeddings[1].numel() > 0:
+            m = self.with_embeddings(embeddings)
+            self.embeddings = [m.embedding, m.output] if sign > 0.0 else self.products[0:2]
+            self.model = Model(m.config, self.embeddings[0], m.layers, m.norm, self.embeddings[1], m.rotary)
         for layer, lora in zip(m.layers, adapter_of(m, flat, ranks, scales, False)):
             merge_(layer.qkv, lora.qkv, sign)
             merge_(layer.o, lora.o, sign)
@@ -217,10 +242,11 @@ class Decoder(Module):
         keys: List[int],
         checkpointing: bool,
         around: int,
+        embeddings: List[Tensor],
     ) -> Tuple[Tensor, Tensor]:
         tokens, labels = tokens_of(numbers, sizes, longest, batch)
         return loss_and_gradient(
-            self.loaded(),
+            self.with_embeddings(embeddings),
             tokens,
             labels,
             flat,

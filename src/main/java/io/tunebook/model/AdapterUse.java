@@ -1,0 +1,100 @@
+package io.tunebook.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Which adapter a model computes with, which is merged, and how many tokens there are with it. */
+final class AdapterUse {
+    /** How many values of a matrix go to the device at a time. */
+    private static final int AT_ONCE = 1 << 24;
+
+    private final DecoderScript script;
+    private final Precision precision;
+    private final boolean kernels;
+    private final boolean quantized;
+    private final int vocabulary;
+    private Factors.Embeddings merged = Factors.Embeddings.NONE;
+    private Factors.Embeddings used = Factors.Embeddings.NONE;
+
+    /**
+     * @param kernels whether kernels for a GPU compute the loss
+     * @param quantized whether the weights are in blocks
+     * @param vocabulary how many tokens the model has
+     */
+    AdapterUse(DecoderScript script, Precision precision, boolean kernels, boolean quantized, int vocabulary) {
+        this.script = script;
+        this.precision = precision;
+        this.kernels = kernels;
+        this.quantized = quantized;
+        this.vocabulary = vocabulary;
+    }
+
+    /** How many tokens there are with what is in use. */
+    int vocabulary() {
+        return used.vocabulary(merged.vocabulary(vocabulary));
+    }
+
+    /** How many tokens there are with these factors. @throws IllegalArgumentException if the device cannot compute with so many */
+    int vocabulary(Factors factors) {
+        if (!factors.embeddings().isEmpty() && !merged.isEmpty() && factors.embeddings() != merged) {
+            throw new IllegalStateException("an adapter that changes the embedding or the output is merged:"
+                    + " take it out by unmerge() before another such adapter is used");
+        }
+        int rows = factors.embeddings().vocabulary(merged.vocabulary(vocabulary));
+        if (rows % 8 != 0 && kernels) {
+            throw new IllegalArgumentException("the adapter's vocabulary of " + rows
+                    + " tokens is no multiple of 8, as the kernels for a GPU need it: load the model in float32");
+        }
+        return rows;
+    }
+
+    void attach(Factors factors) {
+        vocabulary(factors);
+        script.attach(factors);
+        used = factors.embeddings();
+    }
+
+    void detach() {
+        script.detach();
+        used = Factors.Embeddings.NONE;
+    }
+
+    void merge(Factors factors, int sign) {
+        if (factors.dora()) {
+            throw new IllegalArgumentException(
+                    "DoRA's magnitudes cannot be merged in place; export a merged GGUF instead");
+        }
+        if (quantized) {
+            throw new IllegalStateException(
+                    "the weights are in GGUF's blocks, which would round the adapter away; export a merged GGUF instead");
+        }
+        vocabulary(factors);
+        if (!used.isEmpty() && !factors.embeddings().isEmpty()) {
+            detach(); // its embedding would hide the one that is merged
+        }
+        script.merge(factors, sign);
+        if (!factors.embeddings().isEmpty()) {
+            merged = sign > 0 ? factors.embeddings() : Factors.Embeddings.NONE;
+        }
+    }
+
+    NDArray matrix(NDManager owner, int rows, int columns, CausalLM.RowReader reader) throws IOException {
+        int atOnce = Math.max(1, AT_ONCE / columns);
+        try (NDManager scope = owner.newSubManager()) {
+            List<NDArray> parts = new ArrayList<>();
+            for (int first = 0; first < rows; first += atOnce) {
+                int count = Math.min(atOnce, rows - first);
+                float[] values = new float[count * columns];
+                reader.read(first, count, values);
+                try (NDArray host = scope.create(values, new Shape(count, columns))) {
+                    parts.add(script.asType(scope, host, precision.type(), host));
+                }
+            }
+            return script.joined(owner, parts);
+        }
+    }
+}
