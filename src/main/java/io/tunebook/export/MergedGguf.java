@@ -178,8 +178,7 @@ public final class MergedGguf {
     private void add(GgufWriter writer, Weights.Tensor tensor) {
         ModelConfig config = weights.config();
         String name = weights.config().family().ggufName(tensor.name());
-        GgufType type =
-                quantization.typeOf(name, tensor.shape(), tensor.type(), config.layers(), embeddings.tied());
+        GgufType type = quantization.typeOf(name, tensor.shape(), tensor.type(), config.layers(), embeddings.tied());
         writer.tensor(name, type, tensor.shape(), out -> {
             if (tensor.shape().length == 1) {
                 out.write(vector(tensor));

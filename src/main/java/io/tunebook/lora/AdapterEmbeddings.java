@@ -110,8 +110,9 @@ public record AdapterEmbeddings(
         boolean alike = in.saved.isEmpty()
                 ? out.saved.isEmpty() && in.factors.isEmpty() && out.factors.isEmpty() && outRows == in
                 : keptTied
-                        && out.saved.map(o -> Arrays.equals(
-                                        o.values(), in.saved.get().values()))
+                        && out.saved
+                                .map(o ->
+                                        Arrays.equals(o.values(), in.saved.get().values()))
                                 .orElse(tiedBase);
         boolean tied = tiedBase && alike;
         Optional<Matrix> embedding = Optional.empty();
@@ -226,8 +227,8 @@ public record AdapterEmbeddings(
 
     private static Matrix whole(String module, Values values, int columns) {
         if (values.shape()[1] != columns) {
-            throw new IllegalArgumentException("the adapter was made for another model: " + module
-                    + " has rows of " + values.shape()[1] + " values there, in the base of " + columns);
+            throw new IllegalArgumentException("the adapter was made for another model: " + module + " has rows of "
+                    + values.shape()[1] + " values there, in the base of " + columns);
         }
         return new Matrix(
                 Math.toIntExact(values.shape()[0]),

@@ -122,8 +122,7 @@ final class EmbeddingsReader {
             ids.add(id.intValue());
         }
         if (ids.isEmpty() || new HashSet<>(ids).size() < ids.size()) {
-            throw new ModelFormatException(
-                    config, "trainable_token_indices: expected ids that differ, found " + given);
+            throw new ModelFormatException(config, "trainable_token_indices: expected ids that differ, found " + given);
         }
         return ids;
     }
@@ -172,8 +171,8 @@ final class EmbeddingsReader {
         for (String name : MODULES) {
             String module = name.equals("lm_head") ? AdapterEmbeddings.OUTPUT : AdapterEmbeddings.EMBEDDING;
             boolean output = name.equals("lm_head");
-            boolean whole = hasWhole(all, module)
-                    || output && all.keptTied() && hasWhole(all, AdapterEmbeddings.EMBEDDING);
+            boolean whole =
+                    hasWhole(all, module) || output && all.keptTied() && hasWhole(all, AdapterEmbeddings.EMBEDDING);
             boolean rows = value(all, module + DELTA).isPresent()
                     || output && value(all, AdapterEmbeddings.EMBEDDING + DELTA).isPresent();
             if (all.saved().contains(name) && !whole || all.tokens().containsKey(name) && !rows) {

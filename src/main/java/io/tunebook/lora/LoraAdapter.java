@@ -73,8 +73,8 @@ public final class LoraAdapter implements AutoCloseable {
             return Optional.empty();
         }
         AdapterEmbeddings.Matrix m = matrix.get();
-        return Optional.of(model.matrix(
-                manager, m.rows(), m.columns(), (first, count, out) -> m.read(first, count, out, 0)));
+        return Optional.of(
+                model.matrix(manager, m.rows(), m.columns(), (first, count, out) -> m.read(first, count, out, 0)));
     }
 
     private Factors all() {
@@ -93,8 +93,7 @@ public final class LoraAdapter implements AutoCloseable {
             }
         }
         try {
-            return new LoraAdapter(
-                    model, settings(config, model, layout), layout, values, AdapterEmbeddings.NONE);
+            return new LoraAdapter(model, settings(config, model, layout), layout, values, AdapterEmbeddings.NONE);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -333,8 +332,7 @@ public final class LoraAdapter implements AutoCloseable {
      * @see CausalLM#gradient
      */
     public void addGradient(TokenBatch batch, double weight, long seed, boolean checkpointing) {
-        model.gradient(
-                batch, all(), gradient(), losses(), weight, settings.dropout(), seed, checkpointing);
+        model.gradient(batch, all(), gradient(), losses(), weight, settings.dropout(), seed, checkpointing);
     }
 
     /** The same as {@link #addGradient}, waited for. @return the summed loss of this batch */

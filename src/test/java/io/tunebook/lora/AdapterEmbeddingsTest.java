@@ -50,7 +50,8 @@ final class AdapterEmbeddingsTest {
     }
 
     private static CausalLM base(String name) throws IOException {
-        String base = JSON.readTree(GOLDEN.resolve(name).resolve("adapter_config.json").toFile())
+        String base = JSON.readTree(
+                        GOLDEN.resolve(name).resolve("adapter_config.json").toFile())
                 .path("base_model_name_or_path")
                 .asText();
         return Reference.model(base);
@@ -269,7 +270,9 @@ final class AdapterEmbeddingsTest {
                 (c, t) -> c.withArray("modules_to_save").add("norm"),
                 "modules_to_save: expected [embed_tokens, lm_head], found \"norm\"");
         assertRefused(
-                "save-both", (c, t) -> t.remove(output + "weight"), "expected the weights of lm_head, which adapter_config");
+                "save-both",
+                (c, t) -> t.remove(output + "weight"),
+                "expected the weights of lm_head, which adapter_config");
         assertRefused(
                 "tokens",
                 (c, t) -> t.remove(embedding + "token_adapter.trainable_tokens_delta"),
@@ -287,19 +290,15 @@ final class AdapterEmbeddingsTest {
                 (c, t) -> c.putArray("trainable_token_indices").add(5).add(96).add(7),
                 "trained the token 96, and the embedding has 96 rows");
         assertRefused(
-                "factors-both", (c, t) -> t.remove(output + "lora_B.weight"), "lm_head: expected A [r, in], B [out, r]");
-        assertRefused(
                 "factors-both",
-                (c, t) -> c.put("r", 3),
-                "expected rank 3");
+                (c, t) -> t.remove(output + "lora_B.weight"),
+                "lm_head: expected A [r, in], B [out, r]");
+        assertRefused("factors-both", (c, t) -> c.put("r", 3), "expected rank 3");
         assertRefused(
                 "factors-both",
                 (c, t) -> t.put(output + "bias", new Safetensors.Values(new long[] {96}, new float[96])),
                 "tensor base_model.model.lm_head.bias");
-        assertRefused(
-                "resized",
-                (c, t) -> t.remove(output + "weight"),
-                "an embedding of 100 rows and an output of 96");
+        assertRefused("resized", (c, t) -> t.remove(output + "weight"), "an embedding of 100 rows and an output of 96");
         assertRefused(
                 "save-embedding",
                 (c, t) -> t.put(embedding + "weight", new Safetensors.Values(new long[] {96, 16}, new float[96 * 16])),
