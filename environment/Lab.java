@@ -797,6 +797,7 @@ final class Lab {
     private Map<String, String> kernelEnvironment() throws InterruptedException {
         Map<String, String> env = new TreeMap<>(gpuEnvironment());
         env.put("TUNEBOOK_DEFAULT_MODEL", modelFile().toString());
+        env.put("TUNEBOOK_DATA", root.resolve("notebooks/data").toString()); // for notebooks that lie elsewhere
         env.put("RUST_FLAVOR", "cpu"); // else DJL's tokenizers look for a build of their own for CUDA
         env.put("OPT_OUT_TRACKING", "true");
         // glibc hands every large block back to the kernel when it is freed, and the next training step gets it again,

@@ -23,6 +23,17 @@ public final class Check {
     }
 
     /**
+     * Checks that something holds, and says what was found where it does not.
+     *
+     * @param what the claim, in words
+     * @param found what the claim is about
+     * @throws AssertionError if it does not hold
+     */
+    public static void check(String what, boolean holds, Object found) {
+        report(what, holds, () -> "expected this to hold, found " + show(found));
+    }
+
+    /**
      * Checks that two values are equal, arrays by their elements.
      *
      * @param what what the values are, in words

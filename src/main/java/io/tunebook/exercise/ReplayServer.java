@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * Answers every request with status 200 and the same lines, to programs on this machine alone: for lessons on what a client meets on the
@@ -13,9 +15,11 @@ import java.nio.charset.StandardCharsets;
  */
 public final class ReplayServer implements AutoCloseable {
     private final HttpServer server;
+    private final List<String> requests;
 
-    private ReplayServer(HttpServer server) {
+    private ReplayServer(HttpServer server, List<String> requests) {
         this.server = server;
+        this.requests = requests;
     }
 
     /**
@@ -44,13 +48,16 @@ public final class ReplayServer implements AutoCloseable {
 
     private static ReplayServer start(byte[] answer, int missing) throws IOException {
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        server.createContext("/", exchange -> answer(exchange, answer, missing));
+        List<String> requests = new CopyOnWriteArrayList<>();
+        server.createContext("/", exchange -> {
+            requests.add(new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
+            answer(exchange, answer, missing);
+        });
         server.start();
-        return new ReplayServer(server);
+        return new ReplayServer(server, requests);
     }
 
     private static void answer(HttpExchange exchange, byte[] answer, int missing) throws IOException {
-        exchange.getRequestBody().readAllBytes();
         exchange.getResponseHeaders().add("Content-Type", "application/x-ndjson");
         exchange.sendResponseHeaders(200, answer.length + missing);
         exchange.getResponseBody().write(answer);
@@ -64,6 +71,11 @@ public final class ReplayServer implements AutoCloseable {
     /** The address, such as {@code http://127.0.0.1:40123}. */
     public String url() {
         return "http://127.0.0.1:" + server.getAddress().getPort();
+    }
+
+    /** The bodies of the requests that have come so far, in their order. */
+    public List<String> requests() {
+        return List.copyOf(requests);
     }
 
     @Override

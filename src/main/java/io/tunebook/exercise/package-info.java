@@ -1,2 +1,2 @@
-/** What notebooks and exercises are checked with, and a server that fails on purpose. */
+/** What notebooks and exercises are checked with, the course's data wherever they lie, and a server that fails on purpose. */
 package io.tunebook.exercise;

@@ -1,0 +1,169 @@
+package io.tunebook.exercise;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * An exercise with its solution, and with the wrong answers that lie beside it.
+ *
+ * @param name such as {@code 01-data}
+ * @param solution the solution's notebook
+ * @param wrong the wrong answers by task
+ */
+record ExerciseNotebook(String name, ObjectNode solution, Map<String, List<Answer>> wrong) {
+    static final Path FOLDER = Path.of("../notebooks").toAbsolutePath().normalize();
+
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Pattern HEADING = Pattern.compile("### (.*) \\((\\d+)(?:: ([^)]*))?\\)");
+
+    /**
+     * An answer to a task.
+     *
+     * @param what what is wrong with it
+     * @param code what stands in the task's cell
+     * @param points what it scores
+     * @param passes the checks that it passes, nevertheless
+     */
+    record Answer(String what, String code, int points, List<String> passes) {}
+
+    static List<String> names() throws IOException {
+        try (Stream<Path> files = Files.list(FOLDER.resolve("solutions"))) {
+            return files.map(f -> f.getFileName().toString())
+                    .filter(f -> f.endsWith(".wrong.md"))
+                    .map(f -> f.replace(".wrong.md", ""))
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    static ExerciseNotebook read(String name) throws IOException {
+        Path folder = FOLDER.resolve("solutions");
+        return new ExerciseNotebook(
+                name,
+                (ObjectNode) JSON.readTree(folder.resolve(name + ".ipynb").toFile()),
+                answers(folder.resolve(name + ".wrong.md")));
+    }
+
+    /** Reads {@code ## task}, {@code ### what is wrong (points: checks passed)} and a block of Java, again and again. */
+    private static Map<String, List<Answer>> answers(Path file) throws IOException {
+        Map<String, List<Answer>> answers = new LinkedHashMap<>();
+        List<Answer> task = new ArrayList<>();
+        Matcher heading = null;
+        StringBuilder code = null;
+        int number = 0;
+        for (String line : Files.readAllLines(file)) {
+            number++;
+            if (code != null && line.equals("```")) {
+                List<String> passes = heading.group(3) == null
+                        ? List.of()
+                        : List.of(heading.group(3).split(", "));
+                task.add(new Answer(heading.group(1), code.toString(), Integer.parseInt(heading.group(2)), passes));
+                code = null;
+                heading = null;
+            } else if (code != null) {
+                code.append(line).append('\n');
+            } else if (line.startsWith("## ")) {
+                answers.put(line.substring(3), task = new ArrayList<>());
+            } else if (line.startsWith("### ")) {
+                heading = HEADING.matcher(line);
+                if (!heading.matches()) {
+                    throw new IOException(file + ", line " + number + ": expected ### words (points), found " + line);
+                }
+            } else if (line.equals("```java")) {
+                code = new StringBuilder();
+            }
+        }
+        return answers;
+    }
+
+    /** The cells' names of one kind, {@code solution} or {@code grade}, in order. */
+    private List<String> cells(String kind) {
+        List<String> ids = new ArrayList<>();
+        for (JsonNode cell : solution.path("cells")) {
+            JsonNode grading = cell.path("metadata").path("nbgrader");
+            if (grading.path(kind).asBoolean()) {
+                ids.add(grading.path("grade_id").asText());
+            }
+        }
+        return ids;
+    }
+
+    List<String> tasks() {
+        return cells("solution");
+    }
+
+    /** The checks of a task: {@code task-2} has {@code check-2} or {@code check-2-…}. */
+    List<String> checks(String task) {
+        String check = task.replace("task", "check");
+        return cells("grade").stream()
+                .filter(id -> id.equals(check) || id.startsWith(check + "-"))
+                .toList();
+    }
+
+    int points(String check) {
+        for (JsonNode cell : solution.path("cells")) {
+            if (cell.path("metadata").path("nbgrader").path("grade_id").asText().equals(check)) {
+                return cell.path("metadata").path("nbgrader").path("points").asInt();
+            }
+        }
+        throw new IllegalArgumentException("there is no check " + check);
+    }
+
+    /**
+     * The notebook with other answers, each check that has to fail tagged so that the runner takes a tick for a failure.
+     *
+     * @param answer what stands in a task's cell; null for the solution
+     */
+    ObjectNode with(Function<String, Answer> answer) {
+        ObjectNode notebook = solution.deepCopy();
+        TreeSet<String> fail = new TreeSet<>();
+        for (String task : tasks()) {
+            Answer given = answer.apply(task);
+            if (given != null) {
+                fail.addAll(checks(task));
+                given.passes().forEach(fail::remove);
+                set(notebook, task, given.code());
+            }
+        }
+        for (JsonNode cell : notebook.path("cells")) {
+            if (fail.contains(
+                    cell.path("metadata").path("nbgrader").path("grade_id").asText())) {
+                ArrayNode tags = ((ObjectNode) cell.path("metadata")).putArray("tags");
+                tags.add("raises-exception");
+            }
+        }
+        return notebook;
+    }
+
+    /** Puts code into a task's cell. */
+    static void set(ObjectNode notebook, String task, String code) {
+        for (JsonNode cell : notebook.path("cells")) {
+            if (cell.path("metadata").path("nbgrader").path("grade_id").asText().equals(task)) {
+                ((ObjectNode) cell).putArray("source").add(code.strip());
+            }
+        }
+    }
+
+    static void write(JsonNode notebook, Path file) throws IOException {
+        Files.createDirectories(file.getParent());
+        JSON.writeValue(file.toFile(), notebook);
+    }
+
+    static ObjectNode read(Path file) throws IOException {
+        return (ObjectNode) JSON.readTree(file.toFile());
+    }
+}
