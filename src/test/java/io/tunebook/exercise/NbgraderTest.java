@@ -53,12 +53,16 @@ final class NbgraderTest {
     void theExercisesAreWhatNbgraderMakesOfTheSolutions() throws Exception {
         Path released = folder.resolve("released");
         CourseKernel.Run run = run(
-                List.of(python, CHECKOUT.resolve("environment/exercises.py").toString(), "release", released.toString()),
+                List.of(
+                        python,
+                        CHECKOUT.resolve("environment/exercises.py").toString(),
+                        "release",
+                        released.toString()),
                 CHECKOUT);
         assertThat(run.status()).as(run.text()).isZero();
         for (String name : ExerciseNotebook.names()) {
-            ObjectNode exercise =
-                    ExerciseNotebook.read(ExerciseNotebook.FOLDER.resolve("exercises").resolve(name + ".ipynb"));
+            ObjectNode exercise = ExerciseNotebook.read(
+                    ExerciseNotebook.FOLDER.resolve("exercises").resolve(name + ".ipynb"));
             assertThat(exercise)
                     .as("python environment/exercises.py release writes " + name + " anew")
                     .isEqualTo(ExerciseNotebook.read(released.resolve(name + ".ipynb")));
@@ -100,10 +104,18 @@ final class NbgraderTest {
         List<String> tasks = exercise.tasks();
         String first = tasks.get(0);
         submit(exercise, release, "right", task -> code(exercise, task));
-        submit(exercise, release, "first-wrong", task -> task.equals(first) ? wrong(exercise, task) : code(exercise, task));
+        submit(
+                exercise,
+                release,
+                "first-wrong",
+                task -> task.equals(first) ? wrong(exercise, task) : code(exercise, task));
         submit(exercise, release, "all-wrong", task -> wrong(exercise, task));
         submit(exercise, release, "empty", task -> null);
-        submit(exercise, release, "endless", task -> task.equals(first) ? endless(code(exercise, task)) : code(exercise, task));
+        submit(
+                exercise,
+                release,
+                "endless",
+                task -> task.equals(first) ? endless(code(exercise, task)) : code(exercise, task));
 
         nbgrader("autograde", name, "--Execute.timeout=" + seconds);
         nbgrader("export", "--to=grades.csv");
@@ -196,7 +208,9 @@ final class NbgraderTest {
         List<String> command = new ArrayList<>(List.of(python, "-m", "nbgrader"));
         command.addAll(List.of(arguments));
         CourseKernel.Run run = run(command, course);
-        assertThat(run.status()).as(String.join(" ", arguments) + "\n" + run.text()).isZero();
+        assertThat(run.status())
+                .as(String.join(" ", arguments) + "\n" + run.text())
+                .isZero();
     }
 
     private CourseKernel.Run run(List<String> command, Path where) throws Exception {
