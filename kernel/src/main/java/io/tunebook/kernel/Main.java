@@ -75,8 +75,8 @@ public final class Main {
         }
         ClassArchive.makeLater();
         try {
-            Kernel.run(Path.of(args.get(args.size() - 1)), Settings.fromEnvironment(hasClassPath ? args.get(1) : ""));
-            return 0;
+            return Kernel.run(
+                    Path.of(args.get(args.size() - 1)), Settings.fromEnvironment(hasClassPath ? args.get(1) : ""));
         } catch (IOException | IllegalArgumentException e) {
             System.err.println(e.getMessage());
             return 2;

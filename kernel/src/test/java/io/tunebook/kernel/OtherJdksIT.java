@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import io.tunebook.kernel.debug.DebuggerTest;
 import io.tunebook.kernel.install.InstalledKernel;
 import io.tunebook.kernel.protocol.ConnectionFileTest;
+import io.tunebook.kernel.widgets.WidgetsTest;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -20,11 +21,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.platform.engine.discovery.DiscoverySelectors;
+import org.junit.platform.launcher.TagFilter;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
 import org.junit.platform.launcher.core.LauncherFactory;
 import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
 
-/** What depends most on the JDK, interrupts and redefinition, on the others that stand beside the one that runs the build. */
+/** Tests on the other JDKs that stand beside the one that runs the build; each time what depends most on the JDK: interrupts and redefinition. */
 class OtherJdksIT {
     private static final Pattern VERSION = Pattern.compile("(?m)^JAVA_VERSION=\"(\\d+)");
 
@@ -52,6 +54,20 @@ class OtherJdksIT {
                 ProcessTest.class,
                 ErrorsTest.class,
                 KernelTest.class);
+    }
+
+    @Test
+    @Tag("nightly")
+    void theLanguageDisplaysHistoryAndMaven() throws Exception {
+        passOnOtherJdks(
+                LanguageTest.class,
+                ShellAndTimeTest.class,
+                DisplayTest.class,
+                RenderersTest.class,
+                WidgetsTest.class,
+                JvmMagicTest.class,
+                HistoryFileTest.class,
+                MavenTest.class);
     }
 
     private static void passOnOtherJdks(Class<?>... tests) throws Exception {
@@ -97,7 +113,7 @@ class OtherJdksIT {
         return found;
     }
 
-    /** Runs test classes by name; the exit status is 1 if one fails or none ran. */
+    /** Runs test classes by name, but not what takes long; the exit status is 1 if one fails or none ran. */
     public static void main(String[] classes) {
         SummaryGeneratingListener listener = new SummaryGeneratingListener();
         LauncherFactory.create()
@@ -106,6 +122,7 @@ class OtherJdksIT {
                                 .selectors(Stream.of(classes)
                                         .map(DiscoverySelectors::selectClass)
                                         .toList())
+                                .filters(TagFilter.excludeTags("nightly"))
                                 .build(),
                         listener);
         listener.getSummary().printFailuresTo(new PrintWriter(System.out, true), 30);

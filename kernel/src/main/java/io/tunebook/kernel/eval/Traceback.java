@@ -91,7 +91,7 @@ final class Traceback {
             if (m.find()) {
                 found.add("A library needs a package of the JDK that is not open to it. The option is --add-opens="
                         + m.group(1) + "/" + m.group(2)
-                        + "=ALL-UNNAMED: give it with --jvm-option when the kernel is installed.");
+                        + "=ALL-UNNAMED: give it behind %%jvm in the first cell, or with --jvm-option when the kernel is installed.");
             }
         });
         return found.stream().findFirst();

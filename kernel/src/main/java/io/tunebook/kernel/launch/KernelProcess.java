@@ -1,6 +1,7 @@
 package io.tunebook.kernel.launch;
 
 import java.io.File;
+import java.lang.management.ManagementFactory;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,6 +60,18 @@ public final class KernelProcess {
         }
         List<String> command = start(java().toString(), jvmOptions);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), MAIN));
+        return command;
+    }
+
+    /** The command line of this very JVM up to its main class, with further options. */
+    public static List<String> again(List<String> jvmOptions) {
+        List<String> command = new ArrayList<>(List.of(java().toString()));
+        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        command.addAll(jvmOptions);
+        command.addAll(
+                Files.isRegularFile(home())
+                        ? List.of("-jar", home().toString())
+                        : List.of("-cp", System.getProperty("java.class.path"), MAIN));
         return command;
     }
 

@@ -36,6 +36,7 @@ public final class Magics implements Commands {
     private final CellEvaluator evaluator;
     private final Shell shell;
     private final Map<String, Magic> all = new TreeMap<>();
+    private final JvmMagic jvm;
 
     /** The magics of a session. */
     public Magics(CellEvaluator evaluator) {
@@ -49,7 +50,14 @@ public final class Magics implements Commands {
         found.addAll(new ShellMagics(shell).all());
         found.addAll(ShellMagics.contents());
         found.addAll(new MavenMagics(evaluator, shell).all());
+        jvm = new JvmMagic(evaluator);
+        found.add(jvm.magic());
         found.forEach(m -> all.put(m.name(), m));
+    }
+
+    /** From now on {@code %%jvm} starts the kernel anew so. */
+    public void restart(JvmMagic.Restart by) {
+        jvm.restart(by);
     }
 
     /** All names, sorted, with their percent signs. */

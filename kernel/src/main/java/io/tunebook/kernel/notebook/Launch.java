@@ -1,8 +1,10 @@
 package io.tunebook.kernel.notebook;
 
 import io.tunebook.kernel.eval.ClassPath;
+import io.tunebook.kernel.launch.JvmOptions;
 import io.tunebook.kernel.launch.KernelProcess;
 import io.tunebook.kernel.notebook.CellResult.Verdict;
+import io.tunebook.kernel.session.Settings;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
@@ -86,9 +88,14 @@ final class Launch {
     }
 
     private int start(Path order) throws IOException, InterruptedException {
-        List<String> command = KernelProcess.command(options.jvmOptions());
+        List<String> jvm = new ArrayList<>(options.jvmOptions());
+        Optional<JvmOptions> asked = asked();
+        asked.ifPresent(o -> jvm.addAll(o.command()));
+        List<String> command = KernelProcess.command(jvm);
         command.addAll(List.of("execute", order.toString()));
         ProcessBuilder builder = new ProcessBuilder(command);
+        asked.ifPresent(o -> builder.environment()
+                .put("TUNEBOOK_COMPILER_OPTS", String.join(" ", o.compilerOptions(Settings.compilerOptions()))));
         Path folder = notebook.toAbsolutePath().normalize().getParent();
         if (Files.isDirectory(folder)) {
             builder.directory(folder.toFile());
@@ -109,6 +116,18 @@ final class Launch {
         } finally {
             process.destroyForcibly();
             Runtime.getRuntime().removeShutdownHook(end);
+        }
+    }
+
+    /** The options of the JVM that the first cell asks for. */
+    private Optional<JvmOptions> asked() {
+        try {
+            return Notebook.read(notebook).cells().stream()
+                    .filter(Notebook.Cell::isCode)
+                    .findFirst()
+                    .flatMap(c -> JvmOptions.ofCell(c.source()));
+        } catch (IOException | IllegalArgumentException e) {
+            return Optional.empty(); // whoever runs the notebook, or that cell, says what is wrong
         }
     }
 

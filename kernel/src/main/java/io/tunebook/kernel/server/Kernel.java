@@ -45,6 +45,9 @@ public final class Kernel implements AutoCloseable {
     private final Subshells subshells;
     private final ExecutorService aside;
     private final CountDownLatch shutdown = new CountDownLatch(1);
+    private final Succession succession;
+    private final Object entrance = new Object();
+    private volatile int exitStatus;
 
     /**
      * Starts the threads of a kernel.
@@ -58,6 +61,7 @@ public final class Kernel implements AutoCloseable {
         this.starting = new Starting(starting);
         this.memory = memory;
         frontends = new Frontends(transport);
+        succession = new Succession(transport, group);
         CodeHelp help = new CodeHelp(this.starting);
         History kept = new History(history);
         DebugMessages debug = new DebugMessages(this.starting, frontends);
@@ -106,10 +110,11 @@ public final class Kernel implements AutoCloseable {
      * Serves a frontend until it asks for the shutdown, or has died.
      *
      * @param connectionFile as Jupyter writes it
+     * @return the exit status of the process
      * @throws IOException if it cannot be read, or an address is taken
      * @throws IllegalArgumentException if it asks for what this kernel refuses
      */
-    public static void run(Path connectionFile, Session.SessionOptions options) throws IOException {
+    public static int run(Path connectionFile, Session.SessionOptions options) throws IOException {
         CellContext.detach(); // what the kernel logs belongs under no cell
         ConnectionFile connection = ConnectionFile.read(connectionFile);
         Memory memory = new Memory();
@@ -118,6 +123,8 @@ public final class Kernel implements AutoCloseable {
         new Thread(() -> start(starting, options), "session").start();
         try (Channels channels = new Channels(connection, group, memory);
                 Kernel kernel = new Kernel(channels, starting, Settings.historyFile(), group, memory)) {
+            starting.thenAccept(
+                    session -> session.magics().restart(jvm -> kernel.succession.prepare(jvm, options)));
             kernel.frontends.publish(
                     Message.object(), "status", Message.object().put("execution_state", "starting"));
             channels.serve(connection, kernel::receive);
@@ -126,6 +133,7 @@ public final class Kernel implements AutoCloseable {
                 kernel.shutdown.countDown();
             });
             kernel.awaitShutdown();
+            return kernel.exitStatus;
         } finally {
             for (Path file : connection.files()) {
                 Files.deleteIfExists(file);
@@ -170,15 +178,28 @@ public final class Kernel implements AutoCloseable {
         debugger.close();
         subshells.close();
         aside.shutdownNow();
-        starting.now().ifPresent(Session::close);
+        succession.close();
+        if (!succession.hasBegun()) {
+            starting.now().ifPresent(Session::close);
+        }
     }
 
     // ---- requests
 
     /** Takes a message that a frontend sent. It is answered by another thread. */
     public void receive(Channel channel, Message message) {
-        Request request = new Request(channel, message);
-        MessageType type = types.get(message.type());
+        synchronized (entrance) {
+            if (succession.hasBegun()) {
+                succession.handOn(channel, message);
+            } else {
+                distribute(new Request(channel, message));
+            }
+        }
+    }
+
+    private void distribute(Request request) {
+        MessageType type = types.get(request.type());
+        Channel channel = request.channel();
         Where where = type == null ? Where.ITS_CHANNEL : type.where();
         if (where == Where.ASIDE) {
             aside.execute(() -> handle(null, request));
@@ -188,6 +209,24 @@ public final class Kernel implements AutoCloseable {
             shell(request).add(request);
         } else {
             (channel == CONTROL || where == Where.AT_ONCE ? control : shell(request)).add(request);
+        }
+    }
+
+    /** The kernel that a cell has started answers from now on, also what has come and waits. */
+    private void handOver() {
+        try {
+            synchronized (entrance) {
+                succession.begin(status -> {
+                    exitStatus = status;
+                    shutdown.countDown();
+                });
+                for (Lane lane : List.of(shell, control)) {
+                    lane.takeWaiting().forEach(r -> succession.handOn(r.channel(), r.message()));
+                }
+            }
+            starting.now().ifPresent(Session::close);
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.ERROR, "the kernel with other options cannot be reached", e);
         }
     }
 
@@ -221,6 +260,9 @@ public final class Kernel implements AutoCloseable {
         memory.answered();
         if (request.type().equals("shutdown_request") && reply[0] != null) {
             shutdown.countDown();
+        }
+        if (request.type().equals("execute_request") && succession.isDue()) {
+            handOver();
         }
         for (Request next : doomed) {
             if (next.type().equals("execute_request")) {

@@ -47,14 +47,19 @@ public final class Settings {
         if (!first("STARTUP_SCRIPT").isBlank()) {
             startup.add(first("STARTUP_SCRIPT"));
         }
-        String options = first("COMPILER_OPTS");
         String limit = System.getenv("TUNEBOOK_OUTPUT_LIMIT");
         return new SessionOptions(
                 entries,
-                options.isBlank() ? List.of() : List.of(options.strip().split("\\s+")),
+                compilerOptions(),
                 startup,
                 limit == null ? OUTPUT_LIMIT : Long.parseLong(limit.strip()),
                 timeout(first("TIMEOUT")));
+    }
+
+    /** The options of javac. */
+    public static List<String> compilerOptions() {
+        String options = first("COMPILER_OPTS");
+        return options.isBlank() ? List.of() : List.of(options.strip().split("\\s+"));
     }
 
     /** IJava's notation: a number of milliseconds, or a number and a {@link TimeUnit}; below 1 there is no limit. */

@@ -19,10 +19,11 @@ public final class Client implements AutoCloseable {
      * Connects.
      *
      * @param socketType as ZeroMQ names it, {@code DEALER} or {@code SUB} for example
+     * @param identity the name by which the other side knows it, of at most 100 bytes; may be empty
      * @param timeout of the connection and of every {@link #receive}, in milliseconds
      * @throws IOException if nobody listens there, or speaks something else
      */
-    public Client(int port, String socketType, int timeout) throws IOException {
+    public Client(int port, String socketType, byte[] identity, int timeout) throws IOException {
         socket = new Socket(InetAddress.getLoopbackAddress(), port);
         try {
             socket.setSoTimeout(timeout);
@@ -35,12 +36,17 @@ public final class Client implements AutoCloseable {
             if (!Frames.isGreeting(greeting)) {
                 throw new ProtocolException("what listens at port " + port + " does not speak ZMTP 3");
             }
-            write(Frames.ready(socketType));
+            write(Frames.ready(socketType, identity));
             frame(new ArrayList<>()); // its READY
         } catch (IOException e) {
             socket.close();
             throw e;
         }
+    }
+
+    /** From now on {@link #receive} waits as long as it takes. */
+    public void waitForEver() throws IOException {
+        socket.setSoTimeout(0);
     }
 
     /** Sends a message. */

@@ -34,21 +34,23 @@ final class Frames {
                 && new String(bytes, 12, 20, StandardCharsets.US_ASCII).equals("NULL" + "\0".repeat(16));
     }
 
-    /** The command READY, by which a side names its kind of socket. */
-    static ByteBuffer ready(String socketType) {
-        byte[] name = "Socket-Type".getBytes(StandardCharsets.US_ASCII);
-        byte[] value = socketType.getBytes(StandardCharsets.US_ASCII);
-        int size = 6 + 1 + name.length + 4 + value.length;
-        ByteBuffer command = ByteBuffer.allocate(2 + size)
+    /** The command READY, by which a side names its kind of socket. @param identity the name by which a router knows it, or nothing */
+    static ByteBuffer ready(String socketType, byte[] identity) {
+        ByteBuffer command = ByteBuffer.allocate(2 + 255)
                 .put((byte) COMMAND)
-                .put((byte) size)
+                .put((byte) 0)
                 .put((byte) 5)
-                .put("READY".getBytes(StandardCharsets.US_ASCII))
-                .put((byte) name.length)
-                .put(name)
-                .putInt(value.length)
-                .put(value);
-        return command.flip();
+                .put("READY".getBytes(StandardCharsets.US_ASCII));
+        property(command, "Socket-Type", socketType.getBytes(StandardCharsets.US_ASCII));
+        if (identity.length > 0) {
+            property(command, "Identity", identity);
+        }
+        return command.put(1, (byte) (command.position() - 2)).flip();
+    }
+
+    private static void property(ByteBuffer command, String name, byte[] value) {
+        byte[] ascii = name.getBytes(StandardCharsets.US_ASCII);
+        command.put((byte) ascii.length).put(ascii).putInt(value.length).put(value);
     }
 
     /** The answer to a PING: its context comes back. @param ping the body, with the name of the command and two bytes of time */

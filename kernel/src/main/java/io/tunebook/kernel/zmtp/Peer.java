@@ -90,7 +90,7 @@ public final class Peer {
 
     void begin(SelectionKey selection) {
         key = selection;
-        sendPieces(List.of(Frames.greeting(), Frames.ready(listener.socketType())));
+        sendPieces(List.of(Frames.greeting(), Frames.ready(listener.socketType(), new byte[0])));
     }
 
     void read() {

@@ -72,6 +72,20 @@ class NotebookOptionsIT {
     }
 
     @Test
+    void theFirstCellGivesTheOptionsOfTheJvm() throws Exception {
+        notebook(
+                "a.ipynb",
+                new Cell("%%jvm -Xmx200m\n--add-modules jdk.incubator.vector", null),
+                new Cell("import jdk.incubator.vector.FloatVector;", null),
+                new Cell("System.out.println(Runtime.getRuntime().maxMemory() <= 200L << 20);", null));
+        Ended ended = run("--out", "out", folder.resolve("a.ipynb"));
+        assertThat(ended.status()).as(ended.output()).isZero();
+        JsonNode cells = cells("out/a.ipynb");
+        assertThat(cells.path(0).path("outputs").toString()).contains("runs with -Xmx200m --add-modules=");
+        assertThat(cells.path(2).path("outputs").toString()).contains("true");
+    }
+
+    @Test
     void parametersAreDeclaredAgainWithTheGivenValues() throws Exception {
         Path source = notebook(
                 "train.ipynb",

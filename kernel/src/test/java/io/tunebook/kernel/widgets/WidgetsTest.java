@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 
 /** Widgets over the wire: the messages that JupyterLab's widget manager sends and expects. */
 @WithKernel
-class WidgetsTest {
+public class WidgetsTest {
     private static final String IMPORT = "import io.tunebook.kernel.widgets.*;\n";
 
     private static JsonNode model(Answer answer, String name) {
