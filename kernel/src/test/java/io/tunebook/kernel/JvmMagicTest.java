@@ -72,8 +72,8 @@ class JvmMagicTest {
     @Test
     void nothingOfItOutlivesTheKernel(WireKernel kernel) {
         kernel.execute("%%jvm -Xmx300m");
-        ProcessHandle child = ProcessHandle.of(
-                        Long.parseLong(kernel.execute("ProcessHandle.current().pid()").result()))
+        ProcessHandle child = ProcessHandle.of(Long.parseLong(
+                        kernel.execute("ProcessHandle.current().pid()").result()))
                 .orElseThrow();
         assertThat(child.pid()).isNotEqualTo(kernel.process().pid());
         kernel.process().destroyForcibly();

@@ -89,9 +89,10 @@ final class Traceback {
         visit(thrown, t -> {
             Matcher m = CLOSED.matcher(String.valueOf(t.getMessage()));
             if (m.find()) {
-                found.add("A library needs a package of the JDK that is not open to it. The option is --add-opens="
-                        + m.group(1) + "/" + m.group(2)
-                        + "=ALL-UNNAMED: give it behind %%jvm in the first cell, or with --jvm-option when the kernel is installed.");
+                found.add(
+                        "A library needs a package of the JDK that is not open to it. The option is --add-opens="
+                                + m.group(1) + "/" + m.group(2)
+                                + "=ALL-UNNAMED: give it behind %%jvm in the first cell, or with --jvm-option when the kernel is installed.");
             }
         });
         return found.stream().findFirst();

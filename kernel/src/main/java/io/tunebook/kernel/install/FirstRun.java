@@ -39,8 +39,7 @@ final class FirstRun {
                     Client control = kernel.connect(Channel.CONTROL, new byte[0]);
                     Client iopub = kernel.subscribe()) {
                 first(kernel, shell);
-                kernel.ask(
-                        control, "shutdown_request", Message.object().put("restart", false));
+                kernel.ask(control, "shutdown_request", Message.object().put("restart", false));
                 if (!kernel.process().waitFor(END, TimeUnit.SECONDS)) {
                     throw new IOException("the kernel did not end when it was asked to");
                 }
@@ -58,15 +57,18 @@ final class FirstRun {
     private static void first(ChildKernel kernel, Client shell) throws IOException {
         kernel.ask(shell, "kernel_info_request", Message.object());
         kernel.ask(shell, "execute_request", cell("System.out.println(\"warm\");\nList.of(1, 2, 3)"));
-        kernel.ask(shell, "execute_request",
-                cell("record Warm(int x) {}\nfor (int i = 0; i < 2; i++) new Warm(i);"));
+        kernel.ask(shell, "execute_request", cell("record Warm(int x) {}\nfor (int i = 0; i < 2; i++) new Warm(i);"));
         Message sum = kernel.ask(shell, "execute_request", cell("1 + 1"));
         if (!sum.content().path("status").asText().equals("ok")) {
             throw new IOException("expected the kernel to run 1 + 1, found " + sum.content());
         }
-        kernel.ask(shell, "complete_request",
+        kernel.ask(
+                shell,
+                "complete_request",
                 Message.object().put("code", "\"\".len").put("cursor_pos", 6));
-        kernel.ask(shell, "inspect_request",
+        kernel.ask(
+                shell,
+                "inspect_request",
                 Message.object()
                         .put("code", "\"\".length(")
                         .put("cursor_pos", 10)

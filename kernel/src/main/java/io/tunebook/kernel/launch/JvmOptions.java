@@ -23,11 +23,17 @@ public record JvmOptions(List<String> options) {
     private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|(\\S+)");
     /** Those whose value may stand behind a space. */
     private static final Set<String> WITH_VALUE = Set.of(
-            "--add-modules", "--add-exports", "--add-opens", "--add-reads", "--limit-modules", "--enable-native-access");
+            "--add-modules",
+            "--add-exports",
+            "--add-opens",
+            "--add-reads",
+            "--limit-modules",
+            "--enable-native-access");
     /** Those that the compiler needs too. */
     private static final Set<String> OF_COMPILER = Set.of("--add-modules", "--add-exports", "--add-reads");
 
-    private static final Set<String> KERNELS = Set.of("-cp", "-classpath", "--class-path", "-jar", "-p", "--module-path");
+    private static final Set<String> KERNELS =
+            Set.of("-cp", "-classpath", "--class-path", "-jar", "-p", "--module-path");
 
     public JvmOptions {
         options = List.copyOf(options);

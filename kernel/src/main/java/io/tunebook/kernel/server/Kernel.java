@@ -123,8 +123,7 @@ public final class Kernel implements AutoCloseable {
         new Thread(() -> start(starting, options), "session").start();
         try (Channels channels = new Channels(connection, group, memory);
                 Kernel kernel = new Kernel(channels, starting, Settings.historyFile(), group, memory)) {
-            starting.thenAccept(
-                    session -> session.magics().restart(jvm -> kernel.succession.prepare(jvm, options)));
+            starting.thenAccept(session -> session.magics().restart(jvm -> kernel.succession.prepare(jvm, options)));
             kernel.frontends.publish(
                     Message.object(), "status", Message.object().put("execution_state", "starting"));
             channels.serve(connection, kernel::receive);

@@ -22,7 +22,9 @@ class JvmOptionsTest {
 
     @Test
     void whatIsNoOptionIsRefused() {
-        assertThatThrownBy(() -> JvmOptions.parse("4g")).hasMessageContaining("-Xmx4g").hasMessageContaining("4g");
+        assertThatThrownBy(() -> JvmOptions.parse("4g"))
+                .hasMessageContaining("-Xmx4g")
+                .hasMessageContaining("4g");
         assertThatThrownBy(() -> JvmOptions.parse(" \n")).hasMessageContaining("nothing");
         assertThatThrownBy(() -> JvmOptions.parse("-cp a.jar")).hasMessageContaining("%classpath");
     }
@@ -30,8 +32,8 @@ class JvmOptionsTest {
     @Test
     void theCompilerGetsItsOwn() {
         String release = String.valueOf(Runtime.version().feature());
-        JvmOptions options =
-                JvmOptions.parse("-Xmx1g --enable-preview --add-exports java.base/sun.net=ALL-UNNAMED --add-opens a/b=c");
+        JvmOptions options = JvmOptions.parse(
+                "-Xmx1g --enable-preview --add-exports java.base/sun.net=ALL-UNNAMED --add-opens a/b=c");
         assertThat(options.compilerOptions(List.of("-parameters")))
                 .containsExactly(
                         "-parameters",
