@@ -1,11 +1,8 @@
 package io.tunebook.export;
 
 import io.tunebook.model.ModelSource;
-import io.tunebook.ollama.store.ModelStore;
 import io.tunebook.ollama.store.StoredModel;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,16 +25,9 @@ record ExportSettings(OllamaTemplate prompt, Optional<StoredModel> stored) {
         return new ExportSettings(OllamaTemplate.of(stored), Optional.of(stored));
     }
 
-    /** The stored model that a person named; nothing for a file or folder. */
-    static Optional<StoredModel> stored(ModelSource source) throws IOException {
-        try {
-            if (Files.exists(Path.of(source.name()))) {
-                return Optional.empty();
-            }
-        } catch (InvalidPathException nameOfOllamas) {
-            // On Windows a name such as qwen2.5:1.5b is no path.
-        }
-        return Optional.of(ModelStore.open().model(source.name()));
+    /** Of a model that a person named: the stored one's, else those of its file or folder. */
+    static ExportSettings of(ModelSource source) throws IOException {
+        return source.stored().isPresent() ? of(source.stored().get()) : of(source.path());
     }
 
     /** For {@code /api/create}. */

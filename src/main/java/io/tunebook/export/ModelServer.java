@@ -4,6 +4,7 @@ import io.tunebook.model.ModelSource;
 import io.tunebook.ollama.Ollama;
 import io.tunebook.ollama.OllamaException;
 import io.tunebook.ollama.server.EmbeddedOllama;
+import io.tunebook.ollama.store.StoredModel;
 import io.tunebook.tensors.GgufFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -48,21 +49,22 @@ public final class ModelServer implements AutoCloseable {
         if (has(ollama, stored)) {
             return new ModelServer(ollama, stored, account + " has " + stored, Optional.empty());
         }
-        String name = name(source.path());
-        OllamaExport.asItIs(ollama, name, source.path(), Quantization.Q8_0);
+        String name = source.stored().isPresent() ? stored : name(source.path());
+        OllamaExport.asItIs(ollama, name, source, Quantization.Q8_0);
         return new ModelServer(ollama, name, account + " did not have " + name + " and was sent it", Optional.empty());
     }
 
     private static ModelServer here(ModelSource source, String asked) throws IOException {
         Optional<Path> converted = converted(source.path());
-        EmbeddedOllama embedded = EmbeddedOllama.start(converted.orElse(source.path()), name(source.path()));
+        String name = source.stored().map(StoredModel::name).orElseGet(() -> name(source.path()));
+        EmbeddedOllama embedded = EmbeddedOllama.start(converted.orElse(source.path()), name);
         converted.ifPresent(file -> file.toFile().deleteOnExit());
         Ollama ollama = Ollama.connect(embedded.url());
         String model;
         try {
             model = ollama.list().get(0).name();
             // a bare GGUF gets the template that Ollama finds for it, which may leave the model's own system prompt out
-            OllamaExport.settle(ollama, model, source.path());
+            OllamaExport.settle(ollama, model, source);
         } catch (Throwable failure) {
             embedded.close();
             throw failure;

@@ -48,7 +48,8 @@ public final class OllamaExport {
 
     /**
      * Merges an adapter into its base and makes a model of it. Tensors that the adapter touches keep the base's type where it has at
-     * least 8 bits, else they get Q8_0, so that a small change is not rounded away.
+     * least 8 bits, else they get Q8_0, so that a small change is not rounded away. A base that was loaded by a name of Ollama's brings its
+     * parameters and licences along.
      *
      * @param ollama the server
      * @param name what the model is to be called
@@ -57,7 +58,7 @@ public final class OllamaExport {
      * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on them
      */
     public static Created create(Ollama ollama, String name, CausalLM model, LoraAdapter adapter) throws IOException {
-        return create(ollama, name, model.path(), adapter.file(), fitting(model.path(), adapter.file()));
+        return create(ollama, name, model.source(), adapter.file(), fitting(model.path(), adapter.file()));
     }
 
     /**
@@ -77,10 +78,7 @@ public final class OllamaExport {
     public static Created create(
             Ollama ollama, String name, ModelSource base, AdapterFile adapter, Quantization quantization)
             throws IOException {
-        Optional<StoredModel> stored = ExportSettings.stored(base);
-        return stored.isPresent()
-                ? create(ollama, name, stored.get(), adapter, quantization)
-                : create(ollama, name, base.path(), adapter, quantization);
+        return merged(ollama, name, base.path(), adapter, quantization, ExportSettings.of(base));
     }
 
     /**
@@ -149,12 +147,13 @@ public final class OllamaExport {
      * @param base a GGUF file, a blob of Ollama's folder, or a folder of safetensors, which is sent as one GGUF file of the same types
      */
     public static Created create(Ollama ollama, String name, Path base) throws IOException {
-        return asItIs(ollama, name, base, Quantization.AS_BASE);
+        return asItIs(ollama, name, ModelSource.of(base), Quantization.AS_BASE);
     }
 
-    static Created asItIs(Ollama ollama, String name, Path base, Quantization ofAFolder) throws IOException {
+    static Created asItIs(Ollama ollama, String name, ModelSource source, Quantization ofAFolder) throws IOException {
         // It was not trained here: what a server makes of it is worth knowing, but no reason to stop.
-        ExportSettings settings = ExportSettings.of(base);
+        ExportSettings settings = ExportSettings.of(source);
+        Path base = source.path();
         if (!Files.isDirectory(base) && !GgufFile.isSplit(base)) {
             return send(ollama, name, base, settings, "the model as it is, one GGUF file");
         }
@@ -168,7 +167,7 @@ public final class OllamaExport {
     }
 
     /** Says outright how a model that a server has renders conversations: as its own chat template does. */
-    static void settle(Ollama ollama, String name, Path base) throws IOException {
+    static void settle(Ollama ollama, String name, ModelSource base) throws IOException {
         Map<String, Object> request = ExportSettings.of(base).forCreate();
         request.put("from", name);
         ollama.create(name, request, status -> {});
@@ -199,7 +198,7 @@ public final class OllamaExport {
                     "Ollama " + version
                             + " refuses adapters (0.34.0 was the last version that took them): make the merged model with OllamaExport.create");
         }
-        ExportSettings settings = ExportSettings.of(model.path());
+        ExportSettings settings = ExportSettings.of(model.source());
         settings.prompt().require();
         Path file = Files.createTempFile("tunebook", ".gguf");
         try {

@@ -151,6 +151,11 @@ public final class CausalLM implements AutoCloseable {
         return tokenizer;
     }
 
+    /** What it was loaded from. */
+    public ModelSource source() {
+        return source;
+    }
+
     /** The file or folder it was loaded from. */
     public Path path() {
         return source.path();

@@ -16,13 +16,20 @@ import java.util.Optional;
  *
  * @param name as the person wrote it
  * @param path a GGUF file, or a folder of safetensors with {@code config.json}
+ * @param stored the model of Ollama's that was named, whose settings belong to it; nothing for a file or folder, though it may be a blob of one
  */
-public record ModelSource(String name, Path path) {
+public record ModelSource(String name, Path path, Optional<StoredModel> stored) {
+    /** A file or folder, under a name. */
+    public ModelSource(String name, Path path) {
+        this(name, path, Optional.empty());
+    }
+
     /**
      * Finds a model.
      *
      * @param name a GGUF file, a folder of safetensors, or the name of a model that Ollama has pulled
      * @throws FileNotFoundException if it is none of these
+     * @throws IllegalArgumentException if Ollama's model has an adapter on top of its weights
      * @throws IOException if Ollama's folder cannot be read
      */
     public static ModelSource of(String name) throws IOException {
@@ -38,7 +45,7 @@ public record ModelSource(String name, Path path) {
         } catch (InvalidPathException e) {
             // On Windows a name such as qwen2.5:1.5b is no path: it is Ollama's.
         }
-        return new ModelSource(name, ModelStore.open().model(name).gguf());
+        return of(ModelStore.open().model(name));
     }
 
     /** A GGUF file, or a folder of safetensors. */
@@ -58,7 +65,7 @@ public record ModelSource(String name, Path path) {
                     + "), without which it is another model: load the model that it was made from, or the weights alone by "
                     + stored.gguf());
         }
-        return of(stored.gguf());
+        return new ModelSource(stored.name(), stored.gguf(), Optional.of(stored));
     }
 
     /**

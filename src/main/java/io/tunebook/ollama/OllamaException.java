@@ -93,6 +93,11 @@ public class OllamaException extends IOException {
         }
         return new OllamaException(
                 switch (status) {
+                    case 501 ->
+                        lower.contains("embed")
+                                ? words
+                                        + ": this server makes vectors with models for embeddings alone: take one, such as ollama pull nomic-embed-text, or serve the file with EmbeddedOllama, which makes vectors with every model"
+                                : words;
                     case 503 -> words + ": the server is busy, try again in a moment";
                     case 401 -> words + ": sign in with: ollama signin";
                     default -> words;

@@ -11,6 +11,7 @@ import com.sun.net.httpserver.HttpServer;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.LoadOptions;
+import io.tunebook.model.ModelSource;
 import io.tunebook.model.Precision;
 import io.tunebook.ollama.GenerateRequest;
 import io.tunebook.ollama.Ollama;
@@ -228,6 +229,15 @@ class OllamaExportTest {
                 .containsEntry("template", chatml)
                 .containsEntry("system", system)
                 .doesNotContainKey("license");
+        // A model that was loaded by its name is still that one when it is exported.
+        ModelSource source = ModelSource.of(stored);
+        assertThat(ExportSettings.of(source).forCreate())
+                .isEqualTo(ExportSettings.of(stored).forCreate());
+        assertThat(source.name()).isEqualTo("zebra:latest");
+        StoredModel duck = ModelStore.open(temp.resolve("store")).model("someone/duck:1b");
+        try (CausalLM loaded = CausalLM.load(duck)) {
+            assertThat(ExportSettings.of(loaded.source()).forCreate()).containsEntry("license", List.of("MIT\nand more"));
+        }
         // By its path the model is a file, and nobody's settings are looked up for it.
         assertThat(ExportSettings.of(base).forCreate()).containsOnlyKeys("template", "parameters");
     }

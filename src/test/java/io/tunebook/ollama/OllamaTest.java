@@ -288,6 +288,16 @@ class OllamaTest {
         assertThatThrownBy(() -> ollama.generate("m", "p"))
                 .isInstanceOf(OllamaException.OutOfMemory.class)
                 .hasMessageContaining("(9 GiB)");
+        on(
+                "/api/embed",
+                e -> send(
+                        e,
+                        501,
+                        "{\"error\":\"This server does not support embeddings. Start it with `--embeddings`\"}"));
+        assertThatThrownBy(() -> ollama.embed("m", List.of("a")))
+                .hasMessageContaining("does not support embeddings")
+                .hasMessageContaining("ollama pull nomic-embed-text")
+                .hasMessageContaining("EmbeddedOllama");
     }
 
     @Test
