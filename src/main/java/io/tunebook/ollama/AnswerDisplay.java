@@ -1,0 +1,50 @@
+package io.tunebook.ollama;
+
+import io.tunebook.kernel.display.Display;
+import io.tunebook.kernel.display.MimeBundle;
+
+/** Shows an answer under the cell as it comes, as Markdown in the end; a plain program gets it printed. */
+final class AnswerDisplay {
+    private final boolean rich = Display.rich();
+    private final StringBuilder thinking = new StringBuilder();
+    private final StringBuilder text = new StringBuilder();
+    /** Nothing is shown before the first piece: an error then stands alone. */
+    private String id;
+
+    private long shown;
+
+    void piece(ChatResponse piece) {
+        if (!rich) {
+            System.out.print(piece.thinking() + piece.text());
+            System.out.flush();
+            return;
+        }
+        thinking.append(piece.thinking());
+        text.append(piece.text());
+        // A frontend need not draw more often than an eye can follow.
+        if (id == null || System.nanoTime() - shown > 50_000_000) {
+            show(MimeBundle.of(MimeBundle.TEXT, (text.isEmpty() ? thinking : text).toString()));
+            shown = System.nanoTime();
+        }
+    }
+
+    void end(ChatResponse response) {
+        if (!rich) {
+            System.out.println();
+            return;
+        }
+        String thoughts = response.thinking().isBlank()
+                ? ""
+                : "<details><summary>Thinking</summary>\n\n"
+                        + response.thinking().strip() + "\n\n</details>\n\n";
+        show(MimeBundle.of(MimeBundle.TEXT, response.text(), MimeBundle.MARKDOWN, thoughts + response.text()));
+    }
+
+    private void show(MimeBundle bundle) {
+        if (id == null) {
+            id = Display.display(bundle);
+        } else {
+            Display.update(id, bundle);
+        }
+    }
+}
