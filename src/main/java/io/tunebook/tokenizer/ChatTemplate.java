@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 /**
@@ -29,6 +30,8 @@ public final class ChatTemplate {
     private final boolean lastOnly;
     /** The variable without which the generation prompt ends a thought as soon as it begins; null if there is none. */
     private final String thinking;
+    /** The default system prompt that every second conversation goes without; null where all are as the template writes them. */
+    private final DefaultSystem mixed;
 
     private volatile ThoughtForm form;
 
@@ -62,7 +65,7 @@ public final class ChatTemplate {
     }
 
     ChatTemplate(Tokenizer tokenizer, String jinja, String jinjaWithTools) {
-        this(tokenizer, jinja, jinjaWithTools, null, false, null);
+        this(tokenizer, jinja, jinjaWithTools, null, false, null, null);
     }
 
     private ChatTemplate(
@@ -71,7 +74,8 @@ public final class ChatTemplate {
             String jinjaWithTools,
             Thoughts thoughts,
             boolean lastOnly,
-            String thinking) {
+            String thinking,
+            DefaultSystem mixed) {
         this.tokenizer = tokenizer;
         this.source = jinja;
         this.sourceWithTools = jinjaWithTools;
@@ -80,6 +84,7 @@ public final class ChatTemplate {
         this.thoughts = thoughts;
         this.lastOnly = lastOnly;
         this.thinking = thinking;
+        this.mixed = mixed;
     }
 
     /** The template's text. */
@@ -112,10 +117,10 @@ public final class ChatTemplate {
     public ChatTemplate forTraining(Thoughts thoughts) {
         String mark = TrainingTemplate.mark(source);
         if (thoughts == Thoughts.AS_TEMPLATE || mark == null) {
-            return new ChatTemplate(tokenizer, source, sourceWithTools, thoughts, false, null);
+            return new ChatTemplate(tokenizer, source, sourceWithTools, thoughts, false, null, mixed);
         }
         String variable = TrainingProbe.thinkingSwitch(this, mark);
-        ChatTemplate own = new ChatTemplate(tokenizer, source, sourceWithTools, thoughts, false, variable);
+        ChatTemplate own = new ChatTemplate(tokenizer, source, sourceWithTools, thoughts, false, variable, mixed);
         ChatTemplate chosen = own;
         if (!TrainingProbe.keepsThoughts(own) || !TrainingProbe.answersAtOnce(own, mark)) {
             chosen = own.with(text -> TrainingProbe.trainingText(own, text, mark), false);
@@ -135,7 +140,23 @@ public final class ChatTemplate {
                 sourceWithTools == null ? null : change.apply(sourceWithTools),
                 thoughts,
                 last,
-                thinking);
+                thinking,
+                mixed);
+    }
+
+    /**
+     * The same template, which {@link #encode} applies to every second conversation that has no system message without the system prompt that
+     * the template would put there. A model that was trained under its template's default system prompt alone hangs on it, and answers as if it
+     * were not trained where a server leaves it out; one that saw both answers the same under either. Which conversations go without follows from
+     * their text, so that it is the same in every run. {@link #render} writes what it wrote before.
+     *
+     * @return this template where it has no default system prompt
+     */
+    public ChatTemplate mixingDefaultSystem() {
+        return DefaultSystem.of(this)
+                .map(found -> new ChatTemplate(
+                        tokenizer, source, sourceWithTools, thoughts, lastOnly, thinking, found))
+                .orElse(this);
     }
 
     /** The variable that leaves the generation prompt's thought open; null if there is none. */
@@ -229,7 +250,11 @@ public final class ChatTemplate {
                 normal.putIfAbsent(thinking, true);
             }
         }
-        AnswerSpans answers = new AnswerSpans(this::rendered, normal, this::withoutTail, turns);
+        boolean without = mixed != null
+                && DefaultSystem.missingIn(normal)
+                && DefaultSystem.chosen(rendered(normal).text());
+        Function<Map<String, Object>, Jinja.Rendered> writes = without ? v -> mixed.without(rendered(v)) : this::rendered;
+        AnswerSpans answers = new AnswerSpans(writes, normal, this::withoutTail, turns);
         Map<Integer, Jinja.Span> spans;
         try {
             spans = answers.find();
