@@ -132,13 +132,8 @@ public final class Inspector {
         return tags(text, "\n- **", "** ").replaceAll("\n{3,}", "\n\n").strip();
     }
 
-    /** A comment's HTML as it stands, without what could run in the page. */
     private static String html(String javadoc) {
-        String safe = inline(javadoc, "<code>", "</code>")
-                .replaceAll("(?is)<(script|style|iframe|object)\\b.*?</\\1>", "")
-                .replaceAll("(?i)\\son\\w+\\s*=\\s*(\"[^\"]*\"|'[^']*'|\\S+)", "")
-                .replaceAll("(?i)javascript:", "");
-        return tags(safe, "<br><b>", "</b> ");
+        return tags(JavadocHtml.of(inline(javadoc, "<code>", "</code>")), "<br><b>", "</b> ");
     }
 
     private static String inline(String javadoc, String open, String close) {
