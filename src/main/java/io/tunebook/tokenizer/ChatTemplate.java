@@ -154,8 +154,7 @@ public final class ChatTemplate {
      */
     public ChatTemplate mixingDefaultSystem() {
         return DefaultSystem.of(this)
-                .map(found -> new ChatTemplate(
-                        tokenizer, source, sourceWithTools, thoughts, lastOnly, thinking, found))
+                .map(found -> new ChatTemplate(tokenizer, source, sourceWithTools, thoughts, lastOnly, thinking, found))
                 .orElse(this);
     }
 
@@ -253,7 +252,8 @@ public final class ChatTemplate {
         boolean without = mixed != null
                 && DefaultSystem.missingIn(normal)
                 && DefaultSystem.chosen(rendered(normal).text());
-        Function<Map<String, Object>, Jinja.Rendered> writes = without ? v -> mixed.without(rendered(v)) : this::rendered;
+        Function<Map<String, Object>, Jinja.Rendered> writes =
+                without ? v -> mixed.without(rendered(v)) : this::rendered;
         AnswerSpans answers = new AnswerSpans(writes, normal, this::withoutTail, turns);
         Map<Integer, Jinja.Span> spans;
         try {

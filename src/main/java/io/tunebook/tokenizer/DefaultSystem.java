@@ -50,9 +50,7 @@ record DefaultSystem(String lead, String block) {
                 return Optional.empty();
             }
             // In ChatML the token may begin each turn too, and belongs to the turn then.
-            String lead = template.tokenizer()
-                    .bosId()
-                    .stream()
+            String lead = template.tokenizer().bosId().stream()
                     .mapToObj(template.tokenizer()::token)
                     .filter(bos -> opening.startsWith(bos) && !opening.equals(bos))
                     .findFirst()

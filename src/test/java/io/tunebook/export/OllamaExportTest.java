@@ -236,7 +236,8 @@ class OllamaExportTest {
         assertThat(source.name()).isEqualTo("zebra:latest");
         StoredModel duck = ModelStore.open(temp.resolve("store")).model("someone/duck:1b");
         try (CausalLM loaded = CausalLM.load(duck)) {
-            assertThat(ExportSettings.of(loaded.source()).forCreate()).containsEntry("license", List.of("MIT\nand more"));
+            assertThat(ExportSettings.of(loaded.source()).forCreate())
+                    .containsEntry("license", List.of("MIT\nand more"));
         }
         // By its path the model is a file, and nobody's settings are looked up for it.
         assertThat(ExportSettings.of(base).forCreate()).containsOnlyKeys("template", "parameters");

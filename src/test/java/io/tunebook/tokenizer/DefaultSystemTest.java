@@ -118,10 +118,12 @@ final class DefaultSystemTest {
     @Test
     void goesWithThoughts() {
         ChatTemplate one = tokenizer.chatTemplate().mixingDefaultSystem().forTraining(Thoughts.EMPTY);
-        ChatTemplate other = tokenizer.chatTemplate().forTraining(Thoughts.EMPTY).mixingDefaultSystem();
+        ChatTemplate other =
+                tokenizer.chatTemplate().forTraining(Thoughts.EMPTY).mixingDefaultSystem();
         int without = 0;
         for (int i = 0; i < 40; i++) {
-            assertThat(one.encode(example(i)).text()).isEqualTo(other.encode(example(i)).text());
+            assertThat(one.encode(example(i)).text())
+                    .isEqualTo(other.encode(example(i)).text());
             without += one.encode(example(i)).text().startsWith(SMOL) ? 0 : 1;
         }
         assertThat(without).isPositive();

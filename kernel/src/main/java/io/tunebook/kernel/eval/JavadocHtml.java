@@ -12,16 +12,58 @@ import java.util.regex.Pattern;
  */
 final class JavadocHtml {
     private static final Set<String> KEPT = Set.of(
-            "p", "br", "hr", "ul", "ol", "li", "dl", "dt", "dd", "pre", "code", "tt", "var", "kbd", "samp", "em", "i", "strong", "b", "u",
-            "small", "sub", "sup", "blockquote", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "h1", "h2", "h3", "h4", "h5",
-            "h6", "cite", "dfn", "q", "s", "del", "ins");
+            "p",
+            "br",
+            "hr",
+            "ul",
+            "ol",
+            "li",
+            "dl",
+            "dt",
+            "dd",
+            "pre",
+            "code",
+            "tt",
+            "var",
+            "kbd",
+            "samp",
+            "em",
+            "i",
+            "strong",
+            "b",
+            "u",
+            "small",
+            "sub",
+            "sup",
+            "blockquote",
+            "table",
+            "caption",
+            "thead",
+            "tbody",
+            "tfoot",
+            "tr",
+            "th",
+            "td",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "cite",
+            "dfn",
+            "q",
+            "s",
+            "del",
+            "ins");
 
     /** What formats by a language of its own, and comments: gone with all that they hold, to the end where they are not closed. */
     private static final Pattern HOLDS = Pattern.compile("(?is)<(script|style)\\b.*?(</\\1\\s*>|\\z)|<!--.*?(-->|\\z)");
 
     private static final Pattern TAG = Pattern.compile("<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:\\s[^<>]*)?)/?>");
     private static final Pattern LINK = Pattern.compile("(?i)\\shref\\s*=\\s*[\"']?(https?://[^\\s\"'<>]+)");
-    private static final Pattern ENTITY = Pattern.compile("&(?:amp|lt|gt|quot|nbsp|#39|mdash|ndash|hellip|copy|times|le|ge|ne);");
+    private static final Pattern ENTITY =
+            Pattern.compile("&(?:amp|lt|gt|quot|nbsp|#39|mdash|ndash|hellip|copy|times|le|ge|ne);");
 
     private JavadocHtml() {}
 

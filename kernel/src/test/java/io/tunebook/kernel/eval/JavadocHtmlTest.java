@@ -55,8 +55,8 @@ class JavadocHtmlTest {
                 .findFirst()
                 .orElse(null);
         assumeTrue(browser != null, "skipped: there is no Chromium in /usr/bin");
-        List<String> attacks = List.of(
-                new ObjectMapper().readValue(SCRIPTS.resolve("hostile_texts.json").toFile(), String[].class));
+        List<String> attacks = List.of(new ObjectMapper()
+                .readValue(SCRIPTS.resolve("hostile_texts.json").toFile(), String[].class));
         StringBuilder page = new StringBuilder(
                 "<!DOCTYPE html><meta charset=utf-8><script data-own>window.hits=[];function hit(x){hits.push(x)}</script>");
         for (String attack : attacks) {
