@@ -77,6 +77,16 @@ public final class Wheel {
                 License-File: META-INF/LICENSE
                 License-File: META-INF/NOTICE
                 Requires-Python: >=3.8
+                Keywords: jupyter,kernel,java
+                Classifier: Framework :: Jupyter
+                Classifier: Programming Language :: Java
+                Description-Content-Type: text/markdown
+
+                # Java in Jupyter
+
+                A kernel for JupyterLab, Notebook, VS Code and nbclient. It runs on the `java` on the path, 17 or newer.
+                Variables keep their values whatever is redefined, everything can be interrupted, and errors speak of the
+                cell's lines. `%%maven group:artifact:version` adds a library.
                 """.formatted(VERSION));
         text(files, "WHEEL", """
                 Wheel-Version: 1.0

@@ -1,0 +1,91 @@
+package io.tunebook;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import javax.xml.parsers.DocumentBuilderFactory;
+import javax.xml.xpath.XPath;
+import javax.xml.xpath.XPathFactory;
+import org.junit.jupiter.api.Test;
+import org.w3c.dom.Document;
+
+/**
+ * What a release needs in its files: POMs that Maven Central takes (see
+ * <a href="https://central.sonatype.org/publish/requirements/">its requirements</a>), one version everywhere, fixed actions.
+ */
+final class PublishingTest {
+    private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+    private static final XPath XPATH = XPathFactory.newInstance().newXPath();
+
+    private static Document pom(String name) throws Exception {
+        return DocumentBuilderFactory.newInstance()
+                .newDocumentBuilder()
+                .parse(ROOT.resolve(name).toFile());
+    }
+
+    private static String text(Document pom, String path) throws Exception {
+        return XPATH.evaluate(path, pom).strip();
+    }
+
+    @Test
+    void theParentSaysWhatMavenCentralAsksFor() throws Exception {
+        Document parent = pom("pom.xml");
+        for (String path : List.of(
+                "url",
+                "licenses/license/name",
+                "licenses/license/url",
+                "developers/developer/name",
+                "scm/connection",
+                "scm/developerConnection",
+                "scm/url")) {
+            assertThat(text(parent, "/project/" + path)).as(path).isNotEmpty();
+        }
+        for (String name : List.of("pom.xml", "kernel/pom.xml", "src/pom.xml")) {
+            Document pom = pom(name);
+            assertThat(text(pom, "/project/name")).as(name).isNotEmpty();
+            assertThat(text(pom, "/project/description")).as(name).isNotEmpty();
+            assertThat(Files.readString(ROOT.resolve(name))).as(name).doesNotContain("SNAPSHOT");
+        }
+    }
+
+    @Test
+    void modulesAndTheJBangCatalogueHaveTheParentsVersion() throws Exception {
+        String version = text(pom("pom.xml"), "/project/version");
+        for (String name : List.of("kernel/pom.xml", "src/pom.xml", "bench/pom.xml")) {
+            assertThat(text(pom(name), "/project/parent/version")).as(name).isEqualTo(version);
+        }
+        JsonNode alias = new ObjectMapper()
+                .readTree(ROOT.resolve("jbang-catalog.json").toFile())
+                .path("aliases")
+                .path("tunebook-kernel");
+        assertThat(alias.path("script-ref").asText()).isEqualTo("io.tunebook:tunebook-kernel:" + version + ":all");
+        Path main = Path.of(
+                "kernel/src/main/java",
+                alias.path("main").asText().replace('.', '/').concat(".java"));
+        assertThat(ROOT.resolve(main)).exists();
+        assertThat(Files.readString(ROOT.resolve("kernel/pom.xml")))
+                .as("the jar of the classifier is attached")
+                .contains("<classifier>all</classifier>");
+    }
+
+    /** A tag of an action can be moved to other code; a commit cannot. */
+    @Test
+    void actionsAreNamedByTheirCommit() throws Exception {
+        List<String> uses = new ArrayList<>();
+        try (Stream<Path> files = Files.list(ROOT.resolve(".github/workflows"))) {
+            for (Path file : files.toList()) {
+                Files.readAllLines(file).stream()
+                        .map(String::strip)
+                        .filter(line -> line.matches("(- )?uses:.*"))
+                        .forEach(uses::add);
+            }
+        }
+        assertThat(uses).isNotEmpty().allMatch(line -> line.matches("(- )?uses: [\\w./-]+@[0-9a-f]{40} # v[\\d.]+"));
+    }
+}
