@@ -43,7 +43,9 @@ public final class Check {
         report(
                 what,
                 Objects.deepEquals(expected, found),
-                () -> "expected " + show(expected) + ", found " + show(found));
+                () -> show(expected).equals(show(found))
+                        ? "expected " + show(expected) + type(expected) + ", found " + show(found) + type(found)
+                        : "expected " + show(expected) + ", found " + show(found));
     }
 
     /**
@@ -71,6 +73,11 @@ public final class Check {
             throw new AssertionError("✗ " + what + ": " + fault.get());
         }
         System.out.println("✓ " + what);
+    }
+
+    /** Where both look alike, as the long 1 and the int 1 do, their types tell them apart. */
+    private static String type(Object value) {
+        return value == null ? "" : " (" + value.getClass().getSimpleName() + ")";
     }
 
     private static String show(Object value) {

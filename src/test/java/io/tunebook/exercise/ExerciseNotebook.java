@@ -40,11 +40,12 @@ record ExerciseNotebook(String name, ObjectNode solution, Map<String, List<Answe
      */
     record Answer(String what, String code, int points, List<String> passes) {}
 
+    /** The exercises' names, in order. */
     static List<String> names() throws IOException {
         try (Stream<Path> files = Files.list(FOLDER.resolve("solutions"))) {
             return files.map(f -> f.getFileName().toString())
-                    .filter(f -> f.endsWith(".wrong.md"))
-                    .map(f -> f.replace(".wrong.md", ""))
+                    .filter(f -> f.endsWith(".ipynb"))
+                    .map(f -> f.replace(".ipynb", ""))
                     .sorted()
                     .toList();
         }
@@ -102,6 +103,7 @@ record ExerciseNotebook(String name, ObjectNode solution, Map<String, List<Answe
         return ids;
     }
 
+    /** The tasks' names, in order. */
     List<String> tasks() {
         return cells("solution");
     }
@@ -114,6 +116,7 @@ record ExerciseNotebook(String name, ObjectNode solution, Map<String, List<Answe
                 .toList();
     }
 
+    /** What a check is worth. */
     int points(String check) {
         for (JsonNode cell : solution.path("cells")) {
             if (cell.path("metadata").path("nbgrader").path("grade_id").asText().equals(check)) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Tag;
@@ -80,7 +81,7 @@ final class WrongAnswersTest {
 
     /** Task k is solved in notebook k; in the others its wrong answers come one after the other, and again from the first. */
     private static Map<String, ExerciseNotebook.Answer> answers(ExerciseNotebook exercise, int notebook) {
-        Map<String, ExerciseNotebook.Answer> answers = new java.util.HashMap<>();
+        Map<String, ExerciseNotebook.Answer> answers = new HashMap<>();
         List<String> tasks = exercise.tasks();
         for (int k = 0; k < tasks.size(); k++) {
             List<ExerciseNotebook.Answer> wrong = exercise.wrong().get(tasks.get(k));
