@@ -114,31 +114,45 @@ record BatchInputs(
         return new BatchInputs(ids, positions, starts, (int) longest, same ? starts.length - 1 : 0, at, targets, last);
     }
 
-    /**
-     * The same batch with fewer different sizes, so that a recording of another one serves it: numbers of tokens, documents and labels and the longest
-     * document are rounded up. Behind the tokens comes a document of padding, then documents that are empty; added labels do not count, and stand
-     * where nothing is predicted. Documents of one length that suits the kernels stay as they are.
-     */
-    BatchInputs rounded() {
-        boolean whole = same > 0 && longest % TOKENS == 0;
-        int n = whole ? ids.length : tokens(ids.length + 1);
-        int documents = whole ? same : Math.max(FEW_DOCUMENTS, powerOfTwo(starts.length));
-        long[] moreStarts = Arrays.copyOf(starts, documents + 1);
-        if (!whole) {
-            Arrays.fill(moreStarts, starts.length, documents + 1, n);
+    /** What recorded work of this batch must have room for: its numbers of tokens, documents and labels rounded up, so that fewer different ones come. */
+    RecordedSize size() {
+        if (same > 0 && longest % TOKENS == 0) {
+            return new RecordedSize(ids.length, same, labels(ids.length), longest, same);
         }
-        int step = Math.max(LEAST_TOKENS, n / LABEL_STEPS);
-        int labels = Math.min(n, (labelPositions.length + step - 1) / step * step);
-        long[] moreAt = Arrays.copyOf(labelPositions, labels);
-        long[] moreTargets = Arrays.copyOf(targets, labels);
-        Arrays.fill(moreAt, labelPositions.length, labels, n - 1L);
-        Arrays.fill(moreTargets, labelPositions.length, labels, -1);
+        int n = tokens(ids.length + 1); // one more, for a document of padding
+        return new RecordedSize(
+                n,
+                Math.max(FEW_DOCUMENTS, powerOfTwo(starts.length)),
+                labels(n),
+                Math.min(n, Math.max(LONGEST, powerOfTwo(longest))),
+                0);
+    }
+
+    private int labels(int tokens) {
+        int step = Math.max(LEAST_TOKENS, tokens / LABEL_STEPS);
+        return Math.min(tokens, (labelPositions.length + step - 1) / step * step);
+    }
+
+    /**
+     * The same batch in a larger size, so that a recording of another one serves it. Behind the tokens comes a document of padding, then documents that are
+     * empty; added labels do not count, and stand where nothing is predicted. Documents of one length that suits the kernels stay as they are.
+     */
+    BatchInputs padded(RecordedSize to) {
+        int n = to.tokens();
+        long[] moreStarts = Arrays.copyOf(starts, to.documents() + 1);
+        if (to.same() == 0) {
+            Arrays.fill(moreStarts, starts.length, moreStarts.length, n);
+        }
+        long[] moreAt = Arrays.copyOf(labelPositions, to.labels());
+        long[] moreTargets = Arrays.copyOf(targets, to.labels());
+        Arrays.fill(moreAt, labelPositions.length, moreAt.length, n - 1L);
+        Arrays.fill(moreTargets, labelPositions.length, moreTargets.length, -1);
         return new BatchInputs(
                 Arrays.copyOf(ids, n),
                 Arrays.copyOf(positions, n),
                 moreStarts,
-                whole ? longest : Math.min(n, Math.max(LONGEST, powerOfTwo(longest))),
-                whole ? same : 0,
+                to.longest(),
+                to.same(),
                 moreAt,
                 moreTargets,
                 last);

@@ -18,6 +18,7 @@ final class GradientSteps implements AutoCloseable {
     private final DecoderScript script;
     private final boolean kernels;
     private final Optional<GraphCache<BatchInputs.Tensors>> graphs;
+    private final RecordedSizes sizes = new RecordedSizes();
     private boolean aroundSwiglu;
 
     /** @param kernels whether the text computes by the kernels of {@code kernels.cu} */
@@ -54,7 +55,7 @@ final class GradientSteps implements AutoCloseable {
                 lossAndGradient = graphs.get()
                         .compute(
                                 scope,
-                                batch.rounded().with(script),
+                                batch.padded(sizes.choose(batch.size())).with(script),
                                 factors.flat(),
                                 checkpointing,
                                 (owner, tensors) -> script.gradient(

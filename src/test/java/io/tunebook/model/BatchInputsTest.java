@@ -20,10 +20,11 @@ final class BatchInputsTest {
             @ForAll @IntRange(min = 1, max = 5) int rows,
             @ForAll @IntRange(min = 2, max = 200) int length,
             @ForAll boolean packed,
+            @ForAll boolean wide,
             @ForAll long seed) {
         TokenBatch batch = batch(rows, length, packed, new Random(seed));
         BatchInputs plain = BatchInputs.of(batch, VOCABULARY);
-        BatchInputs rounded = plain.rounded();
+        BatchInputs rounded = plain.padded(wide ? new RecordedSizes().choose(plain.size()) : plain.size());
         int n = rounded.ids().length;
 
         assertThat(plain.ids()).as("padding is left out").hasSize(batch.tokens());
@@ -61,9 +62,11 @@ final class BatchInputsTest {
         Arrays.setAll(n, i -> i % 128);
         BatchInputs rows = BatchInputs.of(new TokenBatch(3, 128, n, n, n, new int[n.length]), 128);
         assertThat(rows.same()).isEqualTo(3);
-        assertThat(rows.rounded().same()).as("what suits the kernels stays").isEqualTo(3);
-        assertThat(rows.rounded().ids()).hasSize(3 * 128);
-        assertThat(rows.rounded().signature()).isEqualTo(rows.rounded().signature());
+        assertThat(rows.size()).as("what suits the kernels stays").isEqualTo(new RecordedSize(384, 3, 384, 128, 3));
+        assertThat(new RecordedSizes().choose(rows.size())).isEqualTo(rows.size());
+        assertThat(rows.padded(rows.size()).ids()).hasSize(3 * 128);
+        assertThat(rows.padded(rows.size()).signature())
+                .isEqualTo(rows.padded(rows.size()).signature());
         int[] documents = new int[n.length];
         documents[127] = 1;
         BatchInputs uneven = BatchInputs.of(new TokenBatch(3, 128, n, n, n, documents), 128);
