@@ -85,7 +85,7 @@ def main() -> None:
         row("4x1024.eager", work + ", PEFT eager", mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=3.5")
         row("4x1024.memory", work + ", PEFT eager, peak memory", mine["gpu_gib"], eager["gpu_gib"], "GiB", "<=0.6")
         compiled = training.peer(__file__, "1.5b", 4, 1024, "compile")
-        row("4x1024.compile", work + ", PEFT under torch.compile", mine["tokens_per_second"], compiled["tokens_per_second"], "tokens/s", ">=1.5")
+        row("4x1024.compile", work + ", PEFT under torch.compile", mine["tokens_per_second"], compiled["tokens_per_second"], "tokens/s", ">=1.8")
     if "mixed" in only:
         mine = training.ours("mixed", qwen, 4, 1024, 10 * STEPS)
         whole = training.ours("train", qwen, 4, 1024, STEPS, "plain", "loaded")
@@ -94,7 +94,7 @@ def main() -> None:
     if "1x512" in only:
         mine = training.ours("train", qwen, 1, 512, 2 * STEPS, "plain", "loaded")
         eager = training.peer(__file__, "1.5b", 1, 512, "eager")
-        row("1x512", "LoRA, Qwen2-1.5B shapes, bf16, 1x512 tokens a step, PEFT eager", mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=6")
+        row("1x512", "LoRA, Qwen2-1.5B shapes, bf16, 1x512 tokens a step, PEFT eager", mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=15")
     if "1x8192" in only:
         mine = training.ours("train", qwen, 1, 8192, STEPS, "checkpoint", "loaded")
         eager = training.peer(__file__, "1.5b", 1, 8192, "checkpoint")
