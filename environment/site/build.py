@@ -1,0 +1,109 @@
+"""Makes a website of the chapters: python environment/site/build.py [--pdf] [FOLDER]
+
+The notebooks are taken as they lie, with the outputs of their last run; nothing is executed and nothing is downloaded. The
+site goes to target/site (or FOLDER), with a search over all pages. Every link between pages and every picture is checked
+afterwards; one that leads nowhere is named, and the exit status is 1. With --pdf each chapter is printed by Chromium or
+Chrome to a PDF beside its page.
+"""
+
+import html.parser
+import pathlib
+import shutil
+import subprocess
+import sys
+import urllib.parse
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+
+def gather(source):
+    """Copies what the site is made of; Sphinx reads one folder."""
+    notebooks = ROOT / "notebooks"
+    for file in [*notebooks.glob("*.ipynb"), *notebooks.glob("*.md"), *notebooks.glob("*.png")]:
+        shutil.copy(file, source / file.name)
+    for folder in "exercises", "zh":
+        (source / folder).mkdir()
+        for file in sorted((notebooks / folder).glob("*.ipynb")):
+            shutil.copy(file, source / folder / file.name)
+    for name in "conf.py", "index.md":
+        shutil.copy(HERE / name, source / name)
+
+
+class References(html.parser.HTMLParser):
+    """The links, the pictures and the anchors of a page."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.targets, self.anchors = [], set()
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        if values.get("id"):
+            self.anchors.add(values["id"])
+        for name in "href", "src":
+            if values.get(name) and tag in ("a", "img", "script", "link", "iframe"):
+                self.targets.append((tag, values[name]))
+
+
+def broken(site):
+    """Links and pictures that lead nowhere, and scripts, styles and pictures that would be fetched from elsewhere."""
+    pages = {}
+    for page in sorted(p for p in site.rglob("*.html") if "_static" not in p.parts):
+        references = References()
+        references.feed(page.read_text(encoding="utf-8"))
+        pages[page] = references
+    faults = []
+    for page, references in pages.items():
+        for tag, target in references.targets:
+            url = urllib.parse.urlsplit(target)
+            if url.scheme == "data" or (url.scheme and tag == "a") or target in ("#", ""):
+                continue
+            where = f"{page.relative_to(site)}: {tag} {target[:100]}"
+            if (url.scheme or url.netloc) and not (tag == "link" and "canonical" in target):
+                faults.append(where + " is fetched from elsewhere")
+                continue
+            path = urllib.parse.unquote(url.path)
+            file = (page.parent / path).resolve() if path else page
+            if not file.exists():
+                faults.append(where + " is not there")
+            elif url.fragment and file in pages:
+                if urllib.parse.unquote(url.fragment) not in pages[file].anchors:
+                    faults.append(where + " names no place of that page")
+    return len(pages), faults
+
+
+def print_chapters(site):
+    """A PDF of each chapter, with the margins and the page numbers that the browser gives it."""
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        sys.exit("no Chromium and no Chrome is on the path: --pdf needs one")
+    for page in sorted([*site.glob("0*.html"), *site.glob("zh/0*.html")]):
+        pdf = page.with_suffix(".pdf")
+        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
+        subprocess.run([*command, f"--print-to-pdf={pdf}", page.as_uri()], check=True, capture_output=True)
+        if not pdf.read_bytes().startswith(b"%PDF"):
+            sys.exit(f"{browser} made no PDF of {page}")
+        print(f"{pdf.relative_to(site)}: {pdf.stat().st_size // 1000} kB")
+
+
+def main(folder, pdf):
+    site = pathlib.Path(folder).resolve()
+    source = site.with_name(site.name + "-source")
+    for old in site, source:
+        shutil.rmtree(old, ignore_errors=True)
+    source.mkdir(parents=True)
+    gather(source)
+    sphinx = [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(source), str(site)]
+    if subprocess.call(sphinx) != 0:
+        return 1
+    pages, faults = broken(site)
+    if pdf:
+        print_chapters(site)
+    print("\n".join(faults) or f"{pages} pages in {site}; every link and picture of theirs is there")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    folders = [a for a in sys.argv[1:] if a != "--pdf"]
+    sys.exit(main(folders[0] if folders else ROOT / "target" / "site", "--pdf" in sys.argv))

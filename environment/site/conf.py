@@ -1,0 +1,29 @@
+"""How Sphinx makes the site of the chapters; build.py copies this file beside them."""
+
+from docutils import nodes
+from latex2mathml.converter import convert
+
+project = "Tunebook"
+copyright = "the Tunebook authors, Apache 2.0"
+extensions = ["myst_nb"]
+html_theme = "sphinx_book_theme"
+html_title = "Tunebook"
+html_show_sourcelink = False
+html_theme_options = {"use_download_button": True, "show_navbar_depth": 1, "home_page_in_toc": True}
+nb_execution_mode = "off"  # the outputs are those of the last run
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 4
+html_math_renderer = "mathml"
+suppress_warnings = ["mystnb.unknown_mime_type", "misc.highlighting_failure", "myst.header", "myst.xref_missing"]
+
+
+def formula(self, node):
+    """Writes a formula as MathML, which browsers draw themselves; the usual MathJax would come from another server."""
+    display = "block" if isinstance(node, nodes.math_block) else "inline"
+    self.body.append(convert(node.astext(), display=display))
+    raise nodes.SkipNode
+
+
+def setup(app):
+    app.add_html_math_renderer("mathml", (formula, None), (formula, None))
