@@ -48,7 +48,7 @@ def release(into: Path) -> None:
         for name in names:
             result = api.generate_assignment(name)
             if not result["success"]:
-                raise SystemExit(f"nbgrader made no exercise of {name}:\n{result.get('error', '')}{result.get('log', '')}")
+                raise SystemExit(f"nbgrader made no exercise of {name}:\n{result.get('error')}\n{result.get('log')}")
             made = json.loads((Path(folder) / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
             text = json.dumps(made, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
             (into / f"{name}.ipynb").write_text(text, encoding="utf-8", newline="\n")
@@ -58,7 +58,8 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["course", folder]:
             names = course(Path(folder))
-            print(f"{len(names)} exercises in {Path(folder) / 'source'}. Next: cd {folder}, nbgrader generate_assignment {names[0]}")
+            print(f"{len(names)} exercises in {Path(folder) / 'source'}. Next, in {folder}:")
+            print(f"nbgrader generate_assignment {names[0]}")
         case ["release"]:
             release(ROOT / "notebooks" / "exercises")
         case ["release", folder]:

@@ -6,8 +6,8 @@ c = get_config()  # noqa: F821  nbgrader defines it
 # in every method, and nobody can overlook it.
 c.ClearSolutions.code_stub = {"java": 'throw new UnsupportedOperationException("YOUR CODE HERE");'}
 
-# The longest that a cell may run, in seconds. An exercise that trains takes half a minute on two cores. A cell that runs
-# longer, such as an endless loop, is interrupted: its task scores nothing, and the other tasks are graded.
+# The longest that a cell may run, in seconds. An exercise that trains takes half a minute on two cores. A cell that
+# runs longer, such as an endless loop, is interrupted: its task scores nothing, and the other tasks are graded.
 c.Execute.timeout = 180
 c.Execute.interrupt_on_timeout = True
 
