@@ -7,17 +7,23 @@ import io.tunebook.data.Corpus;
 import io.tunebook.data.CorpusException;
 import io.tunebook.jinja.Jinja;
 import io.tunebook.jinja.TemplateException;
+import io.tunebook.kernel.notebook.Notebook;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.model.Weights;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.Safetensors;
+import io.tunebook.train.CheckpointFiles;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -85,7 +91,7 @@ final class ParserFuzz {
         for (int i = 0; i < count; i++) {
             fuzz.attempt(formats.get(i % formats.size()));
         }
-        System.out.println("tried " + count + ", read " + fuzz.read + ", refused " + fuzz.refused);
+        System.out.println(formats.size() + " files, tried " + count + ", read " + fuzz.read + ", refused " + fuzz.refused);
     }
 
     private static byte[] resource(String name) throws IOException {
@@ -140,6 +146,22 @@ final class ParserFuzz {
                 "text,label\n\"a, b\",1\nc,2\n\"d\"\"e\",3\n".getBytes(StandardCharsets.UTF_8),
                 1 << 20,
                 file -> Corpus.open(file).stream().forEach(d -> {})));
+        all.add(new Format("t.parquet", parquet(), 1 << 20, file -> Corpus.open(file).stream()
+                .forEach(d -> {})));
+        Path notebook = Path.of(System.getProperty("tunebook.notebooks", "../notebooks"), "00-setup.ipynb");
+        all.add(new Format("n.ipynb", Files.readAllBytes(notebook), 1 << 20, file -> {
+            for (Notebook.Cell cell : Notebook.read(file).cells()) {
+                if (cell.isCode() && !cell.hasTag("skip")) {
+                    cell.source();
+                }
+            }
+        }));
+        for (String name : CheckpointFiles.NAMES) {
+            byte[] file = CheckpointFiles.content(adapter, settings, name);
+            all.add(new Format(name, file, 1500, damaged -> {
+                CheckpointFiles.read(folder.resolve("checkpoint"), adapter, settings, name, Files.readAllBytes(damaged));
+            }));
+        }
         try (InputStream in =
                 new GZIPInputStream(ParserFuzz.class.getResourceAsStream("tokenizer/chat_templates.json.gz"))) {
             List<String> templates = new ArrayList<>();
@@ -163,6 +185,20 @@ final class ParserFuzz {
             }
         }
         return all;
+    }
+
+    private byte[] parquet() throws IOException {
+        Path file = folder.resolve("whole.parquet");
+        try (Connection duck = DriverManager.getConnection("jdbc:duckdb:");
+                Statement sql = duck.createStatement()) {
+            sql.execute("COPY (SELECT 'text ' || i AS text, i AS label, [i, 2] AS list FROM range(50) t(i)) TO '"
+                    + file.toString().replace("'", "''") + "' (FORMAT parquet)");
+            return Files.readAllBytes(file);
+        } catch (SQLException failed) {
+            throw new IOException(failed);
+        } finally {
+            Files.deleteIfExists(file);
+        }
     }
 
     /** The texts of a golden file that are templates. */

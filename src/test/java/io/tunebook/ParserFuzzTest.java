@@ -6,7 +6,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -22,7 +25,18 @@ final class ParserFuzzTest {
     @Test
     @Timeout(3600)
     void damagedFilesAreReadOrRefused() throws Exception {
-        int count = Integer.getInteger("tunebook.fuzz.count", 2000);
+        attempt(Integer.getInteger("tunebook.fuzz.count", 2000), Long.getLong("tunebook.fuzz.seed", 1));
+    }
+
+    /** Others each night; the seed is in the message of a failure. */
+    @Test
+    @Tag("nightly")
+    @Timeout(7200)
+    void aHundredThousandDamagedFilesAreReadOrRefused() throws Exception {
+        attempt(100_000, Long.getLong("tunebook.fuzz.seed", LocalDate.now(ZoneOffset.UTC).toEpochDay()));
+    }
+
+    private void attempt(int count, long seed) throws Exception {
         Path log = folder.resolveSibling(folder.getFileName() + ".log");
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -31,7 +45,7 @@ final class ParserFuzzTest {
                         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
                         ParserFuzz.class.getName(),
                         folder.toString(),
-                        System.getProperty("tunebook.fuzz.seed", "1"),
+                        String.valueOf(seed),
                         String.valueOf(count))
                 .redirectErrorStream(true)
                 .redirectOutput(log.toFile())
@@ -39,11 +53,11 @@ final class ParserFuzzTest {
         try {
             boolean ended = process.waitFor(60 + count / 20, TimeUnit.SECONDS);
             assertThat(ended)
-                    .as(() -> "it hangs on one of the files in " + kept())
+                    .as(() -> "seed " + seed + ": it hangs on one of the files in " + kept())
                     .isTrue();
             String said = new String(Files.readAllBytes(log), StandardCharsets.UTF_8);
             assertThat(process.exitValue())
-                    .as(() -> said + "\nthe last files: " + kept())
+                    .as(() -> "seed " + seed + ": " + said + "\nthe last files: " + kept())
                     .isZero();
             assertThat(said).containsPattern("tried " + count + ", read [1-9]\\d*, refused [1-9]\\d*");
         } finally {
@@ -57,7 +71,7 @@ final class ParserFuzzTest {
         try {
             Path copy = Files.createTempDirectory("fuzz");
             try (var files = Files.list(folder)) {
-                for (Path file : files.toList()) {
+                for (Path file : files.filter(Files::isRegularFile).toList()) {
                     Files.copy(file, copy.resolve(file.getFileName()));
                 }
             }

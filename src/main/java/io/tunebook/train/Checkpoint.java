@@ -1,5 +1,6 @@
 package io.tunebook.train;
 
+import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -172,7 +173,13 @@ record Checkpoint(
      */
     static Checkpoint read(Path place) throws IOException {
         verify(place);
-        JsonNode json = JSON.readTree(Files.readAllBytes(place.resolve(STATE)));
+        JsonNode json;
+        try {
+            json = JSON.readTree(Files.readAllBytes(place.resolve(STATE)));
+        } catch (JacksonException broken) {
+            throw new ModelFormatException(
+                    place.resolve(STATE), "expected JSON: " + broken.getOriginalMessage(), broken);
+        }
         if (json == null
                 || !json.path("steps").isArray()
                 || json.path("step").asInt(-1) != json.path("steps").size()) {

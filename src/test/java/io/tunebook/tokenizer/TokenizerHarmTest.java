@@ -11,9 +11,12 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -112,6 +115,18 @@ final class TokenizerHarmTest {
     @Test
     @Timeout(300)
     void damagedTokenizersNeverEndTheProcess() throws Exception {
+        damage(Integer.getInteger("tunebook.fuzz.count", 400), Long.getLong("tunebook.fuzz.seed", 1));
+    }
+
+    /** Others each night; the seed is in the message of a failure. */
+    @Test
+    @Tag("nightly")
+    @Timeout(7200)
+    void tenThousandDamagedTokenizersNeverEndTheProcess() throws Exception {
+        damage(10_000, Long.getLong("tunebook.fuzz.seed", LocalDate.now(ZoneOffset.UTC).toEpochDay()));
+    }
+
+    private void damage(int count, long seed) throws Exception {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx512m",
@@ -119,8 +134,8 @@ final class TokenizerHarmTest {
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
                 TokenizerFuzz.class.getName(),
                 folder.toString(),
-                System.getProperty("tunebook.fuzz.seed", "1"),
-                System.getProperty("tunebook.fuzz.count", "400")));
+                String.valueOf(seed),
+                String.valueOf(count)));
         Path resources = Path.of("test/resources/io/tunebook");
         command.addAll(List.of(
                 HUB.toString(),
@@ -135,7 +150,7 @@ final class TokenizerHarmTest {
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         int exit = process.waitFor();
         Path last = folder.resolve("try.json");
-        assertThat(exit).as(() -> said + "\n" + read(last)).isZero();
+        assertThat(exit).as(() -> "seed " + seed + ": " + said + "\n" + read(last)).isZero();
         assertThat(said).containsPattern("tried \\d+, loaded [1-9]\\d*");
     }
 
