@@ -23,7 +23,7 @@ const { chromium } = require(path.join(process.env.TUNEBOOK_NODE_MODULES, 'playw
       for (const element of document.querySelectorAll('body *')) {
         for (const attribute of element.attributes) {
           if (/^on/i.test(attribute.name) && !element.hasAttribute('data-own')) out.handlers.push(element.outerHTML.slice(0, 200));
-          if (/href$|^src$|^action$/i.test(attribute.name) && !/^(https?:|#|data:image\/)/i.test(element[attribute.name] ?? attribute.value)
+          if (/href$|^src$|^action$/i.test(attribute.name) && !/^(https?:|#|data:image\/)/i.test(attribute.value.trim())
               && !element.hasAttribute('data-own')) {
             out.links.push(element.outerHTML.slice(0, 200));
           }

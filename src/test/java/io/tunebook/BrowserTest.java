@@ -185,7 +185,7 @@ final class BrowserTest {
         return Files.writeString(to.resolve("chapter-5.ipynb"), root.toString(), StandardCharsets.UTF_8);
     }
 
-    private static Optional<Path> browser() {
+    static Optional<Path> browser() {
         Stream<Path> onPath = Stream.of(System.getenv("PATH").split(File.pathSeparator))
                 .flatMap(f -> Stream.of("chromium", "chromium-browser", "google-chrome")
                         .map(name -> Path.of(f.isEmpty() ? "." : f, name)));
