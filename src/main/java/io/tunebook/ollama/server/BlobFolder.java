@@ -6,9 +6,10 @@ import io.tunebook.files.Sha256;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
+import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -74,17 +75,10 @@ final class BlobFolder implements AutoCloseable {
 
     /** Writes beside and moves: two who send the same at once both have it in the end. */
     private void receive(HttpExchange exchange, Path file, String digest) throws IOException {
-        Path part = Files.createTempFile(folder.path(), "blob", ".part");
+        Path part = folder.path().resolve("blob-" + UUID.randomUUID() + ".part");
         try {
             try (InputStream in = exchange.getRequestBody()) {
-                Files.copy(in, part, StandardCopyOption.REPLACE_EXISTING);
-            } catch (IOException broken) {
-                long room = Files.getFileStore(part).getUsableSpace();
-                if (room < 1 << 20) {
-                    throw new LocalHttp.Refusal(
-                            500, "no space left on the disk of " + folder.path() + " for what is sent");
-                }
-                throw broken;
+                write(in, part);
             }
             String found = Sha256.hex(part);
             if (!found.equals(digest)) {
@@ -95,6 +89,33 @@ final class BlobFolder implements AutoCloseable {
         } finally {
             Files.deleteIfExists(part);
         }
+    }
+
+    /** What fails here is either the client, which is gone then, or the disk, of which it is told. */
+    private static void write(InputStream in, Path part) throws IOException {
+        try (OutputStream out = Files.newOutputStream(part)) {
+            byte[] buffer = new byte[1 << 16];
+            for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+                try {
+                    out.write(buffer, 0, n);
+                } catch (IOException full) {
+                    throw unwritten(in, part, full);
+                }
+            }
+        } catch (FileSystemException full) {
+            throw unwritten(in, part, full);
+        }
+    }
+
+    private static LocalHttp.Refusal unwritten(InputStream in, Path part, IOException full) throws IOException {
+        System.err.println("Tunebook's Ollama server: what was sent could not be written to " + part.getParent() + " ("
+                + full.getMessage() + "). Make room there, or name another folder with -Djava.io.tmpdir.");
+        // A client that is not done sending would see its connection break and no answer.
+        in.transferTo(OutputStream.nullOutputStream());
+        String reason = full instanceof FileSystemException file
+                ? String.valueOf(file.getReason() == null ? file.getClass().getSimpleName() : file.getReason())
+                : full.getMessage();
+        return new LocalHttp.Refusal(500, "the server's disk takes no more of what is sent: " + reason);
     }
 
     @Override
