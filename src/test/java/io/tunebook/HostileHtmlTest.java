@@ -28,8 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What the library shows of data that mean harm, in a real browser: nothing in it runs. */
 final class HostileHtmlTest {
-    private static final Path SCRIPTS =
-            Path.of("../kernel/src/test/javascript").toAbsolutePath();
+    private static final Path SCRIPTS = Path.of("../kernel/src/test/javascript").toAbsolutePath();
 
     @TempDir
     Path folder;
@@ -45,8 +44,8 @@ final class HostileHtmlTest {
         String model = System.getenv("TUNEBOOK_DEFAULT_MODEL");
         assumeTrue(model != null, "skipped: TUNEBOOK_DEFAULT_MODEL names no model");
 
-        List<String> attacks = List.of(
-                new ObjectMapper().readValue(SCRIPTS.resolve("hostile_texts.json").toFile(), String[].class));
+        List<String> attacks = List.of(new ObjectMapper()
+                .readValue(SCRIPTS.resolve("hostile_texts.json").toFile(), String[].class));
         List<MimeBundle> shown = new ArrayList<>();
         try (Tokenizer tokenizer = Tokenizer.load(Path.of(model))) {
             for (String attack : attacks) {
@@ -63,8 +62,7 @@ final class HostileHtmlTest {
                 ChatTemplate template = tokenizer.chatTemplate();
                 shown.add(TokenView.of(
                         tokenizer,
-                        template.encode(new ChatExample(
-                                List.of(Message.user(attack), Message.assistant(attack))))));
+                        template.encode(new ChatExample(List.of(Message.user(attack), Message.assistant(attack))))));
             }
         }
         Path corpus = folder.resolve("a'b<i>.jsonl");
@@ -147,10 +145,7 @@ final class HostileHtmlTest {
         page.append("<img data-own src='data:image/png,none' onerror='window.control=true'>");
         Files.writeString(file, page, StandardCharsets.UTF_8);
         Process node = new ProcessBuilder(
-                        "node",
-                        SCRIPTS.resolve("hostile_html.cjs").toString(),
-                        browser.toString(),
-                        file.toString())
+                        "node", SCRIPTS.resolve("hostile_html.cjs").toString(), browser.toString(), file.toString())
                 .redirectErrorStream(true)
                 .start();
         String said = new String(node.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

@@ -91,7 +91,8 @@ final class ParserFuzz {
         for (int i = 0; i < count; i++) {
             fuzz.attempt(formats.get(i % formats.size()));
         }
-        System.out.println(formats.size() + " files, tried " + count + ", read " + fuzz.read + ", refused " + fuzz.refused);
+        System.out.println(
+                formats.size() + " files, tried " + count + ", read " + fuzz.read + ", refused " + fuzz.refused);
     }
 
     private static byte[] resource(String name) throws IOException {
@@ -159,7 +160,8 @@ final class ParserFuzz {
         for (String name : CheckpointFiles.NAMES) {
             byte[] file = CheckpointFiles.content(adapter, settings, name);
             all.add(new Format(name, file, 1500, damaged -> {
-                CheckpointFiles.read(folder.resolve("checkpoint"), adapter, settings, name, Files.readAllBytes(damaged));
+                CheckpointFiles.read(
+                        folder.resolve("checkpoint"), adapter, settings, name, Files.readAllBytes(damaged));
             }));
         }
         try (InputStream in =

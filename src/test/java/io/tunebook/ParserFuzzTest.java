@@ -33,7 +33,9 @@ final class ParserFuzzTest {
     @Tag("nightly")
     @Timeout(7200)
     void aHundredThousandDamagedFilesAreReadOrRefused() throws Exception {
-        attempt(100_000, Long.getLong("tunebook.fuzz.seed", LocalDate.now(ZoneOffset.UTC).toEpochDay()));
+        attempt(
+                100_000,
+                Long.getLong("tunebook.fuzz.seed", LocalDate.now(ZoneOffset.UTC).toEpochDay()));
     }
 
     private void attempt(int count, long seed) throws Exception {

@@ -123,7 +123,9 @@ final class TokenizerHarmTest {
     @Tag("nightly")
     @Timeout(7200)
     void tenThousandDamagedTokenizersNeverEndTheProcess() throws Exception {
-        damage(10_000, Long.getLong("tunebook.fuzz.seed", LocalDate.now(ZoneOffset.UTC).toEpochDay()));
+        damage(
+                10_000,
+                Long.getLong("tunebook.fuzz.seed", LocalDate.now(ZoneOffset.UTC).toEpochDay()));
     }
 
     private void damage(int count, long seed) throws Exception {
@@ -150,7 +152,9 @@ final class TokenizerHarmTest {
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         int exit = process.waitFor();
         Path last = folder.resolve("try.json");
-        assertThat(exit).as(() -> "seed " + seed + ": " + said + "\n" + read(last)).isZero();
+        assertThat(exit)
+                .as(() -> "seed " + seed + ": " + said + "\n" + read(last))
+                .isZero();
         assertThat(said).containsPattern("tried \\d+, loaded [1-9]\\d*");
     }
 

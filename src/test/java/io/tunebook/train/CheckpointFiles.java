@@ -15,9 +15,10 @@ public final class CheckpointFiles {
     /** The files that a checkpoint has of its own, and the checksums themselves. */
     public static final List<String> NAMES = List.of("state.json", "optimizer.safetensors", "SHA256SUMS");
 
-    private static final String STATE = "{\"step\":2,\"planned_steps\":4,\"stale\":0,\"fingerprint\":{\"data\":\"ab\",\"seed\":\"1\"},"
-            + "\"steps\":[[0.5,2.5,1e-4,0.7,100.0,1000,5000],[1.0,2.25,1e-4,0.6,100.0,1000,2500]],"
-            + "\"evaluations\":[[2,2.5]],\"samples\":[[2,\"Hi\",\"Hello\"]]}";
+    private static final String STATE =
+            "{\"step\":2,\"planned_steps\":4,\"stale\":0,\"fingerprint\":{\"data\":\"ab\",\"seed\":\"1\"},"
+                    + "\"steps\":[[0.5,2.5,1e-4,0.7,100.0,1000,5000],[1.0,2.25,1e-4,0.6,100.0,1000,2500]],"
+                    + "\"evaluations\":[[2,2.5]],\"samples\":[[2,\"Hi\",\"Hello\"]]}";
 
     private CheckpointFiles() {}
 
@@ -28,7 +29,8 @@ public final class CheckpointFiles {
             write(folder, adapter, settings);
             return Files.readAllBytes(folder.resolve(name));
         } finally {
-            for (String each : List.of("SHA256SUMS", "state.json", "optimizer.safetensors", AdapterFile.CONFIG, AdapterFile.TENSORS)) {
+            for (String each : List.of(
+                    "SHA256SUMS", "state.json", "optimizer.safetensors", AdapterFile.CONFIG, AdapterFile.TENSORS)) {
                 Files.deleteIfExists(folder.resolve(each));
             }
             Files.delete(folder);
@@ -36,7 +38,8 @@ public final class CheckpointFiles {
     }
 
     /** Reads a checkpoint in a folder after one of its files was replaced. */
-    public static void read(Path folder, byte[] adapter, byte[] settings, String name, byte[] damaged) throws IOException {
+    public static void read(Path folder, byte[] adapter, byte[] settings, String name, byte[] damaged)
+            throws IOException {
         write(folder, adapter, settings);
         Files.write(folder.resolve(name), damaged);
         if (!name.equals("SHA256SUMS")) {
@@ -61,7 +64,10 @@ public final class CheckpointFiles {
     private static void sums(Path folder) throws IOException {
         StringBuilder out = new StringBuilder();
         for (String name : List.of("state.json", "optimizer.safetensors", AdapterFile.CONFIG, AdapterFile.TENSORS)) {
-            out.append(Sha256.hex(folder.resolve(name))).append("  ").append(name).append('\n');
+            out.append(Sha256.hex(folder.resolve(name)))
+                    .append("  ")
+                    .append(name)
+                    .append('\n');
         }
         Files.writeString(folder.resolve("SHA256SUMS"), out, StandardCharsets.UTF_8);
     }

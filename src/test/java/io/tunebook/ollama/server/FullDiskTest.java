@@ -61,7 +61,8 @@ class FullDiskTest {
             assertThat(line).as(() -> "it did not start: " + read(log)).isNotNull();
             Matcher url = Pattern.compile("http://127\\.0\\.0\\.1:\\d+").matcher(line);
             assertThat(url.find()).as(line).isTrue();
-            HttpRequest request = HttpRequest.newBuilder(URI.create(url.group() + "/api/blobs/sha256:" + "0".repeat(64)))
+            HttpRequest request = HttpRequest.newBuilder(
+                            URI.create(url.group() + "/api/blobs/sha256:" + "0".repeat(64)))
                     .POST(BodyPublishers.ofByteArray(new byte[8 << 20]))
                     .build();
             HttpResponse<String> answer = HttpClient.newHttpClient().send(request, BodyHandlers.ofString());
@@ -71,10 +72,14 @@ class FullDiskTest {
                     .doesNotContain(folder.toString());
             assertThat(read(log)).contains("could not be written to " + temporary, "Make room there");
             HttpResponse<String> version = HttpClient.newHttpClient()
-                    .send(HttpRequest.newBuilder(URI.create(url.group() + "/api/version")).build(), BodyHandlers.ofString());
+                    .send(
+                            HttpRequest.newBuilder(URI.create(url.group() + "/api/version"))
+                                    .build(),
+                            BodyHandlers.ofString());
             assertThat(version.statusCode()).isEqualTo(200);
             try (Stream<Path> left = Files.walk(temporary)) {
-                assertThat(left.filter(f -> f.toString().endsWith(".part")).toList()).isEqualTo(List.of());
+                assertThat(left.filter(f -> f.toString().endsWith(".part")).toList())
+                        .isEqualTo(List.of());
             }
         } finally {
             server.destroyForcibly().waitFor();
