@@ -76,6 +76,8 @@ final class Lab {
             TUNEBOOK_CACHE   where downloads are kept (default: environment/cache)
             TUNEBOOK_PYTORCH_INDEX
                              a mirror of https://download.pytorch.org/whl, where PyTorch for newer cards is
+            TUNEBOOK_LANGUAGE
+                             zh: the words in the course's pictures are Chinese
             OLLAMA_HOST      the Ollama server that chapters 2 and 7 talk to, if one answers
             """;
 

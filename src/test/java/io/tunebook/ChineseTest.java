@@ -5,10 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Properties;
+import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -83,6 +86,35 @@ final class ChineseTest {
         }
         assertThat(messages).hasSize(20).doesNotHaveDuplicates().allSatisfy(m -> assertThat(sources)
                 .contains(m));
+    }
+
+    @Test
+    void thePicturesHaveAllTheirWordsInChinese() throws IOException {
+        Properties english = words("picture.properties");
+        Properties chinese = words("picture_zh.properties");
+        assertThat(chinese.stringPropertyNames()).isEqualTo(english.stringPropertyNames());
+        for (String key : english.stringPropertyNames()) {
+            assertThat(places(chinese.getProperty(key))).as(key).isEqualTo(places(english.getProperty(key)));
+        }
+    }
+
+    private static Properties words(String name) throws IOException {
+        Properties words = new Properties();
+        Path file = ROOT.resolve("src/main/resources/io/tunebook/picture").resolve(name);
+        try (Reader in = Files.newBufferedReader(file)) {
+            words.load(in);
+        }
+        return words;
+    }
+
+    /** The values that stand in a text, such as {0}, and how often. */
+    private static List<String> places(String text) {
+        return Pattern.compile("\\{\\d\\}")
+                .matcher(text)
+                .results()
+                .map(MatchResult::group)
+                .sorted()
+                .toList();
     }
 
     private static String masked(String code) {

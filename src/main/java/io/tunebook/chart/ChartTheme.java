@@ -3,7 +3,10 @@ package io.tunebook.chart;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
+import java.awt.FontFormatException;
 import java.awt.GraphicsEnvironment;
+import java.io.IOException;
+import java.io.InputStream;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -13,8 +16,8 @@ import org.knowm.xchart.style.Styler;
 import org.knowm.xchart.style.theme.AbstractBaseTheme;
 
 /**
- * The look of all charts: a font that can write Chinese, Japanese and Korean if the machine has one, no background, and colours of a medium
- * lightness that can be read on white and on black. XChart draws text as pixels, so the fonts that count are those of the kernel's machine.
+ * The look of all charts: a font of the machine that can write Chinese, Japanese and Korean, or else the one that comes along (Chinese only);
+ * no background, and colours of a medium lightness that can be read on white and on black. XChart draws text as pixels, so the fonts that count are those of the kernel's machine.
  */
 final class ChartTheme extends AbstractBaseTheme {
     private static final List<String> FAMILIES = List.of(
@@ -84,7 +87,17 @@ final class ChartTheme extends AbstractBaseTheme {
                 .map(name -> new Font(name, Font.PLAIN, 12))
                 .filter(font -> font.canDisplayUpTo(SAMPLE) < 0)
                 .findFirst()
+                .or(() -> installed.isEmpty() ? Optional.empty() : own())
                 .orElseGet(() -> new Font(Font.SANS_SERIF, Font.PLAIN, 12));
+    }
+
+    /** The font that comes along, for machines without a Chinese one; it has the characters that a page of Chinese text needs. */
+    static Optional<Font> own() {
+        try (InputStream in = ChartTheme.class.getResourceAsStream("chart-sans-zh.otf")) {
+            return Optional.of(Font.createFont(Font.TRUETYPE_FONT, in).deriveFont(12f));
+        } catch (IOException | FontFormatException | RuntimeException e) {
+            return Optional.empty(); // this Java cannot open it; Latin letters are drawn all the same
+        }
     }
 
     @Override

@@ -11,12 +11,12 @@ public final class ModelPictures {
 
     /** The whole model: tokens, embedding, layers, output, probabilities; with the shapes for so many tokens. */
     public static MimeBundle model(ModelConfig config, int tokens) {
-        return LayerPicture.model(config, tokens, Words.ENGLISH);
+        return LayerPicture.model(config, tokens, Words.COURSE);
     }
 
     /** One layer with its seven matrices, their names and shapes. */
     public static MimeBundle layer(ModelConfig config) {
-        return LayerPicture.layer(config, Words.ENGLISH);
+        return LayerPicture.layer(config, Words.COURSE);
     }
 
     /**
@@ -26,7 +26,7 @@ public final class ModelPictures {
      * @param weights [tokens][tokens], each row adding up to 1
      */
     public static MimeBundle attention(List<String> pieces, float[][] weights) {
-        return AttentionPicture.draw(pieces, weights, Words.ENGLISH);
+        return AttentionPicture.draw(pieces, weights, Words.COURSE);
     }
 
     /**
@@ -36,6 +36,6 @@ public final class ModelPictures {
      * @param shares tokens with their probabilities, from 0 to 1, the likeliest first
      */
     public static MimeBundle nextTokens(String text, Map<String, Double> shares) {
-        return NextTokensPicture.draw(text, shares, Words.ENGLISH);
+        return NextTokensPicture.draw(text, shares, Words.COURSE);
     }
 }

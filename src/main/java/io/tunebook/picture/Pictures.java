@@ -16,7 +16,7 @@ public final class Pictures {
      * @throws IllegalArgumentException if there is no such chapter
      */
     public static MimeBundle path(int chapter) {
-        return PathPicture.draw(chapter, Words.ENGLISH);
+        return PathPicture.draw(chapter, Words.COURSE);
     }
 
     /**
@@ -27,7 +27,7 @@ public final class Pictures {
      * @param scale alpha / rank
      */
     public static MimeBundle lora(int in, int out, int rank, double scale) {
-        return LoraPicture.draw(in, out, rank, scale, Words.ENGLISH);
+        return LoraPicture.draw(in, out, rank, scale, Words.COURSE);
     }
 
     /**
@@ -38,12 +38,12 @@ public final class Pictures {
      * @throws IllegalArgumentException if they cannot be multiplied
      */
     public static MimeBundle lowRank(double[][] b, double[][] a) {
-        return LowRankPicture.draw(b, a, Words.ENGLISH);
+        return LowRankPicture.draw(b, a, Words.COURSE);
     }
 
     /** The round of a training step. */
     public static MimeBundle trainingStep() {
-        return StepPicture.draw(Words.ENGLISH);
+        return StepPicture.draw(Words.COURSE);
     }
 
     /**
@@ -53,12 +53,12 @@ public final class Pictures {
      * @throws IllegalArgumentException if there are none, or more than five
      */
     public static MimeBundle passRates(Map<String, Map<String, Double>> models) {
-        return RatesPicture.draw(models, Words.ENGLISH);
+        return RatesPicture.draw(models, Words.COURSE);
     }
 
     /** A corpus as a recipe: files on the disk, one document at a time in memory, and the steps that it passes. */
     public static MimeBundle streaming() {
-        return StreamingPicture.draw(Words.ENGLISH);
+        return StreamingPicture.draw(Words.COURSE);
     }
 
     /**
@@ -67,12 +67,12 @@ public final class Pictures {
      * @throws IllegalArgumentException if there was no step
      */
     public static MimeBundle cleaning(List<Cleaning.Count> counts) {
-        return CleaningPicture.draw(counts, Words.ENGLISH);
+        return CleaningPicture.draw(counts, Words.COURSE);
     }
 
     /** The beginnings of two texts, character by character: green where a run of five stands in the other as well. */
     public static MimeBundle twins(String first, String second) {
-        return TwinsPicture.draw(first, second, Words.ENGLISH);
+        return TwinsPicture.draw(first, second, Words.COURSE);
     }
 
     /**
@@ -82,12 +82,12 @@ public final class Pictures {
      * @throws IllegalArgumentException if there are none or more
      */
     public static MimeBundle split(List<Boolean> heldOut) {
-        return SplitPicture.draw(heldOut, Words.ENGLISH);
+        return SplitPicture.draw(heldOut, Words.COURSE);
     }
 
     /** Who speaks with whom. @param embedded whether the notebook serves the model itself, as no Ollama answers */
     public static MimeBundle servers(boolean embedded) {
-        return ServersPicture.draw(embedded, Words.ENGLISH);
+        return ServersPicture.draw(embedded, Words.COURSE);
     }
 
     /**
@@ -97,7 +97,7 @@ public final class Pictures {
      * @throws IllegalArgumentException if there are not as many times as pieces, or none
      */
     public static MimeBundle stream(List<String> pieces, List<Long> milliseconds) {
-        return StreamPicture.draw(pieces, milliseconds, Words.ENGLISH);
+        return StreamPicture.draw(pieces, milliseconds, Words.COURSE);
     }
 
     /**
@@ -107,7 +107,7 @@ public final class Pictures {
      * @throws IllegalArgumentException if there are none or more
      */
     public static MimeBundle conversation(List<String> turns) {
-        return ConversationPicture.draw(turns, Words.ENGLISH);
+        return ConversationPicture.draw(turns, Words.COURSE);
     }
 
     /**
@@ -117,7 +117,7 @@ public final class Pictures {
      * @throws IllegalArgumentException if there is not a score for each word, or no temperature
      */
     public static MimeBundle temperature(List<String> tokens, double[] scores, double... temperatures) {
-        return TemperaturePicture.draw(tokens, scores, temperatures, Words.ENGLISH);
+        return TemperaturePicture.draw(tokens, scores, temperatures, Words.COURSE);
     }
 
     /**
@@ -128,12 +128,12 @@ public final class Pictures {
      * @throws IllegalArgumentException if a step is not above 0
      */
     public static MimeBundle rounding(double weight, double change, double coarse, double fine) {
-        return RoundingPicture.draw(weight, change, coarse, fine, Words.ENGLISH);
+        return RoundingPicture.draw(weight, change, coarse, fine, Words.COURSE);
     }
 
     /** The two roads of an adapter into Ollama. */
     public static MimeBundle roads() {
-        return RoadsPicture.draw(Words.ENGLISH);
+        return RoadsPicture.draw(Words.COURSE);
     }
 
     /**

@@ -14,12 +14,12 @@ public final class TokenPictures {
 
     /** How a model lies in Ollama's folder: the manifest names the blob by its SHA-256, and the blob is one GGUF file with everything in it. */
     public static MimeBundle store(ModelStore store, StoredModel model) {
-        return StorePicture.draw(store, model, Words.ENGLISH);
+        return StorePicture.draw(store, model, Words.COURSE);
     }
 
     /** A text as pieces, each with its id under it. */
     public static MimeBundle pieces(Tokenizer tokenizer, String text) {
-        return PiecesPicture.draw(tokenizer, text, Words.ENGLISH);
+        return PiecesPicture.draw(tokenizer, text, Words.COURSE);
     }
 
     /**
@@ -28,16 +28,16 @@ public final class TokenPictures {
      * @param states the word's pieces, first the letters, then after each merge
      */
     public static MimeBundle merges(List<List<String>> states) {
-        return MergesPicture.draw(states, Words.ENGLISH);
+        return MergesPicture.draw(states, Words.COURSE);
     }
 
     /** A batch as the rectangle that it is: real tokens coloured, padding pale, the mask's 1 or 0 in the corner of each. */
     public static MimeBundle batch(Encoding.Batch batch) {
-        return BatchPicture.draw(batch, Words.ENGLISH);
+        return BatchPicture.draw(batch, Words.COURSE);
     }
 
     /** A conversation as the chat template writes it, line by line; the assistant's part, which training learns, stands out. */
     public static MimeBundle template(ChatTemplate.Encoded conversation, Tokenizer tokenizer) {
-        return TemplatePicture.draw(conversation, tokenizer, Words.ENGLISH);
+        return TemplatePicture.draw(conversation, tokenizer, Words.COURSE);
     }
 }

@@ -1,15 +1,18 @@
 package io.tunebook.picture;
 
 import java.util.Locale;
+import java.util.Optional;
 import java.util.ResourceBundle;
 
 /** The words of the pictures, kept apart from the drawing, so that a picture in another language is another file of words. */
 final class Words {
-    /** The course's language; the bundle without a suffix is English. */
-    static final Words ENGLISH = new Words(Locale.ROOT);
+    /** The language that {@code TUNEBOOK_LANGUAGE} names ({@code zh} for Chinese), not the computer's: English where it is not set. */
+    static final Words COURSE = new Words(
+            Locale.forLanguageTag(Optional.ofNullable(System.getenv("TUNEBOOK_LANGUAGE")).orElse("")));
 
     private final ResourceBundle bundle;
 
+    /** The words of a language; of English where there are none of it. */
     Words(Locale language) {
         bundle = ResourceBundle.getBundle(
                 "io.tunebook.picture.picture",

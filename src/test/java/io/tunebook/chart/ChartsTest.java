@@ -9,6 +9,8 @@ import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.DisplaySink;
 import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.train.TrainingReport;
+import java.awt.Font;
+import java.awt.font.FontRenderContext;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -88,6 +90,23 @@ final class ChartsTest {
         String other = (String) Charts.bar("一", "n", Map.of("a", 1)).data().get(MimeBundle.PNG);
 
         assertThat(empty).isNotEqualTo(other);
+    }
+
+    @Test
+    void theFontThatComesAlongHasTheCharactersOfChineseText() {
+        assumeTrue(ChartTheme.missing().isEmpty(), "skipped: this machine has no fonts, and Java then opens none");
+        Font own = ChartTheme.own().orElseThrow();
+        assertThat(own.getFamily()).isEqualTo("Tunebook Chart Sans");
+        for (String text : List.of("训练损失：学习率 1e-3，第 7 步（留出 20 %）", "各主题的文档数 · 百科、新闻、科技", "Loss of the 135M model")) {
+            assertThat(own.canDisplayUpTo(text)).as(text).isEqualTo(-1);
+        }
+        assertThat(own.createGlyphVector(new FontRenderContext(null, true, true), "训")
+                        .getOutline()
+                        .getBounds2D()
+                        .getWidth())
+                .as("a glyph with an outline, in points of a font of 12")
+                .isBetween(8.0, 13.0);
+        assertThat(ChartTheme.class.getResource("chart-sans-zh.OFL.txt")).isNotNull();
     }
 
     /** What a JVM without fonts draws. */
