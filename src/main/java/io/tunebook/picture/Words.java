@@ -7,8 +7,8 @@ import java.util.ResourceBundle;
 /** The words of the pictures, kept apart from the drawing, so that a picture in another language is another file of words. */
 final class Words {
     /** The language that {@code TUNEBOOK_LANGUAGE} names ({@code zh} for Chinese), not the computer's: English where it is not set. */
-    static final Words COURSE = new Words(
-            Locale.forLanguageTag(Optional.ofNullable(System.getenv("TUNEBOOK_LANGUAGE")).orElse("")));
+    static final Words COURSE = new Words(Locale.forLanguageTag(
+            Optional.ofNullable(System.getenv("TUNEBOOK_LANGUAGE")).orElse("")));
 
     private final ResourceBundle bundle;
 
