@@ -66,6 +66,7 @@ class OtherJdksIT {
                 RenderersTest.class,
                 WidgetsTest.class,
                 JvmMagicTest.class,
+                ProcessorsTest.class,
                 HistoryFileTest.class,
                 MavenTest.class);
     }

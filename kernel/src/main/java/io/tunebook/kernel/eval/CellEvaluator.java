@@ -4,7 +4,6 @@ import io.tunebook.kernel.display.CommTable;
 import io.tunebook.kernel.display.Renderers;
 import java.io.File;
 import java.lang.reflect.Field;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,9 +12,9 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import jdk.jshell.JShell;
 import jdk.jshell.SourceCodeAnalysis;
 import jdk.jshell.spi.ExecutionControl;
@@ -42,7 +41,7 @@ public final class CellEvaluator implements AutoCloseable {
     private final CommTable comms = new CommTable();
     private final PackageCells packages;
     private String imports = "";
-    private volatile Function<Path, Optional<Path>> sources = jar -> Optional.empty();
+    private final LibrarySources sources = new LibrarySources();
 
     /**
      * @param classPath entries of the user's class path, jars and folders
@@ -340,9 +339,19 @@ public final class CellEvaluator implements AutoCloseable {
         StringBuilder path = new StringBuilder(System.getProperty("java.class.path"));
         classPath().forEach(e -> path.append(File.pathSeparator).append(e));
         return withCompiler(() -> {
-            internals.classPath(shell, path.toString());
+            internals.classPath(path.toString());
             internals.renewCompiler();
             return true;
+        });
+    }
+
+    /** Whether annotation processors on the class path run from now on. */
+    public void processors(boolean on) {
+        withCompiler(() -> {
+            packages.processors(on);
+            internals.processing(!on ? null : given -> Stream.concat(given.stream(), packages.processing().stream())
+                    .toList());
+            return null;
         });
     }
 
@@ -354,20 +363,9 @@ public final class CellEvaluator implements AutoCloseable {
         });
     }
 
-    /** Whoever knows where jars come from finds their sources; called when somebody asks for help. */
-    public void findSources(Function<Path, Optional<Path>> finder) {
-        sources = finder;
-    }
-
-    /** Puts something around the search for sources, which may use the network. */
-    public void aroundSources(UnaryOperator<Function<Path, Optional<Path>>> around) {
-        sources = around.apply(sources);
-    }
-
-    /** The {@code -sources.jar} of a jar on the class path: beside it, or from where the jar came. */
-    Optional<Path> sources(Path jar) {
-        Path beside = Path.of(jar.toString().replaceFirst("\\.jar$", "-sources.jar"));
-        return !beside.equals(jar) && Files.isRegularFile(beside) ? Optional.of(beside) : sources.apply(jar);
+    /** Where the sources of libraries are. */
+    public LibrarySources sources() {
+        return sources;
     }
 
     /** The jars and folders of the user's class path. */

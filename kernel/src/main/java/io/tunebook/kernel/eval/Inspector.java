@@ -163,7 +163,7 @@ public final class Inspector {
         for (Path jar : evaluator.classPath()) {
             if (entry(jar, className + ".class").isPresent()) {
                 Optional<String> found =
-                        evaluator.sources(jar).flatMap(sources -> find(sources, className, method, arity));
+                        evaluator.sources().of(jar).flatMap(sources -> find(sources, className, method, arity));
                 if (found.isPresent()) {
                     return found;
                 }

@@ -10,6 +10,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
 import jdk.jshell.JShell;
 import jdk.jshell.Snippet;
 import jdk.jshell.SourceCodeAnalysis;
@@ -29,6 +30,7 @@ final class JShellInternals {
     private final Map<Object, Object> dependencies;
     private final Object taskFactory;
     private Callable<Future<?>> index;
+    private UnaryOperator<List<String>> processing;
 
     private JShellInternals(
             List<?> byIndex,
@@ -121,21 +123,36 @@ final class JShellInternals {
      * be in its way for ever. What it has read of the class path is read again, too.
      */
     void renewCompiler() {
-        if (taskFactory != null) {
+        if (taskFactory != null && processing != null) {
+            set(taskFactory, "javacTaskPool", ProcessingCompiler.pool(processing));
+        } else if (taskFactory != null) {
             call(taskFactory, "initTaskPool");
         }
     }
 
+    /** From now on annotation processors run, or do not. @param options what becomes of the compiler's options, or null for no processors */
+    void processing(UnaryOperator<List<String>> options) {
+        if (taskFactory == null) {
+            throw new UnsupportedOperationException("JShell is another than expected: annotation processors stay off");
+        }
+        processing = options;
+        renewCompiler();
+    }
+
     /** Sets the compiler's class path to exactly this. */
-    void classPath(JShell shell, String path) {
+    void classPath(String path) {
+        if (taskFactory != null) {
+            set(taskFactory, "classpath", path);
+        }
+    }
+
+    private static void set(Object on, String name, Object value) {
         try {
-            if (taskFactory != null) {
-                Field field = taskFactory.getClass().getDeclaredField("classpath");
-                field.setAccessible(true);
-                field.set(taskFactory, path);
-            }
+            Field field = on.getClass().getDeclaredField(name);
+            field.setAccessible(true);
+            field.set(on, value);
         } catch (ReflectiveOperationException e) {
-            throw new IllegalStateException("JShell's class path cannot be set", e);
+            throw new IllegalStateException("JShell's " + name + " cannot be set", e);
         }
     }
 

@@ -2,6 +2,7 @@ package io.tunebook.kernel.eval;
 
 import java.io.File;
 import java.io.IOException;
+import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.lang.instrument.ClassDefinition;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.tools.Diagnostic;
 import javax.tools.DiagnosticCollector;
@@ -31,11 +33,26 @@ final class PackageCells implements AutoCloseable {
     private final List<String> options;
     private Map<Path, FileTime> seen = Map.of();
     private Path folder;
+    private volatile boolean processors;
 
     PackageCells(CellClassLoader loader, CellEvaluator evaluator, List<String> options) {
         this.loader = loader;
         this.evaluator = evaluator;
         this.options = options;
+    }
+
+    /** Whether annotation processors run from now on. */
+    void processors(boolean on) {
+        processors = on;
+    }
+
+    /** The compiler's options for annotation processors: those of the user's class path, and no others. */
+    List<String> processing() {
+        return processors
+                ? ProcessingCompiler.options(evaluator.classPath().stream()
+                        .map(Path::toString)
+                        .collect(Collectors.joining(File.pathSeparator)))
+                : List.of();
     }
 
     static boolean isPackage(String code) {
@@ -58,6 +75,7 @@ final class PackageCells implements AutoCloseable {
             StringBuilder path = new StringBuilder(System.getProperty("java.class.path"));
             evaluator.classPath().forEach(e -> path.append(File.pathSeparator).append(e));
             all.addAll(List.of("-g", "-d", target.toString(), "-cp", path.toString()));
+            all.addAll(processing());
             JavaFileObject file = new Pieces.Text(text) {
                 @Override
                 public String getName() {
@@ -69,15 +87,23 @@ final class PackageCells implements AutoCloseable {
                     return source.name();
                 }
             };
-            boolean compiled = CellContext.quietly(() -> ToolProvider.getSystemJavaCompiler()
-                    .getTask(null, null, found, all, null, List.of(file))
-                    .call());
+            StringWriter said = new StringWriter();
+            boolean compiled;
+            Source.Origin origin = new Source.Origin(source, shift, List.of());
+            try {
+                compiled = CellContext.quietly(() -> ToolProvider.getSystemJavaCompiler()
+                        .getTask(said, null, found, all, null, List.of(file))
+                        .call());
+            } catch (RuntimeException e) { // so javac tells what an annotation processor throws
+                throw Traceback.compiler(String.valueOf(e.getCause() == null ? e : e.getCause()), origin);
+            }
             if (!compiled) {
-                throw Traceback.compilation(
-                        found.getDiagnostics().stream()
-                                .filter(d -> d.getKind() == Diagnostic.Kind.ERROR)
-                                .toList(),
-                        new Source.Origin(source, shift, List.of()));
+                var errors = found.getDiagnostics().stream()
+                        .filter(d -> d.getKind() == Diagnostic.Kind.ERROR)
+                        .toList();
+                throw errors.isEmpty() // javac itself fell
+                        ? Traceback.compiler(said.toString().strip(), origin)
+                        : Traceback.compilation(errors, origin);
             }
             install(target, source.name());
         } catch (IOException e) {
@@ -93,7 +119,9 @@ final class PackageCells implements AutoCloseable {
                 Path to = folder.resolve(name);
                 Files.createDirectories(to.getParent());
                 Files.move(f, to, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
-                classes.put(className(name), Files.readAllBytes(to));
+                if (name.toString().endsWith(".class")) { // and no source or resource of an annotation processor
+                    classes.put(className(name), Files.readAllBytes(to));
+                }
             }
         }
         delete(compiled);

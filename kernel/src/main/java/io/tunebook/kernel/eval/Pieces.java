@@ -279,9 +279,10 @@ final class Pieces {
             return text;
         }
 
+        /** A class may have any name; {@code module-info} and the like have a meaning of their own. */
         @Override
         public boolean isNameCompatible(String simpleName, Kind kind) {
-            return true;
+            return simpleName.indexOf('-') < 0;
         }
     }
 }

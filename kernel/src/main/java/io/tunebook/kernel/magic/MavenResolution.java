@@ -73,7 +73,7 @@ final class MavenResolution {
 
     MavenResolution(CellEvaluator evaluator) {
         this.evaluator = evaluator;
-        evaluator.findSources(this::sources);
+        evaluator.sources().findBy(this::sources);
     }
 
     void repository(RemoteRepository repository) {

@@ -58,6 +58,13 @@ final class SessionMagics {
                     return null;
                 }));
         all.add(new Magic(
+                "%processors",
+                "on | off",
+                "Says whether annotation processors on the class path, such as Lombok, run when a cell is compiled."
+                        + " They are off at first.",
+                typed -> List.of("on", "off"),
+                (a, rest, body) -> processors(rest)));
+        all.add(new Magic(
                 "%reset",
                 "", "Forgets all that cells have declared; the class path stays.", (a, rest, body) -> {
                     evaluator.reset();
@@ -88,6 +95,14 @@ final class SessionMagics {
             default ->
                 throw new IllegalArgumentException("expected /vars, /types, /methods or /imports, found " + command);
         };
+    }
+
+    private Object processors(String which) {
+        if (!which.equals("on") && !which.equals("off")) {
+            throw new IllegalArgumentException("expected on or off, found " + (which.isEmpty() ? "nothing" : which));
+        }
+        evaluator.processors(which.equals("on"));
+        return null;
     }
 
     private Object list() {

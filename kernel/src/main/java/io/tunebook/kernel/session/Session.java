@@ -64,7 +64,7 @@ public final class Session implements AutoCloseable {
         magics = new Magics(evaluator);
         completer = new Completer(evaluator);
         inspector = new Inspector(evaluator, completer);
-        evaluator.aroundSources(find -> jar -> evaluator.withoutCompiler(() -> find.apply(jar)));
+        evaluator.sources().around(find -> jar -> evaluator.withoutCompiler(() -> find.apply(jar)));
         outputLimit = options.outputLimit();
         timeout = options.timeout();
         release = CellOutput.capture();
