@@ -33,7 +33,8 @@ class ProcessorsTest {
         ok(kernel, "%processors on");
         ok(kernel, person);
         ok(kernel, "var ada = new Person(\"Ada\", 36);");
-        assertThat(ok(kernel, "ada.setAge(37); ada.getName() + \" \" + ada.getAge()").result())
+        assertThat(ok(kernel, "ada.setAge(37); ada.getName() + \" \" + ada.getAge()")
+                        .result())
                 .isEqualTo("Ada 37");
         assertThat(ok(kernel, "ada").result()).contains("Person(name=Ada, age=37)");
         ok(kernel, "@Builder record Point(int x, int y) {}");
@@ -42,7 +43,8 @@ class ProcessorsTest {
         ok(kernel, "import java.util.function.*;\nint twice(int n) { return once(n) + once(n); }");
         ok(kernel, "int once(int n) { return n; }");
         assertThat(ok(kernel, "twice(21)").result()).isEqualTo("42");
-        assertThat(kernel.execute("class Wrong { int f() { return \"text\"; } }").traceback())
+        assertThat(kernel.execute("class Wrong { int f() { return \"text\"; } }")
+                        .traceback())
                 .contains("incompatible types");
         assertThat(ok(kernel, "ada.getAge()").result()).isEqualTo("37");
     }
@@ -66,9 +68,7 @@ class ProcessorsTest {
     private static Path processor(Path folder) throws IOException {
         Path sources = Files.createDirectories(folder.resolve("sources/test"));
         Path library = Files.createDirectories(folder.resolve("library"));
-        Path marked = Files.writeString(
-                sources.resolve("Marked.java"),
-                "package test; public @interface Marked {}");
+        Path marked = Files.writeString(sources.resolve("Marked.java"), "package test; public @interface Marked {}");
         Path made = Files.writeString(sources.resolve("Maker.java"), """
                 package test;
                 import java.util.Set;

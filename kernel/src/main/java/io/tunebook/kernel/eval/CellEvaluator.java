@@ -13,7 +13,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import jdk.jshell.JShell;
 import jdk.jshell.SourceCodeAnalysis;
@@ -349,8 +348,11 @@ public final class CellEvaluator implements AutoCloseable {
     public void processors(boolean on) {
         withCompiler(() -> {
             packages.processors(on);
-            internals.processing(!on ? null : given -> Stream.concat(given.stream(), packages.processing().stream())
-                    .toList());
+            internals.processing(
+                    !on
+                            ? null
+                            : given -> Stream.concat(given.stream(), packages.processing().stream())
+                                    .toList());
             return null;
         });
     }
