@@ -114,7 +114,8 @@ final class Lab {
             "<testcase name=\"([^\"]*)\" classname=\"([^\"]*)\"[^>]*>\\s*<flaky(?:Failure|Error)([^\\n]*)");
 
     private static final List<String> TEST_REPORTS =
-            List.of("kernel/target/surefire-reports", "kernel/target/failsafe-reports", "src/target/surefire-reports");
+            List.of("kernel/target/surefire-reports", "kernel/target/failsafe-reports", "src/target/surefire-reports",
+                    "spark/target/surefire-reports");
 
     /** Is set for what runs without a network, so that nothing tries to download. */
     private static final String OFFLINE = "TUNEBOOK_OFFLINE";
@@ -298,7 +299,7 @@ final class Lab {
         env.putIfAbsent("TUNEBOOK_CHAT_TEMPLATES", chatTemplates().toString());
         nvrtc().ifPresent(folder -> env.putIfAbsent("TUNEBOOK_NVRTC", folder.toString()));
         List<String> command = maven();
-        command.add("verify");
+        command.addAll(List.of("-Pspark", "verify"));
         for (String arg : args) {
             command.add(arg.equals("--nightly") ? "-DexcludedGroups=" : arg);
         }

@@ -415,6 +415,11 @@ public final class Dataset {
         return new Split(select(train, notes), select(heldOut, notes));
     }
 
+    /** The same examples in the order that {@link Packing#batches(Dataset, long)} takes them with this seed. */
+    public Dataset shuffle(long seed) {
+        return select(Arrays.stream(shuffled(size(), seed)).boxed().toList(), notes);
+    }
+
     /** The figures of this data set. Reads all tokens once. */
     public Summary summary() {
         long labelled = 0;

@@ -56,6 +56,11 @@ public final class Pictures {
         return RatesPicture.draw(models, Words.COURSE);
     }
 
+    /** How a corpus of any size is prepared, by {@link io.tunebook.prepare.Preparation}. */
+    public static MimeBundle preparation() {
+        return PreparationPicture.draw(Words.ENGLISH);
+    }
+
     /** A corpus as a recipe: files on the disk, one document at a time in memory, and the steps that it passes. */
     public static MimeBundle streaming() {
         return StreamingPicture.draw(Words.COURSE);

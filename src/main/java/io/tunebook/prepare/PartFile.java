@@ -31,7 +31,7 @@ public final class PartFile {
     }
 
     /** A block's place in its file. */
-    record Block(int shard, int bytes, int raw, long at) {}
+    public record Block(int shard, int bytes, int raw, long at) implements java.io.Serializable {}
 
     /** Who is told of documents. */
     @FunctionalInterface
@@ -40,8 +40,12 @@ public final class PartFile {
         void document(int number, long hash, byte[] block, int from, int length);
     }
 
-    /** @param size of the whole file */
-    static List<Block> index(Source file, long size) throws IOException {
+    /**
+     * All blocks of a file.
+     *
+     * @param size of the whole file
+     */
+    public static List<Block> index(Source file, long size) throws IOException {
         byte[] count = new byte[Integer.BYTES];
         file.read(size - count.length, count);
         byte[] entries = new byte[ByteBuffer.wrap(count).getInt() * ENTRY];

@@ -29,6 +29,9 @@ public record Plan(PrepareOptions options, String tokenizer, List<Unit> units, i
 
     private static final long SHARD = 128 << 20;
 
+    /** So many units and shards at most, unless more are asked for: each shard takes a piece of each unit. */
+    private static final int MOST = 4096;
+
     /**
      * A file to read.
      *
@@ -61,12 +64,14 @@ public record Plan(PrepareOptions options, String tokenizer, List<Unit> units, i
         }
         List<String> paths = files.keySet().stream().sorted(Plan::inOrder).toList();
         int common = commonFolder(paths);
+        long all = files.values().stream().mapToLong(n -> n).sum();
+        long most = Math.max(UNIT, all / MOST);
         ArrayList<Unit> units = new ArrayList<>();
         ArrayList<Input> open = new ArrayList<>();
         long bytes = 0;
         for (String path : paths) {
             Input input = new Input(path, path.substring(common), files.get(path));
-            if (!open.isEmpty() && bytes + input.bytes() > UNIT) {
+            if (!open.isEmpty() && bytes + input.bytes() > most) {
                 units.add(new Unit(units.size(), open));
                 open = new ArrayList<>();
                 bytes = 0;
@@ -75,8 +80,7 @@ public record Plan(PrepareOptions options, String tokenizer, List<Unit> units, i
             bytes += input.bytes();
         }
         units.add(new Unit(units.size(), open));
-        long all = files.values().stream().mapToLong(n -> n).sum();
-        int train = options.shards() > 0 ? options.shards() : (int) Math.max(1, Math.min(1 << 16, all / SHARD));
+        int train = options.shards() > 0 ? options.shards() : (int) Math.max(1, Math.min(MOST, all / SHARD));
         int heldOut = options.heldOut() > 0 ? (int) Math.max(1, Math.round(train * options.heldOut())) : 0;
         return new Plan(options, tokenizer.checksum(), units, train, heldOut);
     }

@@ -201,28 +201,22 @@ public final class Preparation {
     }
 
     private List<ShardMaker.Report> shards(Duplicates.Report duplicates) throws IOException {
-        List<Long> sizes = new ArrayList<>();
         long[] raw = new long[plan.shards()];
+        List<Map<Integer, List<PartFile.Block>>> blocks = new ArrayList<>();
         for (int u = 0; u < plan.units().size(); u++) {
             Path part = work.unit(u, "part");
-            sizes.add(Files.size(part));
-            for (PartFile.Block block : PartFile.index(source(part), sizes.get(u))) {
-                raw[block.shard()] += block.raw();
-            }
+            List<PartFile.Block> index = PartFile.index(source(part), Files.size(part));
+            index.forEach(b -> raw[b.shard()] += b.raw());
+            blocks.add(index.stream().collect(Collectors.groupingBy(PartFile.Block::shard)));
         }
         int threads = sideBySide(raw);
-        List<ShardMaker.Part> parts = new ArrayList<>();
-        for (int u = 0; u < plan.units().size(); u++) {
-            byte[] bits = Files.readAllBytes(work.unit(u, "duplicates"));
-            parts.add(new ShardMaker.Part(source(work.unit(u, "part")), sizes.get(u), Duplicates.OfUnit.of(bits)));
-        }
         Set<Long> asked = asked(duplicates);
         AtomicLong tokens = new AtomicLong();
         try (Progress bar = Display.progress(plan.shards(), "tokenize and write, shards")) {
             return Workers.all(plan.shards(), threads, (s, stop) -> {
                 ShardMaker.Report report = Work.read(work.shard(s), ShardMaker.Report.class);
                 if (report == null || !Files.exists(folder.resolve(report.file()))) {
-                    report = ShardMaker.make(plan, s, parts, asked, tokenizer, folder, stop);
+                    report = ShardMaker.make(plan, s, parts(s, blocks), asked, tokenizer, folder, stop);
                     Work.write(work.shard(s), report);
                 }
                 bar.message(String.format(Locale.ROOT, "%,d tokens", tokens.addAndGet(report.tokens())));
@@ -232,8 +226,20 @@ public final class Preparation {
         }
     }
 
+    private List<ShardMaker.Part> parts(int shard, List<Map<Integer, List<PartFile.Block>>> blocks) {
+        List<ShardMaker.Part> parts = new ArrayList<>();
+        for (int u = 0; u < blocks.size(); u++) {
+            Path bits = work.unit(u, "duplicates");
+            parts.add(new ShardMaker.Part(
+                    source(work.unit(u, "part")),
+                    blocks.get(u).getOrDefault(shard, List.of()),
+                    () -> Duplicates.OfUnit.of(Files.readAllBytes(bits))));
+        }
+        return parts;
+    }
+
     /** The documents whose beginnings are shown as examples of duplicates. */
-    static Set<Long> asked(Duplicates.Report duplicates) {
+    public static Set<Long> asked(Duplicates.Report duplicates) {
         return duplicates.examples().stream()
                 .flatMap(p -> java.util.stream.Stream.of(p.document(), p.first()))
                 .collect(Collectors.toCollection(HashSet::new));

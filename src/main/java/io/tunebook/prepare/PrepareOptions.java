@@ -140,7 +140,7 @@ public final class PrepareOptions implements Serializable {
         return with(o -> o.sequence = tokens);
     }
 
-    /** The number of shards to train from; without it one for each 128 MiB of input. */
+    /** The number of shards to train from; without it one for each 128 MiB of input, up to 4096. */
     public PrepareOptions shards(int count) {
         require(count > 0 && count <= 1 << 16, "1 to 65536 shards", count);
         return with(o -> o.shards = count);
@@ -205,11 +205,13 @@ public final class PrepareOptions implements Serializable {
         return evaluation;
     }
 
-    boolean isDistinct() {
+    /** Whether exact duplicates are taken out. */
+    public boolean isDistinct() {
         return distinct;
     }
 
-    double similarity() {
+    /** From which similarity on near duplicates are taken out; 0 for none. */
+    public double similarity() {
         return similarity;
     }
 

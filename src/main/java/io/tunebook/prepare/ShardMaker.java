@@ -20,11 +20,18 @@ public final class ShardMaker {
     private ShardMaker() {}
 
     /**
-     * A unit's documents.
+     * What a unit has for a shard.
      *
-     * @param size the bytes of its {@link PartFile}
+     * @param blocks where its documents lie in the unit's file
+     * @param duplicates read when the unit's turn comes, since those of all units may be many
      */
-    public record Part(PartFile.Source file, long size, Duplicates.OfUnit duplicates) {}
+    public record Part(PartFile.Source file, List<PartFile.Block> blocks, OfUnit duplicates) {}
+
+    /** The duplicates of a unit, read when they are asked for. */
+    @FunctionalInterface
+    public interface OfUnit {
+        Duplicates.OfUnit read() throws IOException;
+    }
 
     /**
      * What came of a shard.
@@ -69,10 +76,9 @@ public final class ShardMaker {
         for (int u = 0; u < parts.size(); u++) {
             Part part = parts.get(u);
             long unit = (long) u << 32;
-            for (PartFile.Block block : PartFile.index(part.file(), part.size())) {
-                if (block.shard() != shard) {
-                    continue;
-                }
+            Duplicates.OfUnit duplicates =
+                    part.blocks().isEmpty() ? null : part.duplicates().read();
+            for (PartFile.Block block : part.blocks()) {
                 if (stop.getAsBoolean()) {
                     throw new java.util.concurrent.CancellationException("stopped");
                 }
@@ -82,7 +88,7 @@ public final class ShardMaker {
                         String text = new String(bytes, from, length, StandardCharsets.UTF_8);
                         texts.put(document, DocumentSteps.beginning(text));
                     }
-                    if (!part.duplicates().has(number)) {
+                    if (!duplicates.has(number)) {
                         byte[] text = java.util.Arrays.copyOfRange(bytes, from, from + length);
                         entries.add(new Entry(plan.order(hash), document, text));
                     }

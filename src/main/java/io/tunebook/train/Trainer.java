@@ -8,6 +8,7 @@ import io.tunebook.model.CausalLM;
 import io.tunebook.model.TokenBatch;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.List;
@@ -137,6 +138,28 @@ public final class Trainer {
         last = new TrainingRun(adapter, arguments, listeners, epochs, heldOut, data);
         last.train(resume);
         return adapter;
+    }
+
+    /**
+     * Hands training over to PEFT, for where more machines are wanted than one: the adapter of the last run, or a fresh one
+     * before the first, the data in the order of the first pass, the arguments, a script that goes on from there by
+     * {@code torchrun} or {@code accelerate launch}, and a README with these lines. What comes back is loaded by
+     * {@link LoraAdapter#load}. The optimizer begins anew.
+     *
+     * @param dataset what to learn
+     * @param folder where it all goes; it is made, and what was exported there before is replaced
+     * @throws IllegalArgumentException as {@link #train(Dataset)}
+     * @throws IOException if it cannot be written
+     */
+    public void export(Dataset dataset, Path folder) throws IOException {
+        Dataset fitting = checked(dataset, "training");
+        if (last != null) {
+            TrainingExport.write(folder, fitting, last.adapter(), arguments);
+            return;
+        }
+        try (LoraAdapter fresh = LoraAdapter.create(model, lora, arguments.seed())) {
+            TrainingExport.write(folder, fitting, fresh, arguments);
+        }
     }
 
     private static List<TokenBatch> lazily(Packing.Batches batches) {

@@ -306,6 +306,11 @@ final class TrainingRun {
         return new TokenBatch(b.rows(), b.length(), b.ids(), labels, b.positions(), b.documents());
     }
 
+    /** The adapter that is trained. */
+    LoraAdapter adapter() {
+        return adapter;
+    }
+
     // ---- how much there is to do
 
     /** An epoch's last step may have fewer micro-batches, as in Transformers. */
