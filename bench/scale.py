@@ -3,7 +3,7 @@ peak memory of either side; precision and recall of the near duplicates. With --
 
     python bench/scale.py --model smollm2.gguf --datatrove PYTHON [--megabytes 2000] [--peer-megabytes 40] [--spark] [--record] [--folder DIR]
 
-PYTHON is one with datatrove[processing,io] and spacy. The one that runs this needs transformers and gguf. Our side has a heap of 1 GB.
+PYTHON is one with datatrove[processing,io], spacy and jieba. The one that runs this needs transformers and gguf. Our side has a heap of 1 GB.
 """
 
 import argparse
@@ -145,16 +145,16 @@ def keep(document):
     return 20 <= len(document.text) <= 100000
 
 steps = {
-    "read and clean": (TASKS, [JsonlReader(data), LambdaFilter(keep), JsonlWriter(out + "/clean")]),
-    "signatures": (TASKS, [JsonlReader(out + "/clean"), MinhashDedupSignature(output_folder=out + "/sig", config=config, language="zho_Hans")]),
-    "buckets": (config.num_buckets, [MinhashDedupBuckets(input_folder=out + "/sig", output_folder=out + "/buckets", config=config)]),
-    "cluster": (1, [MinhashDedupCluster(input_folder=out + "/buckets", output_folder=out + "/remove", config=config)]),
-    "filter and tokenize": (TASKS, [JsonlReader(out + "/clean"), MinhashDedupFilter(input_folder=out + "/remove"),
+    "read and clean": lambda: (TASKS, [JsonlReader(data), LambdaFilter(keep), JsonlWriter(out + "/clean")]),
+    "signatures": lambda: (TASKS, [JsonlReader(out + "/clean"), MinhashDedupSignature(output_folder=out + "/sig", config=config, language="cmn_Hani")]),
+    "buckets": lambda: (config.num_buckets, [MinhashDedupBuckets(input_folder=out + "/sig", output_folder=out + "/buckets", config=config)]),
+    "cluster": lambda: (1, [MinhashDedupCluster(input_folder=out + "/buckets", output_folder=out + "/remove", config=config)]),
+    "filter and tokenize": lambda: (TASKS, [JsonlReader(out + "/clean"), MinhashDedupFilter(input_folder=out + "/remove"),
                                     DocumentTokenizer(output_folder=out + "/tokens", tokenizer_name_or_path=tokenizer, eos_token="<|im_end|>",
                                                       local_working_dir=out + "/local", shuffle_documents=True)]),
-    "merge": (1, [DocumentTokenizerMerger(input_folder=out + "/tokens", output_folder=out + "/shards", save_filename="train", shuffle=True)]),
+    "merge": lambda: (1, [DocumentTokenizerMerger(input_folder=out + "/tokens", output_folder=out + "/shards", save_filename="train", shuffle=True)]),
 }
-tasks, pipeline = steps[step]
+tasks, pipeline = steps[step]()
 if __name__ == "__main__":
     LocalPipelineExecutor(pipeline, tasks=tasks, workers=2, logging_dir=out + "/logs/" + step.replace(" ", "-")).run()
 '''

@@ -113,9 +113,11 @@ final class Lab {
     private static final Pattern FLAKY_TEST = Pattern.compile(
             "<testcase name=\"([^\"]*)\" classname=\"([^\"]*)\"[^>]*>\\s*<flaky(?:Failure|Error)([^\\n]*)");
 
-    private static final List<String> TEST_REPORTS =
-            List.of("kernel/target/surefire-reports", "kernel/target/failsafe-reports", "src/target/surefire-reports",
-                    "spark/target/surefire-reports");
+    private static final List<String> TEST_REPORTS = List.of(
+            "kernel/target/surefire-reports",
+            "kernel/target/failsafe-reports",
+            "src/target/surefire-reports",
+            "spark/target/surefire-reports");
 
     /** Is set for what runs without a network, so that nothing tries to download. */
     private static final String OFFLINE = "TUNEBOOK_OFFLINE";

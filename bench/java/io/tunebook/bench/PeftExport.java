@@ -25,7 +25,8 @@ public final class PeftExport {
             if (args[0].equals("load")) {
                 try (LoraAdapter trained = LoraAdapter.load(folder.resolve("trained"), model)) {
                     trained.use();
-                    System.out.println("{\"heldOut\": " + model.loss(data.ids(0)).mean() + "}");
+                    System.out.println(
+                            "{\"heldOut\": " + model.loss(data.ids(0)).mean() + "}");
                 }
                 return;
             }
@@ -39,9 +40,8 @@ public final class PeftExport {
             exporting.export(data, folder);
             try (LoraAdapter adapter = exporting.train(data)) {
                 StringBuilder losses = new StringBuilder();
-                exporting.report()
-                        .steps()
-                        .forEach(s -> losses.append(losses.isEmpty() ? "" : ", ").append(s.loss()));
+                exporting.report().steps().forEach(s -> losses.append(losses.isEmpty() ? "" : ", ")
+                        .append(s.loss()));
                 System.out.println("{\"losses\": [" + losses + "], \"heldOut\": "
                         + model.loss(data.ids(0)).mean() + "}");
             }

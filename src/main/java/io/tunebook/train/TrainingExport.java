@@ -14,8 +14,7 @@ import java.util.Map;
 
 /** Training handed over to PEFT: everything that it needs to go on, as files that no Java is needed for. */
 final class TrainingExport {
-    private static final String README =
-            """
+    private static final String README = """
             A LoRA adapter, its data and its arguments, to be trained on with PEFT: `pip install torch transformers peft accelerate`.
             One machine: `torchrun --nproc_per_node 8 train.py`; several: `accelerate launch --num_machines 4 … train.py` on each.
             The model is read from `%s`; name another place with `--model`. It must be the same model.
@@ -56,7 +55,7 @@ final class TrainingExport {
         String packing = arguments.packing()
                 ? "rows hold one example there, also where Tunebook packs several."
                 : "later ones are shuffled otherwise.";
-        AtomicFile.write(folder.resolve("README.md"), README.formatted(model, packing)
-                .getBytes(StandardCharsets.UTF_8));
+        AtomicFile.write(
+                folder.resolve("README.md"), README.formatted(model, packing).getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -37,7 +37,7 @@ final class TrainingExportTest {
         for (String name : List.of("config.json", "model.safetensors", "tokenizer.json")) {
             Files.copy(Reference.path("llama").resolve(name), own.resolve(name));
         }
-        Files.writeString(own.resolve("tokenizer_config.json"), "{\"eos_token\": \"</s>\"}");
+        Files.writeString(own.resolve("tokenizer_config.json"), "{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\"}");
         try (CausalLM model = CausalLM.load(own, LoadOptions.in(Precision.FLOAT32))) {
             List<String> texts = IntStream.range(0, 40)
                     .mapToObj(i -> "w" + (3 + i) + " w9".repeat(1 + i % 7))
@@ -65,12 +65,15 @@ final class TrainingExportTest {
                 assertThat(found.get(i).ids()).isEqualTo(expected.get(i).ids());
                 assertThat(found.get(i).labels()).isEqualTo(expected.get(i).labels());
             }
-            var arguments = Json.files().readTree(folder.resolve("trained/arguments.json").toFile());
+            var arguments = Json.files()
+                    .readTree(folder.resolve("trained/arguments.json").toFile());
             assertThat(arguments.path("microBatches").asInt()).isEqualTo(3);
             assertThat(arguments.path("schedule").asText()).isEqualTo("COSINE");
-            assertThat(arguments.path("model").asText()).isEqualTo(model.path().toAbsolutePath().toString());
+            assertThat(arguments.path("model").asText())
+                    .isEqualTo(model.path().toAbsolutePath().toString());
             assertThat(Files.readString(folder.resolve("trained/train.py"))).contains("torchrun --nproc_per_node");
-            assertThat(Files.readString(folder.resolve("trained/README.md")).lines()).hasSize(5);
+            assertThat(Files.readString(folder.resolve("trained/README.md")).lines())
+                    .hasSize(5);
         }
     }
 

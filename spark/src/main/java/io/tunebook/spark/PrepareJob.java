@@ -15,8 +15,7 @@ import org.apache.spark.api.java.JavaSparkContext;
  * all processors.
  */
 public final class PrepareJob {
-    private static final String USAGE =
-            """
+    private static final String USAGE = """
             usage: PrepareJob INPUT TOKENIZER OUTPUT [option value]...
 
             INPUT and OUTPUT may be in any of Hadoop's file systems, such as hdfs://… and s3a://…; INPUT is a file, a folder
@@ -83,7 +82,8 @@ public final class PrepareJob {
                 case "--seed" -> options.seed(Long.parseLong(value));
                 case "--on-error" -> value.equals("skip") ? options.skipBroken() : options;
                 default ->
-                    throw new IllegalArgumentException("expected one of the options, found " + args.get(i) + "\n" + USAGE);
+                    throw new IllegalArgumentException(
+                            "expected one of the options, found " + args.get(i) + "\n" + USAGE);
             };
         }
         return options;

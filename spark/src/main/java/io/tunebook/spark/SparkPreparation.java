@@ -74,7 +74,8 @@ public final class SparkPreparation implements Serializable {
      * @return the manifest
      * @throws IOException if a file cannot be read or written; what executors throw comes as Spark's exception
      */
-    public static byte[] run(JavaSparkContext spark, String input, Path tokenizer, PrepareOptions options, String folder)
+    public static byte[] run(
+            JavaSparkContext spark, String input, Path tokenizer, PrepareOptions options, String folder)
             throws IOException {
         HadoopFolder output = new HadoopFolder(folder, spark.hadoopConfiguration());
         Plan plan;
@@ -82,7 +83,10 @@ public final class SparkPreparation implements Serializable {
             plan = Plan.of(output.list(input), options, loaded);
         }
         String name = send(spark, tokenizer.toAbsolutePath().normalize());
-        int cores = Math.max(1, spark.getConf().getInt("spark.executor.cores", Runtime.getRuntime().availableProcessors()));
+        int cores = Math.max(
+                1,
+                spark.getConf()
+                        .getInt("spark.executor.cores", Runtime.getRuntime().availableProcessors()));
         long heap = spark.isLocal()
                 ? Runtime.getRuntime().maxMemory()
                 : spark.getConf().getSizeAsBytes("spark.executor.memory", "1g");
@@ -108,7 +112,8 @@ public final class SparkPreparation implements Serializable {
 
     private byte[] run(JavaSparkContext spark) throws IOException {
         int units = plan.units().size();
-        List<UnitReport> read = spark.parallelize(numbers(units), units).map(this::read).collect();
+        List<UnitReport> read =
+                spark.parallelize(numbers(units), units).map(this::read).collect();
         List<UnitReport> reports = inOrder(read, UnitReport::unit);
         Duplicates.Report duplicates = duplicates(spark, reports);
         List<ShardMaker.Report> shards = shards(spark, duplicates);
@@ -230,8 +235,7 @@ public final class SparkPreparation implements Serializable {
         ByteBuffer all = ByteBuffer.allocate(size);
         chunks.forEach(all::put);
         ArrayList<Duplicates.Pair> found = new ArrayList<>();
-        KeyBuckets.find(
-                all.flip(), (document, first) -> found.add(new Duplicates.Pair(document, first, exact)));
+        KeyBuckets.find(all.flip(), (document, first) -> found.add(new Duplicates.Pair(document, first, exact)));
         return found;
     }
 
@@ -273,8 +277,7 @@ public final class SparkPreparation implements Serializable {
             String bits = unit(u, "duplicates");
             HadoopFolder.Source source = work.source(unit(u, "part"));
             sources.add(source);
-            parts.add(new ShardMaker.Part(
-                    source, blocks.get(u), () -> Duplicates.OfUnit.of(work.bytes(bits))));
+            parts.add(new ShardMaker.Part(source, blocks.get(u), () -> Duplicates.OfUnit.of(work.bytes(bits))));
         }
         return inFolder(folder -> {
             try (Tokenizer loaded = Tokenizer.load(received(tokenizer))) {

@@ -34,8 +34,13 @@ final class ClusterTest {
     private final List<Process> processes = new ArrayList<>();
 
     @AfterEach
-    void stop() {
+    void stop() throws IOException {
         processes.forEach(ClusterTest::kill);
+        try (Stream<Path> links = Files.list(folder.resolve("home/jars"))) {
+            for (Path link : links.toList()) {
+                Files.delete(link);
+            }
+        }
     }
 
     private static void kill(Process process) {
@@ -101,8 +106,16 @@ final class ClusterTest {
             port = free.getLocalPort();
         }
         Path home = home();
-        start(home, "master.log", "org.apache.spark.deploy.master.Master", "--host", LOOPBACK, "--port", "" + port,
-                "--webui-port", "0");
+        start(
+                home,
+                "master.log",
+                "org.apache.spark.deploy.master.Master",
+                "--host",
+                LOOPBACK,
+                "--port",
+                "" + port,
+                "--webui-port",
+                "0");
         waitUntil("the master listens", () -> {
             try (Socket socket = new Socket()) {
                 socket.connect(new InetSocketAddress(LOOPBACK, port), 1000);
@@ -113,9 +126,21 @@ final class ClusterTest {
         });
         List<Process> workers = new ArrayList<>();
         for (int w = 0; w < 3; w++) {
-            workers.add(start(home, "worker-" + w + ".log", "org.apache.spark.deploy.worker.Worker", "--host", LOOPBACK,
-                    "--cores", "1", "--memory", "1g", "--webui-port", "0", "--work-dir",
-                    folder.resolve("worker-" + w).toString(), "spark://" + LOOPBACK + ":" + port));
+            workers.add(start(
+                    home,
+                    "worker-" + w + ".log",
+                    "org.apache.spark.deploy.worker.Worker",
+                    "--host",
+                    LOOPBACK,
+                    "--cores",
+                    "1",
+                    "--memory",
+                    "1g",
+                    "--webui-port",
+                    "0",
+                    "--work-dir",
+                    folder.resolve("worker-" + w).toString(),
+                    "spark://" + LOOPBACK + ":" + port));
         }
         Path out = folder.resolve("out");
         SparkConf settings = new SparkConf()
@@ -150,7 +175,9 @@ final class ClusterTest {
         try (Tokenizer tokenizer = Tokenizer.load(SparkPreparationTest.TOKENIZER)) {
             Preparation.run(in.toString(), tokenizer, SparkPreparationTest.OPTIONS, one);
         }
-        assertThat(SparkPreparationTest.files(out)).isEqualTo(SparkPreparationTest.files(one)).hasSize(5);
+        assertThat(SparkPreparationTest.files(out))
+                .isEqualTo(SparkPreparationTest.files(one))
+                .hasSize(5);
     }
 
     private static boolean found(Path folder, String name) throws IOException {

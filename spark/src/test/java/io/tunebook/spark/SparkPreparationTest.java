@@ -22,6 +22,7 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -97,15 +98,23 @@ final class SparkPreparationTest {
         try (Tokenizer tokenizer = Tokenizer.load(TOKENIZER)) {
             PreparedCorpus prepared = Preparation.run(in.toString(), tokenizer, OPTIONS, one);
             assertThat(prepared.manifest().path("problems")).hasSize(3);
-            assertThat(prepared.report().where(prepared.report().longColumn("removed").isGreaterThan(0)).rowCount())
+            assertThat(prepared.report()
+                            .where(prepared.report().longColumn("removed").isGreaterThan(0))
+                            .rowCount())
                     .isEqualTo(2);
         }
         Path many = folder.resolve("many");
-        SparkPreparation.run(spark, in.toUri() + "part-*.jsonl", TOKENIZER, OPTIONS, many.toUri().toString());
+        SparkPreparation.run(
+                spark,
+                in.toUri() + "part-*.jsonl",
+                TOKENIZER,
+                OPTIONS,
+                many.toUri().toString());
         assertThat(files(many)).isEqualTo(files(one)).hasSize(5);
     }
 
     @Test
+    @Tag("nightly")
     void aKilledJobGoesOnWithWhatIsMissing() throws IOException {
         Path in = input(folder.resolve("in"), 3);
         Path out = folder.resolve("out");
@@ -115,7 +124,8 @@ final class SparkPreparationTest {
                 .isNotNull();
         List<Path> works;
         try (Stream<Path> children = Files.list(out)) {
-            works = children.filter(p -> p.getFileName().toString().startsWith("work-")).toList();
+            works = children.filter(p -> p.getFileName().toString().startsWith("work-"))
+                    .toList();
         }
         assertThat(works).hasSize(1);
         // Without its keys a unit could not be sorted again, nor a shard be made again without its documents.
@@ -134,6 +144,7 @@ final class SparkPreparationTest {
                 .hasMessageContaining("found --lenght")
                 .hasMessageContaining("--length LEAST,MOST");
         assertThat(PrepareJob.options(List.of("--sequence", "64")).sequence()).isEqualTo(64);
-        assertThat(PrepareJob.options(List.of("--similarity", "0")).similarity()).isZero();
+        assertThat(PrepareJob.options(List.of("--similarity", "0")).similarity())
+                .isZero();
     }
 }
