@@ -58,7 +58,7 @@ public final class Pictures {
 
     /** How a corpus of any size is prepared, by {@link io.tunebook.prepare.Preparation}. */
     public static MimeBundle preparation() {
-        return PreparationPicture.draw(Words.ENGLISH);
+        return PreparationPicture.draw(Words.COURSE);
     }
 
     /** A corpus as a recipe: files on the disk, one document at a time in memory, and the steps that it passes. */
