@@ -1,22 +1,32 @@
 package io.tunebook;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.Reader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 
 /** The Chinese chapters have the cells and the code of the English ones; the table of messages has messages that exist. */
 final class ChineseTest {
@@ -30,31 +40,66 @@ final class ChineseTest {
     private static final Pattern HAN = Pattern.compile("\\p{IsHan}");
     private static final Pattern MESSAGE = Pattern.compile("(?m)^\\| `([^`]+)` \\| [^|]+ \\| [^|]+ \\|$");
 
+    /** A chapter says from which code it was translated, so that a slip in it can be told from an English chapter that has gone on. */
     @Test
-    void theCodeOfEachChineseChapterIsThatOfTheEnglishOne() throws IOException {
+    void theCodeOfEachChineseChapterIsThatOfTheEnglishOneItWasTranslatedFrom() throws Exception {
         List<Path> chapters = notebooks(CHINESE);
         assertThat(chapters).isNotEmpty();
         for (Path chinese : chapters) {
-            List<JsonNode> theirs = cells(chinese);
-            List<JsonNode> ours = cells(CHINESE.getParent().resolve(chinese.getFileName()));
-            assertThat(ids(theirs)).as("cells of %s", chinese).isEqualTo(ids(ours));
-            List<String> drifted = new ArrayList<>();
-            for (int i = 0; i < ours.size(); i++) {
-                JsonNode english = ours.get(i);
-                JsonNode translated = theirs.get(i);
-                boolean same = english.path("cell_type").equals(translated.path("cell_type"))
-                        && english.path("metadata").equals(translated.path("metadata"));
-                if (english.path("cell_type").asText().equals("code")) {
-                    same &= masked(source(english)).equals(masked(source(translated)));
-                }
-                if (!same) {
-                    drifted.add(english.path("id").asText());
-                }
-            }
-            assertThat(drifted)
-                    .as("cells of %s whose code is another one than the English chapter's", chinese)
-                    .isEmpty();
+            String from = new ObjectMapper()
+                    .readTree(chinese.toFile())
+                    .at("/metadata/tunebook/translated_from")
+                    .asText();
+            assertThat(digest(cells(chinese))).as("the code of %s, words masked", chinese).isEqualTo(from);
         }
+    }
+
+    @TestFactory
+    Stream<DynamicTest> noEnglishChapterHasGoneOn() throws IOException {
+        return notebooks(CHINESE).stream()
+                .map(chinese -> DynamicTest.dynamicTest(chinese.getFileName().toString(), () -> {
+                    List<String> drifted = drifted(chinese);
+                    assumeTrue(drifted.isEmpty(), "the English " + chinese.getFileName() + " has gone on: " + drifted);
+                }));
+    }
+
+    /** The ids of the cells that are new or gone, or whose code or tags differ by more than words. */
+    private static List<String> drifted(Path chinese) throws IOException {
+        Map<String, JsonNode> english = byId(cells(CHINESE.getParent().resolve(chinese.getFileName())));
+        Map<String, JsonNode> translated = byId(cells(chinese));
+        Set<String> drifted = new TreeSet<>();
+        for (String id : english.keySet()) {
+            JsonNode ours = english.get(id);
+            JsonNode theirs = translated.get(id);
+            boolean same = theirs != null
+                    && ours.path("cell_type").equals(theirs.path("cell_type"))
+                    && ours.path("metadata").equals(theirs.path("metadata"))
+                    && (!isCode(ours) || masked(source(ours)).equals(masked(source(theirs))));
+            if (!same) {
+                drifted.add(id);
+            }
+        }
+        translated.keySet().stream().filter(id -> !english.containsKey(id)).forEach(drifted::add);
+        return List.copyOf(drifted);
+    }
+
+    private static Map<String, JsonNode> byId(List<JsonNode> cells) {
+        Map<String, JsonNode> byId = new LinkedHashMap<>();
+        cells.forEach(c -> byId.put(c.path("id").asText(), c));
+        return byId;
+    }
+
+    /** SHA-256 of the ids in order, each code cell's followed by its code, words masked; lines end with a line feed. */
+    private static String digest(List<JsonNode> cells) throws Exception {
+        String text = cells.stream()
+                .map(c -> c.path("id").asText() + (isCode(c) ? "\n" + masked(source(c)) : ""))
+                .collect(Collectors.joining("\n"));
+        return HexFormat.of()
+                .formatHex(MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    private static boolean isCode(JsonNode cell) {
+        return cell.path("cell_type").asText().equals("code");
     }
 
     @Test
@@ -147,10 +192,6 @@ final class ChineseTest {
         List<JsonNode> cells = new ArrayList<>();
         new ObjectMapper().readTree(notebook.toFile()).path("cells").forEach(cells::add);
         return cells;
-    }
-
-    private static List<String> ids(List<JsonNode> cells) {
-        return cells.stream().map(c -> c.path("id").asText()).toList();
     }
 
     private static String source(JsonNode cell) {
