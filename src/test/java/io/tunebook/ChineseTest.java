@@ -50,7 +50,9 @@ final class ChineseTest {
                     .readTree(chinese.toFile())
                     .at("/metadata/tunebook/translated_from")
                     .asText();
-            assertThat(digest(cells(chinese))).as("the code of %s, words masked", chinese).isEqualTo(from);
+            assertThat(digest(cells(chinese)))
+                    .as("the code of %s, words masked", chinese)
+                    .isEqualTo(from);
         }
     }
 
