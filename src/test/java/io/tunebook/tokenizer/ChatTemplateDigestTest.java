@@ -21,32 +21,21 @@ import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 
 /**
  * All chat templates of llama-cpp-python's source package: each text has the digest of what Transformers renders, and
- * the labelled tokens, decoded, are the answers. The golden file comes from bench/reference/chat_template_digests.py;
+ * the labelled tokens, decoded, are the answers. What is refused instead stands by name, with its reason, in
+ * chat_template_refusals.json. The golden file comes from bench/reference/chat_template_digests.py;
  * the environment variable TUNEBOOK_CHAT_TEMPLATES names the folder with the templates, which environment/chat_templates.py
  * fetches.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class ChatTemplateDigestTest {
-    /** Conversations whose answers are looked for, those that a template refuses left aside. */
-    private static final List<String> ANSWERED = List.of(
-            "answered",
-            "ends with the assistant",
-            "tools without system",
-            "a call answered",
-            "two results",
-            "thoughts",
-            "a thought and then more",
-            "a thought without more",
-            "a thought within the text",
-            "thinking on",
-            "a call and its answer");
-
     private JsonNode golden;
+    private JsonNode refusals;
     private Tokenizer tokenizer;
 
     @BeforeAll
@@ -54,6 +43,9 @@ final class ChatTemplateDigestTest {
         try (InputStream in = new GZIPInputStream(
                 ChatTemplateDigestTest.class.getResourceAsStream("chat_template_digests.json.gz"))) {
             golden = new ObjectMapper().readTree(in);
+        }
+        try (InputStream in = ChatTemplateDigestTest.class.getResourceAsStream("chat_template_refusals.json")) {
+            refusals = new ObjectMapper().readTree(in);
         }
         tokenizer = Tokenizer.load(TokenizerGoldenTest.defaultModel());
     }
@@ -103,9 +95,10 @@ final class ChatTemplateDigestTest {
         return each((template, source, cases) -> {
             ChatTemplate chat = new ChatTemplate(tokenizer, source);
             Map<String, String> wrong = new TreeMap<>();
-            for (String name : ANSWERED) {
+            List<String> refused = new ArrayList<>();
+            for (String name : answered()) {
                 if (cases.get(name).has("error")) {
-                    continue;
+                    continue; // by the template itself
                 }
                 Map<String, Object> variables = variables(name);
                 try {
@@ -115,7 +108,9 @@ final class ChatTemplateDigestTest {
                         wrong.put(name, complaint);
                     }
                 } catch (TemplateException e) {
-                    // A template that leaves an answer out is told so; that it does is seen by its text.
+                    refused.add(name);
+                    assertThat(e).hasMessageContaining("the template does not write the answer of message");
+                    // That it leaves an answer out is seen by its text.
                     variables.put("tools", null);
                     if (writesAll(chat, variables)) {
                         wrong.put(name, e.getMessage());
@@ -123,7 +118,41 @@ final class ChatTemplateDigestTest {
                 }
             }
             assertThat(wrong).as(template).isEmpty();
+            assertThat(refused).as("refused of " + template).isEqualTo(listed(template));
         });
+    }
+
+    /** The list names the templates that there are, each with a reason. */
+    @Test
+    void theListOfRefusalsHasReasons() {
+        refusals.properties().forEach(template -> {
+            assertThat(golden.get("templates").has(template.getKey()))
+                    .as(template.getKey())
+                    .isTrue();
+            assertThat(template.getValue().path("reason").asText()).hasSizeGreaterThan(20);
+            assertThat(listed(template.getKey())).isNotEmpty();
+        });
+    }
+
+    private List<String> listed(String template) {
+        List<String> names = new ArrayList<>();
+        refusals.path(template).path("conversations").forEach(name -> names.add(name.asText()));
+        return names;
+    }
+
+    /** The conversations in which the assistant says something. */
+    private List<String> answered() {
+        List<String> names = new ArrayList<>();
+        golden.get("conversations").properties().forEach(conversation -> {
+            for (JsonNode message : conversation.getValue().get("messages")) {
+                if (message.path("role").asText().equals("assistant")) {
+                    names.add(conversation.getKey());
+                    return;
+                }
+            }
+        });
+        assertThat(names).hasSizeGreaterThan(15);
+        return names;
     }
 
     private static boolean writesAll(ChatTemplate chat, Map<String, Object> variables) {
