@@ -37,9 +37,9 @@ final class Devices {
         String libraries = System.getenv("PYTORCH_LIBRARY_PATH");
         return "It runs on the CPU: "
                 + (libraries == null
-                        ? "this PyTorch is the one without CUDA. With an NVIDIA card: java environment/Lab.java setup --gpu"
+                        ? "this PyTorch is the build without CUDA. An NVIDIA card needs the build with it, which the set-up fetches with --gpu"
                         : "no GPU answers to the PyTorch in " + libraries
-                                + ". What java environment/Lab.java doctor says of the GPU tells why");
+                                + ". nvidia-smi tells whether the driver sees a card, and the set-up's doctor whether this build has code for it");
     }
 
     /**
@@ -83,7 +83,7 @@ final class Devices {
             return;
         }
         try {
-            // glibc may have been told to keep it; environment/Lab.java says why
+            // glibc may have been told to keep it, by MALLOC_TRIM_THRESHOLD_ and MALLOC_TOP_PAD_, so that the next step finds it
             NativeLibrary.getProcess().getFunction("malloc_trim").invokeInt(new Object[] {0L});
         } catch (UnsatisfiedLinkError e) {
             // another C library, which has its own ways

@@ -79,7 +79,7 @@ public record ModelSource(String name, Path path, Optional<StoredModel> stored) 
         String name = chosen.or(() -> Optional.ofNullable(System.getenv("TUNEBOOK_DEFAULT_MODEL")))
                 .orElseThrow(() -> new IllegalStateException(
                         "expected the environment variable TUNEBOOK_MODEL (a name of Ollama's, a GGUF file or a folder of safetensors), found"
-                                + " none; `java environment/Lab.java setup` sets a default"));
+                                + " none; a kernel that the set-up installed has a default in TUNEBOOK_DEFAULT_MODEL"));
         return of(name.strip());
     }
 

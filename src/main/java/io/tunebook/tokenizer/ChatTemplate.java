@@ -238,7 +238,6 @@ public final class ChatTemplate {
 
     private Encoded encode(Map<String, ?> variables, List<Boolean> learned) {
         Map<String, Object> normal = prepared(variables);
-        normal.putIfAbsent("add_generation_prompt", false);
         List<?> messages = (List<?>) normal.get("messages");
         List<ChatTurn> turns = new ArrayList<>();
         for (int i = 0; i < messages.size(); i++) {
@@ -306,9 +305,10 @@ public final class ChatTemplate {
     /** The variables as templates know them, with those that Transformers always gives. */
     private Map<String, Object> prepared(Map<String, ?> given) {
         Map<String, Object> all = new LinkedHashMap<>();
-        tokenizer.roles().forEach((role, id) -> all.put(role, tokenizer.token(id)));
+        all.putAll(tokenizer.named());
         all.put("tools", null);
         all.put("documents", null);
+        all.put("add_generation_prompt", false);
         given.forEach((name, value) -> all.put(name, value));
         if (all.get("messages") instanceof List<?> messages) {
             all.put("messages", messages.stream().map(ThoughtForm::aliased).toList());

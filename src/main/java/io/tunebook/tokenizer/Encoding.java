@@ -2,6 +2,7 @@ package io.tunebook.tokenizer;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -93,6 +94,19 @@ public record Encoding(
         public int[][] attentionMasks() {
             return encodings.stream().map(Encoding::attentionMask).toArray(int[][]::new);
         }
+    }
+
+    /** All of one length, that of the longest or the next multiple of what the options say. */
+    static List<Encoding> padded(List<Encoding> all, Options options, int pad, String token) {
+        int longest = all.stream().mapToInt(Encoding::length).max().orElse(0);
+        int length = (longest + options.multipleOf() - 1) / options.multipleOf() * options.multipleOf();
+        return all.stream()
+                .map(e -> {
+                    int[] added = new int[length - e.length()];
+                    Arrays.fill(added, pad);
+                    return e.extended(options.padding(), added, Collections.nCopies(added.length, token), 0);
+                })
+                .toList();
     }
 
     /** The number of tokens. */

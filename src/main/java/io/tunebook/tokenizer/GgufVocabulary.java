@@ -118,6 +118,8 @@ final class GgufVocabulary {
         for (String name : gguf.strings("tokenizer.chat_templates")) {
             gguf.string("tokenizer.chat_template." + name).ifPresent(t -> templates.put(name, t));
         }
+        Map<String, String> named = new LinkedHashMap<>();
+        roles.forEach((role, id) -> named.put(role, tokens.get(id)));
         int size = types.length;
         while (size > 0 && types[size - 1] == UNUSED) {
             size--; // what converters append to reach the embedding's rows
@@ -127,7 +129,7 @@ final class GgufVocabulary {
                 Json.files().writeValueAsBytes(root),
                 tokens.subList(0, size).toArray(String[]::new),
                 special,
-                roles,
+                named,
                 templates);
     }
 

@@ -17,6 +17,13 @@ record NativeTokenizer(HuggingFaceTokenizer library, long[] plain, long[] full) 
     /** The largest vocabularies take two seconds; a file made to take for ever is given up after so many. */
     private static final int SECONDS = 120;
 
+    static {
+        // Without this the native library's loader tries to download another build where it sees a GPU.
+        if (System.getenv("RUST_FLAVOR") == null && System.getProperty("RUST_FLAVOR") == null) {
+            System.setProperty("RUST_FLAVOR", "cpu");
+        }
+    }
+
     /** @throws IOException if the library does not take it, or does not come to an end */
     static NativeTokenizer load(Vocabulary vocabulary) throws IOException {
         FutureTask<NativeTokenizer> loading = new FutureTask<>(() -> {

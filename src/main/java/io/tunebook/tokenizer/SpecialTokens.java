@@ -7,7 +7,9 @@ import io.tunebook.files.Json;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
@@ -15,6 +17,12 @@ import java.util.stream.IntStream;
  * does not: Transformers adds them when it loads a tokenizer, so they are found in texts and left out by decoding.
  */
 final class SpecialTokens {
+    /** Tokens by names beside those whose field ends in {@code _token}. */
+    private static final List<String> OBJECTS = List.of("extra_special_tokens", "model_specific_special_tokens");
+
+    private static final List<String> LISTS =
+            List.of("additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens");
+
     private SpecialTokens() {}
 
     /**
@@ -35,22 +43,61 @@ final class SpecialTokens {
                 ids.add(id);
             }
         }
-        for (var field : config.properties()) {
-            if (field.getKey().endsWith("_token")) {
-                add(field.getValue(), tokens, added, ids);
-            } else if (field.getKey().equals("additional_special_tokens")) {
-                field.getValue().forEach(token -> add(token, tokens, added, ids));
+        for (JsonNode token : all(config)) {
+            int id = tokens.lastIndexOf(content(token));
+            if (id >= 0 && !added.get(id)) {
+                ids.add(id);
             }
         }
         return ids.stream().mapToInt(Integer::intValue);
     }
 
-    private static void add(JsonNode token, List<String> tokens, BitSet added, List<Integer> ids) {
-        String content = token.isObject() ? token.path("content").asText() : token.isTextual() ? token.asText() : "";
-        int id = content.isEmpty() ? -1 : tokens.lastIndexOf(content);
-        if (id >= 0 && !added.get(id)) {
-            ids.add(id);
+    /**
+     * What a folder says of its tokenizer: {@code tokenizer_config.json}, and over it {@code special_tokens_map.json}, which Transformers reads only where
+     * there is no {@code added_tokens_decoder}.
+     */
+    static ObjectNode settings(JsonNode config, JsonNode map) {
+        ObjectNode all = Json.files().createObjectNode();
+        config.properties().forEach(e -> all.set(e.getKey(), e.getValue()));
+        if (!config.has("added_tokens_decoder")) {
+            map.properties().forEach(e -> all.set(e.getKey(), e.getValue()));
         }
+        return all;
+    }
+
+    /** The tokens that have names, such as {@code bos_token} or a model's own {@code image_token}: the variables of templates. */
+    static Map<String, String> named(JsonNode settings) {
+        Map<String, String> named = new LinkedHashMap<>();
+        for (var field : settings.properties()) {
+            if (field.getKey().endsWith("_token")) {
+                named.put(field.getKey(), content(field.getValue()));
+            }
+        }
+        for (String object : OBJECTS) {
+            if (settings.path(object).isObject()) {
+                settings.path(object).properties().forEach(e -> named.put(e.getKey(), content(e.getValue())));
+            }
+        }
+        named.values().removeIf(String::isEmpty);
+        return named;
+    }
+
+    /** All that are special, with and without names. */
+    private static List<JsonNode> all(JsonNode settings) {
+        List<JsonNode> all = new ArrayList<>();
+        for (var field : settings.properties()) {
+            if (field.getKey().endsWith("_token")) {
+                all.add(field.getValue());
+            } else if (LISTS.contains(field.getKey())) {
+                field.getValue().forEach(all::add); // of a list, or of an object by names
+            }
+        }
+        return all;
+    }
+
+    /** A token's text; empty for what is none, such as the flag {@code add_bos_token}. */
+    private static String content(JsonNode token) {
+        return token.isObject() ? token.path("content").asText() : token.isTextual() ? token.asText() : "";
     }
 
     /** A {@code tokenizer.json} in which these ids are special tokens. */

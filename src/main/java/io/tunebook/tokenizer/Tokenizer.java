@@ -1,30 +1,21 @@
 package io.tunebook.tokenizer;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
-import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
-import io.tunebook.files.Sha256;
 import io.tunebook.ollama.store.ModelStore;
 import io.tunebook.ollama.store.StoredModel;
 import io.tunebook.tensors.GgufFile;
-import io.tunebook.tokenizer.Encoding.Side;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
@@ -35,66 +26,31 @@ import java.util.stream.IntStream;
  * <p>Text with unpaired surrogates is no Unicode text: each becomes U+FFFD before it is tokenized.
  */
 public final class Tokenizer implements AutoCloseable {
-    /** Tokens that end a turn or a text in models at large; they count where the vocabulary calls them special. */
-    private static final Set<String> ENDS = Set.of(
-            "<|eot_id|>",
-            "<|eom_id|>",
-            "<|im_end|>",
-            "<|end|>",
-            "<|endoftext|>",
-            "<|END_OF_TURN_TOKEN|>",
-            "<end_of_turn>",
-            "<\uff5cend\u2581of\u2581sentence\uff5c>");
-
-    /** By so many rows at least, or by a sixteenth, an embedding may be longer than the vocabulary: models round up. */
-    private static final int MOST_PADDING = 1024;
-
     /** Texts go to the native library in parcels of about so many characters, to bound what it holds at a time. */
     private static final int PARCEL = 1 << 22;
-
-    /** A longer run of white space, or of anything else, is too much for the library's regular expressions. */
-    private static final int LONGEST_RUN = 2_000_000;
 
     /** After so many characters the tables of {@link ByteLevelBpe} are worth the moment and the memory that they take. */
     private static final int MANY = 1 << 17;
 
-    static {
-        // Without this the native library's loader tries to download another build where it sees a GPU.
-        if (System.getenv("RUST_FLAVOR") == null && System.getProperty("RUST_FLAVOR") == null) {
-            System.setProperty("RUST_FLAVOR", "cpu");
-        }
-    }
-
     private final Vocabulary vocabulary;
     private final Map<String, Integer> ids = new HashMap<>();
     private final HuggingFaceTokenizer library;
-    private final int[] prefix;
-    private final int[] suffix;
+    private final AddedTokens added;
     private final String checksum;
     private volatile Optional<ByteLevelBpe> fast;
     private long seen;
 
     private Tokenizer(Vocabulary vocabulary) throws IOException {
         this.vocabulary = vocabulary;
-        MessageDigest digest = Sha256.digest();
         for (int id = 0; id < vocabulary.tokens().length; id++) {
-            String token = vocabulary.tokens()[id];
-            if (token != null) {
-                ids.put(token, id);
-                byte[] bytes = token.getBytes(StandardCharsets.UTF_8);
-                digest.update(
-                        ByteBuffer.allocate(8).putInt(id).putInt(bytes.length).flip());
-                digest.update(bytes);
+            if (vocabulary.tokens()[id] != null) {
+                ids.put(vocabulary.tokens()[id], id);
             }
         }
-        this.checksum = HexFormat.of().formatHex(digest.digest());
+        this.checksum = vocabulary.checksum();
         NativeTokenizer loaded = NativeTokenizer.load(vocabulary);
         this.library = loaded.library();
-        int[] plain = toInts(loaded.plain());
-        int[] full = toInts(loaded.full());
-        int at = Collections.indexOfSubList(boxed(full), boxed(plain));
-        this.prefix = Arrays.copyOf(full, Math.max(at, 0));
-        this.suffix = Arrays.copyOfRange(full, Math.max(at, 0) + plain.length, full.length);
+        this.added = AddedTokens.of(loaded, this::token);
     }
 
     /**
@@ -157,9 +113,9 @@ public final class Tokenizer implements AutoCloseable {
      *     sequence. Special tokens that the text spells out are found either way.
      */
     public Encoding encode(String text, boolean special) {
-        String clean = wellFormed(text);
-        requireShortRuns(clean);
-        return withSpecial(convert(library.encode(clean, false, false), clean), special);
+        String clean = LibraryText.wellFormed(text);
+        LibraryText.requireShortRuns(clean, vocabulary);
+        return added.around(LibraryText.convert(library.encode(clean, false, false), clean), special);
     }
 
     /**
@@ -171,27 +127,21 @@ public final class Tokenizer implements AutoCloseable {
     public Encoding.Batch encode(List<String> texts, Encoding.Options options) {
         List<Encoding> found = new ArrayList<>();
         List<Integer> sources = new ArrayList<>();
-        String[] clean = texts.stream().map(Tokenizer::wellFormed).toArray(String[]::new);
+        String[] clean = texts.stream().map(LibraryText::wellFormed).toArray(String[]::new);
         for (String text : clean) {
-            requireShortRuns(text);
+            LibraryText.requireShortRuns(text, vocabulary);
         }
         var all = library.batchEncode(clean, false, false);
         for (int i = 0; i < all.length; i++) {
-            for (Encoding piece : windows(convert(all[i], clean[i]), options)) {
-                found.add(withSpecial(piece, options.special()));
+            for (Encoding piece : added.windows(LibraryText.convert(all[i], clean[i]), options)) {
+                found.add(added.around(piece, options.special()));
                 sources.add(i);
             }
         }
         if (options.padding() != null) {
             int pad = padId().orElseGet(() -> eosId().orElseThrow(() -> new IllegalArgumentException(
                     vocabulary.source() + " names neither a padding nor an end-of-sequence token to pad with")));
-            int longest = found.stream().mapToInt(Encoding::length).max().orElse(0);
-            int length = (longest + options.multipleOf() - 1) / options.multipleOf() * options.multipleOf();
-            found.replaceAll(e -> {
-                int[] added = new int[length - e.length()];
-                Arrays.fill(added, pad);
-                return e.extended(options.padding(), added, Collections.nCopies(added.length, token(pad)), 0);
-            });
+            found = Encoding.padded(found, options, pad, token(pad));
         }
         return new Encoding.Batch(
                 List.copyOf(found), sources.stream().mapToInt(Integer::intValue).toArray());
@@ -199,12 +149,12 @@ public final class Tokenizer implements AutoCloseable {
 
     /** A text's ids alone, faster than {@link #encode(String, boolean)}. */
     public int[] ids(String text, boolean special) {
-        String clean = wellFormed(text);
+        String clean = LibraryText.wellFormed(text);
         return fast(text.length())
                 .map(f -> f.ids(clean))
-                .map(found -> withSpecial(found, special))
+                .map(found -> added.around(found, special))
                 .orElseGet(() -> {
-                    requireShortRuns(clean);
+                    LibraryText.requireShortRuns(clean, vocabulary);
                     return take(TokenizersLibrary.LIB.encode(handle(), clean, false), special);
                 });
     }
@@ -216,9 +166,9 @@ public final class Tokenizer implements AutoCloseable {
         Optional<ByteLevelBpe> quick =
                 fast(Arrays.stream(clean).mapToLong(String::length).sum());
         IntStream.range(0, clean.length).parallel().forEach(i -> {
-            clean[i] = wellFormed(clean[i]);
+            clean[i] = LibraryText.wellFormed(clean[i]);
             all[i] = quick.map(f -> f.ids(clean[i]))
-                    .map(found -> withSpecial(found, special))
+                    .map(found -> added.around(found, special))
                     .orElse(null);
         });
         int[] rest =
@@ -227,7 +177,7 @@ public final class Tokenizer implements AutoCloseable {
             int to = from;
             for (int size = 0; to < rest.length && size < PARCEL; to++) {
                 size += clean[rest[to]].length();
-                requireShortRuns(clean[rest[to]]);
+                LibraryText.requireShortRuns(clean[rest[to]], vocabulary);
             }
             String[] parcel =
                     Arrays.stream(rest, from, to).mapToObj(i -> clean[i]).toArray(String[]::new);
@@ -236,31 +186,6 @@ public final class Tokenizer implements AutoCloseable {
             }
         }
         return all;
-    }
-
-    /**
-     * The library's regular expressions end the process when they go back ten million times in one match, which they do
-     * on a text without a change between white space and other characters for so long.
-     *
-     * @throws IllegalArgumentException if a text that has to go to the library has so long a run
-     */
-    private void requireShortRuns(String text) {
-        if (text.length() <= LONGEST_RUN) {
-            return;
-        }
-        int start = 0;
-        for (int i = 1; i <= text.length(); i++) {
-            if (i < text.length()
-                    && Character.isWhitespace(text.charAt(i)) == Character.isWhitespace(text.charAt(i - 1))) {
-                continue;
-            }
-            if (i - start > LONGEST_RUN && vocabulary.splits()) {
-                throw new IllegalArgumentException("expected at most " + LONGEST_RUN
-                        + " characters in a row that are all white space or all other," + " found " + (i - start)
-                        + " from character " + start + " on; cut the text there");
-            }
-            start = i;
-        }
     }
 
     /** The fast way, if there is one: made when much text has come, and used for all after that. */
@@ -384,19 +309,19 @@ public final class Tokenizer implements AutoCloseable {
 
     /** The id of a special token by its role in {@code tokenizer_config.json}, such as {@code bos_token}. */
     OptionalInt role(String name) {
-        Integer id = vocabulary.roles().get(name);
-        return id == null ? OptionalInt.empty() : OptionalInt.of(id);
+        String token = vocabulary.named().get(name);
+        return token == null ? OptionalInt.empty() : id(token);
     }
 
-    /** Special tokens by their roles, for templates. */
-    Map<String, Integer> roles() {
-        return vocabulary.roles();
+    /** Special tokens by their roles, for templates; some may be none of the vocabulary. */
+    Map<String, String> named() {
+        return vocabulary.named();
     }
 
     /** The ids at which generation ends: the end of sequence, and the ends of a turn that the vocabulary has. */
     public int[] endOfTurnIds() {
         IntStream named =
-                ENDS.stream().flatMapToInt(token -> id(token).stream()).filter(this::isSpecial);
+                Vocabulary.ENDS.stream().flatMapToInt(token -> id(token).stream()).filter(this::isSpecial);
         IntStream roles = IntStream.concat(
                 eosId().stream(), IntStream.concat(role("eot_token").stream(), role("eom_token").stream()));
         return IntStream.concat(roles, named).distinct().sorted().toArray();
@@ -424,19 +349,7 @@ public final class Tokenizer implements AutoCloseable {
      * @throws IllegalArgumentException if they do not fit; the message says what does not and what would
      */
     public void requireFits(String model, int rows, int... special) {
-        List<String> faults = new ArrayList<>();
-        if (rows > vocabularySize() + Math.max(MOST_PADDING, vocabularySize() / 16)) {
-            faults.add("its embedding has " + rows + " rows, " + (rows - vocabularySize()) + " more than ids");
-        }
-        for (int id : vocabulary.special().isEmpty() ? new int[0] : special) {
-            if (id >= vocabularySize() || id >= 0 && !isSpecial(id)) {
-                faults.add("its special id " + id + " is "
-                        + (id >= vocabularySize()
-                                ? "none"
-                                : "the ordinary token \"" + vocabulary.tokens()[id] + "\"")
-                        + " here");
-            }
-        }
+        List<String> faults = vocabulary.faults(rows, special);
         if (!faults.isEmpty()) {
             throw new IllegalArgumentException(
                     "the tokenizer of " + vocabulary.source() + " (" + vocabularySize()
@@ -471,124 +384,16 @@ public final class Tokenizer implements AutoCloseable {
         return "Tokenizer[" + vocabularySize() + " ids, " + vocabulary.source() + "]";
     }
 
-    /** Adds the model's special tokens on both sides. */
-    private Encoding withSpecial(Encoding encoding, boolean special) {
-        if (!special || prefix.length + suffix.length == 0) {
-            return encoding;
-        }
-        return encoding.extended(Side.LEFT, prefix, names(prefix), 1).extended(Side.RIGHT, suffix, names(suffix), 1);
-    }
-
-    private List<String> names(int[] of) {
-        return Arrays.stream(of).mapToObj(this::token).toList();
-    }
-
     /** The ids of a native encoding, which is freed. */
     private int[] take(long encoding, boolean special) {
         try {
-            return withSpecial(toInts(TokenizersLibrary.LIB.getTokenIds(encoding)), special);
+            return added.around(LibraryText.toInts(TokenizersLibrary.LIB.getTokenIds(encoding)), special);
         } finally {
             TokenizersLibrary.LIB.deleteEncoding(encoding);
         }
     }
 
-    private int[] withSpecial(int[] ids, boolean special) {
-        if (!special || prefix.length + suffix.length == 0) {
-            return ids;
-        }
-        int[] all = Arrays.copyOf(prefix, prefix.length + ids.length + suffix.length);
-        System.arraycopy(ids, 0, all, prefix.length, ids.length);
-        System.arraycopy(suffix, 0, all, prefix.length + ids.length, suffix.length);
-        return all;
-    }
-
     private long handle() {
         return library.getHandle();
-    }
-
-    /** Cuts an encoding without special tokens as the options say, as the tokenizers library does. */
-    private List<Encoding> windows(Encoding whole, Encoding.Options options) {
-        if (options.maxLength() == 0) {
-            return List.of(whole);
-        }
-        int room = options.maxLength() - (options.special() ? prefix.length + suffix.length : 0);
-        int step = room - options.stride();
-        if (room < 1 || step < 1) {
-            throw new IllegalArgumentException("expected a maxLength above the special tokens and the stride, found "
-                    + options.maxLength() + " with " + (options.maxLength() - room) + " special tokens and a stride of "
-                    + options.stride());
-        }
-        int length = whole.length();
-        if (length <= room) {
-            return List.of(whole);
-        }
-        List<Encoding> windows = new ArrayList<>();
-        boolean last = false;
-        for (int from = 0; !last; from += step) {
-            int begin = from;
-            int end = Math.min(from + room, length);
-            if (options.truncation() == Side.LEFT) {
-                end = length - from;
-                begin = Math.max(0, end - room);
-            }
-            windows.add(whole.slice(begin, end));
-            last = !options.overflow() || (options.truncation() == Side.LEFT ? begin == 0 : end == length);
-        }
-        return windows;
-    }
-
-    /** From the library's arrays and code points to ours and UTF-16 units. */
-    private static Encoding convert(ai.djl.huggingface.tokenizers.Encoding found, String text) {
-        int[] ids = toInts(found.getIds());
-        int[] starts = new int[ids.length];
-        int[] ends = new int[ids.length];
-        CharSpan[] spans = found.getCharTokenSpans();
-        int points = text.codePointCount(0, text.length());
-        int[] units = points == text.length() ? null : units(text, points);
-        for (int i = 0; i < ids.length; i++) {
-            if (spans[i] != null) {
-                starts[i] = units == null ? spans[i].getStart() : units[spans[i].getStart()];
-                ends[i] = units == null ? spans[i].getEnd() : units[spans[i].getEnd()];
-            }
-        }
-        int[] mask = new int[ids.length];
-        Arrays.fill(mask, 1);
-        return new Encoding(ids, mask, List.of(found.getTokens()), starts, ends, new boolean[ids.length]);
-    }
-
-    /** For each code point of a text, and its end, where it begins in UTF-16 units. */
-    private static int[] units(String text, int points) {
-        int[] units = new int[points + 1];
-        for (int i = 0, at = 0; i < points; i++) {
-            at += Character.charCount(text.codePointAt(at));
-            units[i + 1] = at;
-        }
-        return units;
-    }
-
-    /** The text with U+FFFD for unpaired surrogates, which UTF-8 cannot write. */
-    private static String wellFormed(String text) {
-        StringBuilder mended = null;
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            if (!Character.isSurrogate(c)) {
-                continue;
-            }
-            if (Character.isHighSurrogate(c) && i + 1 < text.length() && Character.isLowSurrogate(text.charAt(i + 1))) {
-                i++;
-                continue;
-            }
-            mended = mended == null ? new StringBuilder(text) : mended;
-            mended.setCharAt(i, '\uFFFD');
-        }
-        return mended == null ? text : mended.toString();
-    }
-
-    private static int[] toInts(long[] values) {
-        return Arrays.stream(values).mapToInt(Math::toIntExact).toArray();
-    }
-
-    private static List<Integer> boxed(int[] values) {
-        return Arrays.stream(values).boxed().toList();
     }
 }

@@ -8,20 +8,25 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.files.Sha256;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What a model's files say of its tokenizer: the {@code tokenizer.json} as the tokenizers library reads it, the
@@ -31,7 +36,8 @@ import java.util.Optional;
  * @param json the contents of a {@code tokenizer.json}, in UTF-8
  * @param tokens the tokens by their ids; null where an id has none
  * @param special the ids of special tokens, those that {@code decode} leaves out
- * @param roles ids by role: {@code bos_token}, {@code eos_token}, {@code pad_token}, {@code unk_token} and others
+ * @param named special tokens by role: {@code bos_token}, {@code eos_token}, {@code pad_token}, {@code unk_token} and a model's own; some
+ *     may be none of the vocabulary
  * @param templates Jinja sources by name, {@code default} first where there is one
  */
 record Vocabulary(
@@ -39,10 +45,24 @@ record Vocabulary(
         byte[] json,
         String[] tokens,
         BitSet special,
-        Map<String, Integer> roles,
+        Map<String, String> named,
         Map<String, String> templates) {
+    /** Tokens that end a turn or a text in models at large; they count where the vocabulary calls them special. */
+    static final Set<String> ENDS = Set.of(
+            "<|eot_id|>",
+            "<|eom_id|>",
+            "<|im_end|>",
+            "<|end|>",
+            "<|endoftext|>",
+            "<|END_OF_TURN_TOKEN|>",
+            "<end_of_turn>",
+            "<\uff5cend\u2581of\u2581sentence\uff5c>");
+
     /** No model has a hundredth of so many tokens; a larger id would need a table up to it. */
     private static final int LARGEST_ID = 1 << 24;
+
+    /** By so many rows at least, or by a sixteenth, an embedding may be longer than the vocabulary: models round up. */
+    private static final int MOST_PADDING = 1024;
 
     /** A vocabulary's field names come once each: to keep them for the next time would take as long as to read them. */
     private static final ObjectMapper JSON = new ObjectMapper(JsonFactory.builder()
@@ -97,32 +117,17 @@ record Vocabulary(
         BitSet special = new BitSet();
         BitSet added = readTokens(file, json, tokens, special);
         Path folder = file.toAbsolutePath().getParent();
-        Map<String, Integer> roles = new LinkedHashMap<>();
-        Map<String, String> templates = new LinkedHashMap<>();
+        JsonNode config = beside(folder, "tokenizer_config.json");
+        JsonNode settings = SpecialTokens.settings(config, beside(folder, "special_tokens_map.json"));
         BitSet made = new BitSet();
-        for (String name : new String[] {"special_tokens_map.json", "tokenizer_config.json"}) {
-            Path side = folder.resolve(name);
-            if (!Files.exists(side)) {
-                continue;
-            }
-            JsonNode config = parse(side, Files.readAllBytes(side));
-            SpecialTokens.madeSpecial(config, tokens, added).forEach(made::set);
-            for (var field : config.properties()) {
-                String key = field.getKey();
-                JsonNode value = field.getValue();
-                if (key.endsWith("_token")) {
-                    String token = value.isObject() ? value.path("content").asText() : value.asText();
-                    int id = value.isNull() ? -1 : tokens.lastIndexOf(token);
-                    if (id >= 0) {
-                        roles.put(key, id);
-                    }
-                } else if (key.equals("chat_template") && value.isTextual()) {
-                    templates.put("default", value.asText());
-                } else if (key.equals("chat_template")) {
-                    value.forEach(t -> templates.put(
-                            t.path("name").asText(), t.path("template").asText()));
-                }
-            }
+        SpecialTokens.madeSpecial(settings, tokens, added).forEach(made::set);
+        Map<String, String> templates = new LinkedHashMap<>();
+        JsonNode given = config.path("chat_template");
+        if (given.isTextual()) {
+            templates.put("default", given.asText());
+        } else {
+            given.forEach(
+                    t -> templates.put(t.path("name").asText(), t.path("template").asText()));
         }
         Path jinja = folder.resolve("chat_template.jinja");
         if (Files.exists(jinja)) {
@@ -140,7 +145,48 @@ record Vocabulary(
         made.andNot(special);
         special.or(made);
         byte[] whole = made.isEmpty() ? json : SpecialTokens.withSpecial(json, made, tokens);
-        return new Vocabulary(file, whole, tokens.toArray(String[]::new), special, roles, templates);
+        return new Vocabulary(
+                file,
+                whole,
+                tokens.toArray(String[]::new),
+                special,
+                SpecialTokens.named(settings),
+                templates);
+    }
+
+    private static JsonNode beside(Path folder, String name) throws IOException {
+        Path file = folder.resolve(name);
+        return Files.exists(file) ? parse(file, Files.readAllBytes(file)) : JSON.createObjectNode();
+    }
+
+    /** SHA-256 of every id with its token, in hexadecimal. */
+    String checksum() {
+        MessageDigest digest = Sha256.digest();
+        for (int id = 0; id < tokens.length; id++) {
+            if (tokens[id] != null) {
+                byte[] bytes = tokens[id].getBytes(StandardCharsets.UTF_8);
+                digest.update(
+                        ByteBuffer.allocate(8).putInt(id).putInt(bytes.length).flip());
+                digest.update(bytes);
+            }
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    /** What speaks against a model of so many rows whose configuration gives these ids a meaning. */
+    List<String> faults(int rows, int... meant) {
+        List<String> faults = new ArrayList<>();
+        int size = tokens.length;
+        if (rows > size + Math.max(MOST_PADDING, size / 16)) {
+            faults.add("its embedding has " + rows + " rows, " + (rows - size) + " more than ids");
+        }
+        for (int id : special.isEmpty() ? new int[0] : meant) {
+            if (id >= size || id >= 0 && !special.get(id)) {
+                faults.add("its special id " + id + " is "
+                        + (id >= size ? "none" : "the ordinary token \"" + tokens[id] + "\"") + " here");
+            }
+        }
+        return faults;
     }
 
     /** Finds the tokens in a {@code tokenizer.json} as it streams by: a tree of it would be many times as large, and mostly merges. */
