@@ -83,7 +83,8 @@ final class Devices {
             return;
         }
         try {
-            // glibc may have been told to keep it, by MALLOC_TRIM_THRESHOLD_ and MALLOC_TOP_PAD_, so that the next step finds it
+            // glibc may have been told to keep it, by MALLOC_TRIM_THRESHOLD_ and MALLOC_TOP_PAD_, so that the next step
+            // finds it
             NativeLibrary.getProcess().getFunction("malloc_trim").invokeInt(new Object[] {0L});
         } catch (UnsatisfiedLinkError e) {
             // another C library, which has its own ways

@@ -320,8 +320,9 @@ public final class Tokenizer implements AutoCloseable {
 
     /** The ids at which generation ends: the end of sequence, and the ends of a turn that the vocabulary has. */
     public int[] endOfTurnIds() {
-        IntStream named =
-                Vocabulary.ENDS.stream().flatMapToInt(token -> id(token).stream()).filter(this::isSpecial);
+        IntStream named = Vocabulary.ENDS.stream()
+                .flatMapToInt(token -> id(token).stream())
+                .filter(this::isSpecial);
         IntStream roles = IntStream.concat(
                 eosId().stream(), IntStream.concat(role("eot_token").stream(), role("eom_token").stream()));
         return IntStream.concat(roles, named).distinct().sorted().toArray();

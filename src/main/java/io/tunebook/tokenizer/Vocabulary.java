@@ -126,8 +126,8 @@ record Vocabulary(
         if (given.isTextual()) {
             templates.put("default", given.asText());
         } else {
-            given.forEach(
-                    t -> templates.put(t.path("name").asText(), t.path("template").asText()));
+            given.forEach(t ->
+                    templates.put(t.path("name").asText(), t.path("template").asText()));
         }
         Path jinja = folder.resolve("chat_template.jinja");
         if (Files.exists(jinja)) {
@@ -146,12 +146,7 @@ record Vocabulary(
         special.or(made);
         byte[] whole = made.isEmpty() ? json : SpecialTokens.withSpecial(json, made, tokens);
         return new Vocabulary(
-                file,
-                whole,
-                tokens.toArray(String[]::new),
-                special,
-                SpecialTokens.named(settings),
-                templates);
+                file, whole, tokens.toArray(String[]::new), special, SpecialTokens.named(settings), templates);
     }
 
     private static JsonNode beside(Path folder, String name) throws IOException {

@@ -35,38 +35,43 @@ final class TemplateVariablesTest {
             golden = JSON.readTree(in);
         }
         List<DynamicTest> tests = new ArrayList<>();
-        golden.get("cases").properties().forEach(c -> tests.add(DynamicTest.dynamicTest(c.getKey(), () -> {
-            Path folder = Files.createDirectories(temp.resolve(c.getKey().replaceAll("\\W", "-")));
-            JSON.writeValue(folder.resolve("tokenizer.json").toFile(), golden.get("tokenizer.json"));
-            for (String file : List.of("tokenizer_config.json", "special_tokens_map.json")) {
-                if (c.getValue().has(file)) {
-                    JSON.writeValue(folder.resolve(file).toFile(), c.getValue().get(file));
-                }
-            }
-            try (Tokenizer tokenizer = Tokenizer.load(folder)) {
-                ChatTemplate template =
-                        new ChatTemplate(tokenizer, golden.get("template").asText());
-                Map<String, Object> message = new LinkedHashMap<>();
-                message.put("role", "user");
-                message.put("content", "hi");
-                String found = template.render(Map.of("messages", List.of(message)));
-                assertThat(found)
-                        .isEqualTo(c.getValue()
-                                .get("text")
-                                .asText()
-                                .lines()
-                                .filter(line -> !LEFT_OUT.contains(line))
-                                .collect(Collectors.joining("\n", "", "\n")));
-                if (c.getValue().has("decoded")) {
-                    int[] all = IntStream.range(0, tokenizer.vocabularySize()).toArray();
-                    assertThat(tokenizer.decode(all, true))
-                            .isEqualTo(c.getValue().get("decoded").asText());
-                    c.getValue().get("special").forEach(id -> assertThat(tokenizer.isSpecial(id.asInt()))
-                            .as("id " + id)
-                            .isTrue());
-                }
-            }
-        })));
+        golden.get("cases")
+                .properties()
+                .forEach(c -> tests.add(DynamicTest.dynamicTest(c.getKey(), () -> {
+                    Path folder =
+                            Files.createDirectories(temp.resolve(c.getKey().replaceAll("\\W", "-")));
+                    JSON.writeValue(folder.resolve("tokenizer.json").toFile(), golden.get("tokenizer.json"));
+                    for (String file : List.of("tokenizer_config.json", "special_tokens_map.json")) {
+                        if (c.getValue().has(file)) {
+                            JSON.writeValue(
+                                    folder.resolve(file).toFile(), c.getValue().get(file));
+                        }
+                    }
+                    try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+                        ChatTemplate template = new ChatTemplate(
+                                tokenizer, golden.get("template").asText());
+                        Map<String, Object> message = new LinkedHashMap<>();
+                        message.put("role", "user");
+                        message.put("content", "hi");
+                        String found = template.render(Map.of("messages", List.of(message)));
+                        assertThat(found)
+                                .isEqualTo(c.getValue()
+                                        .get("text")
+                                        .asText()
+                                        .lines()
+                                        .filter(line -> !LEFT_OUT.contains(line))
+                                        .collect(Collectors.joining("\n", "", "\n")));
+                        if (c.getValue().has("decoded")) {
+                            int[] all = IntStream.range(0, tokenizer.vocabularySize())
+                                    .toArray();
+                            assertThat(tokenizer.decode(all, true))
+                                    .isEqualTo(c.getValue().get("decoded").asText());
+                            c.getValue().get("special").forEach(id -> assertThat(tokenizer.isSpecial(id.asInt()))
+                                    .as("id " + id)
+                                    .isTrue());
+                        }
+                    }
+                })));
         assertThat(tests).hasSizeGreaterThan(15);
         return tests;
     }
