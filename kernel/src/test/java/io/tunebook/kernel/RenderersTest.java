@@ -17,11 +17,13 @@ class RenderersTest {
     void aCellRegistersARenderer(WireKernel kernel) {
         ok(
                 kernel,
-                "import io.tunebook.kernel.display.Renderers;\nrecord Pt(int x) {}\n"
+                "record Pt(int x) {}\n"
                         + "Renderers.register(Pt.class, p -> html(\"<i>\" + p.x() + \"</i>\"));");
         WireKernel.Answer answer = ok(kernel, "new Pt(4)");
         assertThat(answer.result("text/html")).isEqualTo("<i>4</i>");
-        ok(kernel, "Renderers.register(Pt.class, p -> List.of(p.x()));");
+        ok(
+                kernel,
+                "import io.tunebook.kernel.display.Renderers;\nRenderers.register(Pt.class, p -> List.of(p.x()));");
         assertThat(ok(kernel, "new Pt(5)").result()).isEqualTo("[5]");
     }
 

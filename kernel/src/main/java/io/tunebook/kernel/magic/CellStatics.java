@@ -44,6 +44,16 @@ public final class CellStatics {
         return session().commands();
     }
 
+    /** So that cells need no import to say how a type looks. */
+    public static final class Renderers {
+        private Renderers() {}
+
+        /** @see io.tunebook.kernel.display.Renderers#register */
+        public static <T> void register(Class<T> type, Function<? super T, ?> shown) {
+            io.tunebook.kernel.display.Renderers.register(type, shown);
+        }
+    }
+
     public static void printf(String format, Object... arguments) {
         System.out.printf(format, arguments);
     }
