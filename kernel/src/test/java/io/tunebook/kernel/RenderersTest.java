@@ -15,15 +15,10 @@ class RenderersTest {
 
     @Test
     void aCellRegistersARenderer(WireKernel kernel) {
-        ok(
-                kernel,
-                "record Pt(int x) {}\n"
-                        + "Renderers.register(Pt.class, p -> html(\"<i>\" + p.x() + \"</i>\"));");
+        ok(kernel, "record Pt(int x) {}\n" + "Renderers.register(Pt.class, p -> html(\"<i>\" + p.x() + \"</i>\"));");
         WireKernel.Answer answer = ok(kernel, "new Pt(4)");
         assertThat(answer.result("text/html")).isEqualTo("<i>4</i>");
-        ok(
-                kernel,
-                "import io.tunebook.kernel.display.Renderers;\nRenderers.register(Pt.class, p -> List.of(p.x()));");
+        ok(kernel, "import io.tunebook.kernel.display.Renderers;\nRenderers.register(Pt.class, p -> List.of(p.x()));");
         assertThat(ok(kernel, "new Pt(5)").result()).isEqualTo("[5]");
     }
 
