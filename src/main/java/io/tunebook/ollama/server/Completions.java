@@ -68,8 +68,8 @@ final class Completions {
         boolean nothing = chat
                 ? body.path("messages").isEmpty()
                 : body.path("prompt").asText().isEmpty();
-        Duration keepAlive = LoadedModels.keepAlive(body.path("keep_alive"));
-        if (nothing && keepAlive.isZero()) {
+        Optional<Duration> keepAlive = LoadedModels.keepAlive(body.path("keep_alive"));
+        if (nothing && keepAlive.filter(Duration::isZero).isPresent()) {
             loaded.unload(key);
             answer.nothing("unload");
             return;

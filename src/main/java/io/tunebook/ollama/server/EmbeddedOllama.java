@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.stream.Collectors;
 
 /**
  * A small server that speaks as Ollama does, in this process, for GGUF files: chat, generate, embed, tags, show, ps, version, create
@@ -17,8 +18,8 @@ import java.util.concurrent.Executors;
  * a process for each model.
  *
  * <p>It listens on the loopback address alone and answers only to names of this machine, and to pages of this machine, as Ollama does.
- * Prompts are made with the template in Go's syntax that a model or request was given, else with the GGUF file's own chat template; tools are refused. The
- * paths under {@code /v1} speak as OpenAI's interface does.
+ * Prompts are made with the template in Go's syntax that a model or request was given, else with the one of Ollama's built-in templates that is
+ * near the GGUF file's own chat template, else with that. The paths under {@code /v1} speak as OpenAI's interface does.
  */
 public final class EmbeddedOllama implements AutoCloseable {
     /** The last version of Ollama whose {@code create} takes adapters, as this one does. */
@@ -104,10 +105,17 @@ public final class EmbeddedOllama implements AutoCloseable {
         return "http://127.0.0.1:" + server.getAddress().getPort();
     }
 
-    /** The address and the models. */
+    /** The address and the models; for a file that came without a template, which of Ollama's built-in ones makes its prompts. */
     @Override
     public String toString() {
-        return url() + " serves " + String.join(", ", models.all().keySet());
+        return url() + " serves "
+                + models.all().entrySet().stream()
+                        .map(m -> m.getKey()
+                                + (m.getValue().builtIn().isEmpty()
+                                        ? ""
+                                        : " (prompts by Ollama's template " + m.getValue().builtIn()
+                                                + ", which is the nearest to the file's own)"))
+                        .collect(Collectors.joining(", "));
     }
 
     /** Stops the server, unloads its models and deletes the blobs that were sent. */

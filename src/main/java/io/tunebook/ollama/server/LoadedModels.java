@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
@@ -33,6 +34,9 @@ final class LoadedModels implements AutoCloseable {
         final ServedModel model;
         final Runner runner;
         Instant expires = Instant.MAX;
+        /** How long it stays when nobody uses it: what was last asked for. */
+        Duration stay = KEEP_ALIVE;
+
         int users;
         ScheduledFuture<?> unload;
 
@@ -51,7 +55,7 @@ final class LoadedModels implements AutoCloseable {
             there.runner.ready(Runner.LOADING);
             return there;
         } catch (InterruptedException | RuntimeException failed) {
-            release(there, Duration.ZERO);
+            release(there, Optional.of(Duration.ZERO));
             throw failed;
         }
     }
@@ -83,9 +87,11 @@ final class LoadedModels implements AutoCloseable {
         }
     }
 
-    /** The last who uses a model says how long it stays; one that was unloaded meanwhile goes at once. */
-    void release(Loaded model, Duration time) {
+    /** The last who uses a model says how long it stays, or leaves that as it was; one that was unloaded meanwhile goes at once. */
+    void release(Loaded model, Optional<Duration> asked) {
         synchronized (loaded) {
+            model.stay = asked.orElse(model.stay);
+            Duration time = model.stay;
             if (--model.users > 0) {
                 return;
             }
@@ -135,13 +141,13 @@ final class LoadedModels implements AutoCloseable {
         }
     }
 
-    /** Seconds, or Go's notation such as {@code 1h30m}; negative for ever. */
-    static Duration keepAlive(JsonNode value) {
+    /** Seconds, or Go's notation such as {@code 1h30m}; negative for ever. Nothing where nothing is asked for. */
+    static Optional<Duration> keepAlive(JsonNode value) {
         if (value.isNumber()) {
-            return Duration.ofMillis(Math.round(value.asDouble() * 1000));
+            return Optional.of(Duration.ofMillis(Math.round(value.asDouble() * 1000)));
         }
         if (!value.isTextual()) {
-            return KEEP_ALIVE;
+            return Optional.empty();
         }
         Matcher m = TIME.matcher(value.asText());
         Duration sum = Duration.ZERO;
@@ -160,7 +166,7 @@ final class LoadedModels implements AutoCloseable {
         if (end == 0 || end != value.asText().length()) {
             throw new LocalHttp.Refusal(400, "time: invalid duration \"" + value.asText() + "\"");
         }
-        return sum;
+        return Optional.of(sum);
     }
 
     /** Unloads all of them. */

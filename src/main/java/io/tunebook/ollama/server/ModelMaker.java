@@ -1,7 +1,10 @@
 package io.tunebook.ollama.server;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
 import io.tunebook.files.Json;
@@ -27,6 +30,7 @@ import java.util.concurrent.ConcurrentHashMap;
 /** Makes models of files that were sent or lie here, gives them second names, and takes them away. */
 final class ModelMaker {
     private static final ObjectMapper JSON = Json.wire();
+    private static final ObjectWriter SORTED = JSON.writer(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS);
 
     private final Models models;
     private final LoadedModels loaded;
@@ -149,14 +153,12 @@ final class ModelMaker {
             status(exchange, body, "using autodetected template " + made.builtIn());
         }
         for (Object part : made.parts()) {
-            layer(
-                    exchange,
-                    body,
-                    "sha256:"
-                            + Sha256.hex(
-                                    part instanceof String text
-                                            ? text
-                                            : JSON.valueToTree(part).toString()));
+            String digest = "sha256:" + Sha256.hex(part instanceof String text ? text : asGoWrites(part));
+            if (from == null && !made.builtIn().isEmpty() && part.equals(made.template())) {
+                layers.add(digest); // the line above told of it
+            } else {
+                layer(exchange, body, digest);
+            }
         }
         status(exchange, body, "writing manifest");
         models.put(
@@ -166,6 +168,19 @@ final class ModelMaker {
                                 ? body.get("files").fieldNames().next()
                                 : ModelName.of(body.get("from").asText()).toString()));
         done(exchange, body);
+    }
+
+    /** JSON as Go's encoder writes it, so that a layer has the same digest: keys sorted, nothing that HTML knows, a line's end. */
+    private static String asGoWrites(Object value) {
+        try {
+            return SORTED.writeValueAsString(value)
+                            .replace("<", "\\u003c")
+                            .replace(">", "\\u003e")
+                            .replace("&", "\\u0026")
+                    + "\n";
+        } catch (JsonProcessingException never) {
+            throw new IllegalStateException(never);
+        }
     }
 
     /** As Go's {@code fs.ValidPath} says it: no slash at either end, no empty part, no {@code .} and no {@code ..}. */

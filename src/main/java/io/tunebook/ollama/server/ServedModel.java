@@ -239,6 +239,23 @@ record ServedModel(
         return sum;
     }
 
+    /**
+     * What it takes in memory, about: the weights, and the keys and values of a context of so many tokens in two bytes each.
+     */
+    long memory(int context) {
+        String family = String.valueOf(metadata.get("general.architecture"));
+        long layers = number(family + ".block_count", 0);
+        long heads = Math.max(1, number(family + ".attention.head_count", 1));
+        long width = number(family + ".embedding_length", 0) / heads;
+        long keys = number(family + ".attention.key_length", width);
+        long values = number(family + ".attention.value_length", width);
+        return bytes + 2 * layers * context * number(family + ".attention.head_count_kv", heads) * (keys + values);
+    }
+
+    private long number(String key, long otherwise) {
+        return metadata.get(key) instanceof Number n ? n.longValue() : otherwise;
+    }
+
     /** All settings that are there, each of which is a layer with Ollama. */
     List<Object> parts() {
         List<Object> all = new ArrayList<>(List.of(template, system, license, parameters, messages));

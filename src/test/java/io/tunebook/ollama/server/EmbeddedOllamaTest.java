@@ -13,6 +13,7 @@ import io.tunebook.ollama.ChatMessage;
 import io.tunebook.ollama.ChatRequest;
 import io.tunebook.ollama.ChatResponse;
 import io.tunebook.ollama.ChatStream;
+import io.tunebook.ollama.GenerateRequest;
 import io.tunebook.ollama.Ollama;
 import io.tunebook.ollama.OllamaException;
 import io.tunebook.tensors.GgufFile;
@@ -29,6 +30,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -142,6 +144,10 @@ class EmbeddedOllamaTest {
                 .extracting(Ollama.Model::name)
                 .contains("goose:latest")
                 .doesNotContain("duck:latest");
+        // A file that was sent stays as long as a model needs it.
+        assertThat(ollama.hasBlob(digest)).isTrue();
+        ollama.delete("goose");
+        assertThat(ollama.hasBlob(digest)).isFalse();
         ollama.pull(other.toString());
         assertThat(ollama.list()).extracting(Ollama.Model::name).contains("other:latest");
     }
@@ -442,6 +448,17 @@ class EmbeddedOllamaTest {
         assertThat(structured.thinking()).isEqualTo(both.thinking());
         assertThat(structured.as(City.class).name()).isNotNull();
         assertThat(ollama.chat(request.think(false)).thinking()).isEmpty();
+        // The same conversation as a prompt behind the model's own messages.
+        List<ChatMessage> before = messages.subList(0, messages.size() - 1);
+        ollama.create("thinker-messages", Map.of("from", "thinker", "messages", before), status -> {});
+        GenerateRequest prompt = GenerateRequest.of("thinker-messages", "What is the capital of France?")
+                .option("temperature", 0)
+                .option("num_predict", 48);
+        List<String> pieces = new ArrayList<>();
+        ChatResponse generated = ollama.generate(prompt, piece -> pieces.add(piece.text()));
+        assertThat(generated.thinking()).isEqualTo(both.thinking());
+        assertThat(generated.text()).isEqualTo(both.text()).isEqualTo(String.join("", pieces));
+        ollama.delete("thinker-messages");
         ollama.delete("thinker");
     }
 
@@ -620,6 +637,33 @@ class EmbeddedOllamaTest {
         return ProcessHandle.current().children().filter(ProcessHandle::isAlive).collect(Collectors.toSet());
     }
 
+    /** A real server 0.34.1 says the same of the same file. */
+    @Test
+    void aBareFileGetsTheTemplateThatOllamaFindsAndSaysSo() throws Exception {
+        assertThat(server.toString()).contains("smollm2", "by Ollama's template chatml");
+        assertThat(ollama.show("smollm2").template()).startsWith("{{- range .Messages }}<|im_start|>{{ .Role }}\n");
+        ChatRequest bare = ChatRequest.of("smollm2", ChatMessage.user("What is the capital of France?"))
+                .option("temperature", 0)
+                .option("num_predict", 40);
+        assertThat(ollama.chat(bare).text()).isEqualTo("The capital of France is Paris.");
+    }
+
+    /** As Ollama: a request that says nothing of it changes nothing. Memory is the file's and that of keys and values. */
+    @Test
+    void staysAsLongAsWasLastAskedFor() throws Exception {
+        ChatRequest one = CAPITAL.option("num_predict", 1).option("num_ctx", 4096);
+        ollama.chat(one.keepAlive(Duration.ofMinutes(30)));
+        ollama.chat(one);
+        Ollama.RunningModel running = ollama.ps().stream()
+                .filter(m -> m.name().equals("smollm2:latest"))
+                .findFirst()
+                .orElseThrow();
+        assertThat(running.expires()).isAfter(Instant.now().plus(Duration.ofMinutes(20)));
+        assertThat(running.bytes()).isEqualTo(Files.size(model) + 4096L * 30 * 3 * 64 * 2 * 2);
+        ollama.chat(one.keepAlive(Duration.ofMinutes(5)));
+        assertThat(ollama.ps().get(0).expires()).isBefore(Instant.now().plus(Duration.ofMinutes(6)));
+    }
+
     @Test
     void refusesOtherHostsAndOrigins() throws Exception {
         assertThat(status("Host: evil.example")).isEqualTo("403");
@@ -656,6 +700,20 @@ class EmbeddedOllamaTest {
         String modules = System.getenv("TUNEBOOK_NODE_MODULES");
         assumeTrue(modules != null, "TUNEBOOK_NODE_MODULES is not set");
         assertThat(run(folder, "client.mjs", "node")).contains("NODE CLIENT OK");
+    }
+
+    @Test
+    void officialOpenAiClientForPython(@TempDir Path folder) throws Exception {
+        String python = System.getenv("TUNEBOOK_PYTHON");
+        assumeTrue(python != null, "TUNEBOOK_PYTHON is not set");
+        assertThat(run(folder, "openai_client.py", python)).contains("OPENAI PYTHON OK");
+    }
+
+    @Test
+    void officialOpenAiClientForNode(@TempDir Path folder) throws Exception {
+        String modules = System.getenv("TUNEBOOK_NODE_MODULES");
+        assumeTrue(modules != null, "TUNEBOOK_NODE_MODULES is not set");
+        assertThat(run(folder, "openai_client.mjs", "node")).contains("OPENAI NODE OK");
     }
 
     private static String run(Path folder, String script, String program) throws Exception {

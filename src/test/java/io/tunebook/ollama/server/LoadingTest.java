@@ -8,14 +8,20 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.ollama.ChatMessage;
 import io.tunebook.ollama.ChatRequest;
 import io.tunebook.ollama.Ollama;
+import io.tunebook.ollama.OllamaException;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufWriter;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -87,6 +93,52 @@ class LoadingTest {
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("did not load within 8 seconds");
             assertThat(runner.alive()).isFalse();
+        }
+    }
+
+    /** The server is killed, so that nothing of its own ends the runner, which is deep in llama.cpp and reads nothing. */
+    @Test
+    void aRunnerEndsWithItsParentWhateverItDoes() throws Exception {
+        Process server = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Djava.io.tmpdir=" + temp,
+                        "-cp",
+                        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                        EmbeddedOllama.class.getName(),
+                        "--model",
+                        looping().toString(),
+                        "--name",
+                        "loops",
+                        "--port",
+                        "0")
+                .redirectError(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        ProcessHandle runner = null;
+        try (BufferedReader out = server.inputReader(StandardCharsets.UTF_8)) {
+            Matcher url = Pattern.compile("http://127\\.0\\.0\\.1:\\d+").matcher(String.valueOf(out.readLine()));
+            assertThat(url.find()).isTrue();
+            Ollama ollama = Ollama.connect(url.group());
+            CompletableFuture<Throwable> asking = CompletableFuture.supplyAsync(() -> {
+                try {
+                    ollama.chat(ChatRequest.of("loops", ChatMessage.user("Hi")));
+                    return null;
+                } catch (IOException e) {
+                    return e;
+                }
+            });
+            while (ollama.ps().isEmpty()) {
+                Thread.sleep(20);
+            }
+            runner = server.toHandle().children().findFirst().orElseThrow();
+            assertThat(runner.isAlive()).isTrue();
+            server.destroyForcibly().waitFor();
+            runner.onExit().get(1, TimeUnit.MINUTES);
+            assertThat(asking.get(1, TimeUnit.MINUTES)).isInstanceOf(OllamaException.class);
+        } finally {
+            server.destroyForcibly();
+            if (runner != null) {
+                runner.destroyForcibly();
+            }
         }
     }
 

@@ -244,13 +244,22 @@ class OllamaParityTest {
             if (!want.isArray() || !got.isArray()) {
                 found.add(at + " is no list of tokens");
             }
-        } else if (CHANGING.contains(name) || name.equals("parameters") || name.equals("modelfile")) {
+        } else if (name.equals("modelfile") || name.equals("parameters") && want.isTextual()) {
+            // Where the file lies is the machine's own matter; Go gives parameters in any order.
+            if (!sorted(want.asText()).equals(sorted(got.asText()))) {
+                found.add(at + " " + want + " wanted, " + got + " given");
+            }
+        } else if (CHANGING.contains(name)) {
             if (want.getNodeType() != got.getNodeType()) {
                 found.add(at + " " + want + " wanted, " + got + " given");
             }
         } else if (!(want.isNumber() && got.isNumber() ? want.asDouble() == got.asDouble() : want.equals(got))) {
             found.add(at + " " + cut(want.toString()) + " wanted, " + cut(got.toString()) + " given");
         }
+    }
+
+    private static List<String> sorted(String lines) {
+        return lines.lines().filter(line -> !line.startsWith("FROM ")).sorted().toList();
     }
 
     /** The names of a line's fields, with the words of a status. */
@@ -266,7 +275,7 @@ class OllamaParityTest {
                 out.append('(').append(kind(inner)).append(')');
             }
             if (value.isTextual() && (name.equals("status") || name.equals("error"))) {
-                out.append('=').append(value.asText().replaceAll("sha256:[0-9a-f]+", "…"));
+                out.append('=').append(value.asText());
             }
             out.append(' ');
         });
