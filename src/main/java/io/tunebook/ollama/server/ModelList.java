@@ -119,6 +119,12 @@ final class ModelList {
                         .append('\n');
             }
         });
+        body.path("options").properties().forEach(option -> modelfile
+                .append("PARAMETER ")
+                .append(option.getKey())
+                .append(' ')
+                .append(quoted(option.getValue().asText()))
+                .append('\n'));
         if (!m.license().isEmpty()) {
             modelfile.append("LICENSE ").append(quoted(m.license())).append('\n');
         }

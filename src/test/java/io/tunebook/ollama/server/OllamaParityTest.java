@@ -76,6 +76,8 @@ class OllamaParityTest {
                     "POST /api/embed(dings)? .*\"(input|prompt)\": (\"a|\\[\"a)|POST /v1/embeddings .*\"input\": (\"\"|\"a|\\[\"a)"),
             // llama.cpp's binding does not give them: refused aloud
             Pattern.compile("\"logprobs\": true"),
+            // several licences are one text here
+            Pattern.compile("POST /api/show \\{\"model\": \"b\"\\}$"),
             // the words of another parser of JSON
             Pattern.compile("POST /api/show nonsense|POST /api/chat .*\"duck\",\\}"),
             // the words tell the line
