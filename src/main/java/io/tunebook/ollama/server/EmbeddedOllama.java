@@ -113,8 +113,8 @@ public final class EmbeddedOllama implements AutoCloseable {
                         .map(m -> m.getKey()
                                 + (m.getValue().builtIn().isEmpty()
                                         ? ""
-                                        : " (prompts by Ollama's template " + m.getValue().builtIn()
-                                                + ", which is the nearest to the file's own)"))
+                                        : " (prompts by Ollama's template "
+                                                + m.getValue().builtIn() + ", which is the nearest to the file's own)"))
                         .collect(Collectors.joining(", "));
     }
 
