@@ -62,6 +62,7 @@ final class Lab {
               run [--offline] [--out DIR] [--timeout SECONDS] [--junit FILE] [NOTEBOOK...]
                           set everything up and execute the notebooks headlessly, in order (all of notebooks/ by default);
                           --offline downloads nothing and, on Linux, cuts the network off.
+                          Chapters that take long run in their quick setting, unless TUNEBOOK_QUICK is 0.
                           Exit status: 0 all cells passed, 1 a cell failed, 2 bad usage, an unreadable notebook or a dead kernel
               test [--nightly] [ARGS]
                           set everything up and run the tests; with --nightly also those that take long (ARGS are passed to Maven)
@@ -78,6 +79,7 @@ final class Lab {
                              a mirror of https://download.pytorch.org/whl, where PyTorch for newer cards is
             TUNEBOOK_LANGUAGE
                              zh: the words in the course's pictures are Chinese
+            TUNEBOOK_QUICK   1 for shorter trainings and fewer questions in chapters 5, 6 and 7, 0 for the whole
             OLLAMA_HOST      the Ollama server that chapters 2 and 7 talk to, if one answers
             """;
 
@@ -229,7 +231,11 @@ final class Lab {
         if (notebooks.isEmpty()) {
             command.add(root.resolve("notebooks").toString());
         }
-        return stream(command, Path.of(""), notebookEnvironment());
+        Map<String, String> env = notebookEnvironment();
+        if (System.getenv("TUNEBOOK_QUICK") == null) {
+            env.put("TUNEBOOK_QUICK", "1");
+        }
+        return stream(command, Path.of(""), env);
     }
 
     /** Does the same in a process that has no network. */

@@ -29,10 +29,11 @@ final class CourseKernel {
         assumeTrue(System.getenv("TUNEBOOK_DEFAULT_MODEL") != null, "skipped: TUNEBOOK_DEFAULT_MODEL names no model");
     }
 
-    /** Executes notebooks headlessly; the executed ones lie in the folder. */
-    static Run notebooks(List<Path> notebooks, Path out) throws IOException, InterruptedException {
+    /** Executes notebooks headlessly, in their quick setting; the executed ones lie in the folder. */
+    static Run notebooks(List<Path> notebooks, Path out, String... options) throws IOException, InterruptedException {
         List<String> arguments = new ArrayList<>(
                 List.of("run", "--class-path", classPath(), "--timeout", "300", "--out", out.toString()));
+        arguments.addAll(List.of(options));
         notebooks.forEach(n -> arguments.add(n.toString()));
         return kernel(arguments, out.resolve("log.txt"));
     }
@@ -61,7 +62,11 @@ final class CourseKernel {
         return run(
                 command,
                 Path.of(""),
-                Map.of("TUNEBOOK_DATA", ExerciseNotebook.FOLDER.resolve("data").toString()),
+                Map.of(
+                        "TUNEBOOK_DATA",
+                        ExerciseNotebook.FOLDER.resolve("data").toString(),
+                        "TUNEBOOK_QUICK",
+                        "1"),
                 log);
     }
 

@@ -1,0 +1,77 @@
+package io.tunebook;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What the course's pages point to is there. */
+class CourseLinksTest {
+    private static final Path NOTEBOOKS = Path.of("../notebooks").toAbsolutePath();
+    private static final Pattern LINK = Pattern.compile("\\]\\(([^)#]+)\\)(, “([^”]+)”)?");
+
+    @ParameterizedTest
+    @ValueSource(strings = {"README.md", "troubles.md"})
+    void theSectionsThatAPageNamesAreInTheirChapters(String page) throws Exception {
+        Matcher link = LINK.matcher(Files.readString(NOTEBOOKS.resolve(page)));
+        int sections = 0;
+        while (link.find()) {
+            Path file = NOTEBOOKS.resolve(link.group(1));
+            assertThat(file).exists();
+            if (link.group(3) != null) {
+                String section = link.group(3);
+                sections++;
+                assertThat(headings(file))
+                        .as("%s: %s", page, link.group())
+                        .anyMatch(heading -> heading.startsWith(section));
+            }
+        }
+        assertThat(sections).isGreaterThan(5);
+    }
+
+    @Test
+    void theFilesThatChaptersPointToAreThere() throws Exception {
+        try (Stream<Path> files = Files.list(NOTEBOOKS)) {
+            for (Path file : files.filter(f -> f.toString().endsWith(".ipynb")).toList()) {
+                Matcher link = LINK.matcher(String.join("\n", lines(file)));
+                while (link.find()) {
+                    if (!link.group(1).contains(":")) {
+                        assertThat(NOTEBOOKS.resolve(link.group(1)))
+                                .as(file.toString())
+                                .exists();
+                    }
+                }
+            }
+        }
+    }
+
+    private static List<String> headings(Path notebook) throws Exception {
+        return lines(notebook).stream()
+                .filter(line -> line.startsWith("#"))
+                .map(line -> line.replaceFirst("^#+ ", ""))
+                .toList();
+    }
+
+    /** The lines of a notebook's text, without code. */
+    private static List<String> lines(Path notebook) throws Exception {
+        List<String> lines = new ArrayList<>();
+        for (JsonNode cell : new ObjectMapper().readTree(notebook.toFile()).path("cells")) {
+            if (cell.path("cell_type").asText().equals("markdown")) {
+                StringBuilder text = new StringBuilder();
+                cell.path("source").forEach(line -> text.append(line.asText()));
+                lines.addAll(text.toString().lines().toList());
+            }
+        }
+        return lines;
+    }
+}

@@ -1,0 +1,65 @@
+package io.tunebook.exercise;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The chapters run, in their quick setting, and show what their pages show. What differs by machine is marked in them. */
+final class ChaptersTest {
+    /** Numbers may differ by this part: the pages come from one machine, the test runs on any. */
+    private static final String TOLERANCE = "0.02";
+
+    @TempDir
+    Path folder;
+
+    @BeforeEach
+    void kernel() {
+        CourseKernel.require();
+    }
+
+    @Test
+    void chaptersShowWhatTheirPagesShow() throws Exception {
+        shows("00-setup", "01-data", "02-ollama", "03-tokens", "04-model", "07-back-to-ollama");
+    }
+
+    @Test
+    @Tag("nightly")
+    void longChaptersShowWhatTheirPagesShow() throws Exception {
+        shows("05-lora", "06-measure", "08-your-model");
+    }
+
+    /** Runs chapters in a folder of their own, so that none finds what an earlier run left. */
+    private void shows(String... chapters) throws Exception {
+        copy(ExerciseNotebook.FOLDER.resolve("data"), folder.resolve("data"));
+        List<Path> copies = new ArrayList<>();
+        for (String chapter : chapters) {
+            String name = chapter + ".ipynb";
+            copies.add(Files.copy(ExerciseNotebook.FOLDER.resolve(name), folder.resolve(name)));
+        }
+        CourseKernel.Run run =
+                CourseKernel.notebooks(copies, folder.resolve("executed"), "--check", "--tolerance", TOLERANCE);
+        assertThat(run.status()).as(run.text()).isZero();
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        try (Stream<Path> files = Files.walk(from)) {
+            for (Path file : files.toList()) {
+                Path target = to.resolve(from.relativize(file).toString());
+                if (Files.isDirectory(file)) {
+                    Files.createDirectories(target);
+                } else {
+                    Files.copy(file, target);
+                }
+            }
+        }
+    }
+}
