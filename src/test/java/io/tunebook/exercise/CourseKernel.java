@@ -62,11 +62,7 @@ final class CourseKernel {
         return run(
                 command,
                 Path.of(""),
-                Map.of(
-                        "TUNEBOOK_DATA",
-                        ExerciseNotebook.FOLDER.resolve("data").toString(),
-                        "TUNEBOOK_QUICK",
-                        "1"),
+                Map.of("TUNEBOOK_DATA", ExerciseNotebook.FOLDER.resolve("data").toString(), "TUNEBOOK_QUICK", "1"),
                 log);
     }
 
