@@ -17,7 +17,7 @@ import model.dtypes  # noqa: E402
 
 model.dtypes.FLOAT32 = torch.float64  # what the text computes in float32 is not rounded here
 
-from model import attention, decoder, lora, loss, mlp, norm  # noqa: E402
+from model import adapter, attention, decoder, layer as layers_text, lora, loss, mlp, norm  # noqa: E402
 from model.quantized import Linear  # noqa: E402
 
 torch.manual_seed(1)
@@ -55,7 +55,7 @@ def pieces():
         found = attention.d_rope(d[:, :4].contiguous(), d[:, 4:].contiguous(), torch.randn(6, 1, 8), cos, sin)
         compare("attention.d_rope", [found[:, :5]], [expected])
 
-    rotations = [attention.Rotation(cos, sin)]
+    rotations = [attention.Rotation(cos, sin, False)]
     wide = leaf(6, 5, 12)  # the last four dimensions of a head are not rotated
     d = torch.randn(6, 5, 12)
     (expected,) = torch.autograd.grad(attention.rotated(wide, rotations, 0, False), wide, d)
@@ -132,6 +132,11 @@ class Kind(NamedTuple):
     residual: float = 1.0
     window: int = 0  # of the first of two layers
     rotary: tuple = (0, 0)  # the layers' tables
+    neighbours: bool = False  # rotated, not halves
+    rotated: int = 8  # dimensions of a head
+    norm_behind: bool = False  # of q and k, behind the rotation
+    longer: int = 0  # documents longer than this have the second table
+    fused: tuple = ()  # which of q | k | v and gate | up are one target
 
 
 KINDS = {
@@ -142,6 +147,10 @@ KINDS = {
     "olmo3": Kind(q_norm=2, before=False, behind=True, window=3),
     "granite": Kind(biases=True, scale=0.2, embedding=12.0, residual=0.22),
     "smollm3": Kind(rotary=(0, -1)),
+    "phi3": Kind(rotated=4, longer=5, fused=("qkv", "gate_up")),
+    "glm4": Kind(biases=True, behind=True, rotated=4, neighbours=True, fused=("gate_up",)),
+    "ernie4_5": Kind(neighbours=True),
+    "hunyuan": Kind(q_norm=1, norm_behind=True),
 }
 
 
@@ -156,8 +165,8 @@ def random_model(kind: Kind) -> decoder.Model:
         return torch.rand(n) + 0.5 if there else None
 
     layers = [
-        decoder.Layer(
-            decoder.Norms(
+        layers_text.Layer(
+            layers_text.Norms(
                 scale(width, kind.before),
                 scale(d * (heads if kind.q_norm == 2 else 1), kind.q_norm),
                 scale(d * (kv if kind.q_norm == 2 else 1), kind.q_norm),
@@ -165,9 +174,9 @@ def random_model(kind: Kind) -> decoder.Model:
                 scale(width, kind.before),
                 scale(width, kind.behind),
             ),
-            product(heads * d, kv * d, kv * d),
+            product((heads + 2 * kv) * d) if "qkv" in kind.fused else product(heads * d, kv * d, kv * d),
             product(width, columns=heads * d),
-            product(inner, inner, bias=False),
+            product(2 * inner, bias=False) if "gate_up" in kind.fused else product(inner, inner, bias=False),
             product(width, columns=inner, bias=False),
             kind.rotary[i],
             kind.window if i == 0 else 0,
@@ -176,11 +185,13 @@ def random_model(kind: Kind) -> decoder.Model:
     ]
     tables = []
     for base in [100, 10]:
-        angle = torch.outer(torch.arange(16.0), base ** -(torch.arange(4.0) / 4)).repeat(1, 2)
-        tables.append(torch.stack([angle.cos(), angle.sin() * torch.tensor([-1.0] * 4 + [1.0] * 4)]))
+        half = kind.rotated // 2
+        angle = torch.outer(torch.arange(16.0), base ** -(torch.arange(1.0 * half) / half)).repeat(1, 2)
+        tables.append(torch.stack([angle.cos(), angle.sin() * torch.tensor([-1.0] * half + [1.0] * half)]))
     embedding, output = product(vocabulary, bias=False), product(vocabulary, bias=False)
-    config = decoder.Config(
-        heads, kv, d, 1e-6, 3, kind.scale, kind.gelu, kind.embedding, kind.residual, kind.window
+    config = layers_text.Config(
+        heads, kv, d, 1e-6, 3, kind.scale, kind.gelu, kind.embedding, kind.residual, kind.window,
+        kind.neighbours, kind.norm_behind, kind.longer,
     )
     return decoder.Model(config, embedding, layers, torch.rand(width) + 0.5, output, tables)
 
@@ -216,8 +227,15 @@ def plain_loss(m, tokens, labels, adapter, cs, masks):
     def rotate(x, number):
         if number < 0:
             return x
-        cos, sin = m.rotary[number][:, tokens.positions].unsqueeze(2)
-        return x * cos + x.roll(x.size(-1) // 2, -1) * sin
+        table = m.rotary[1] if 0 < m.config.longer < tokens.longest else m.rotary[number]
+        width = table.size(2)
+        cos, sin = table[:, tokens.positions].unsqueeze(2)
+        if m.config.neighbours:  # as complex numbers, which textbooks have
+            turns = torch.complex(cos[..., : width // 2].contiguous(), sin[..., width // 2 :].contiguous())
+            pairs = torch.view_as_complex(x[..., :width].unflatten(-1, (-1, 2)).contiguous())
+            return torch.cat([torch.view_as_real(pairs * turns).flatten(-2), x[..., width:]], -1)
+        part = x[..., :width]
+        return torch.cat([part * cos + part.roll(width // 2, -1) * sin, x[..., width:]], -1)
 
     c0 = m.config
     gate_of = (lambda g: torch.nn.functional.gelu(g, approximate="tanh")) if c0.gelu else torch.nn.functional.silu
@@ -229,9 +247,12 @@ def plain_loss(m, tokens, labels, adapter, cs, masks):
             .unflatten(1, (-1, 8))
             .split(heads, 1)
         )
+        if c0.norm_behind:
+            q, k = rotate(q, layer.rotary), rotate(k, layer.rotary)
         if layer.norms.q is not None:
             q, k = rms(q, layer.norms.q), rms(k, layer.norms.k)
-        q, k = rotate(q, layer.rotary), rotate(k, layer.rotary)
+        if not c0.norm_behind:
+            q, k = rotate(q, layer.rotary), rotate(k, layer.rotary)
         o = softmax_attention(q, k, v, tokens.starts, layer.window, c0.scale)
         y = product(o.flatten(1), layer.o, f.o, c[1], mask.o)
         x = x + c0.residual * rms(y, layer.norms.attention_out)
@@ -253,7 +274,10 @@ def whole_model():
     }
     for kind, (chosen, ranks), dora in itertools.product(KINDS, choices.items(), [False, True]):
         m = random_model(KINDS[kind])
-        ranks, scales = ranks * 2, [0.5 + 0.1 * i for i in range(14)]
+        each = sum(len(W.widths) for W in (m.layers[0].qkv, m.layers[0].o, m.layers[0].gate_up, m.layers[0].down))
+        if each < 7:  # a fused target has the rank of the last of those it is made of
+            ranks = [r for i, r in enumerate(ranks) if not (i < 2 and "qkv" in KINDS[kind].fused or i == 4)]
+        ranks, scales = ranks * 2, [0.5 + 0.1 * i for i in range(2 * each)]
         n = 0
         for layer in m.layers:
             products = [layer.qkv, layer.o, layer.gate_up, layer.down]
@@ -265,17 +289,17 @@ def whole_model():
         flat = (torch.randn(n) * 0.3).requires_grad_()
         for starts, batch in [([0, 6, 12], 2), ([0, 3, 6, 8, 11, 12], 0)]:
             tokens = decoder.Tokens(ids, positions, torch.tensor(starts), 6, batch)
-            cut = decoder.factors(m.layers, flat, ranks, scales, dora)
+            cut = adapter.factors(m.layers, flat, ranks, scales, dora)
             with torch.no_grad():
-                ready = decoder.adapter_of(m, flat, ranks, scales, dora)
+                ready = adapter.adapter_of(m.layers, m.norm, flat, ranks, scales, dora)
             cs = [[constant(r, magnitude) for r, magnitude in zip(of_layer, f)] for of_layer, f in zip(ready, cut)]
-            keys = torch.randint(-(2**31), 2**31, (28,)).tolist()
+            keys = torch.randint(-(2**31), 2**31, (4 * each,)).tolist()
             for checkpointing, around, dropout in [(False, 0, 0.0), (True, 0, 0.0), (False, 3, 0.0), (True, 0, 0.3)]:
-                if around > 0 and (dora or m.config.gelu or chosen != "all"):
+                if around > 0 and (dora or m.config.gelu or chosen != "all" or "gate_up" in KINDS[kind].fused):
                     continue
-                masks = [decoder.no_masks()] * 2
+                masks = [adapter.no_masks()] * 2
                 if dropout > 0:
-                    masks = [masks_of(layer, dropout, keys, 14 * i) for i, layer in enumerate(m.layers)]
+                    masks = [adapter.masks_of(l, 12, torch.empty(0), dropout, keys, len(keys) // 2 * i) for i, l in enumerate(m.layers)]
                 total = plain_loss(m, tokens, labels, cut, cs, masks)
                 (expected,) = torch.autograd.grad(total, flat, retain_graph=True)
                 with torch.no_grad():
@@ -286,17 +310,6 @@ def whole_model():
                 what += f"{', checkpointed' if checkpointing else ''}{', around SwiGLU' if around else ''}"
                 what += ", dropout" if dropout > 0 else ""
                 compare(what, found, [total.detach().unsqueeze(0), expected])
-
-
-def masks_of(layer: decoder.Layer, dropout: float, keys: list, first: int) -> decoder.Masks:
-    """As the text draws them: two keys a target."""
-    like = torch.empty(0)
-    return decoder.Masks(
-        decoder.drop(layer.qkv, 12, like, dropout, keys, first),
-        decoder.drop(layer.o, 12, like, dropout, keys, first + 6),
-        decoder.drop(layer.gate_up, 12, like, dropout, keys, first + 8),
-        decoder.drop(layer.down, 12, like, dropout, keys, first + 12),
-    )
 
 
 def constant(ready: lora.Lora, cut: lora.Lora):

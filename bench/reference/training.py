@@ -24,12 +24,20 @@ OUT = pathlib.Path(__file__).resolve().parents[2] / "src/test/resources/io/tuneb
 VOCABULARY = 96
 STEPS = 50
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+PHI = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
+GLM = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_up_proj", "down_proj"]
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32,
           "rope_theta": 10000.0}
 YARN = {"rope_type": "yarn", "rope_theta": 500000.0, "factor": 4.0, "original_max_position_embeddings": 64}
 SLIDING, FULL = ["sliding_attention"], ["full_attention"]
+LONGROPE = {"rope_type": "longrope", "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "short_factor": [1.0, 1.1, 1.2], "long_factor": [1.0, 2.0, 7.0],
+            "original_max_position_embeddings": 32}
+MROPE = {"mrope_section": [2, 1, 1]}  # of text all three positions are the same
 COMMON = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
               vocab_size=VOCABULARY, max_position_embeddings=256, bos_token_id=1, eos_token_id=2)
+
+GEMMA3 = COMMON | dict(num_hidden_layers=6, head_dim=16, query_pre_attn_scalar=16, sliding_window=5, layer_types=SLIDING * 5 + FULL, rms_norm_eps=1e-6)
+VISION = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14)
 
 
 def configs() -> dict:
@@ -56,12 +64,37 @@ def configs() -> dict:
                                           pad_token_id=0, rope_parameters=YARN),
         "seed_oss": transformers.SeedOssConfig(**COMMON, rope_parameters=plain, head_dim=16, attention_bias=True, attention_out_bias=True,
                                                tie_word_embeddings=False, rms_norm_eps=1e-6),
+        # short factors for the documents, long ones for the 48 tokens of the logits
+        "phi3": transformers.Phi3Config(**COMMON | dict(hidden_size=48), rope_parameters=LONGROPE, original_max_position_embeddings=32, partial_rotary_factor=0.5,
+                                        sliding_window=40, tie_word_embeddings=False, rms_norm_eps=1e-5, pad_token_id=0),
+        "glm4": transformers.Glm4Config(**COMMON, rope_parameters=plain | {"partial_rotary_factor": 0.5}, head_dim=16, attention_bias=True,
+                                        tie_word_embeddings=False, rms_norm_eps=1e-5, pad_token_id=0),
+        "glm": transformers.GlmConfig(**COMMON, rope_parameters=plain | {"partial_rotary_factor": 0.5}, head_dim=16, attention_bias=True,
+                                      tie_word_embeddings=False, rms_norm_eps=1e-5, pad_token_id=0),
+        "ernie4_5": transformers.Ernie4_5Config(**COMMON, rope_parameters=plain, head_dim=16, tie_word_embeddings=True, rms_norm_eps=1e-5),
+        "hunyuan_v1_dense": transformers.HunYuanDenseV1Config(**COMMON, rope_parameters={"rope_type": "dynamic", "alpha": 1000.0, "factor": 1.0, "rope_theta": 10000.0},
+                                                              head_dim=16, tie_word_embeddings=True, rms_norm_eps=1e-5),
+        "ministral3": transformers.Ministral3Config(**COMMON, head_dim=16, tie_word_embeddings=False, rms_norm_eps=1e-5, rope_parameters=dict(
+            rope_type="yarn", rope_theta=500000.0, factor=4.0, original_max_position_embeddings=64, llama_4_scaling_beta=0.1, mscale=1.0, mscale_all_dim=1.0,
+            beta_fast=32.0, beta_slow=1.0)),
+        # the text parts of models that see
+        "gemma3_vision": transformers.Gemma3Config(text_config=GEMMA3, vision_config=VISION | dict(model_type="siglip_vision_model"), mm_tokens_per_image=1,
+                                                   image_token_index=90, boi_token_index=91, eoi_token_index=92, tie_word_embeddings=True),
+        "mistral3": transformers.Mistral3Config(text_config=COMMON | dict(model_type="mistral", head_dim=16, rms_norm_eps=1e-5, sliding_window=None, rope_parameters=plain),
+                                                vision_config=VISION | dict(model_type="pixtral"), image_token_index=90, tie_word_embeddings=False),
+        "qwen2_5_vl": transformers.Qwen2_5_VLConfig(text_config=COMMON | dict(rms_norm_eps=1e-6, rope_parameters=plain | MROPE), vision_config=dict(
+            depth=1, hidden_size=16, intermediate_size=16, num_heads=2, out_hidden_size=32), tie_word_embeddings=True, image_token_id=90, video_token_id=91,
+                                                    vision_start_token_id=92, vision_end_token_id=93),
+        "qwen3_vl": transformers.Qwen3VLConfig(text_config=COMMON | dict(rms_norm_eps=1e-6, head_dim=8, rope_parameters=plain | MROPE), vision_config=dict(
+            depth=1, hidden_size=16, intermediate_size=16, num_heads=2, out_hidden_size=32, deepstack_visual_indexes=[0], num_position_embeddings=4),
+                                               tie_word_embeddings=False, image_token_id=90, video_token_id=91, vision_start_token_id=92, vision_end_token_id=93),
     }
 
 
 def tiny(config) -> torch.nn.Module:
     torch.manual_seed(1)
-    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    auto = transformers.AutoModelForImageTextToText if hasattr(config, "vision_config") else transformers.AutoModelForCausalLM
+    model = auto.from_config(config, dtype=torch.float32)
     with torch.no_grad():
         for name, p in model.named_parameters():
             if "norm" in name:
@@ -136,7 +169,11 @@ CASES = {
     "qwen2": dict(architecture="qwen2"),
     "qwen3": dict(architecture="qwen3", dora=True),
     "mistral": dict(architecture="mistral", rslora=True, accumulation=2),
-} | {name: dict(architecture=name) for name in ["mistral_window", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss"]}
+} | {name: dict(architecture=name) for name in ["mistral_window", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss", "ernie4_5", "hunyuan_v1_dense", "ministral3"]}
+CASES |= {name: dict(architecture=name, targets=PHI) for name in ["phi3"]}
+CASES |= {name: dict(architecture=name, targets=GLM) for name in ["glm", "glm4"]}
+CASES |= {name: dict(architecture=name, targets=f".*language_model.*\\.({'|'.join(LINEARS)})")
+          for name in ["gemma3_vision", "mistral3", "qwen2_5_vl", "qwen3_vl"]}
 
 
 def save_tokenizer(folder: pathlib.Path) -> None:
@@ -166,8 +203,11 @@ def make(only: list) -> None:
         model = tiny(config)
         model.config.save_pretrained(OUT / name)
         save_tokenizer(OUT / name)
-        keep = {n: p.contiguous() for n, p in model.state_dict().items() if not (config.tie_word_embeddings and n == "lm_head.weight")}
-        save_file(keep, OUT / name / "model.safetensors", metadata={"format": "pt"})
+        if hasattr(config, "vision_config"):  # under the names that such files have
+            model.save_pretrained(OUT / name)
+        else:
+            keep = {n: p.contiguous() for n, p in model.state_dict().items() if not (config.tie_word_embeddings and n == "lm_head.weight")}
+            save_file(keep, OUT / name / "model.safetensors", metadata={"format": "pt"})
         with torch.no_grad():
             save_file({"ids": ids.float(), "logits": model(ids).logits}, OUT / name / "logits.safetensors")
     for name, changes in cases.items():

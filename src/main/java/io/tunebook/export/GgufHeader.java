@@ -43,7 +43,7 @@ final class GgufHeader {
     }
 
     /**
-     * Sets a model's metadata, and adds the tensor {@code rope_freqs.weight} where Llama 3's scaling needs it.
+     * Sets a model's metadata, and adds the tensors of factors that the scaling of Llama 3 and LongRoPE need.
      *
      * @throws ModelFormatException if the tokenizer is not byte-level or SentencePiece-like BPE, or cuts text by a rule that
      *     llama.cpp has no name for
@@ -80,7 +80,7 @@ final class GgufHeader {
                 .uint32(arch + ".attention.value_length", config.headDim())
                 .float32(arch + ".attention.layer_norm_rms_epsilon", config.rmsNormEps())
                 .float32(arch + ".rope.freq_base", (float) config.ropeTheta())
-                .uint32(arch + ".rope.dimension_count", config.headDim())
+                .uint32(arch + ".rope.dimension_count", config.rotaryWidth())
                 .uint32(arch + ".vocab_size", config.vocabularySize());
         config.family().ggufKeys(config).forEach((key, value) -> {
             if (value instanceof Integer whole) {
@@ -95,6 +95,11 @@ final class GgufHeader {
                         .float32(arch + ".rope.scaling.factor", (float) linear.factor());
             } else if (scaling instanceof RopeScaling.Yarn yarn) {
                 yarn(writer, arch, yarn);
+            } else if (scaling instanceof RopeScaling.LongRope both) {
+                writer.uint32(arch + ".rope.scaling.original_context_length", both.originalMaxPositions())
+                        .float32(arch + ".rope.scaling.attn_factor", (float) both.attentionFactor());
+                vector(writer, "rope_factors_short.weight", both.shortDivisors());
+                vector(writer, "rope_factors_long.weight", both.longDivisors());
             } else {
                 divisors(writer);
             }
@@ -118,11 +123,17 @@ final class GgufHeader {
 
     private void divisors(GgufWriter writer) {
         float[] scaled = config.ropes().get(0).inverseFrequencies();
-        ByteBuffer bytes = ByteBuffer.allocate(4 * scaled.length).order(ByteOrder.LITTLE_ENDIAN);
+        List<Float> divisors = new ArrayList<>();
         for (int i = 0; i < scaled.length; i++) {
-            bytes.putFloat((float) (Math.pow(config.ropeTheta(), -2.0 * i / config.headDim()) / scaled[i]));
+            divisors.add((float) (Math.pow(config.ropeTheta(), -2.0 * i / config.rotaryWidth()) / scaled[i]));
         }
-        writer.tensor("rope_freqs.weight", GgufType.F32, new long[] {scaled.length}, out -> out.write(bytes.rewind()));
+        vector(writer, "rope_freqs.weight", divisors);
+    }
+
+    private static void vector(GgufWriter writer, String name, List<Float> values) {
+        ByteBuffer bytes = ByteBuffer.allocate(4 * values.size()).order(ByteOrder.LITTLE_ENDIAN);
+        values.forEach(bytes::putFloat);
+        writer.tensor(name, GgufType.F32, new long[] {values.size()}, out -> out.write(bytes.rewind()));
     }
 
     private void vocabulary(GgufWriter writer) throws ModelFormatException {
@@ -207,7 +218,8 @@ final class GgufHeader {
         for (String role : List.of("bos", "eos", "unk", "pad")) {
             JsonNode token = settings.path(role + "_token");
             String content = token.isObject() ? token.path("content").asText() : token.asText("");
-            JsonNode fallback = model.path(role + "_token_id");
+            String field = role + "_token_id";
+            JsonNode fallback = (model.has(field) ? model : model.path("text_config")).path(field);
             Optional<Integer> id = Optional.ofNullable(idOf(content));
             if (id.isEmpty() && (fallback.isInt() || fallback.path(0).isInt())) {
                 id = Optional.of(

@@ -3,6 +3,7 @@ package io.tunebook.lora;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.files.AtomicFile;
 import io.tunebook.files.Json;
+import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tensors.Safetensors;
 import java.io.IOException;
@@ -184,10 +185,19 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors, Adapt
      * @param folder where they go; made if it is not there
      */
     public void write(Path folder) throws IOException {
+        write(folder, ModelConfig.TEXT);
+    }
+
+    /**
+     * The same for a model whose modules' names begin otherwise.
+     *
+     * @param prefix what stands before {@code layers}, see {@link ModelConfig#prefix}
+     */
+    public void write(Path folder, String prefix) throws IOException {
         Files.createDirectories(folder);
         Map<String, Safetensors.Values> tensors = new LinkedHashMap<>();
         factors.forEach((module, f) -> {
-            String key = PREFIX + module;
+            String key = PREFIX + named(module, prefix);
             tensors.put(key + ".lora_A.weight", new Safetensors.Values(new long[] {f.rank(), f.inFeatures()}, f.a()));
             tensors.put(key + ".lora_B.weight", new Safetensors.Values(new long[] {f.outFeatures(), f.rank()}, f.b()));
             if (f.magnitude().length > 0) {
@@ -200,10 +210,14 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors, Adapt
         Safetensors.write(folder.resolve(TENSORS), tensors, Map.of("format", "pt"));
         AtomicFile.write(
                 folder.resolve(CONFIG),
-                Json.files().writerWithDefaultPrettyPrinter().writeValueAsBytes(config()));
+                Json.files().writerWithDefaultPrettyPrinter().writeValueAsBytes(config(prefix)));
     }
 
-    private ObjectNode config() {
+    private static String named(String module, String prefix) {
+        return module.startsWith(ModelConfig.TEXT) ? prefix + module.substring(ModelConfig.TEXT.length()) : module;
+    }
+
+    private ObjectNode config(String prefix) {
         ObjectNode json = Json.files().createObjectNode();
         json.put("peft_type", "LORA").put("task_type", "CAUSAL_LM").put("inference_mode", true);
         json.put("base_model_name_or_path", settings.baseModel.isEmpty() ? null : settings.baseModel);
@@ -211,7 +225,7 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors, Adapt
         number(json, "lora_alpha", settings.alpha);
         json.put("lora_dropout", settings.dropout);
         var targets = json.putArray("target_modules");
-        settings.targetModules.forEach(targets::add);
+        settings.targetModules.forEach(t -> targets.add(named(t, prefix)));
         json.put("use_rslora", settings.rslora).put("use_dora", settings.dora);
         switch (settings.initialization) {
             case "true", "false" -> json.put("init_lora_weights", Boolean.parseBoolean(settings.initialization));

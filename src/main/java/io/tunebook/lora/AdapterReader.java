@@ -3,6 +3,7 @@ package io.tunebook.lora;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tunebook.files.Json;
+import io.tunebook.model.family.ModelConfig;
 import io.tunebook.lora.AdapterFile.Factors;
 import io.tunebook.lora.AdapterFile.Settings;
 import io.tunebook.tensors.GgufTensor;
@@ -123,7 +124,7 @@ final class AdapterReader {
                         "tensor " + tensor.name() + ": expected " + AdapterFile.PREFIX
                                 + "….lora_A.weight, .lora_B.weight or .lora_magnitude_vector");
             }
-            byModule.computeIfAbsent(key.group(1), m -> new TreeMap<>()).put(key.group(2), tensor);
+            byModule.computeIfAbsent(ModelConfig.textPart(key.group(1)), m -> new TreeMap<>()).put(key.group(2), tensor);
         }
         Map<String, Factors> factors = new LinkedHashMap<>();
         for (var entry : byModule.entrySet()) {
@@ -163,7 +164,7 @@ final class AdapterReader {
         JsonNode targets = json.path("target_modules");
         List<String> modules = new ArrayList<>();
         if (targets.isArray()) {
-            targets.forEach(t -> modules.add(t.asText()));
+            targets.forEach(t -> modules.add(ModelConfig.textPart(t.asText())));
         } else {
             // A pattern: the layers it matched are known by their factors.
             modules.addAll(factors.keySet());

@@ -8,6 +8,7 @@ import io.tunebook.model.CausalLM;
 import io.tunebook.model.Factors;
 import io.tunebook.model.TokenBatch;
 import io.tunebook.model.Weights;
+import io.tunebook.model.family.ModelConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -177,7 +178,8 @@ public final class LoraAdapter implements AutoCloseable {
         boolean everywhere = LoraLayout.modules(model.config()).stream()
                 .filter(m -> last.contains(lastPart(m)))
                 .allMatch(modules::contains);
-        return everywhere ? last : List.copyOf(modules);
+        // the modules of a picture's encoder have the same last parts
+        return everywhere && model.config().prefix().equals(ModelConfig.TEXT) ? last : List.copyOf(modules);
     }
 
     private static String lastPart(String module) {
@@ -377,7 +379,7 @@ public final class LoraAdapter implements AutoCloseable {
 
     /** Writes {@code adapter_config.json} and {@code adapter_model.safetensors} as PEFT does. */
     public void save(Path folder) throws IOException {
-        file().write(folder);
+        file().write(folder, model.config().prefix());
     }
 
     @Override

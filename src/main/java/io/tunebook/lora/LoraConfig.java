@@ -329,7 +329,7 @@ public record LoraConfig(
             throw new IllegalArgumentException("the target modules " + targetModules
                     + (patterns.equals(Patterns.NONE) ? "" : " with " + patterns)
                     + " match none of the model's, such as "
-                    + LoraLayout.modules(model).subList(0, 7));
+                    + LoraLayout.modules(model).subList(0, model.targets().size()));
         }
         return layout;
     }

@@ -11,9 +11,9 @@ import java.util.Map;
 
 /**
  * Where LoRA's factors lie in the one flat float32 array that holds them all, so that a step casts, clips and updates once. Layer by layer: A of q, k, v
- * joined, B of each; A and B of o; A of gate and up joined, B of each; A and B of down; then DoRA's magnitudes in the same order. {@code decoder.py} cuts it so.
+ * joined, B of each; A and B of o; A of gate and up joined, B of each (a target that is fused alone); A and B of down; then DoRA's magnitudes in the same order. {@code adapter.py} cuts it so.
  *
- * @param ranks of the targets of each layer, in the order of {@link Target}; 0 for one that is not adapted
+ * @param ranks of the targets of each layer, in the order of {@link ModelConfig#targets}; 0 for one that is not adapted
  * @param scales that multiply B A, target by target
  * @param dora whether there are magnitudes
  * @param slices the factors of each adapted module, by its name in Hugging Face's form, such as {@code model.layers.0.self_attn.q_proj}
@@ -55,7 +55,7 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
     public static List<String> modules(ModelConfig config) {
         List<String> all = new ArrayList<>();
         for (int l = 0; l < config.layers(); l++) {
-            for (Target target : Target.values()) {
+            for (Target target : config.targets()) {
                 all.add(target.module(l));
             }
         }
@@ -64,40 +64,41 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
 
     /** @throws ArithmeticException if there are more factors than an array can hold */
     public static LoraLayout of(ModelConfig config, Choice choice, boolean dora) {
-        long[] ranks = new long[config.layers() * Target.COUNT];
+        List<Target> targets = config.targets();
+        long[] ranks = new long[config.layers() * targets.size()];
         double[] scales = new double[ranks.length];
         Map<String, Slice> slices = new LinkedHashMap<>();
         int at = 0;
         for (int l = 0; l < config.layers(); l++) {
-            int[] rank = new int[Target.COUNT];
-            int[] a = new int[Target.COUNT];
-            int[] b = new int[Target.COUNT];
-            int[] magnitude = new int[Target.COUNT];
-            for (Target t : Target.values()) {
+            int[] rank = new int[Target.values().length];
+            int[] a = new int[rank.length];
+            int[] b = new int[rank.length];
+            int[] magnitude = new int[rank.length];
+            for (Target t : targets) {
                 rank[t.ordinal()] = choice.rank(t.module(l));
             }
             for (Target.Product product : Target.Product.values()) {
-                for (Target t : product.targets()) {
+                for (Target t : product.targets(config)) {
                     a[t.ordinal()] = at;
                     at = Math.addExact(at, Math.multiplyExact(rank[t.ordinal()], t.in(config)));
                 }
-                for (Target t : product.targets()) {
+                for (Target t : product.targets(config)) {
                     b[t.ordinal()] = at;
                     at = Math.addExact(at, Math.multiplyExact(rank[t.ordinal()], t.out(config)));
                 }
             }
-            for (Target t : Target.values()) {
+            for (Target t : targets) {
                 boolean has = dora && rank[t.ordinal()] > 0;
                 magnitude[t.ordinal()] = has ? at : -1;
                 at = Math.addExact(at, has ? t.out(config) : 0);
             }
-            for (Target t : Target.values()) {
+            for (Target t : targets) {
                 int i = t.ordinal();
                 if (rank[i] > 0) {
                     String module = t.module(l);
                     double scale = choice.scale(module);
-                    ranks[l * Target.COUNT + i] = rank[i];
-                    scales[l * Target.COUNT + i] = scale;
+                    ranks[l * targets.size() + targets.indexOf(t)] = rank[i];
+                    scales[l * targets.size() + targets.indexOf(t)] = scale;
                     slices.put(
                             module,
                             new Slice(

@@ -55,6 +55,7 @@ public final class CausalLM implements AutoCloseable {
                                     config.headDim(),
                                     config.vocabularySize())
                             .fit()
+                    && config.ropes().stream().allMatch(rope -> rope.width() % 16 == 0)
                     && options.precision().orElse(Precision.BFLOAT16) == Precision.BFLOAT16;
             withoutKernels = !device.isGpu()
                     ? Optional.of("no GPU")
@@ -65,7 +66,7 @@ public final class CausalLM implements AutoCloseable {
             throw e;
         }
         try {
-            steps = new GradientSteps(manager, script, withoutKernels.isEmpty());
+            steps = new GradientSteps(manager, script, withoutKernels.isEmpty(), config.targets());
             precision = options.precision().orElseGet(() -> Devices.faster(manager, script));
             rotary = new RotaryTable(config);
             weights = DeviceWeights.load(
@@ -203,7 +204,7 @@ public final class CausalLM implements AutoCloseable {
         if (!weights.stored()) {
             return 0;
         }
-        long layer = Arrays.stream(Target.values())
+        long layer = config.targets().stream()
                 .mapToLong(t -> (long) t.in(config) * t.out(config))
                 .sum();
         return precision.bytes() * ((long) config.vocabularySize() * config.hiddenSize() + layer);
@@ -293,7 +294,7 @@ public final class CausalLM implements AutoCloseable {
 
     /** The norm of each row of a weight: what DoRA's magnitudes start from. */
     public float[] rowNorms(int layer, Target target) {
-        return script.norms(layer, target);
+        return script.norms(layer, target, config);
     }
 
     /** Copies an array's values to where another lies, from device to device if need be; what reads it by its address, a recorded step say, sees them. */
@@ -389,7 +390,7 @@ public final class CausalLM implements AutoCloseable {
     /** An empty cache for so many tokens. */
     KvCache cache(int longest) {
         requirePositions(longest);
-        return new KvCache(manager.newSubManager(), script, longest);
+        return new KvCache(manager.newSubManager(), script, longest, config.longer());
     }
 
     BatchInputs inputs(TokenBatch batch) {

@@ -23,6 +23,8 @@ final class DecoderScript implements AutoCloseable {
             "attention.py",
             "mlp.py",
             "loss.py",
+            "layer.py",
+            "adapter.py",
             "decoder.py",
             "generation.py",
             "inspection.py",
@@ -201,7 +203,7 @@ final class DecoderScript implements AutoCloseable {
     }
 
     /**
-     * @param norms in the order of {@code Norms} in {@code decoder.py}, empty ones for what the architecture does not have
+     * @param norms in the order of {@code Norms} in {@code layer.py}, empty ones for what the architecture does not have
      * @param kind which rotary table and which window the layer has
      */
     void addLayer(List<NDArray> norms, ModelConfig.LayerKind kind) {
@@ -217,7 +219,8 @@ final class DecoderScript implements AutoCloseable {
             a.tensor(norm).tensors(rotary).number(c.heads()).number(c.kvHeads()).number(c.headDim());
             a.real(c.rmsNormEps()).number(chunk).real(c.attentionScale()).flag(c.gelu());
             a.real(scales.embedding()).real(scales.residual()).real(scales.logits());
-            run("complete", a.number(c.slidingWindow()));
+            a.number(c.slidingWindow()).flag(c.family().rotatesNeighbours());
+            run("complete", a.flag(c.family().normsBehindRotation()).number(c.longer()));
         }
     }
 
@@ -269,10 +272,10 @@ final class DecoderScript implements AutoCloseable {
     }
 
     /** The norms of the rows of one target's weight. */
-    float[] norms(int layer, Target target) {
+    float[] norms(int layer, Target target, ModelConfig c) {
         try (NDManager scope = manager.newSubManager();
                 Arguments a = new Arguments()) {
-            a.number(layer).number(target.product().ordinal()).number(target.index());
+            a.number(layer).number(target.product().ordinal()).number(target.index(c));
             return one(scope, "target_norms", a).toFloatArray();
         }
     }
@@ -301,7 +304,7 @@ final class DecoderScript implements AutoCloseable {
     /**
      * The summed loss, and its derivative by the factors in the model's type.
      *
-     * @param keys what dropout drops, 14 of 32 bits for each layer; none without dropout
+     * @param keys what dropout drops, two of 32 bits for each target of each layer; none without dropout
      * @param around the rank whose products around SwiGLU are computed with it; 0 for none
      */
     List<NDArray> gradient(

@@ -85,7 +85,7 @@ final class DeviceWeights implements AutoCloseable {
             }
             List<NDArray> norms = new ArrayList<>();
             for (Norm norm : Norm.values()) {
-                norms.add(vectors(layer + norm.module(config) + ".weight"));
+                norms.add(vectors(layer + config.family().module(norm) + ".weight"));
             }
             script.addLayer(norms, config.layer(l));
         }
@@ -108,7 +108,7 @@ final class DeviceWeights implements AutoCloseable {
     }
 
     private void product(int layer, Target.Product product) throws IOException {
-        List<Target> targets = product.targets();
+        List<Target> targets = product.targets(from.config());
         List<String> names =
                 targets.stream().map(t -> t.module(layer) + ".weight").toList();
         NDArray bias =

@@ -2,6 +2,8 @@ package io.tunebook.model;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.tunebook.model.family.ModelConfig;
+import java.util.Arrays;
 import java.util.List;
 
 /** Keys and values of a text that is being continued. Closing it frees them. */
@@ -10,7 +12,8 @@ final class KvCache implements AutoCloseable {
     private final DecoderScript script;
     private final List<NDArray> keys;
     private final List<NDArray> values;
-    private final int longest;
+    private final int[] known;
+    private final int longer;
     private int length;
 
     /**
@@ -18,11 +21,13 @@ final class KvCache implements AutoCloseable {
      *
      * @param scope owns it, and is closed with it
      * @param longest how many tokens fit
+     * @param longer texts of more tokens rotate their positions otherwise, see {@link ModelConfig#longer}; 0: none do
      */
-    KvCache(NDManager scope, DecoderScript script, int longest) {
+    KvCache(NDManager scope, DecoderScript script, int longest, int longer) {
         this.scope = scope;
         this.script = script;
-        this.longest = longest;
+        this.longer = longer;
+        known = new int[longest];
         List<NDArray> both = script.cache(scope, longest);
         keys = both.subList(0, both.size() / 2);
         values = both.subList(both.size() / 2, both.size());
@@ -34,12 +39,15 @@ final class KvCache implements AutoCloseable {
 
     /** The logits behind these tokens, which follow those that came before. */
     float[] next(int... ids) {
-        if (length + ids.length > longest) {
-            throw new IllegalArgumentException(
-                    "expected at most " + longest + " tokens, found " + (length + ids.length));
+        int end = length + ids.length;
+        if (end > known.length) {
+            throw new IllegalArgumentException("expected at most " + known.length + " tokens, found " + end);
         }
-        float[] logits = script.next(ids, length, keys, values);
-        length += ids.length;
+        System.arraycopy(ids, 0, known, length, ids.length);
+        boolean anew = longer > 0 && length <= longer && end > longer; // the keys there are were rotated otherwise
+        int from = anew ? 0 : length;
+        float[] logits = script.next(Arrays.copyOfRange(known, from, end), from, keys, values);
+        length = end;
         return logits;
     }
 

@@ -363,17 +363,19 @@ public final class Weights implements AutoCloseable {
                 Safetensors file = Safetensors.open(path);
                 sources.put(path, new Source(file::read, file::close));
                 for (String name : file.unread().keySet()) {
-                    if (config.tensors().containsKey(name)) {
+                    if (config.tensors().containsKey(config.textName(name))) {
                         throw new ModelFormatException(
                                 path, "tensor " + name + ": " + file.unread().get(name));
                     }
                 }
                 for (GgufTensor t : file.tensors().values()) {
-                    found.put(t.name(), tensor(t.name(), t, config, false));
+                    String name = config.textName(t.name());
+                    found.put(name, tensor(name, t, config, false));
                 }
             }
             for (var placed : model.index().entrySet()) {
-                if (config.tensors().containsKey(placed.getKey()) && !found.containsKey(placed.getKey())) {
+                String name = config.textName(placed.getKey());
+                if (config.tensors().containsKey(name) && !found.containsKey(name)) {
                     throw new ModelFormatException(
                             placed.getValue(),
                             "tensor " + placed.getKey() + ": the index places it here, found nothing");

@@ -12,6 +12,7 @@ from .dtypes import BOOL, FLOAT32, INT32, INT64
 class Rotation(NamedTuple):
     cos: Tensor  # [N, 1, rotated width]
     sin: Tensor  # the same, with the minus in its first half
+    neighbours: bool  # whether dimensions 2i and 2i + 1 of a head turn together, not i and i + width / 2
 
 
 # Where the tokens of a batch stand. Documents lie one behind the other, without padding between them.
@@ -48,12 +49,23 @@ def d_rope(d_q: Tensor, d_k: Tensor, d_v: Tensor, cos: Tensor, sin: Tensor) -> T
     return d_x
 
 
+# Neighbours [N, heads, width] set apart into halves. q and k keep that order behind their rotation: their products do not
+# depend on it.
+def apart(x: Tensor) -> Tensor:
+    return x.unflatten(2, [-1, 2]).transpose(2, 3).flatten(2, 3).contiguous()
+
+
+# Halves as neighbours again.
+def together(x: Tensor) -> Tensor:
+    return x.unflatten(2, [2, -1]).transpose(2, 3).flatten(2, 3)
+
+
 # The rotations of positions [N] by each table [2, positions, rotated width].
-def angles(rotary: List[Tensor], positions: Tensor, like: Tensor) -> List[Rotation]:
+def angles(rotary: List[Tensor], neighbours: bool, positions: Tensor, like: Tensor) -> List[Rotation]:
     rotations: List[Rotation] = []
     for table in rotary:
         cos, sin = table.index_select(1, positions.flatten()).unsqueeze(2).to(like.dtype).unbind()
-        rotations.append(Rotation(cos, sin))
+        rotations.append(Rotation(cos, sin, neighbours))
     return rotations
 
 
@@ -62,11 +74,12 @@ def angles(rotary: List[Tensor], positions: Tensor, like: Tensor) -> List[Rotati
 def rotated(x: Tensor, rotations: List[Rotation], number: int, overwrite: bool) -> Tensor:
     if number < 0:
         return x
-    cos, sin = rotations[number]
+    cos, sin, neighbours = rotations[number]
     width = cos.size(2)
-    if width == x.size(2):
+    if width == x.size(2) and not neighbours:
         return rope(x, cos, sin, overwrite)
-    turned = rope(x[:, :, 0:width].contiguous(), cos, sin, False)
+    part = x[:, :, 0:width]
+    turned = rope(apart(part) if neighbours else part.contiguous(), cos, sin, True)
     return torch.cat([turned, x[:, :, width:]], 2)
 
 
@@ -74,12 +87,14 @@ def rotated(x: Tensor, rotations: List[Rotation], number: int, overwrite: bool) 
 def d_rotated(d_q: Tensor, d_k: Tensor, d_v: Tensor, rotations: List[Rotation], number: int) -> Tensor:
     if number < 0:
         return torch.cat([d_q, d_k, d_v], 1)
-    cos, sin = rotations[number]
+    cos, sin, neighbours = rotations[number]
     width = cos.size(2)
-    if width == d_q.size(2):
+    if width == d_q.size(2) and not neighbours:
         return d_rope(d_q, d_k, d_v, cos, sin)
     d_qk = torch.cat([d_q, d_k], 1)
     turned = rope(d_qk[:, :, 0:width].contiguous(), cos, sin.neg(), False)
+    if neighbours:
+        turned = together(turned)
     return torch.cat([torch.cat([turned, d_qk[:, :, width:]], 2), d_v], 1)
 
 

@@ -4,24 +4,11 @@ from typing import List, NamedTuple, Optional
 import torch
 from torch import Tensor, ops
 
+from .adapter import no_lora
 from .attention import Rotation, angles, by_head, rotated, window_of
-from .decoder import (
-    Config,
-    Layer,
-    LayerLora,
-    Model,
-    add_attention,
-    add_mlp,
-    dense_layer,
-    embedded,
-    gate_and_up,
-    head,
-    head_norm,
-    no_lora,
-    normed,
-    project,
-)
+from .decoder import Model, dense_layer, embedded, head, tables_for
 from .dtypes import FLOAT32, INT64
+from .layer import Config, Layer, LayerLora, add_attention, add_mlp, gate_and_up, heads_normed, normed, project
 from .lora import inputs, vector_lora_
 from .mlp import geglu, swiglu
 from .norm import rms_norm
@@ -48,7 +35,7 @@ def next_logits(model: Model, adapter: List[LayerLora], ids: Tensor, p: int, cac
     T = ids.size(1)
     x = embedded(model, ids)
     positions = torch.arange(p, p + T, dtype=INT64, device=ids.device)
-    rotations = angles(model.rotary, positions, x)
+    rotations = angles(tables_for(model, p + T), model.config.neighbours, positions, x)
     none = no_lora(x)
     for i, layer in enumerate(model.layers):
         lora = adapter[i] if len(adapter) > 0 else none
@@ -116,11 +103,10 @@ def next_layer(
     heads = qkv.view([1, -1, config.head_dim])
     n = config.heads + config.kv_heads
     qk = heads[:, 0:n]
-    q_norm, k_norm = layer.norms.q, layer.norms.k
-    if q_norm is not None and k_norm is not None:
-        q, k = qk.split_with_sizes([config.heads, config.kv_heads], 1)
-        qk = torch.cat([head_norm(q, q_norm, config.eps), head_norm(k, k_norm, config.eps)], 1)
-    qk = rotated(qk, rotations, layer.rotary, False)
+    if config.norm_behind:
+        qk = heads_normed(rotated(qk, rotations, layer.rotary, False), layer.norms, config)
+    else:
+        qk = rotated(heads_normed(qk, layer.norms, config), rotations, layer.rotary, False)
     keys.select(2, p).copy_(qk[:, config.heads :])
     values.select(2, p).copy_(heads[:, n:])
     # the queries of a group stand where attention expects the positions of a sequence, so that no key is copied

@@ -3,9 +3,11 @@ from typing import List
 
 from torch import Tensor
 
+from .adapter import no_lora, no_masks
 from .attention import by_head, window_of
-from .decoder import LayerLora, Model, Tokens, dense_layer, embedded, no_lora, no_masks, places, project, run_layer
+from .decoder import Model, Tokens, dense_layer, embedded, places
 from .dtypes import FLOAT32
+from .layer import LayerLora, project, run_layer
 
 
 # How much each position of one text, [T], looks at each position up to itself, in each head of a layer:

@@ -4,25 +4,14 @@ from typing import List, Optional, Tuple
 from torch import Tensor
 from torch.nn import Module
 
+from .adapter import adapter_of
 from .attention import cudnn_differs
-from .decoder import (
-    Config,
-    Labels,
-    Layer,
-    LayerLora,
-    Model,
-    Norms,
-    Tokens,
-    adapter_of,
-    head,
-    hidden_states,
-    loss_and_gradient,
-    summed_loss,
-)
+from .decoder import Labels, Model, Tokens, head, hidden_states, loss_and_gradient, summed_loss
 from .dtypes import FLOAT32, INT32, INT64
 from .files import stored_linear
 from .generation import Cache, new_cache, next_logits
 from .inspection import attention_weights
+from .layer import Config, Layer, LayerLora, Norms
 from .lora import merge_, row_norms
 from .quantized import Linear, dense, targets_of
 
@@ -142,8 +131,25 @@ class Decoder(Module):
         residual: float,
         logits: float,
         window: int,
+        neighbours: bool,
+        norm_behind: bool,
+        longer: int,
     ) -> None:
-        config = Config(heads, kv_heads, head_dim, eps, chunk, scale, gelu, embedding, residual, window)
+        config = Config(
+            heads,
+            kv_heads,
+            head_dim,
+            eps,
+            chunk,
+            scale,
+            gelu,
+            embedding,
+            residual,
+            window,
+            neighbours,
+            norm_behind,
+            longer,
+        )
         last = norm if logits == 1.0 else norm * logits
         self.embeddings = self.products[0:2]
         self.model = Model(config, self.products[0], self.layers, last, self.products[1], copies(rotary))
@@ -166,7 +172,7 @@ class Decoder(Module):
         assert model is not None, "the weights are not there yet"
         return model
 
-    # ---- LoRA. flat has all factors, float32; see factors in decoder.py. embeddings has what takes the places of the
+    # ---- LoRA. flat has all factors, float32; see factors in adapter.py. embeddings has what takes the places of the
     # embedding and of the output [vocabulary, width], in the model's type; an empty one leaves the model's own.
 
     def with_embeddings(self, embeddings: List[Tensor]) -> Model:
@@ -179,7 +185,7 @@ class Decoder(Module):
         self, flat: Tensor, ranks: List[int], scales: List[float], dora: bool, embeddings: List[Tensor]
     ) -> None:
         self.model = self.with_embeddings(embeddings)
-        self.adapter = adapter_of(self.loaded(), flat.clone(), ranks, scales, dora)
+        self.adapter = adapter_of(self.loaded().layers, self.loaded().norm, flat.clone(), ranks, scales, dora)
 
     def detach(self) -> None:
         m = self.loaded()
@@ -196,7 +202,7 @@ class Decoder(Module):
             m = self.with_embeddings(embeddings)
             self.embeddings = [m.embedding, m.output] if sign > 0.0 else self.products[0:2]
             self.model = Model(m.config, self.embeddings[0], m.layers, m.norm, self.embeddings[1], m.rotary)
-        for layer, lora in zip(m.layers, adapter_of(m, flat, ranks, scales, False)):
+        for layer, lora in zip(m.layers, adapter_of(m.layers, m.norm, flat, ranks, scales, False)):
             merge_(layer.qkv, lora.qkv, sign)
             merge_(layer.o, lora.o, sign)
             merge_(layer.gate_up, lora.gate_up, sign)

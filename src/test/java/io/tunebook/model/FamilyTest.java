@@ -9,6 +9,10 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.export.MergedGguf;
 import io.tunebook.export.Quantization;
+import io.tunebook.lora.LoraAdapter;
+import io.tunebook.lora.LoraConfig;
+import io.tunebook.model.family.ModelConfig;
+import io.tunebook.tensors.Safetensors;
 import io.tunebook.train.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,7 +31,23 @@ final class FamilyTest {
 
     /** Windows, norms and scales of the pass that keeps keys and values are those of the whole pass. */
     @ParameterizedTest
-    @ValueSource(strings = {"mistral_window", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss"})
+    @ValueSource(
+            strings = {
+                "mistral_window",
+                "gemma3",
+                "smollm3",
+                "granite",
+                "olmo2",
+                "olmo3",
+                "seed_oss",
+                "phi3",
+                "glm",
+                "glm4",
+                "ernie4_5",
+                "hunyuan_v1_dense",
+                "ministral3",
+                "gemma3_vision"
+            })
     void generatesTheLikeliestTokens(String family) throws Exception {
         try (CausalLM model = Reference.model(family)) {
             int[] prompt = Arrays.copyOf(Reference.ids(), 12);
@@ -49,7 +69,28 @@ final class FamilyTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "qwen2", "qwen3", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss"})
+    @ValueSource(
+            strings = {
+                "llama",
+                "qwen2",
+                "qwen3",
+                "gemma3",
+                "smollm3",
+                "granite",
+                "olmo2",
+                "olmo3",
+                "seed_oss",
+                "phi3",
+                "glm",
+                "glm4",
+                "ernie4_5",
+                "hunyuan_v1_dense",
+                "ministral3",
+                "gemma3_vision",
+                "mistral3",
+                "qwen2_5_vl",
+                "qwen3_vl"
+            })
     void keepsItsLogitsInGguf(String family) throws Exception {
         Path file = temp.resolve("model.gguf");
         MergedGguf.quantize(withWords(family, "{}"), Quantization.AS_BASE, file, done -> {});
@@ -63,6 +104,48 @@ final class FamilyTest {
                 }
             }
             assertThat(at).isEqualTo(expected.length);
+        }
+    }
+
+    /** Published files of Gemma 3 name neither the layers' kinds nor what Transformers has by default. */
+    @Test
+    void gemmasWindowsAreThereWithoutAList() throws Exception {
+        Files.writeString(temp.resolve("config.json"), """
+                {"model_type": "gemma3", "vision_config": {}, "text_config": {"model_type": "gemma3_text", "hidden_size": 2560,
+                 "intermediate_size": 10240, "num_hidden_layers": 34, "sliding_window": 1024, "rope_scaling": {"factor": 8.0, "rope_type": "linear"}}}
+                """);
+
+        ModelConfig config = ModelConfig.read(temp.resolve("config.json"));
+
+        assertThat(config.layer(4)).isEqualTo(new ModelConfig.LayerKind(1, 1024));
+        assertThat(config.layer(5)).isEqualTo(new ModelConfig.LayerKind(0, 0));
+        assertThat(config.layer(33).window()).isEqualTo(1024);
+        assertThat(config.vocabularySize()).isEqualTo(262208);
+        assertThat(config.heads()).isEqualTo(8);
+        assertThat(config.kvHeads()).isEqualTo(4);
+        assertThat(config.headDim()).isEqualTo(256);
+        assertThat(config.ropeTheta()).isEqualTo(1e6);
+        assertThat(config.ropes().get(1).theta()).isEqualTo(1e4);
+        assertThat(config.parameters()).as("the text part of the 4B model").isBetween(3_800_000_000L, 3_950_000_000L);
+    }
+
+    /** PEFT finds the text model as a part of the whole one, so the adapter's names say so. */
+    @Test
+    void anAdapterOfATextPartHasTheNamesOfTheWholeModel() throws Exception {
+        try (CausalLM model = Reference.model("gemma3_vision")) {
+            LoraAdapter adapter = LoraAdapter.load(Reference.path("cases/gemma3_vision/final"), model);
+            adapter.save(temp);
+
+            try (Safetensors ours = Safetensors.open(temp.resolve("adapter_model.safetensors"));
+                    Safetensors theirs =
+                            Safetensors.open(Reference.path("cases/gemma3_vision/final/adapter_model.safetensors"))) {
+                assertThat(ours.tensors().keySet())
+                        .containsExactlyInAnyOrderElementsOf(theirs.tensors().keySet());
+            }
+            assertThat(LoraAdapter.load(temp, model).floats()).isEqualTo(adapter.floats());
+            try (LoraAdapter fresh = LoraAdapter.create(model, LoraConfig.rank(2), 1)) {
+                assertThat(fresh.settings().targetModules()).contains("model.layers.0.self_attn.q_proj");
+            }
         }
     }
 

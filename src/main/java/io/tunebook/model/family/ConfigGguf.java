@@ -25,7 +25,7 @@ public record ConfigGguf(GgufFile gguf, String arch) {
         int headDim = positive("attention.key_length", hidden / heads);
         int positions = positive("context_length");
         same("attention.value_length", headDim);
-        same("rope.dimension_count", headDim);
+        int rotated = positive("rope.dimension_count", headDim);
         GgufTensor embedding = gguf.tensor("token_embd.weight")
                 .orElseThrow(() -> new ModelFormatException(gguf.path(), "tensor token_embd.weight is missing"));
         return new ModelConfig(
@@ -40,12 +40,13 @@ public record ConfigGguf(GgufFile gguf, String arch) {
                         positions,
                         (float) number("attention.layer_norm_rms_epsilon", 1e-6),
                         number("rope.freq_base", 10000),
-                        scaling(headDim, positions),
+                        scaling(rotated, positions),
                         !has("output.weight"),
                         has("blk.0.attn_q.bias"),
                         has("blk.0.attn_output.bias"),
                         has("blk.0.attn_q_norm.weight"),
                         ModelConfig.Blocks.PLAIN)
+                .rotaryWidth(rotated == headDim ? 0 : rotated)
                 .slidingWindow(window());
     }
 
@@ -58,20 +59,19 @@ public record ConfigGguf(GgufFile gguf, String arch) {
         return (int) gguf.integer(arch + ".attention.sliding_window").orElse(0);
     }
 
-    private Optional<RopeScaling> scaling(int headDim, int positions) throws IOException {
+    private Optional<RopeScaling> scaling(int rotated, int positions) throws IOException {
         Optional<GgufTensor> factors = gguf.tensor("rope_freqs.weight");
         if (factors.isPresent()) {
-            if (factors.get().values() != headDim / 2) {
-                throw new ModelFormatException(
-                        gguf.path(),
-                        "tensor rope_freqs.weight: expected " + headDim / 2 + " values, found "
-                                + factors.get().values());
-            }
-            List<Float> list = new ArrayList<>();
-            for (float f : gguf.read(factors.get())) {
-                list.add(f);
-            }
-            return Optional.of(new RopeScaling.Factors(List.copyOf(list)));
+            return Optional.of(new RopeScaling.Factors(divisors(factors.get(), rotated), 1));
+        }
+        Optional<GgufTensor> shorts = gguf.tensor("rope_factors_short.weight");
+        Optional<GgufTensor> longs = gguf.tensor("rope_factors_long.weight");
+        if (shorts.isPresent() && longs.isPresent()) {
+            return Optional.of(new RopeScaling.LongRope(
+                    divisors(shorts.get(), rotated),
+                    divisors(longs.get(), rotated),
+                    positive("rope.scaling.original_context_length", positions),
+                    number("rope.scaling.attn_factor", 1)));
         }
         String kind = gguf.string(arch + ".rope.scaling.type").orElse("none");
         return switch (kind) {
@@ -82,6 +82,19 @@ public record ConfigGguf(GgufFile gguf, String arch) {
                 throw new ModelFormatException(
                         gguf.path(), arch + ".rope.scaling.type: expected none, linear or yarn, found " + kind);
         };
+    }
+
+    private List<Float> divisors(GgufTensor factors, int rotated) throws IOException {
+        if (factors.values() != rotated / 2) {
+            throw new ModelFormatException(
+                    gguf.path(),
+                    "tensor " + factors.name() + ": expected " + rotated / 2 + " values, found " + factors.values());
+        }
+        List<Float> list = new ArrayList<>();
+        for (float f : gguf.read(factors)) {
+            list.add(f);
+        }
+        return List.copyOf(list);
     }
 
     /** As llama.cpp reads it ({@code llama-model.cpp}, {@code rope_yarn} in {@code ops.cpp}): the attention factor multiplies the paper's. */

@@ -1,16 +1,44 @@
 package io.tunebook.model.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.files.Json;
 import io.tunebook.model.family.ModelConfig.LayerKind;
 import io.tunebook.tensors.ModelFormatException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
 /** Hugging Face's {@code config.json}, read with what was expected and what was found. */
 public record ConfigJson(Path file, JsonNode json) {
+    /** The part of a file that describes the text model: all of it, or what a model that sees keeps in {@code text_config}. */
+    static ConfigJson of(Path file, JsonNode json) {
+        if (!json.path("text_config").isObject()) {
+            return new ConfigJson(file, json);
+        }
+        ObjectNode text = json.get("text_config").deepCopy();
+        for (String outside : List.of("tie_word_embeddings", "quantization_config", "bos_token_id", "eos_token_id")) {
+            if (json.has(outside)) {
+                text.set(outside, json.get(outside));
+            }
+        }
+        return new ConfigJson(file, text);
+    }
+
+    /** The same, with values for fields that are missing: published files leave out what Transformers has by default. */
+    ConfigJson orElse(Map<String, ?> absent) {
+        ObjectNode filled = json.deepCopy();
+        absent.forEach((field, value) -> {
+            if (!json.hasNonNull(field)) {
+                filled.set(field, Json.files().valueToTree(value));
+            }
+        });
+        return new ConfigJson(file, filled);
+    }
+
     /** What all dense decoders have, without biases, norms over heads and window. */
     ModelConfig dense(String family) throws ModelFormatException {
         return dense(family, "silu");
@@ -30,18 +58,19 @@ public record ConfigJson(Path file, JsonNode json) {
                 json.path("hidden_activation").asText(json.path("hidden_act").asText(activation));
         require("hidden_act", found, activation);
         require("mlp_bias", json.path("mlp_bias").asText("false"), "false");
-        require("partial_rotary_factor", json.path("partial_rotary_factor").asDouble(1), 1.0);
         int hidden = positive("hidden_size");
         int heads = positive("num_attention_heads");
         int positions = positive("max_position_embeddings");
-        return new ModelConfig(
+        int headDim = json.hasNonNull("head_dim") ? positive("head_dim") : hidden / heads;
+        double rotated = ropeParameters().path("partial_rotary_factor").asDouble(number("partial_rotary_factor", 1));
+        ModelConfig config = new ModelConfig(
                 family,
                 hidden,
                 positive("intermediate_size"),
                 positive("num_hidden_layers"),
                 heads,
                 json.hasNonNull("num_key_value_heads") ? positive("num_key_value_heads") : heads,
-                json.hasNonNull("head_dim") ? positive("head_dim") : hidden / heads,
+                headDim,
                 positive("vocab_size"),
                 positions,
                 (float) json.path("rms_norm_eps").asDouble(1e-6),
@@ -52,6 +81,7 @@ public record ConfigJson(Path file, JsonNode json) {
                 false,
                 false,
                 ModelConfig.Blocks.PLAIN);
+        return rotated == 1 ? config : config.rotaryWidth((int) (headDim * rotated));
     }
 
     /** A flag that is false where it is not there. */
@@ -70,6 +100,13 @@ public record ConfigJson(Path file, JsonNode json) {
     /** How many tokens back attention reaches, 0 for all. */
     int window() {
         return json.path("sliding_window").asInt(0);
+    }
+
+    /** The layers as {@code layer_types} has them; where it is missing, one of so many sees everything, and the others have a window. */
+    List<LayerKind> kinds(int layers, int interval) {
+        return json.has("layer_types")
+                ? kinds(layers)
+                : LayerKind.every(interval, LayerKind.PLAIN, new LayerKind(0, window()), layers);
     }
 
     /** The layers as {@code layer_types} has them; where it is missing, all see everything. */
@@ -115,12 +152,21 @@ public record ConfigJson(Path file, JsonNode json) {
         return ropeParameters().path("rope_theta").asDouble(number("rope_theta", 10000));
     }
 
+    /** What the field of the rope's parameters holds. */
+    double rope(String field, double absent) {
+        JsonNode s = json.hasNonNull("rope_parameters") ? ropeParameters() : json.path("rope_scaling");
+        return s.path(field).asDouble(absent);
+    }
+
     private Optional<RopeScaling> scaling(int positions) throws ModelFormatException {
         JsonNode s = json.hasNonNull("rope_parameters") ? ropeParameters() : json.path("rope_scaling");
         String kind = s.path("rope_type").asText(s.path("type").asText("default"));
         int original = s.path("original_max_position_embeddings").asInt(positions);
         return switch (kind) {
-            case "default" -> Optional.empty();
+            // with one position a token, as text has it, the sections of Qwen's multimodal rotation are all alike
+            case "default", "mrope" -> Optional.empty();
+            case "longrope", "su" -> Optional.of(longRope(s, positions));
+            case "dynamic" -> dynamic(s);
             case "linear" -> Optional.of(new RopeScaling.Linear(s.path("factor").asDouble(1)));
             case "llama3" ->
                 Optional.of(new RopeScaling.Llama3(
@@ -131,8 +177,36 @@ public record ConfigJson(Path file, JsonNode json) {
             case "yarn" -> Optional.of(yarn(s, positions, original));
             default ->
                 throw new ModelFormatException(
-                        file, "rope scaling: expected default, linear, llama3 or yarn, found " + kind);
+                        file, "rope scaling: expected default, linear, llama3, yarn or longrope, found " + kind);
         };
+    }
+
+    /** Hunyuan's: a fixed alpha, which has changed theta already. */
+    private Optional<RopeScaling> dynamic(JsonNode s) throws ModelFormatException {
+        if (!s.hasNonNull("alpha") || s.path("factor").asDouble(1) != 1) {
+            throw new ModelFormatException(
+                    file, "rope scaling: expected dynamic with an alpha and factor 1, found " + s);
+        }
+        return Optional.empty();
+    }
+
+    private RopeScaling longRope(JsonNode s, int positions) throws ModelFormatException {
+        int original = s.path("original_max_position_embeddings")
+                .asInt(json.path("original_max_position_embeddings").asInt(positions));
+        double stretch = s.path("factor").asDouble((double) positions / original);
+        double attention = s.path("attention_factor").asDouble(RopeScaling.LongRope.attentionFactor(stretch, original));
+        return new RopeScaling.LongRope(divisors(s, "short_factor"), divisors(s, "long_factor"), original, attention);
+    }
+
+    private List<Float> divisors(JsonNode s, String field) throws ModelFormatException {
+        List<Float> found = new ArrayList<>();
+        for (JsonNode divisor : s.path(field)) {
+            if (!divisor.isNumber()) {
+                throw new ModelFormatException(file, field + ": expected numbers, found " + divisor);
+            }
+            found.add(divisor.floatValue());
+        }
+        return List.copyOf(found);
     }
 
     private static RopeScaling yarn(JsonNode s, int positions, int original) {
@@ -163,7 +237,7 @@ public record ConfigJson(Path file, JsonNode json) {
         return value.intValue();
     }
 
-    private void require(String field, Object found, Object expected) throws ModelFormatException {
+    void require(String field, Object found, Object expected) throws ModelFormatException {
         if (!found.equals(expected)) {
             throw new ModelFormatException(file, field + ": expected " + expected + ", found " + found);
         }

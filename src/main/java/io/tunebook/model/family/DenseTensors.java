@@ -20,8 +20,8 @@ final class DenseTensors {
         out.put("model.embed_tokens.weight", new long[] {c.vocabularySize(), c.hiddenSize()});
         for (int i = 0; i < c.layers(); i++) {
             norm(c, Norm.ATTENTION, i, out);
-            for (Target t : Target.values()) {
-                if (t == Target.GATE) {
+            for (Target t : c.targets()) {
+                if (t.product() == Target.Product.GATE_UP && t.index(c) == 0) {
                     attentionVectors(c, i, out);
                     norm(c, Norm.ATTENTION_OUT, i, out);
                     norm(c, Norm.MLP, i, out);
@@ -39,7 +39,7 @@ final class DenseTensors {
 
     private static void attentionVectors(ModelConfig c, int layer, Map<String, long[]> out) {
         if (c.attentionBias()) {
-            for (Target t : Target.Product.QKV.targets()) {
+            for (Target t : Target.Product.QKV.targets(c)) {
                 out.put(t.module(layer) + ".bias", new long[] {t.out(c)});
             }
         }
@@ -52,11 +52,11 @@ final class DenseTensors {
 
     private static void norm(ModelConfig c, Norm norm, int layer, Map<String, long[]> out) {
         if (norm.width(c) > 0) {
-            out.put("model.layers." + layer + "." + norm.module(c) + ".weight", new long[] {norm.width(c)});
+            out.put("model.layers." + layer + "." + c.family().module(norm) + ".weight", new long[] {norm.width(c)});
         }
     }
 
-    static String ggufName(String name, Norm.Placement placement) {
+    static String ggufName(String name, Family family) {
         if (ENDS.containsKey(name)) {
             return ENDS.get(name);
         }
@@ -65,9 +65,9 @@ final class DenseTensors {
             String module = layer.group(2);
             String gguf = null;
             for (Norm norm : Norm.values()) {
-                gguf = norm.module(placement).equals(module) ? norm.gguf() : gguf;
+                gguf = family.module(norm).equals(module) ? norm.gguf() : gguf;
             }
-            for (Target t : Target.values()) {
+            for (Target t : family.targets()) {
                 gguf = t.module().equals(module) ? t.gguf() : gguf;
             }
             if (gguf != null) {

@@ -22,10 +22,21 @@ public interface Family {
             new Granite(),
             new Olmo2(),
             new Olmo3(),
-            new SeedOss());
+            new SeedOss(),
+            new Phi3(),
+            new Glm4(),
+            new Glm(),
+            new Ernie(),
+            new Hunyuan(),
+            new Ministral3());
 
     /** {@code model_type} in {@code config.json}. */
     String name();
+
+    /** Other names under which the same layers come in {@code config.json} or GGUF, such as the text parts of models that see. */
+    default List<String> otherNames() {
+        return List.of();
+    }
 
     /** {@code general.architecture} in GGUF. */
     String gguf();
@@ -37,6 +48,16 @@ public interface Family {
         return gguf.dense(name());
     }
 
+    /** The linear modules of a layer, in their order. */
+    default List<Target> targets() {
+        return Target.APART;
+    }
+
+    /** Hugging Face's name of a norm within a layer, such as {@code input_layernorm}. */
+    default String module(Norm norm) {
+        return norm.module(norms());
+    }
+
     /** Where the norms of attention and of the MLP stand. */
     default Norm.Placement norms() {
         return Norm.Placement.BEFORE;
@@ -44,6 +65,16 @@ public interface Family {
 
     /** Whether the norms of queries and keys go over all heads together, not over each. */
     default boolean normsAllHeads() {
+        return false;
+    }
+
+    /** Whether queries and keys pass their norms behind the rotation of positions, not before it. */
+    default boolean normsBehindRotation() {
+        return false;
+    }
+
+    /** Whether positions rotate neighbouring dimensions of a head in Hugging Face's files too, not the two halves. */
+    default boolean rotatesNeighbours() {
         return false;
     }
 
@@ -58,7 +89,7 @@ public interface Family {
      * @throws IllegalArgumentException if the name is none of {@link #tensors}
      */
     default String ggufName(String tensor) {
-        return DenseTensors.ggufName(tensor, norms());
+        return DenseTensors.ggufName(tensor, this);
     }
 
     /** In how many heads llama.cpp interleaves the rows of a tensor's two halves; 0 for a tensor whose rows lie in GGUF as in Hugging Face's files. */
@@ -78,7 +109,9 @@ public interface Family {
 
     /** The family of a {@code model_type}. */
     static Optional<Family> named(String name) {
-        return ALL.stream().filter(f -> f.name().equals(name)).findFirst();
+        return ALL.stream()
+                .filter(f -> f.name().equals(name) || f.otherNames().contains(name))
+                .findFirst();
     }
 
     /** The names of all, for messages. */

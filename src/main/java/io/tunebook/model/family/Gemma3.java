@@ -11,6 +11,16 @@ import java.util.Map;
 final class Gemma3 implements Family {
     private static final double LOCAL_THETA = 10000;
 
+    /** What the published files of the larger ones leave out: the defaults of Transformers' {@code Gemma3TextConfig}. */
+    private static final Map<String, ?> DEFAULTS = Map.of(
+            "vocab_size", 262208,
+            "num_attention_heads", 8,
+            "num_key_value_heads", 4,
+            "head_dim", 256,
+            "max_position_embeddings", 131072,
+            "rope_theta", 1e6,
+            "sliding_window", 4096);
+
     @Override
     public String name() {
         return "gemma3_text";
@@ -23,10 +33,12 @@ final class Gemma3 implements Family {
 
     @Override
     public ModelConfig read(ConfigJson json) throws ModelFormatException {
-        ModelConfig c = json.dense(name(), "gelu_pytorch_tanh").tiedEmbeddings(json.flag("tie_word_embeddings", true));
-        boolean bias = json.flag("attention_bias");
-        double scale = Math.pow(json.number("query_pre_attn_scalar", 256), -0.5);
-        return gemma(c.biases(bias, bias).attentionScale(scale), json.localTheta(LOCAL_THETA), json.kinds(c.layers()));
+        ConfigJson all = json.orElse(DEFAULTS);
+        ModelConfig c = all.dense(name(), "gelu_pytorch_tanh").tiedEmbeddings(all.flag("tie_word_embeddings", true));
+        boolean bias = all.flag("attention_bias");
+        double scale = Math.pow(all.number("query_pre_attn_scalar", 256), -0.5);
+        List<LayerKind> kinds = all.kinds(c.layers(), (int) all.number("sliding_window_pattern", 6));
+        return gemma(c.biases(bias, bias).attentionScale(scale), all.localTheta(LOCAL_THETA), kinds);
     }
 
     /** llama.cpp scales scores by the head's width, but for the 27B model (62 layers), by width over heads. */

@@ -71,11 +71,26 @@ public record ModelConfig(
      * @param scales other factors
      * @param localTheta the base of a second rotary embedding, without scaling; 0 for none
      * @param kinds the layers one by one; none where all are alike
+     * @param rotaryWidth how many dimensions of a head are rotated, from the first on; 0 for all
+     * @param prefix what stands before {@code layers} in the modules' names: {@link #TEXT}, or {@link #TEXT_PART}
      */
-    public record Blocks(boolean gelu, double attentionScale, Scales scales, double localTheta, List<LayerKind> kinds) {
+    public record Blocks(
+            boolean gelu,
+            double attentionScale,
+            Scales scales,
+            double localTheta,
+            List<LayerKind> kinds,
+            int rotaryWidth,
+            String prefix) {
         /** As Llama's. */
-        public static final Blocks PLAIN = new Blocks(false, 0, new Scales(1, 1, 1), 0, List.of());
+        public static final Blocks PLAIN = new Blocks(false, 0, new Scales(1, 1, 1), 0, List.of(), 0, TEXT);
     }
+
+    /** What stands before {@code layers} in the names of a text model's modules. */
+    public static final String TEXT = "model.";
+
+    /** The same where the text model is a part of one that sees. */
+    public static final String TEXT_PART = "model.language_model.";
 
     /** What embeddings, each branch before it is added, and logits are multiplied with. */
     public record Scales(double embedding, double residual, double logits) {}
@@ -125,24 +140,55 @@ public record ModelConfig(
     }
 
     ModelConfig layers(List<LayerKind> kinds) {
-        return blocks(
-                new Blocks(blocks.gelu, blocks.attentionScale, blocks.scales, blocks.localTheta, List.copyOf(kinds)));
+        Blocks b = blocks;
+        return blocks(new Blocks(
+                b.gelu, b.attentionScale, b.scales, b.localTheta, List.copyOf(kinds), b.rotaryWidth, b.prefix));
     }
 
     ModelConfig withGelu() {
-        return blocks(new Blocks(true, blocks.attentionScale, blocks.scales, blocks.localTheta, blocks.kinds));
+        Blocks b = blocks;
+        return blocks(new Blocks(true, b.attentionScale, b.scales, b.localTheta, b.kinds, b.rotaryWidth, b.prefix));
     }
 
     ModelConfig attentionScale(double scale) {
-        return blocks(new Blocks(blocks.gelu, scale, blocks.scales, blocks.localTheta, blocks.kinds));
+        Blocks b = blocks;
+        return blocks(new Blocks(b.gelu, scale, b.scales, b.localTheta, b.kinds, b.rotaryWidth, b.prefix));
     }
 
     ModelConfig scales(Scales scales) {
-        return blocks(new Blocks(blocks.gelu, blocks.attentionScale, scales, blocks.localTheta, blocks.kinds));
+        Blocks b = blocks;
+        return blocks(new Blocks(b.gelu, b.attentionScale, scales, b.localTheta, b.kinds, b.rotaryWidth, b.prefix));
     }
 
     ModelConfig localRope(double theta) {
-        return blocks(new Blocks(blocks.gelu, blocks.attentionScale, blocks.scales, theta, blocks.kinds));
+        Blocks b = blocks;
+        return blocks(new Blocks(b.gelu, b.attentionScale, b.scales, theta, b.kinds, b.rotaryWidth, b.prefix));
+    }
+
+    ModelConfig rotaryWidth(int width) {
+        Blocks b = blocks;
+        return blocks(new Blocks(b.gelu, b.attentionScale, b.scales, b.localTheta, b.kinds, width, b.prefix));
+    }
+
+    ModelConfig prefix(String prefix) {
+        Blocks b = blocks;
+        return blocks(new Blocks(b.gelu, b.attentionScale, b.scales, b.localTheta, b.kinds, b.rotaryWidth, prefix));
+    }
+
+    /** Up to fewer positions than the model was made for. */
+    ModelConfig atMost(int positions) {
+        return with(
+                tiedEmbeddings,
+                attentionBias,
+                outputBias,
+                qkNorm,
+                blocks,
+                Math.min(maxPositions, positions),
+                ropeTheta);
+    }
+
+    ModelConfig ropeTheta(double theta) {
+        return with(tiedEmbeddings, attentionBias, outputBias, qkNorm, blocks, maxPositions, theta);
     }
 
     private ModelConfig blocks(Blocks changed) {
@@ -150,6 +196,17 @@ public record ModelConfig(
     }
 
     private ModelConfig with(boolean tied, boolean attention, boolean output, boolean norms, Blocks changed) {
+        return with(tied, attention, output, norms, changed, maxPositions, ropeTheta);
+    }
+
+    private ModelConfig with(
+            boolean tied,
+            boolean attention,
+            boolean output,
+            boolean norms,
+            Blocks changed,
+            int positions,
+            double theta) {
         return new ModelConfig(
                 architecture,
                 hiddenSize,
@@ -159,9 +216,9 @@ public record ModelConfig(
                 kvHeads,
                 headDim,
                 vocabularySize,
-                maxPositions,
+                positions,
                 rmsNormEps,
-                ropeTheta,
+                theta,
                 ropeScaling,
                 tied,
                 attention,
@@ -170,12 +227,50 @@ public record ModelConfig(
                 changed);
     }
 
-    /** The rotary embeddings that {@link LayerKind#rope} counts. */
+    /** The rotary embeddings that {@link LayerKind#rope} counts; with {@link #longer} the second takes the first one's place. */
     public List<Rope> ropes() {
-        Rope rope = new Rope(headDim, ropeTheta, ropeScaling);
+        Rope rope = new Rope(rotaryWidth(), ropeTheta, ropeScaling);
+        if (ropeScaling.isPresent() && ropeScaling.get() instanceof RopeScaling.LongRope both) {
+            return List.of(rope, new Rope(rotaryWidth(), ropeTheta, Optional.of(both.beyond())));
+        }
         return blocks.localTheta == 0
                 ? List.of(rope)
-                : List.of(rope, new Rope(headDim, blocks.localTheta, Optional.empty()));
+                : List.of(rope, new Rope(rotaryWidth(), blocks.localTheta, Optional.empty()));
+    }
+
+    /** Texts of more tokens are rotated by the second of {@link #ropes}; 0 where it does not depend on the length. */
+    public int longer() {
+        return ropeScaling
+                .map(s -> s instanceof RopeScaling.LongRope both ? both.originalMaxPositions() : 0)
+                .orElse(0);
+    }
+
+    /** How many dimensions of a head are rotated, from the first on. */
+    public int rotaryWidth() {
+        return blocks.rotaryWidth == 0 ? headDim : blocks.rotaryWidth;
+    }
+
+    /** A module's or tensor's name as it is in a text model, where the files of one that sees have it as a part of theirs. */
+    public String textName(String name) {
+        return prefix().equals(TEXT) ? name : textPart(name);
+    }
+
+    /** {@code model.language_model.} or, as older files have it, {@code language_model.}, taken off. */
+    public static String textPart(String name) {
+        if (name.startsWith(TEXT_PART)) {
+            return TEXT + name.substring(TEXT_PART.length());
+        }
+        return name.startsWith("language_model.") ? name.substring("language_model.".length()) : name;
+    }
+
+    /** The linear modules of a layer, in their order. */
+    public List<Target> targets() {
+        return family().targets();
+    }
+
+    /** What stands before {@code layers} in the modules' names: {@link #TEXT} or {@link #TEXT_PART}. */
+    public String prefix() {
+        return blocks.prefix;
     }
 
     /** A layer, from 0. */
@@ -240,9 +335,11 @@ public record ModelConfig(
         } catch (JacksonException broken) {
             throw new ModelFormatException(configJson, "expected JSON: " + broken.getMessage(), broken);
         }
-        String type = json.path("model_type").asText("nothing");
+        ConfigJson text = ConfigJson.of(configJson, json);
+        String type = text.json().path("model_type").asText("nothing");
         Family family = Family.named(type).orElseThrow(() -> unknown(configJson, type));
-        return family.read(new ConfigJson(configJson, json)).checked(configJson);
+        ModelConfig config = family.read(text).checked(configJson);
+        return json.has("vision_config") ? config.prefix(TEXT_PART) : config;
     }
 
     /**
@@ -253,7 +350,9 @@ public record ModelConfig(
     public static ModelConfig read(GgufFile gguf) throws IOException {
         String arch = gguf.string("general.architecture").orElse("nothing");
         Family family = Family.ALL.stream()
-                .filter(f -> f.gguf().equals(arch) || f.name().equals(arch))
+                .filter(f -> f.gguf().equals(arch)
+                        || f.name().equals(arch)
+                        || f.otherNames().contains(arch))
                 .findFirst()
                 .orElseThrow(() -> unknown(gguf.path(), arch));
         return family.read(new ConfigGguf(gguf, arch)).checked(gguf.path());
@@ -268,7 +367,8 @@ public record ModelConfig(
         if (!Files.isRegularFile(file)) {
             return new int[0];
         }
-        JsonNode json = Json.files().readTree(Files.readAllBytes(file));
+        JsonNode json = ConfigJson.of(file, Json.files().readTree(Files.readAllBytes(file)))
+                .json();
         return Stream.of("bos_token_id", "eos_token_id", "pad_token_id")
                 .map(json::path)
                 .flatMap(node -> node.isArray() ? node.valueStream() : Stream.of(node))
@@ -285,6 +385,19 @@ public record ModelConfig(
         }
         if (headDim < 2 || headDim % 2 != 0) {
             throw new ModelFormatException(file, "expected an even head width, found " + headDim);
+        }
+        if (rotaryWidth() < 2 || rotaryWidth() % 2 != 0 || rotaryWidth() > headDim) {
+            throw new ModelFormatException(
+                    file,
+                    "expected an even number of rotated dimensions up to " + headDim + ", found " + rotaryWidth());
+        }
+        if (ropeScaling.isPresent() && ropeScaling.get() instanceof RopeScaling.LongRope both) {
+            for (List<Float> divisors : List.of(both.shortDivisors(), both.longDivisors())) {
+                if (divisors.size() != rotaryWidth() / 2) {
+                    throw new ModelFormatException(
+                            file, "LongRoPE: expected " + rotaryWidth() / 2 + " factors, found " + divisors.size());
+                }
+            }
         }
         if (layers > MAX_LAYERS) {
             throw new ModelFormatException(file, "expected at most " + MAX_LAYERS + " layers, found " + layers);

@@ -1,6 +1,6 @@
 package io.tunebook.model.family;
 
-/** The RMSNorms of a layer, in the order of {@code Norms} in {@code decoder.py}. */
+/** The RMSNorms of a layer, in the order of {@code Norms} in {@code layer.py}. */
 public enum Norm {
     ATTENTION("attn_norm"),
     Q("attn_q_norm"),
@@ -28,13 +28,9 @@ public enum Norm {
     }
 
     /**
-     * Hugging Face's name within a layer, such as {@code input_layernorm}. The norm before the MLP is called
+     * Hugging Face's usual name within a layer, such as {@code input_layernorm}. The norm before the MLP is called
      * {@code post_attention_layernorm} where there is none behind attention.
      */
-    public String module(ModelConfig config) {
-        return module(config.family().norms());
-    }
-
     String module(Placement placement) {
         return switch (this) {
             case ATTENTION -> "input_layernorm";

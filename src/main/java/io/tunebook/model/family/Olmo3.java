@@ -21,7 +21,7 @@ final class Olmo3 implements Family {
     public ModelConfig read(ConfigJson json) throws ModelFormatException {
         boolean bias = json.flag("attention_bias");
         ModelConfig c = json.dense(name()).biases(bias, bias).qkNorm(true);
-        return windows(c, json.kinds(c.layers()));
+        return windows(c, json.kinds(c.layers(), 4));
     }
 
     /** Layers with a window rotate positions without the scaling that the others have. */

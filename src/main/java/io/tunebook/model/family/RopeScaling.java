@@ -26,10 +26,35 @@ public sealed interface RopeScaling {
     }
 
     /** GGUF's {@code rope_freqs.weight}: each frequency has its own divisor, {@code width / 2} of them. */
-    record Factors(List<Float> divisors) implements RopeScaling {
+    record Factors(List<Float> divisors, double attentionFactor) implements RopeScaling {
         @Override
         public double scaled(double frequency, int i, Rope rope) {
             return frequency / divisors.get(i);
+        }
+    }
+
+    /**
+     * LongRoPE (Ding et al., 2024): each frequency has one divisor for short texts and one for long ones, {@code width / 2} of each.
+     *
+     * @param originalMaxPositions texts of more tokens are long
+     * @param attentionFactor what cosines and sines are multiplied with, in short texts too
+     */
+    record LongRope(
+            List<Float> shortDivisors, List<Float> longDivisors, int originalMaxPositions, double attentionFactor)
+            implements RopeScaling {
+        @Override
+        public double scaled(double frequency, int i, Rope rope) {
+            return frequency / shortDivisors.get(i);
+        }
+
+        /** The scaling of long texts. */
+        Factors beyond() {
+            return new Factors(longDivisors, attentionFactor);
+        }
+
+        /** What Transformers takes where the configuration has no factor: {@code sqrt(1 + ln(stretch) / ln(original))}. */
+        static double attentionFactor(double stretch, int original) {
+            return stretch <= 1 ? 1 : Math.sqrt(1 + Math.log(stretch) / Math.log(original));
         }
     }
 

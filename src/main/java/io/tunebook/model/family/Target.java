@@ -1,9 +1,8 @@
 package io.tunebook.model.family;
 
-import java.util.Arrays;
 import java.util.List;
 
-/** The linear modules of a layer, which LoRA may adapt. Those that share their input are computed by one product. */
+/** The linear modules of layers, which LoRA may adapt; a family says which of them it has. Those that share their input are computed by one product. */
 public enum Target {
     Q("self_attn.q_proj", "attn_q", Product.QKV),
     K("self_attn.k_proj", "attn_k", Product.QKV),
@@ -11,10 +10,14 @@ public enum Target {
     O("self_attn.o_proj", "attn_output", Product.O),
     GATE("mlp.gate_proj", "ffn_gate", Product.GATE_UP),
     UP("mlp.up_proj", "ffn_up", Product.GATE_UP),
-    DOWN("mlp.down_proj", "ffn_down", Product.DOWN);
+    DOWN("mlp.down_proj", "ffn_down", Product.DOWN),
+    /** Queries, keys and values as one module, where a family has them so. */
+    QKV("self_attn.qkv_proj", "attn_qkv", Product.QKV),
+    /** Gate and up as one module. */
+    GATE_UP("mlp.gate_up_proj", "ffn_up", Product.GATE_UP);
 
-    /** How many there are in a layer. */
-    public static final int COUNT = values().length;
+    /** Each as a module of its own, in the order of a layer. */
+    static final List<Target> APART = List.of(Q, K, V, O, GATE, UP, DOWN);
 
     private final String module;
     private final String gguf;
@@ -27,9 +30,9 @@ public enum Target {
         GATE_UP,
         DOWN;
 
-        /** The targets whose weights lie below one another. */
-        public List<Target> targets() {
-            return Arrays.stream(Target.values()).filter(t -> t.product == this).toList();
+        /** The targets of a model whose weights lie below one another. */
+        public List<Target> targets(ModelConfig config) {
+            return config.targets().stream().filter(t -> t.product == this).toList();
         }
     }
 
@@ -59,8 +62,8 @@ public enum Target {
     }
 
     /** Its place among the targets of its product. */
-    public int index() {
-        return product.targets().indexOf(this);
+    public int index(ModelConfig config) {
+        return product.targets(config).indexOf(this);
     }
 
     /** The width of its input. */
@@ -77,7 +80,9 @@ public enum Target {
         return switch (this) {
             case Q -> c.heads() * c.headDim();
             case K, V -> c.kvHeads() * c.headDim();
+            case QKV -> (c.heads() + 2 * c.kvHeads()) * c.headDim();
             case GATE, UP -> c.intermediateSize();
+            case GATE_UP -> 2 * c.intermediateSize();
             default -> c.hiddenSize();
         };
     }
