@@ -73,7 +73,7 @@ final class Lab {
               doctor      say what is there and what is missing
               --help      this text
 
-            TUNEBOOK_MODEL   another model: a name of Ollama's, a GGUF file or a folder of safetensors
+            TUNEBOOK_MODEL   another model: a name of Ollama's or a hub's (owner/name), a GGUF file or a folder of safetensors
             TUNEBOOK_CACHE   where downloads are kept (default: environment/cache)
             TUNEBOOK_PYTORCH_INDEX
                              a mirror of https://download.pytorch.org/whl, where PyTorch for newer cards is

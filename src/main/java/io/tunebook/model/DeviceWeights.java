@@ -161,8 +161,8 @@ final class DeviceWeights implements AutoCloseable {
     }
 
     private static boolean mappable(Weights.Tensor t) {
-        if (t.added() != 0) {
-            return false; // Java adds it
+        if (t.added() != 0 || t.packed().isPresent()) {
+            return false; // Java computes it
         }
         return switch (t.type()) {
             case F32 -> t.offset() % 4 == 0;

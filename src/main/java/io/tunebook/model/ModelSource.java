@@ -25,12 +25,13 @@ public record ModelSource(String name, Path path, Optional<StoredModel> stored) 
     }
 
     /**
-     * Finds a model.
+     * Finds a model. One of a hub is fetched if the cache does not have it; what it needs is printed before.
      *
-     * @param name a GGUF file, a folder of safetensors, or the name of a model that Ollama has pulled
+     * @param name a GGUF file, a folder of safetensors, the name of a model that Ollama has pulled, or one on a hub: {@code owner/name},
+     *     {@code modelscope:owner/name} or {@code huggingface:owner/name}, with {@code :Q4_K_M} behind it for a GGUF file of that kind
      * @throws FileNotFoundException if it is none of these
+     * @throws IOException if Ollama's folder cannot be read, or a hub's model not be fetched
      * @throws IllegalArgumentException if Ollama's model has an adapter on top of its weights
-     * @throws IOException if Ollama's folder cannot be read
      */
     public static ModelSource of(String name) throws IOException {
         try {
@@ -45,7 +46,21 @@ public record ModelSource(String name, Path path, Optional<StoredModel> stored) 
         } catch (InvalidPathException e) {
             // On Windows a name such as qwen2.5:1.5b is no path: it is Ollama's.
         }
+        Optional<HubModel> model = HubModel.named(name);
+        if (model.isPresent() && (model.get().where().isPresent() || !isStored(name))) {
+            return new ModelSource(name, model.get().fetch(model.get().hub(), System.out::println));
+        }
         return of(ModelStore.open().model(name));
+    }
+
+    /** Whether Ollama has pulled it: its names may have an owner too. */
+    private static boolean isStored(String name) {
+        try {
+            ModelStore.open().model(name);
+            return true;
+        } catch (IOException | IllegalArgumentException e) {
+            return false;
+        }
     }
 
     /** A GGUF file, or a folder of safetensors. */
@@ -78,7 +93,7 @@ public record ModelSource(String name, Path path, Optional<StoredModel> stored) 
                 Optional.ofNullable(System.getenv("TUNEBOOK_MODEL")).filter(v -> !v.isBlank());
         String name = chosen.or(() -> Optional.ofNullable(System.getenv("TUNEBOOK_DEFAULT_MODEL")))
                 .orElseThrow(() -> new IllegalStateException(
-                        "expected the environment variable TUNEBOOK_MODEL (a name of Ollama's, a GGUF file or a folder of safetensors), found"
+                        "expected the environment variable TUNEBOOK_MODEL (a name of Ollama's or a hub's, a GGUF file or a folder of safetensors), found"
                                 + " none; a kernel that the set-up installed has a default in TUNEBOOK_DEFAULT_MODEL"));
         return of(name.strip());
     }

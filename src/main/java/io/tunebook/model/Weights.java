@@ -1,10 +1,14 @@
 package io.tunebook.model;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tunebook.files.Json;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.ModelFormatException;
+import io.tunebook.tensors.PackedMatrix;
+import io.tunebook.tensors.PackedMatrix.Part;
 import io.tunebook.tensors.Safetensors;
 import java.io.Closeable;
 import java.io.IOException;
@@ -56,6 +60,8 @@ public final class Weights implements AutoCloseable {
      *     stored permuted, with the two halves of each head interleaved (architecture {@code llama}, q and k)
      * @param added what is added to each value when it is read: 1 for Gemma's norms in safetensors, which have their
      *     distance from 1
+     * @param packed what computes the values where several tensors of a quantised model hold them; {@code type} is then what the values are
+     *     in, and {@code file} has the largest of the tensors
      */
     public record Tensor(
             String name,
@@ -65,7 +71,8 @@ public final class Weights implements AutoCloseable {
             long offset,
             long bytes,
             int permutedHeads,
-            float added) {
+            float added,
+            Optional<PackedMatrix> packed) {
         /** How many rows {@link Weights#readRows} counts: all dimensions but the last; 1 for a vector. */
         public long rows() {
             return shape.length == 1 && permutedHeads == 0 ? 1 : values() / columns();
@@ -232,8 +239,9 @@ public final class Weights implements AutoCloseable {
                     tensor.name() + ": expected room for " + tensor.values() + " floats, found " + out.remaining());
         }
         int columns = Math.toIntExact(tensor.columns());
-        int rowsAtOnce = Math.max(1, CHUNK / columns);
         int rows = Math.toIntExact(tensor.rows());
+        // those that have a matrix by its columns read a piece of each for every chunk: few and large ones
+        int rowsAtOnce = Math.max(tensor.packed().isPresent() ? (rows / 16 + 7) / 8 * 8 : 1, CHUNK / columns);
         int start = out.position();
         try {
             IntStream.range(0, (rows + rowsAtOnce - 1) / rowsAtOnce).parallel().forEach(chunk -> {
@@ -262,9 +270,13 @@ public final class Weights implements AutoCloseable {
      */
     public void readRows(Tensor tensor, long first, int rows, float[] out, int at) throws IOException {
         int count = Math.toIntExact(rows * tensor.columns());
-        ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(tensor.type().bytes(count)));
-        readStored(tensor, first, rows, bytes);
-        tensor.type().dequantize(bytes.flip(), out, at, count);
+        if (tensor.packed().isPresent()) {
+            tensor.packed().get().read(first, rows, out, at);
+        } else {
+            ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(tensor.type().bytes(count)));
+            readStored(tensor, first, rows, bytes);
+            tensor.type().dequantize(bytes.flip(), out, at, count);
+        }
         if (tensor.added() != 0) {
             for (int i = at; i < at + count; i++) {
                 out[i] += tensor.added();
@@ -276,8 +288,12 @@ public final class Weights implements AutoCloseable {
      * Reads a tensor's bytes as they are stored, blocks and all, but with its rows in Hugging Face's order.
      *
      * @param out a buffer with at least {@link Tensor#bytes} remaining; its position moves past them
+     * @throws IllegalArgumentException if several tensors hold it
      */
     public void readBytes(Tensor tensor, ByteBuffer out) throws IOException {
+        if (tensor.packed().isPresent()) {
+            throw new IllegalArgumentException(tensor.name() + " lies in several tensors");
+        }
         readStored(tensor, 0, Math.toIntExact(tensor.rows()), out);
     }
 
@@ -346,7 +362,14 @@ public final class Weights implements AutoCloseable {
     private static Tensor tensor(String name, GgufTensor t, ModelConfig config, boolean gguf) {
         int permuted = gguf ? config.family().permutedHeads(config, name) : 0;
         float added = gguf ? 0 : config.family().added(name);
-        return new Tensor(name, t.type(), t.shape(), t.file(), t.offset(), t.bytes(), permuted, added);
+        return new Tensor(
+                name, t.type(), t.shape(), t.file(), t.offset(), t.bytes(), permuted, added, Optional.empty());
+    }
+
+    private static Tensor tensor(String name, PackedMatrix m, ModelConfig config) {
+        long bytes = m.shape()[0] * m.type().bytes(m.shape()[1]);
+        float added = config.family().added(name);
+        return new Tensor(name, m.type(), m.shape(), m.file(), 0, bytes, 0, added, Optional.of(m));
     }
 
     private static Weights openSafetensors(ModelFolder model) throws IOException {
@@ -358,19 +381,27 @@ public final class Weights implements AutoCloseable {
         Map<Path, Source> sources = new LinkedHashMap<>();
         try {
             Map<String, Tensor> found = new LinkedHashMap<>();
+            Map<String, Part> parts = new LinkedHashMap<>();
+            Map<String, ModelFormatException> unread = new LinkedHashMap<>();
             for (Path path : model.files()) {
                 ModelFolder.refusePlaceholder(path);
                 Safetensors file = Safetensors.open(path);
                 sources.put(path, new Source(file::read, file::close));
-                for (String name : file.unread().keySet()) {
-                    if (config.tensors().containsKey(config.textName(name))) {
-                        throw new ModelFormatException(
-                                path, "tensor " + name + ": " + file.unread().get(name));
-                    }
-                }
+                file.stored().forEach((name, t) -> parts.put(config.textName(name), new Part(t, file::read)));
+                file.unread()
+                        .forEach((name, why) -> unread.put(
+                                config.textName(name),
+                                new ModelFormatException(path, "tensor " + name + ": " + why)));
                 for (GgufTensor t : file.tensors().values()) {
                     String name = config.textName(t.name());
                     found.put(name, tensor(name, t, config, false));
+                }
+            }
+            JsonNode json = Json.files().readTree(Files.readAllBytes(configJson));
+            PackedWeights.of(configJson, json, parts).forEach((name, m) -> found.put(name, tensor(name, m, config)));
+            for (var other : unread.entrySet()) {
+                if (config.tensors().containsKey(other.getKey()) && !found.containsKey(other.getKey())) {
+                    throw other.getValue();
                 }
             }
             for (var placed : model.index().entrySet()) {

@@ -33,10 +33,15 @@ public final class Safetensors implements AutoCloseable {
 
     private static final List<String> DTYPES = List.of("F32", "F16", "BF16");
 
+    /** The bytes of a value of the other types. */
+    private static final Map<String, Integer> WIDTHS =
+            Map.of("I32", 4, "I64", 8, "U8", 1, "I8", 1, "F8_E4M3", 1, "F8_E5M2", 1, "F64", 8);
+
     private final Path path;
     private final FileChannel channel;
     private final Map<String, GgufTensor> tensors = new LinkedHashMap<>();
     private final Map<String, String> unread = new LinkedHashMap<>();
+    private final Map<String, StoredTensor> stored = new LinkedHashMap<>();
     private final Map<String, String> metadata = new LinkedHashMap<>();
 
     /**
@@ -78,6 +83,11 @@ public final class Safetensors implements AutoCloseable {
     /** The tensors whose values are not read, by name, with what was expected and what was found. */
     public Map<String, String> unread() {
         return Collections.unmodifiableMap(unread);
+    }
+
+    /** All tensors as they lie in the file, those that are not read as floats among them; none of a type whose width is not known here. */
+    public Map<String, StoredTensor> stored() {
+        return Collections.unmodifiableMap(stored);
     }
 
     /** The header's {@code __metadata__}. */
@@ -154,8 +164,16 @@ public final class Safetensors implements AutoCloseable {
             } else {
                 String why = unread(entry.getValue());
                 if (why == null) {
-                    tensors.put(entry.getKey(), tensor(entry.getKey(), entry.getValue(), 8 + header, size));
+                    GgufTensor t = tensor(entry.getKey(), entry.getValue(), 8 + header, size);
+                    tensors.put(entry.getKey(), t);
+                    stored.put(
+                            t.name(),
+                            new StoredTensor(t.name(), t.type().name(), t.shape(), path, t.offset(), t.bytes()));
                 } else {
+                    StoredTensor other = stored(entry.getKey(), entry.getValue(), 8 + header, size);
+                    if (other != null) {
+                        stored.put(entry.getKey(), other);
+                    }
                     unread.put(entry.getKey(), why);
                 }
             }
@@ -174,6 +192,25 @@ public final class Safetensors implements AutoCloseable {
             }
         }
         return null;
+    }
+
+    /** A tensor of integers or eight-bit floats; null if its shape, type and place do not agree. */
+    private StoredTensor stored(String name, JsonNode entry, long data, long size) {
+        String dtype = entry.path("dtype").asText("nothing");
+        JsonNode lengths = entry.path("shape");
+        long begin = entry.path("data_offsets").path(0).asLong(-1);
+        long end = entry.path("data_offsets").path(1).asLong(-1);
+        long bytes = WIDTHS.getOrDefault(dtype, 0);
+        long[] shape = new long[lengths.size()];
+        for (int i = 0; i < shape.length; i++) {
+            shape[i] = lengths.get(i).asLong(-1);
+            if (shape[i] < 1 || bytes > Long.MAX_VALUE / shape[i]) {
+                return null;
+            }
+            bytes *= shape[i];
+        }
+        boolean whole = bytes > 0 && begin >= 0 && end - begin == bytes && end <= size - data;
+        return whole ? new StoredTensor(name, dtype, shape, path, data + begin, bytes) : null;
     }
 
     private GgufTensor tensor(String name, JsonNode entry, long data, long size) throws ModelFormatException {

@@ -152,12 +152,6 @@ class WeightsTest {
         assertThatThrownBy(() -> Weights.open(folder))
                 .isInstanceOf(ModelFormatException.class)
                 .hasMessageContaining("its newest checkpoint is checkpoint-20, a LoRA adapter");
-        Path config = Files.writeString(
-                folder.resolve("config.json"),
-                CONFIG.replace(
-                        "{\"model_type\"",
-                        "{\"quantization_config\": {\"quant_method\": \"bitsandbytes\"}, \"model_type\""));
-        assertThatThrownBy(() -> ModelConfig.read(config)).hasMessageContaining("weights quantised by bitsandbytes");
     }
 
     @Test

@@ -46,14 +46,6 @@ public record ConfigJson(Path file, JsonNode json) {
 
     /** @param activation of the MLP's gate */
     ModelConfig dense(String family, String activation) throws ModelFormatException {
-        JsonNode quantized = json.path("quantization_config");
-        if (quantized.isObject()) {
-            throw new ModelFormatException(
-                    file,
-                    "expected weights in float32, float16 or bfloat16, found weights quantised by "
-                            + quantized.path("quant_method").asText("a method without a name")
-                            + ": load the model that they were made from, or a GGUF file of it");
-        }
         String found =
                 json.path("hidden_activation").asText(json.path("hidden_act").asText(activation));
         require("hidden_act", found, activation);
