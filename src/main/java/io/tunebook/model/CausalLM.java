@@ -204,6 +204,11 @@ public final class CausalLM implements AutoCloseable {
         if (!weights.stored()) {
             return 0;
         }
+        return expandedBytes(config, precision);
+    }
+
+    /** The same for a model whose matrices stay in blocks. */
+    public static long expandedBytes(ModelConfig config, Precision precision) {
         long layer = config.targets().stream()
                 .mapToLong(t -> (long) t.in(config) * t.out(config))
                 .sum();
@@ -212,7 +217,12 @@ public final class CausalLM implements AutoCloseable {
 
     /** For how many positions at a time logits are made, so that those of a long batch are never there all at once. */
     public int lossTokens() {
-        return device().isGpu()
+        return lossTokens(config, device().isGpu());
+    }
+
+    /** The same for a model that is not loaded. */
+    public static int lossTokens(ModelConfig config, boolean gpu) {
+        return gpu
                 ? Math.max(1, GPU_LOGITS / config.vocabularySize() / GPU_ROWS) * GPU_ROWS
                 : Math.max(16, LOGITS / config.vocabularySize());
     }

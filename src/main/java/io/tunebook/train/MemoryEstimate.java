@@ -33,8 +33,33 @@ record MemoryEstimate(long factors, long activations, long logits, long free) {
      * @param tokens those of the largest batch, without its padding
      */
     static MemoryEstimate of(CausalLM model, long parameters, long tokens, boolean checkpointing) {
-        ModelConfig c = model.config();
-        int bytes = model.precision().bytes();
+        return of(
+                model.config(),
+                model.precision().bytes(),
+                model.expandedBytes(),
+                model.lossTokens(),
+                parameters,
+                tokens,
+                checkpointing,
+                free(model.device()));
+    }
+
+    /**
+     * The same for a model that is not loaded.
+     *
+     * @param bytes of a value that the model computes with
+     * @param expanded what weights take for as long as they are used, see {@link CausalLM#expandedBytes}
+     * @param lossTokens for how many tokens at a time logits are made
+     */
+    static MemoryEstimate of(
+            ModelConfig c,
+            int bytes,
+            long expanded,
+            int lossTokens,
+            long parameters,
+            long tokens,
+            boolean checkpointing,
+            long free) {
         long attention = (long) (c.heads() + 2 * c.kvHeads()) * c.headDim();
         // Kept a layer: two residuals and two norms of them, q|k|v before and after the rotation, the attention's
         // output, gate|up.
@@ -44,9 +69,9 @@ record MemoryEstimate(long factors, long activations, long logits, long free) {
         long layers = checkpointing ? tokens * c.hiddenSize() * c.layers() + kept : kept * c.layers();
         return new MemoryEstimate(
                 4 * 4 * parameters,
-                bytes * (layers + temporary) + model.expandedBytes(),
-                3L * bytes * Math.min(tokens, model.lossTokens()) * c.vocabularySize(),
-                free(model.device()));
+                bytes * (layers + temporary) + expanded,
+                3L * bytes * Math.min(tokens, lossTokens) * c.vocabularySize(),
+                free);
     }
 
     long needed() {
