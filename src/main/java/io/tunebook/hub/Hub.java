@@ -20,6 +20,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
 /**
@@ -106,7 +107,7 @@ public final class Hub {
         return new Hub(new HubRepository(repository.kind(), repository.id(), revision), sources, patterns, access);
     }
 
-    /** Only files whose path or name matches one of these patterns, with {@code *}, {@code ?} and <code>{a,b}</code>. */
+    /** Only files whose path or name matches one of these patterns, with {@code *}, {@code ?} and <code>{a,b}</code>; one that begins with a slash is for the whole path. */
     public Hub only(String... globs) {
         return new Hub(repository, sources, List.of(globs), access);
     }
@@ -300,15 +301,17 @@ public final class Hub {
         if (patterns.isEmpty()) {
             return files;
         }
-        List<PathMatcher> matchers = patterns.stream()
-                .map(p -> FileSystems.getDefault().getPathMatcher("glob:" + p))
-                .toList();
+        List<Predicate<Path>> matchers = patterns.stream().map(Hub::matching).toList();
         return files.stream()
-                .filter(f -> {
-                    Path path = Path.of(f.path());
-                    return matchers.stream().anyMatch(m -> m.matches(path) || m.matches(path.getFileName()));
-                })
+                .filter(f -> matchers.stream().anyMatch(m -> m.test(Path.of(f.path()))))
                 .toList();
+    }
+
+    private static Predicate<Path> matching(String pattern) {
+        boolean whole = pattern.startsWith("/");
+        PathMatcher glob =
+                FileSystems.getDefault().getPathMatcher("glob:" + (whole ? pattern.substring(1) : pattern));
+        return path -> glob.matches(path) || !whole && glob.matches(path.getFileName());
     }
 
     private HubListing listing() throws IOException {

@@ -64,7 +64,7 @@ record HubModel(String id, Optional<HubSource> where, Optional<String> kind) {
         if (safetensors && kind.isEmpty()) {
             ModelConfig config = ModelConfig.read(hub.file("config.json"));
             say.accept(needs(config, bytes(folder)));
-            return hub.only(folder.stream().map(HubFile::path).toArray(String[]::new))
+            return hub.only(folder.stream().map(f -> "/" + f.path()).toArray(String[]::new))
                     .download();
         }
         HubFile gguf = gguf(files);
