@@ -171,7 +171,15 @@ public final class MergedGguf {
         }
         Weights.Tensor t = weights.tensor(EMBEDDING);
         return Optional.of(new Weights.Tensor(
-                OUTPUT, t.type(), t.shape(), t.file(), t.offset(), t.bytes(), t.permutedHeads(), t.added(), t.packed()));
+                OUTPUT,
+                t.type(),
+                t.shape(),
+                t.file(),
+                t.offset(),
+                t.bytes(),
+                t.permutedHeads(),
+                t.added(),
+                t.packed()));
     }
 
     /** Adds a tensor that is merged, if the adapter touches it, and quantised when it is written. */

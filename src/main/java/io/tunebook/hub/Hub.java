@@ -309,8 +309,7 @@ public final class Hub {
 
     private static Predicate<Path> matching(String pattern) {
         boolean whole = pattern.startsWith("/");
-        PathMatcher glob =
-                FileSystems.getDefault().getPathMatcher("glob:" + (whole ? pattern.substring(1) : pattern));
+        PathMatcher glob = FileSystems.getDefault().getPathMatcher("glob:" + (whole ? pattern.substring(1) : pattern));
         return path -> glob.matches(path) || !whole && glob.matches(path.getFileName());
     }
 

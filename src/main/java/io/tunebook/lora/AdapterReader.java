@@ -3,9 +3,9 @@ package io.tunebook.lora;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tunebook.files.Json;
-import io.tunebook.model.family.ModelConfig;
 import io.tunebook.lora.AdapterFile.Factors;
 import io.tunebook.lora.AdapterFile.Settings;
+import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tensors.Safetensors;
@@ -124,7 +124,8 @@ final class AdapterReader {
                         "tensor " + tensor.name() + ": expected " + AdapterFile.PREFIX
                                 + "….lora_A.weight, .lora_B.weight or .lora_magnitude_vector");
             }
-            byModule.computeIfAbsent(ModelConfig.textPart(key.group(1)), m -> new TreeMap<>()).put(key.group(2), tensor);
+            byModule.computeIfAbsent(ModelConfig.textPart(key.group(1)), m -> new TreeMap<>())
+                    .put(key.group(2), tensor);
         }
         Map<String, Factors> factors = new LinkedHashMap<>();
         for (var entry : byModule.entrySet()) {

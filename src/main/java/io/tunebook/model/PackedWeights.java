@@ -73,7 +73,8 @@ final class PackedWeights {
             throw new ModelFormatException(
                     scales.stored().file(),
                     "tensor " + scales.stored().name() + ": expected one scale, or " + blocks + " for blocks of " + rows
-                            + " by " + columns + " values, found " + scales.stored().values());
+                            + " by " + columns + " values, found "
+                            + scales.stored().values());
         }
         found.put(name, new PackedMatrix.Fp8(codes, scales, rows, columns));
     }
@@ -93,7 +94,9 @@ final class PackedWeights {
         ByteBuffer text = state.bytes(0, Math.toIntExact(state.stored().bytes()));
         JsonNode json = Json.files().readTree(text.array());
         boolean nested = json.has("nested_blocksize");
-        long[] shape = {json.path("shape").path(0).asLong(), json.path("shape").path(1).asLong()};
+        long[] shape = {
+            json.path("shape").path(0).asLong(), json.path("shape").path(1).asLong()
+        };
         Part codes = part(weight);
         if (shape[0] < 1 || shape[1] < 1 || codes.stored().bytes() != (shape[0] * shape[1] + 1) / 2) {
             throw new ModelFormatException(
@@ -144,7 +147,8 @@ final class PackedWeights {
     private Part part(String name) throws ModelFormatException {
         Part part = parts.get(name);
         if (part == null) {
-            throw new ModelFormatException(config, "tensor " + name + ": expected beside a quantised one, found nothing");
+            throw new ModelFormatException(
+                    config, "tensor " + name + ": expected beside a quantised one, found nothing");
         }
         return part;
     }

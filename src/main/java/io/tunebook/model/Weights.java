@@ -390,8 +390,7 @@ public final class Weights implements AutoCloseable {
                 file.stored().forEach((name, t) -> parts.put(config.textName(name), new Part(t, file::read)));
                 file.unread()
                         .forEach((name, why) -> unread.put(
-                                config.textName(name),
-                                new ModelFormatException(path, "tensor " + name + ": " + why)));
+                                config.textName(name), new ModelFormatException(path, "tensor " + name + ": " + why)));
                 for (GgufTensor t : file.tensors().values()) {
                     String name = config.textName(t.name());
                     found.put(name, tensor(name, t, config, false));

@@ -272,7 +272,8 @@ public sealed interface PackedMatrix {
                     long output = first + r;
                     int word = (int) (output / 8) - firstWord;
                     for (int j = i; j < i + (awq ? 1 : 8); j++) {
-                        int code = awq ? strip[word] >>> shifts[(int) (output % 8)] & 15 : strip[r] >>> (j - i) * 4 & 15;
+                        int code =
+                                awq ? strip[word] >>> shifts[(int) (output % 8)] & 15 : strip[r] >>> (j - i) * 4 & 15;
                         int g = group[j];
                         int z = (zero[g][word] >>> shifts[(int) (output % 8)] & 15) + more;
                         out[at + r * inputs + j] = (code - z) * scale[g][r];

@@ -59,11 +59,16 @@ final class HubModelTest {
         try (LocalHub local = LocalHub.serve("owner/tiny", root)) {
             Path fetched = fetch(local, HubModel.named("owner/tiny").orElseThrow());
 
-            assertThat(said).singleElement().asString().startsWith("owner/tiny: ").contains("parameters", "bfloat16");
+            assertThat(said)
+                    .singleElement()
+                    .asString()
+                    .startsWith("owner/tiny: ")
+                    .contains("parameters", "bfloat16");
             assertThat(local.requests()).noneMatch(r -> r.contains("pytorch_model") || r.contains("consolidated"));
             assertThat(fetched.resolve("original")).doesNotExist();
             try (CausalLM model = CausalLM.load(new ModelSource("owner/tiny", fetched))) {
-                assertThat(said.get(0)).contains(String.format(java.util.Locale.ROOT, "%,d parameters", model.parameters()));
+                assertThat(said.get(0))
+                        .contains(String.format(java.util.Locale.ROOT, "%,d parameters", model.parameters()));
             }
         }
     }
@@ -91,7 +96,8 @@ final class HubModelTest {
         try (LocalHub local = LocalHub.serve("owner/tiny-GGUF", root)) {
             HubModel model = new HubModel("owner/tiny-GGUF", Optional.empty(), Optional.empty());
             assertThat(fetch(local, model)).hasContent("Q4_K_M");
-            assertThat(fetch(local, new HubModel(model.id(), Optional.empty(), Optional.of("q8_0")))).hasContent("Q8_0");
+            assertThat(fetch(local, new HubModel(model.id(), Optional.empty(), Optional.of("q8_0"))))
+                    .hasContent("Q8_0");
             assertThatThrownBy(() -> fetch(local, new HubModel(model.id(), Optional.empty(), Optional.of("F16"))))
                     .hasMessageContaining("F16")
                     .hasMessageContaining("Tiny-Q8_0.gguf");

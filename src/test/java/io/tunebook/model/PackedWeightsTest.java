@@ -22,7 +22,9 @@ final class PackedWeightsTest {
     Path temp;
 
     private static Path golden(String method) throws Exception {
-        return Path.of(PackedWeightsTest.class.getResource("/io/tunebook/packed/" + method).toURI());
+        return Path.of(PackedWeightsTest.class
+                .getResource("/io/tunebook/packed/" + method)
+                .toURI());
     }
 
     @ParameterizedTest
@@ -39,9 +41,8 @@ final class PackedWeightsTest {
                 weights.read(t, ours);
                 matrices += t.packed().isPresent() ? 1 : 0;
                 for (int i = 0; i < theirs.length; i++) {
-                    assertThat(ours.get(i))
-                            .as(t.name() + " at " + i)
-                            .isCloseTo(theirs[i], within((float) (rounding * Math.abs(theirs[i]) + 1e-7)));
+                    assertThat(ours.get(i)).as(t.name() + " at " + i).isCloseTo(theirs[i], within((float)
+                            (rounding * Math.abs(theirs[i]) + 1e-7)));
                 }
                 // some rows, which begin within a group and a word
                 float[] some = new float[(int) (3 * t.columns())];

@@ -123,7 +123,8 @@ class WeightsTest {
                 .hasMessageContaining(
                         "expected an architecture of [llama, mistral, qwen2, qwen3, gemma3_text, smollm3, granite, olmo2, olmo3, seed_oss, phi3, glm4, glm, ernie4_5, hunyuan_v1_dense, ministral3], found gemma2");
         Files.writeString(config, CONFIG.replace("\"rope_type\": \"llama3\"", "\"rope_type\": \"longrope\""));
-        assertThatThrownBy(() -> ModelConfig.read(config)).hasMessageContaining("LongRoPE: expected 2 factors, found 0");
+        assertThatThrownBy(() -> ModelConfig.read(config))
+                .hasMessageContaining("LongRoPE: expected 2 factors, found 0");
         Files.writeString(config, CONFIG.replace("\"rope_type\": \"llama3\"", "\"rope_type\": \"ntk\""));
         assertThatThrownBy(() -> ModelConfig.read(config))
                 .hasMessageContaining("rope scaling: expected default, linear, llama3, yarn or longrope, found ntk");

@@ -28,8 +28,7 @@ final class SizesTableTest {
     private static final long BESIDE = 1_000_000_000;
 
     /** Name, billions of parameters, model_type, hidden, inner, layers, heads, key heads, head, vocabulary, whether the output is the embedding. */
-    private static final String MODELS =
-            """
+    private static final String MODELS = """
             Llama 3 | 1.24 | llama | 2048 | 8192 | 16 | 32 | 8 | 64 | 128256 | true
             Llama 3 | 3.21 | llama | 3072 | 8192 | 28 | 24 | 8 | 128 | 128256 | true
             Llama 3 | 8.03 | llama | 4096 | 14336 | 32 | 32 | 8 | 128 | 128256 | false
@@ -92,12 +91,10 @@ final class SizesTableTest {
             String[] f = line.split(" *\\| *");
             Path file = Files.writeString(
                     temp.resolve("config.json"),
-                    String.format(
-                            """
+                    String.format("""
                             {"model_type": "%s", "hidden_size": %s, "intermediate_size": %s, "num_hidden_layers": %s, "num_attention_heads": %s,
                              "num_key_value_heads": %s, "head_dim": %s, "vocab_size": %s, "tie_word_embeddings": %s, "max_position_embeddings": 8192}
-                            """,
-                            f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10]));
+                            """, f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10]));
             all.add(new Size(f[0], Double.parseDouble(f[1]), ModelConfig.read(file)));
         }
         return all;
@@ -125,11 +122,15 @@ final class SizesTableTest {
     void readmeHasTheTable() throws Exception {
         Map<String, List<Size>> families =
                 sizes().stream().collect(Collectors.groupingBy(Size::family, LinkedHashMap::new, Collectors.toList()));
-        StringBuilder table = new StringBuilder("| | 8 GB | 16 GB | 24 GB | 80 GB |\n| --- | --- | --- | --- | --- |\n");
+        StringBuilder table =
+                new StringBuilder("| | 8 GB | 16 GB | 24 GB | 80 GB |\n| --- | --- | --- | --- | --- |\n");
         families.forEach((family, sizes) -> {
             table.append("| ").append(family);
             for (int card : CARDS) {
-                table.append(" | ").append(largest(sizes, card, false)).append(" / ").append(largest(sizes, card, true));
+                table.append(" | ")
+                        .append(largest(sizes, card, false))
+                        .append(" / ")
+                        .append(largest(sizes, card, true));
             }
             table.append(" |\n");
         });
