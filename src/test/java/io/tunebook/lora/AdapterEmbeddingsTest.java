@@ -10,6 +10,8 @@ import io.tunebook.export.AdapterGguf;
 import io.tunebook.export.MergedGguf;
 import io.tunebook.export.Quantization;
 import io.tunebook.model.CausalLM;
+import io.tunebook.model.LoadOptions;
+import io.tunebook.model.Precision;
 import io.tunebook.model.TokenBatch;
 import io.tunebook.tensors.Safetensors;
 import io.tunebook.train.Reference;
@@ -174,7 +176,7 @@ final class AdapterEmbeddingsTest {
         for (Path from : List.of(base, first)) {
             Path out = temp.resolve("merged.gguf");
             MergedGguf.write(from, adapter, Quantization.F16, out);
-            try (CausalLM merged = CausalLM.load(out)) {
+            try (CausalLM merged = CausalLM.load(out, LoadOptions.in(Precision.FLOAT32))) {
                 assertLogits(merged, name, 0.06); // half precision's rounding
             }
             Files.delete(out);
