@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.files.AtomicFile;
 import io.tunebook.files.Json;
+import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -150,7 +151,8 @@ public final class Safetensors implements AutoCloseable {
         JsonNode json;
         try {
             json = JSON.readTree(text);
-        } catch (JacksonException broken) {
+        } catch (JacksonException | CharConversionException broken) {
+            // The second where the bytes look like UTF-32.
             throw new ModelFormatException(path, "byte 8: expected JSON: " + broken.getMessage(), broken);
         }
         if (!json.isObject()) {
