@@ -383,6 +383,7 @@ final class Lab {
 
     private int lab(List<String> args) throws IOException, InterruptedException {
         setUp();
+        trustNotebooks();
         List<String> command = new ArrayList<>(List.of(
                 venvPython().toString(),
                 "-m",
@@ -391,6 +392,30 @@ final class Lab {
                 root.resolve("notebooks").toString()));
         command.addAll(args);
         return stream(command, root, notebookEnvironment());
+    }
+
+    /**
+     * Signs the notebooks that come with this repository, with Jupyter's own key of this user. JupyterLab draws no picture of a notebook that it does not
+     * trust, and shows the picture's text in its place until the cell is run.
+     */
+    private void trustNotebooks() throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(List.of(
+                venvPython().toString(),
+                "-c",
+                "from nbformat.sign import TrustNotebookApp; TrustNotebookApp.launch_instance()"));
+        Path notebooks = root.resolve("notebooks");
+        for (String folder : List.of("", "exercises", "solutions", "zh")) {
+            Path at = notebooks.resolve(folder);
+            if (Files.isDirectory(at)) {
+                try (Stream<Path> files = Files.list(at)) {
+                    files.map(Path::toString)
+                            .filter(f -> f.endsWith(".ipynb"))
+                            .sorted()
+                            .forEach(command::add);
+                }
+            }
+        }
+        command("trust", command, "JupyterLab starts all the same with: " + venvPython() + " -m jupyterlab");
     }
 
     private int setup(List<String> args) throws IOException, InterruptedException {
