@@ -1,4 +1,4 @@
-"""Training on a GPU against PEFT on the same GPU: 50 steps of small models of four architectures, with rsLoRA, DoRA, accumulation and clipping. PEFT computes in float32 and
+"""Training on a GPU against PEFT on the same GPU: 50 steps of small models of each architecture, with rsLoRA, DoRA, accumulation and clipping. PEFT computes in float32 and
 in bfloat16 (base in bfloat16, autocast), Tunebook in bfloat16 by every path it has: kernels and graphs, padded, packed, checkpointed, and by two GPUs if there are two.
 
 The bound: no loss of ours is farther from PEFT's in float32 than half the farthest of PEFT's own in bfloat16, or one percent. A quantized model gives the losses of the same
@@ -21,6 +21,11 @@ import training
 from safetensors.torch import save_file
 
 
+TEXT_PART = "its text part is computed as a model that is here"
+LEFT_OUT = {"phi3": "its factors for long texts are for narrower heads", "gemma3_vision": TEXT_PART, "mistral3": TEXT_PART, "qwen2_5_vl": TEXT_PART,
+            "qwen3_vl": TEXT_PART}
+
+
 def reference():
     """bench/reference/training.py for models as wide as the kernels want them."""
     path = pathlib.Path(__file__).parent / "reference/training.py"
@@ -29,7 +34,8 @@ def reference():
     spec.loader.exec_module(module)
     module.VOCABULARY = 512
     module.COMMON |= dict(hidden_size=256, intermediate_size=512, num_attention_heads=4, num_key_value_heads=2, vocab_size=512)
-    configs = module.configs()
+    configs = {name: config for name, config in module.configs().items() if name not in LEFT_OUT}
+    module.CASES = {name: case for name, case in module.CASES.items() if case.get("architecture", "llama") in configs}
     for config in configs.values():
         config.head_dim = 64
     return module, configs
@@ -57,6 +63,8 @@ def main() -> None:
     torch.set_default_device("cuda")
     torch.backends.cuda.matmul.allow_tf32 = False
     module, configs = reference()
+    for name, why in LEFT_OUT.items():
+        print(f"{name} is left out: {why}")
     root = pathlib.Path(tempfile.mkdtemp(prefix="tunebook-exact"))
     out = root / "io/tunebook/reference"
     out.mkdir(parents=True)
