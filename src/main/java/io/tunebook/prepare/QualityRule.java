@@ -71,7 +71,7 @@ public enum QualityRule {
     DATA_JUICER_ALPHANUMERIC(t -> t.alphanumeric() >= 0.25),
     /** At most 25 % of what is no letter. */
     DATA_JUICER_SPECIAL(t -> t.special() <= 0.25),
-    /** The most frequent runs of 10 characters are at most half of all. */
+    /** The most frequent runs of 10 characters, as many as the root of the number of different ones, are at most half of all. */
     DATA_JUICER_REPETITION(t -> t.repeatedCharacters(10) <= 0.5);
 
     private static final class Words {

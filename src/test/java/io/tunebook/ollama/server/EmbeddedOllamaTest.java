@@ -568,7 +568,9 @@ class EmbeddedOllamaTest {
         // another.
         assertThat(Files.readAllLines(log).stream()
                         .filter(l -> !l.startsWith("SLF4J") && !l.contains("ai.djl") && !l.startsWith("INFO")))
-                .containsExactly("http://127.0.0.1:" + port + " serves alone:latest (prompts by Ollama's template chatml, which is the nearest to the file's own)");
+                .containsExactly(
+                        "http://127.0.0.1:" + port
+                                + " serves alone:latest (prompts by Ollama's template chatml, which is the nearest to the file's own)");
     }
 
     /** A program that serves, asks and closes; nothing of llama.cpp's keeps its JVM. */
