@@ -33,9 +33,20 @@ final class ChaptersTest {
         CourseKernel.require();
     }
 
+    private static final String[] SHORT = {
+        "00-setup", "01-data", "02-ollama", "03-tokens", "04-model", "07-back-to-ollama"
+    };
+
+    /** With the checks of their cells. Outputs are compared at night alone: a model computes in the type that is faster on the machine, and answers follow it. */
     @Test
+    void chaptersRun() throws Exception {
+        runs(List.of(), SHORT);
+    }
+
+    @Test
+    @Tag("nightly")
     void chaptersShowWhatTheirPagesShow() throws Exception {
-        shows("00-setup", "01-data", "02-ollama", "03-tokens", "04-model", "07-back-to-ollama");
+        shows(SHORT);
     }
 
     @Test
@@ -44,23 +55,21 @@ final class ChaptersTest {
         shows("05-lora", "06-measure", "08-your-model");
     }
 
-    /** Runs chapters in a folder of their own, so that none finds what an earlier run left. */
     private void shows(String... chapters) throws Exception {
+        Path rules = Files.writeString(folder.resolve("rules.cfg"), ANY_FOLDER);
+        runs(List.of("--check", "--tolerance", TOLERANCE, "--sanitize-with", rules.toString()), chapters);
+    }
+
+    /** Runs chapters in a folder of their own, so that none finds what an earlier run left. */
+    private void runs(List<String> options, String... chapters) throws Exception {
         copy(ExerciseNotebook.FOLDER.resolve("data"), folder.resolve("data"));
         List<Path> copies = new ArrayList<>();
         for (String chapter : chapters) {
             String name = chapter + ".ipynb";
             copies.add(Files.copy(ExerciseNotebook.FOLDER.resolve(name), folder.resolve(name)));
         }
-        Path rules = Files.writeString(folder.resolve("rules.cfg"), ANY_FOLDER);
-        CourseKernel.Run run = CourseKernel.notebooks(
-                copies,
-                folder.resolve("executed"),
-                "--check",
-                "--tolerance",
-                TOLERANCE,
-                "--sanitize-with",
-                rules.toString());
+        CourseKernel.Run run =
+                CourseKernel.notebooks(copies, folder.resolve("executed"), options.toArray(new String[0]));
         assertThat(run.status()).as(run.text()).isZero();
     }
 
