@@ -9,6 +9,7 @@ import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
@@ -24,6 +25,9 @@ import java.util.stream.Collectors;
  */
 public record Plan(PrepareOptions options, String tokenizer, List<Unit> units, int trainShards, int heldOutShards)
         implements Serializable {
+    /** What duplicates there are, among the files of work. */
+    public static final String DUPLICATES = "duplicates.json";
+
     /** Files are read together up to so many bytes; a larger one is a unit of its own. */
     private static final long UNIT = 64 << 20;
 
@@ -105,11 +109,21 @@ public record Plan(PrepareOptions options, String tokenizer, List<Unit> units, i
         return trainShards + heldOutShards;
     }
 
+    /** A unit's file of one kind among the files of work, such as {@code unit-000003.part}. */
+    public static String unitFile(int unit, String kind) {
+        return String.format(Locale.ROOT, "unit-%06d.%s", unit, kind);
+    }
+
+    /** A shard's report among the files of work. */
+    public static String shardReport(int shard) {
+        return String.format(Locale.ROOT, "shard-%05d.json", shard);
+    }
+
     /** The shard's file, such as {@code train-00000-of-00008.tokens}. */
     public String shardName(int shard) {
         boolean train = shard < trainShards;
         return String.format(
-                java.util.Locale.ROOT,
+                Locale.ROOT,
                 "%s-%05d-of-%05d.tokens",
                 train ? "train" : "heldout",
                 train ? shard : shard - trainShards,

@@ -1,6 +1,7 @@
 package io.tunebook.prepare;
 
 import io.tunebook.data.Corpus;
+import io.tunebook.files.AtomicFile;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.Progress;
 import io.tunebook.tokenizer.Tokenizer;
@@ -22,6 +23,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Makes a corpus ready for training on one machine.
@@ -151,8 +153,7 @@ public final class Preparation {
             }
         }
         for (int u = 0; u < plan.units().size(); u++) {
-            io.tunebook.files.AtomicFile.write(
-                    work.unit(u, "duplicates"), found.unit(u).bytes());
+            AtomicFile.write(work.unit(u, "duplicates"), found.unit(u).bytes());
         }
         Duplicates.Report report = found.report(kept);
         Work.write(work.duplicates(), report);
@@ -241,7 +242,7 @@ public final class Preparation {
     /** The documents whose beginnings are shown as examples of duplicates. */
     public static Set<Long> asked(Duplicates.Report duplicates) {
         return duplicates.examples().stream()
-                .flatMap(p -> java.util.stream.Stream.of(p.document(), p.first()))
+                .flatMap(p -> Stream.of(p.document(), p.first()))
                 .collect(Collectors.toCollection(HashSet::new));
     }
 

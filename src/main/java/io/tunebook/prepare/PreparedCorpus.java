@@ -220,49 +220,33 @@ public final class PreparedCorpus {
 
     /** What each step did: {@code step, documents, changed, removed}. */
     public Table report() {
-        StringColumn step = StringColumn.create("step");
-        LongColumn documents = LongColumn.create("documents");
-        LongColumn changed = LongColumn.create("changed");
-        LongColumn removed = LongColumn.create("removed");
-        for (JsonNode count : manifest.path("steps")) {
-            step.append(count.path("step").asText());
-            documents.append(count.path("documents").asLong());
-            changed.append(count.path("changed").asLong());
-            removed.append(count.path("removed").asLong());
-        }
-        return Table.create("preparation", step, documents, changed, removed);
+        return table("preparation", "steps", List.of("step"), List.of("documents", "changed", "removed"));
     }
 
     /** Some of what was removed: {@code step, where, text, like}, the last for duplicates. */
     public Table removed() {
-        StringColumn step = StringColumn.create("step");
-        StringColumn where = StringColumn.create("where");
-        StringColumn text = StringColumn.create("text");
-        StringColumn like = StringColumn.create("like");
-        for (JsonNode one : manifest.path("removed")) {
-            step.append(one.path("step").asText());
-            where.append(one.path("where").asText());
-            text.append(one.path("text").asText());
-            like.append(one.path("like").asText());
-        }
-        return Table.create("removed", step, where, text, like);
+        return table("removed", "removed", List.of("step", "where", "text", "like"), List.of());
     }
 
     /** The files: {@code file, documents, examples, tokens, bytes}. */
     public Table shards() {
-        StringColumn file = StringColumn.create("file");
-        LongColumn documents = LongColumn.create("documents");
-        LongColumn examples = LongColumn.create("examples");
-        LongColumn tokens = LongColumn.create("tokens");
-        LongColumn bytes = LongColumn.create("bytes");
-        for (JsonNode shard : manifest.path("shards")) {
-            file.append(shard.path("file").asText());
-            documents.append(shard.path("documents").asLong());
-            examples.append(shard.path("examples").asLong());
-            tokens.append(shard.path("tokens").asLong());
-            bytes.append(shard.path("bytes").asLong());
+        return table("shards", "shards", List.of("file"), List.of("documents", "examples", "tokens", "bytes"));
+    }
+
+    /** A list of the manifest, a row for each entry. */
+    private Table table(String name, String list, List<String> texts, List<String> numbers) {
+        Table table = Table.create(name);
+        for (String text : texts) {
+            StringColumn column = StringColumn.create(text);
+            manifest.path(list).forEach(one -> column.append(one.path(text).asText()));
+            table.addColumns(column);
         }
-        return Table.create("shards", file, documents, examples, tokens, bytes);
+        for (String number : numbers) {
+            LongColumn column = LongColumn.create(number);
+            manifest.path(list).forEach(one -> column.append(one.path(number).asLong()));
+            table.addColumns(column);
+        }
+        return table;
     }
 
     /** How long the steps took and the most heap they held, of the run that gave this object; empty if it only opened it. */

@@ -48,15 +48,15 @@ final class Work {
     }
 
     Path unit(int unit, String kind) {
-        return folder.resolve(String.format(Locale.ROOT, "unit-%06d.%s", unit, kind));
+        return folder.resolve(Plan.unitFile(unit, kind));
     }
 
     Path shard(int shard) {
-        return folder.resolve(String.format(Locale.ROOT, "shard-%05d.json", shard));
+        return folder.resolve(Plan.shardReport(shard));
     }
 
     Path duplicates() {
-        return folder.resolve("duplicates.json");
+        return folder.resolve(Plan.DUPLICATES);
     }
 
     Path bucket(int bucket) {

@@ -131,8 +131,11 @@ public sealed interface PackedMatrix {
             boolean single = scales.stored().values() == 1;
             float[] all = single ? scales.floats() : new float[0];
             int across = (int) scales.columns();
+            float[] row = all;
             for (int r = 0; r < rows; r++) {
-                float[] row = single ? all : scales.floats((first + r) / blockRows * across, across);
+                if (!single && (r == 0 || (first + r) % blockRows == 0)) {
+                    row = scales.floats((first + r) / blockRows * across, across);
+                }
                 for (int c = 0; c < columns; c++) {
                     out[at++] = VALUES[bytes.get() & 255] * row[single ? 0 : c / blockColumns];
                 }

@@ -17,37 +17,46 @@ import io.tunebook.train.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a family has of its own holds in generation and in GGUF too; {@code ReferenceTest} holds it against Transformers and PEFT. */
 final class FamilyTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    private static final List<String> OWN = List.of(
+            "gemma3",
+            "smollm3",
+            "granite",
+            "olmo2",
+            "olmo3",
+            "seed_oss",
+            "phi3",
+            "glm",
+            "glm4",
+            "ernie4_5",
+            "hunyuan_v1_dense",
+            "ministral3",
+            "gemma3_vision");
+
     @TempDir
     Path temp;
 
+    static Stream<String> generatesTheLikeliestTokens() {
+        return Stream.concat(Stream.of("mistral_window"), OWN.stream());
+    }
+
+    static Stream<String> keepsItsLogitsInGguf() {
+        return Stream.concat(Stream.of("llama", "qwen2", "qwen3", "mistral3", "qwen2_5_vl", "qwen3_vl"), OWN.stream());
+    }
+
     /** Windows, norms and scales of the pass that keeps keys and values are those of the whole pass. */
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "mistral_window",
-                "gemma3",
-                "smollm3",
-                "granite",
-                "olmo2",
-                "olmo3",
-                "seed_oss",
-                "phi3",
-                "glm",
-                "glm4",
-                "ernie4_5",
-                "hunyuan_v1_dense",
-                "ministral3",
-                "gemma3_vision"
-            })
+    @MethodSource
     void generatesTheLikeliestTokens(String family) throws Exception {
         try (CausalLM model = Reference.model(family)) {
             int[] prompt = Arrays.copyOf(Reference.ids(), 12);
@@ -69,28 +78,7 @@ final class FamilyTest {
     }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "llama",
-                "qwen2",
-                "qwen3",
-                "gemma3",
-                "smollm3",
-                "granite",
-                "olmo2",
-                "olmo3",
-                "seed_oss",
-                "phi3",
-                "glm",
-                "glm4",
-                "ernie4_5",
-                "hunyuan_v1_dense",
-                "ministral3",
-                "gemma3_vision",
-                "mistral3",
-                "qwen2_5_vl",
-                "qwen3_vl"
-            })
+    @MethodSource
     void keepsItsLogitsInGguf(String family) throws Exception {
         Path file = temp.resolve("model.gguf");
         MergedGguf.quantize(withWords(family, "{}"), Quantization.AS_BASE, file, done -> {});

@@ -325,13 +325,14 @@ final class PreparationTest {
     @Test
     void aFolderOfSomebodyElseIsNotReplaced() throws IOException {
         write(folder.resolve("in"), 1, 10);
-        Files.createDirectories(folder.resolve("out/work"));
-        Files.writeString(folder.resolve("out/work/thesis.txt"), "mine");
+        Path theirs =
+                Files.createDirectories(folder.resolve("out").resolve("work")).resolve("thesis.txt");
+        Files.writeString(theirs, "mine");
         assertThatThrownBy(() -> Preparation.run(
                         folder.resolve("in").toString(), tokenizer, PrepareOptions.defaults(), folder.resolve("out")))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("is not replaced");
-        assertThat(folder.resolve("out/work/thesis.txt")).exists();
+        assertThat(theirs).exists();
     }
 
     @Test

@@ -22,7 +22,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -133,14 +132,6 @@ public final class SparkPreparation implements Serializable {
         return sorted;
     }
 
-    private static String unit(int unit, String kind) {
-        return String.format(Locale.ROOT, "unit-%06d.%s", unit, kind);
-    }
-
-    private static String shard(int shard) {
-        return String.format(Locale.ROOT, "shard-%05d.json", shard);
-    }
-
     /** A folder for one task, which is deleted after it. */
     private interface InFolder<T> {
         T run(Path folder) throws IOException;
@@ -165,7 +156,7 @@ public final class SparkPreparation implements Serializable {
     }
 
     private UnitReport read(int u) throws IOException {
-        UnitReport done = work.read(unit(u, "json"), UnitReport.class);
+        UnitReport done = work.read(Plan.unitFile(u, "json"), UnitReport.class);
         if (done != null) {
             return done;
         }
@@ -180,15 +171,15 @@ public final class SparkPreparation implements Serializable {
             Path keys = folder.resolve("keys");
             UnitReport report = UnitReader.read(
                     plan, unit, files, part, keys, Math.min(64 << 20, memory / 2), SparkPreparation::stopped);
-            work.write(unit(u, "part"), part);
-            work.write(unit(u, "keys"), keys);
-            work.write(unit(u, "json"), report);
+            work.write(Plan.unitFile(u, "part"), part);
+            work.write(Plan.unitFile(u, "keys"), keys);
+            work.write(Plan.unitFile(u, "json"), report);
             return report;
         });
     }
 
     private Duplicates.Report duplicates(JavaSparkContext spark, List<UnitReport> reports) throws IOException {
-        Duplicates.Report done = work.read("duplicates.json", Duplicates.Report.class);
+        Duplicates.Report done = work.read(Plan.DUPLICATES, Duplicates.Report.class);
         if (done != null) {
             return done;
         }
@@ -207,17 +198,17 @@ public final class SparkPreparation implements Serializable {
                     .forEachRemaining(some -> some.forEach(found::add));
         }
         for (int u = 0; u < units; u++) {
-            work.write(unit(u, "duplicates"), found.unit(u).bytes());
+            work.write(Plan.unitFile(u, "duplicates"), found.unit(u).bytes());
         }
         Duplicates.Report report = found.report(kept);
-        work.write("duplicates.json", report);
+        work.write(Plan.DUPLICATES, report);
         return report;
     }
 
     /** A unit's pairs of key and document for each bucket. */
     private List<Tuple2<Integer, byte[]>> chunks(int u, KeyBuckets buckets) throws IOException {
         Map<Integer, ByteArrayOutputStream> open = new TreeMap<>();
-        buckets.read(u, work.open(unit(u, "keys")), (bucket, key, document) -> {
+        buckets.read(u, work.open(Plan.unitFile(u, "keys")), (bucket, key, document) -> {
             DataOutputStream out = new DataOutputStream(open.computeIfAbsent(bucket, b -> new ByteArrayOutputStream()));
             out.writeLong(key);
             out.writeLong(document);
@@ -248,8 +239,8 @@ public final class SparkPreparation implements Serializable {
             }
         }
         for (int u = 0; u < plan.units().size(); u++) {
-            try (HadoopFolder.Source part = work.source(unit(u, "part"))) {
-                for (PartFile.Block block : PartFile.index(part, work.size(unit(u, "part")))) {
+            try (HadoopFolder.Source part = work.source(Plan.unitFile(u, "part"))) {
+                for (PartFile.Block block : PartFile.index(part, work.size(Plan.unitFile(u, "part")))) {
                     blocks.get(block.shard()).get(u).add(block);
                 }
             }
@@ -267,30 +258,32 @@ public final class SparkPreparation implements Serializable {
 
     private ShardMaker.Report shard(int s, List<ArrayList<PartFile.Block>> blocks, HashSet<Long> asked)
             throws IOException {
-        ShardMaker.Report done = work.read(shard(s), ShardMaker.Report.class);
+        ShardMaker.Report done = work.read(Plan.shardReport(s), ShardMaker.Report.class);
         if (done != null && output.exists(done.file())) {
             return done;
         }
-        List<ShardMaker.Part> parts = new ArrayList<>();
         List<HadoopFolder.Source> sources = new ArrayList<>();
-        for (int u = 0; u < blocks.size(); u++) {
-            String bits = unit(u, "duplicates");
-            HadoopFolder.Source source = work.source(unit(u, "part"));
-            sources.add(source);
-            parts.add(new ShardMaker.Part(source, blocks.get(u), () -> Duplicates.OfUnit.of(work.bytes(bits))));
-        }
-        return inFolder(folder -> {
-            try (Tokenizer loaded = Tokenizer.load(received(tokenizer))) {
-                ShardMaker.Report report =
-                        ShardMaker.make(plan, s, parts, asked, loaded, folder, SparkPreparation::stopped);
-                output.write(report.file(), folder.resolve(report.file()));
-                work.write(shard(s), report);
-                return report;
-            } finally {
-                for (HadoopFolder.Source source : sources) {
-                    source.close();
-                }
+        try {
+            List<ShardMaker.Part> parts = new ArrayList<>();
+            for (int u = 0; u < blocks.size(); u++) {
+                String bits = Plan.unitFile(u, "duplicates");
+                HadoopFolder.Source source = work.source(Plan.unitFile(u, "part"));
+                sources.add(source);
+                parts.add(new ShardMaker.Part(source, blocks.get(u), () -> Duplicates.OfUnit.of(work.bytes(bits))));
             }
-        });
+            return inFolder(folder -> {
+                try (Tokenizer loaded = Tokenizer.load(received(tokenizer))) {
+                    ShardMaker.Report report =
+                            ShardMaker.make(plan, s, parts, asked, loaded, folder, SparkPreparation::stopped);
+                    output.write(report.file(), folder.resolve(report.file()));
+                    work.write(Plan.shardReport(s), report);
+                    return report;
+                }
+            });
+        } finally {
+            for (HadoopFolder.Source source : sources) {
+                source.close();
+            }
+        }
     }
 }

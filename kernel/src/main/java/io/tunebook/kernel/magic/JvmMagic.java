@@ -8,7 +8,8 @@ import io.tunebook.kernel.launch.JvmOptions;
 public final class JvmMagic {
     private final CellEvaluator evaluator;
     private volatile Restart restart = options -> {
-        throw new UnsupportedOperationException("nothing here can start the kernel anew with " + options);
+        throw new IllegalStateException(
+                "this kernel is a part of another program, which must be started with " + options + " itself");
     };
 
     /** Starts the kernel anew. */

@@ -13,6 +13,8 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 
 /**
  * Hands on what comes from this kernel's frontends to another kernel, which has taken its place with other options of the JVM, and back what that one says.
@@ -51,7 +53,7 @@ final class Relay implements AutoCloseable {
     }
 
     /** Begins. @param ended is told the exit status when that kernel has ended and all is handed on that it had to say */
-    void begin(java.util.function.IntConsumer ended) throws IOException {
+    void begin(IntConsumer ended) throws IOException {
         List<Thread> readers = new ArrayList<>();
         readers.add(reader(iopub, this::publish));
         readers.add(reader(clients.get(Channel.SHELL), m -> transport.reply(Channel.SHELL, m)));
@@ -83,16 +85,12 @@ final class Relay implements AutoCloseable {
         return thread;
     }
 
-    private interface Receiver {
-        void receive(Message message);
-    }
-
-    private Thread reader(Client client, Receiver to) throws IOException {
+    private Thread reader(Client client, Consumer<Message> to) throws IOException {
         client.waitForEver();
         return thread("relay from kernel", () -> {
             try {
                 while (true) {
-                    to.receive(child.receive(client));
+                    to.accept(child.receive(client));
                 }
             } catch (IOException e) {
                 return; // that kernel has ended

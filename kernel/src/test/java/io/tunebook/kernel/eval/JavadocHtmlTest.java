@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.kernel.install.InstalledKernel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -49,12 +49,7 @@ class JavadocHtmlTest {
     void nothingRunsInABrowser() throws Exception {
         String modules = System.getenv("TUNEBOOK_NODE_MODULES");
         assumeTrue(modules != null, "skipped: TUNEBOOK_NODE_MODULES names no folder with Playwright of npm");
-        Path browser = Stream.of("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-                .map(Path::of)
-                .filter(Files::isExecutable)
-                .findFirst()
-                .orElse(null);
-        assumeTrue(browser != null, "skipped: there is no Chromium in /usr/bin");
+        Path browser = InstalledKernel.browser();
         List<String> attacks = List.of(new ObjectMapper()
                 .readValue(SCRIPTS.resolve("hostile_texts.json").toFile(), String[].class));
         StringBuilder page = new StringBuilder(

@@ -11,8 +11,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** The finished jar, and a kernel installed from it, for tests that use them as people do. */
 public final class InstalledKernel {
@@ -27,6 +29,16 @@ public final class InstalledKernel {
         Path jar = Path.of("target", "tunebook-kernel.jar").toAbsolutePath();
         assumeTrue(Files.exists(jar), "skipped: " + jar + " is not built yet; mvn verify builds it first");
         return jar;
+    }
+
+    /** Chromium or Chrome, for tests that look at pages; they are skipped without. */
+    public static Path browser() {
+        Optional<Path> browser = Stream.of("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+                .map(Path::of)
+                .filter(Files::isExecutable)
+                .findFirst();
+        assumeTrue(browser.isPresent(), "skipped: there is no Chromium in /usr/bin");
+        return browser.get();
     }
 
     /** A prefix with the kernel {@code tunebook}, installed once for all tests. */

@@ -11,7 +11,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -196,12 +195,7 @@ class JupyterProgramsIT {
                                 == 0,
                 "skipped: the Python of TUNEBOOK_PYTHON has no jupyterlab_widgets");
         assumeTrue(modules != null, "skipped: TUNEBOOK_NODE_MODULES names no folder with Playwright of npm");
-        Path browser = Stream.of("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-                .map(Path::of)
-                .filter(Files::isExecutable)
-                .findFirst()
-                .orElse(null);
-        assumeTrue(browser != null, "skipped: there is no Chromium in /usr/bin");
+        Path browser = InstalledKernel.browser();
         Path folder = Files.createDirectories(Path.of("target", "jupyterlab").toAbsolutePath());
         Path file = Path.of("src", "test", "javascript", script).toAbsolutePath();
         InstalledKernel.Ended ended = InstalledKernel.run(
