@@ -133,7 +133,16 @@ public final class WireKernel implements AutoCloseable {
 
     /** Starts a kernel and waits until it answers. */
     public static WireKernel start(List<String> jvmOptions, Map<String, String> environment) {
-        return new WireKernel(jvmOptions, environment).ready();
+        while (true) {
+            try {
+                return new WireKernel(jvmOptions, environment).ready();
+            } catch (AssertionError e) {
+                // Between the choice of free ports and the kernel's start another program may have taken one.
+                if (!String.valueOf(e.getMessage()).contains("Address already in use")) {
+                    throw e;
+                }
+            }
+        }
     }
 
     private WireKernel(List<String> jvmOptions, Map<String, String> environment) {
