@@ -1,9 +1,9 @@
-"""Makes a website of the chapters: python environment/site/build.py [--pdf] [FOLDER]
+"""Makes a website of the chapters: python environment/site/build.py [--pdf[=CHAPTER]] [FOLDER]
 
 The notebooks are taken as they lie, with the outputs of their last run; nothing is executed and nothing is downloaded. The
 site goes to target/site (or FOLDER), with a search over all pages. Every link between pages and every picture is checked
-afterwards; one that leads nowhere is named, and the exit status is 1. With --pdf each chapter is printed by Chromium or
-Chrome to a PDF beside its page.
+afterwards; one that leads nowhere is named, and the exit status is 1. With --pdf each chapter, or the one that is
+named (such as zh/03-tokens), is printed by Chromium or Chrome to a PDF beside its page.
 """
 
 import html.parser
@@ -22,7 +22,7 @@ def gather(source):
     notebooks = ROOT / "notebooks"
     for file in [*notebooks.glob("*.ipynb"), *notebooks.glob("*.md"), *notebooks.glob("*.png")]:
         shutil.copy(file, source / file.name)
-    for folder in "exercises", "zh":
+    for folder in "exercises", "zh", "zh/exercises":
         (source / folder).mkdir()
         for file in sorted((notebooks / folder).glob("*.ipynb")):
             shutil.copy(file, source / folder / file.name)
@@ -73,12 +73,12 @@ def broken(site):
     return len(pages), faults
 
 
-def print_chapters(site):
+def print_chapters(site, chapter):
     """A PDF of each chapter, with the margins and the page numbers that the browser gives it."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         sys.exit("no Chromium and no Chrome is on the path: --pdf needs one")
-    for page in sorted([*site.glob("0*.html"), *site.glob("zh/0*.html")]):
+    for page in [site / f"{chapter}.html"] if chapter else sorted([*site.glob("0*.html"), *site.glob("zh/0*.html")]):
         pdf = page.with_suffix(".pdf")
         command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
         subprocess.run([*command, f"--print-to-pdf={pdf}", page.as_uri()], check=True, capture_output=True)
@@ -87,7 +87,7 @@ def print_chapters(site):
         print(f"{pdf.relative_to(site)}: {pdf.stat().st_size // 1000} kB")
 
 
-def main(folder, pdf):
+def main(folder, pdf, chapter):
     site = pathlib.Path(folder).resolve()
     source = site.with_name(site.name + "-source")
     for old in site, source:
@@ -99,11 +99,13 @@ def main(folder, pdf):
         return 1
     pages, faults = broken(site)
     if pdf:
-        print_chapters(site)
+        print_chapters(site, chapter)
     print("\n".join(faults) or f"{pages} pages in {site}; every link and picture of theirs is there")
     return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    folders = [a for a in sys.argv[1:] if a != "--pdf"]
-    sys.exit(main(folders[0] if folders else ROOT / "target" / "site", "--pdf" in sys.argv))
+    options = [a for a in sys.argv[1:] if a.split("=")[0] == "--pdf"]
+    folders = [a for a in sys.argv[1:] if a not in options]
+    chosen = options[0].partition("=")[2] if options else ""
+    sys.exit(main(folders[0] if folders else ROOT / "target" / "site", bool(options), chosen))

@@ -56,6 +56,23 @@ final class ChineseTest {
         }
     }
 
+    /** The Chinese exercises are made of the English solutions; this compares without the program that makes them. */
+    @Test
+    void theCodeOfEachChineseExerciseIsThatOfTheEnglishOne() throws Exception {
+        List<Path> exercises = notebooks(CHINESE.resolve("exercises"));
+        assertThat(exercises)
+                .extracting(Path::getFileName)
+                .containsExactlyElementsOf(notebooks(ROOT.resolve("notebooks/exercises")).stream()
+                        .map(Path::getFileName)
+                        .toList());
+        for (Path chinese : exercises) {
+            Path english = ROOT.resolve("notebooks/exercises").resolve(chinese.getFileName());
+            assertThat(digest(cells(chinese)))
+                    .as("the code of %s, words masked", chinese)
+                    .isEqualTo(digest(cells(english)));
+        }
+    }
+
     @TestFactory
     Stream<DynamicTest> noEnglishChapterHasGoneOn() throws IOException {
         return notebooks(CHINESE).stream()
@@ -106,7 +123,9 @@ final class ChineseTest {
 
     @Test
     void theTextIsChinese() throws IOException {
-        for (Path chinese : notebooks(CHINESE)) {
+        List<Path> chapters = new ArrayList<>(notebooks(CHINESE));
+        chapters.addAll(notebooks(CHINESE.resolve("exercises")));
+        for (Path chinese : chapters) {
             List<JsonNode> prose = cells(chinese).stream()
                     .filter(c -> c.path("cell_type").asText().equals("markdown"))
                     .toList();

@@ -60,9 +60,30 @@ final class ChaptersTest {
         runs(List.of("--check", "--tolerance", TOLERANCE, "--sanitize-with", rules.toString()), chapters);
     }
 
+    /** Chapters that ask a model little, so that every change runs some of the Chinese ones; their code is that of the English ones. */
+    @Test
+    void chineseChaptersRun() throws Exception {
+        runs(List.of(), "zh/00-setup", "zh/01-data", "zh/03-tokens");
+    }
+
+    @Test
+    @Tag("nightly")
+    void everyChineseChapterRuns() throws Exception {
+        try (Stream<Path> files = Files.list(ExerciseNotebook.FOLDER.resolve("zh"))) {
+            runs(
+                    List.of(),
+                    files.map(f -> f.getFileName().toString())
+                            .filter(f -> f.endsWith(".ipynb"))
+                            .sorted()
+                            .map(f -> "zh/" + f.replace(".ipynb", ""))
+                            .toArray(String[]::new));
+        }
+    }
+
     /** Runs chapters in a folder of their own, so that none finds what an earlier run left. */
     private void runs(List<String> options, String... chapters) throws Exception {
         copy(ExerciseNotebook.FOLDER.resolve("data"), folder.resolve("data"));
+        Files.createDirectories(folder.resolve("zh"));
         List<Path> copies = new ArrayList<>();
         for (String chapter : chapters) {
             String name = chapter + ".ipynb";

@@ -48,7 +48,7 @@ final class NbgraderTest {
         return ExerciseNotebook.names();
     }
 
-    /** What lies in {@code notebooks/exercises} is what generate_assignment makes of the solutions, the title included. */
+    /** What lies in {@code notebooks/exercises}, and in {@code notebooks/zh/exercises}, is what generate_assignment makes of the solutions. */
     @Test
     void theExercisesAreWhatNbgraderMakesOfTheSolutions() throws Exception {
         Path released = folder.resolve("released");
@@ -61,15 +61,19 @@ final class NbgraderTest {
                 CHECKOUT);
         assertThat(run.status()).as(run.text()).isZero();
         for (String name : ExerciseNotebook.names()) {
-            ObjectNode exercise = ExerciseNotebook.read(
-                    ExerciseNotebook.FOLDER.resolve("exercises").resolve(name + ".ipynb"));
-            assertThat(exercise)
-                    .as("python environment/exercises.py release writes " + name + " anew")
-                    .isEqualTo(ExerciseNotebook.read(released.resolve(name + ".ipynb")));
-            String text = exercise.toString();
-            assertThat(text).contains("# Exercise ").contains("YOUR CODE HERE");
-            assertThat(text).doesNotContain("SOLUTION").doesNotContain("HIDDEN TESTS");
+            isWhatWasMade(name, ExerciseNotebook.FOLDER.resolve("exercises"), released, "# Exercise ");
+            isWhatWasMade(name, ExerciseNotebook.FOLDER.resolve("zh/exercises"), released.resolve("zh"), "# 练习 ");
         }
+    }
+
+    private static void isWhatWasMade(String name, Path kept, Path released, String title) throws Exception {
+        ObjectNode exercise = ExerciseNotebook.read(kept.resolve(name + ".ipynb"));
+        assertThat(exercise)
+                .as("python environment/exercises.py release writes " + name + " anew")
+                .isEqualTo(ExerciseNotebook.read(released.resolve(name + ".ipynb")));
+        String text = exercise.toString();
+        assertThat(text).contains(title).contains("YOUR CODE HERE");
+        assertThat(text).doesNotContain("SOLUTION").doesNotContain("HIDDEN TESTS");
     }
 
     /** Two tasks of the first exercise, so that it is quick. */

@@ -1,10 +1,12 @@
 package io.tunebook.exercise;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -28,6 +30,28 @@ final class SolutionsTest {
         }
         assertThat(solutions).hasSize(7);
         CourseKernel.Run run = CourseKernel.notebooks(solutions, out);
+        assertThat(run.status()).as(run.text()).isZero();
+    }
+
+    /** Their code is that of the English ones but for words, so that this need not run with every change. */
+    @Tag("nightly")
+    @Test
+    void solutionsOfTheChineseExercisesPass() throws Exception {
+        String python = System.getenv("TUNEBOOK_PYTHON");
+        assumeTrue(python != null, "skipped: TUNEBOOK_PYTHON names no Python");
+        Path course = out.resolve("course");
+        String script = ExerciseNotebook.FOLDER.resolveSibling("environment/exercises.py").toString();
+        CourseKernel.Run made = CourseKernel.run(
+                List.of(python, script, "course", course.toString(), "zh"),
+                out,
+                Map.of("PYTHONUTF8", "1"),
+                out.resolve("course.txt"));
+        assertThat(made.status()).as(made.text()).isZero();
+        List<Path> solutions = new ArrayList<>();
+        for (String name : ExerciseNotebook.names()) {
+            solutions.add(course.resolve("source").resolve(name).resolve(name + ".ipynb"));
+        }
+        CourseKernel.Run run = CourseKernel.notebooks(solutions, out.resolve("executed"));
         assertThat(run.status()).as(run.text()).isZero();
     }
 
