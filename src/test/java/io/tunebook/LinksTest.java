@@ -40,7 +40,8 @@ final class LinksTest {
 
     private static List<Path> pages() throws IOException {
         List<Path> pages = new ArrayList<>();
-        for (String folder : List.of("", "notebooks", "notebooks/zh", "notebooks/exercises", "notebooks/zh/exercises", "kernel", "bench")) {
+        for (String folder : List.of(
+                "", "notebooks", "notebooks/zh", "notebooks/exercises", "notebooks/zh/exercises", "kernel", "bench")) {
             try (Stream<Path> files = Files.list(ROOT.resolve(folder))) {
                 files.filter(f -> f.toString().matches(".*\\.(md|ipynb)")).forEach(pages::add);
             }

@@ -40,7 +40,9 @@ final class SolutionsTest {
         String python = System.getenv("TUNEBOOK_PYTHON");
         assumeTrue(python != null, "skipped: TUNEBOOK_PYTHON names no Python");
         Path course = out.resolve("course");
-        String script = ExerciseNotebook.FOLDER.resolveSibling("environment/exercises.py").toString();
+        String script = ExerciseNotebook.FOLDER
+                .resolveSibling("environment/exercises.py")
+                .toString();
         CourseKernel.Run made = CourseKernel.run(
                 List.of(python, script, "course", course.toString(), "zh"),
                 out,
