@@ -28,7 +28,7 @@ final class SolutionsTest {
         for (String name : ExerciseNotebook.names()) {
             solutions.add(ExerciseNotebook.FOLDER.resolve("solutions/" + name + ".ipynb"));
         }
-        assertThat(solutions).hasSize(7);
+        assertThat(solutions).hasSize(9);
         CourseKernel.Run run = CourseKernel.notebooks(solutions, out);
         assertThat(run.status()).as(run.text()).isZero();
     }
