@@ -2,16 +2,16 @@ package io.tunebook.picture;
 
 import io.tunebook.kernel.display.MimeBundle;
 
-/** The nine chapters in a row with what each gives, and the one where the reader is. */
+/** The ten chapters in a row with what each gives, and the one where the reader is. */
 final class PathPicture {
-    static final int CHAPTERS = 9;
-    private static final int STEP = 80;
+    static final int CHAPTERS = 10;
+    private static final int STEP = 76;
 
     private PathPicture() {}
 
     static MimeBundle draw(int here, Words words) {
         if (here < 0 || here >= CHAPTERS) {
-            throw new IllegalArgumentException("expected a chapter from 0 to 8, found " + here);
+            throw new IllegalArgumentException("expected a chapter from 0 to " + (CHAPTERS - 1) + ", found " + here);
         }
         Drawing drawing = new Drawing(CHAPTERS * STEP + 16, 120);
         for (int i = 0; i < CHAPTERS; i++) {

@@ -2,6 +2,7 @@ package io.tunebook.picture;
 
 import io.tunebook.data.Cleaning;
 import io.tunebook.kernel.display.MimeBundle;
+import io.tunebook.prepare.PreparedCorpus;
 import java.util.List;
 import java.util.Map;
 
@@ -12,7 +13,7 @@ public final class Pictures {
     /**
      * The chapters in a row, with what each gives and the reader's place.
      *
-     * @param chapter 0 to 8
+     * @param chapter 0 to 9
      * @throws IllegalArgumentException if there is no such chapter
      */
     public static MimeBundle path(int chapter) {
@@ -59,6 +60,15 @@ public final class Pictures {
     /** How a corpus of any size is prepared, by {@link io.tunebook.prepare.Preparation}. */
     public static MimeBundle preparation() {
         return PreparationPicture.draw(Words.COURSE);
+    }
+
+    /**
+     * Where the documents of a prepared corpus lie: its files with their documents and tokens.
+     *
+     * @throws IllegalArgumentException if it has more than twelve files
+     */
+    public static MimeBundle shards(PreparedCorpus corpus) {
+        return ShardsPicture.draw(corpus.shards(), Words.COURSE);
     }
 
     /** A corpus as a recipe: files on the disk, one document at a time in memory, and the steps that it passes. */

@@ -3,17 +3,15 @@ package io.tunebook.tensors;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tunebook.files.AtomicFile;
 import io.tunebook.files.Json;
 import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -260,52 +258,19 @@ public final class Safetensors implements AutoCloseable {
      * @param metadata strings for the header, such as {@code format=pt}
      */
     public static void write(Path path, Map<String, Values> tensors, Map<String, String> metadata) throws IOException {
-        ObjectNode header = JSON.createObjectNode();
-        ObjectNode meta = header.putObject("__metadata__");
-        metadata.forEach(meta::put);
-        long at = 0;
-        for (var entry : tensors.entrySet()) {
-            Values t = entry.getValue();
+        List<SafetensorsWriter.Tensor> all = new ArrayList<>();
+        tensors.forEach((name, t) -> {
             long expected = Arrays.stream(t.shape()).reduce(1, Math::multiplyExact);
             if (expected != t.values().length) {
-                throw new IllegalArgumentException(entry.getKey() + ": expected " + expected + " values for the shape "
+                throw new IllegalArgumentException(name + ": expected " + expected + " values for the shape "
                         + Arrays.toString(t.shape()) + ", found " + t.values().length);
             }
-            ObjectNode node = header.putObject(entry.getKey()).put("dtype", "F32");
-            var shape = node.putArray("shape");
-            Arrays.stream(t.shape()).forEach(shape::add);
-            node.putArray("data_offsets").add(at).add(at + 4 * expected);
-            at += 4 * expected;
-        }
-        byte[] json = header.toString().getBytes(StandardCharsets.UTF_8);
-        // Spaces after the header put the tensors at a multiple of eight, as the format's own writer does.
-        int padded = (json.length + 7) / 8 * 8;
-        AtomicFile.write(path, part -> write(part, tensors, Arrays.copyOf(json, padded), json.length));
-    }
-
-    private static void write(Path part, Map<String, Values> tensors, byte[] head, int json) throws IOException {
-        try (FileChannel out = FileChannel.open(
-                part, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
-            Arrays.fill(head, json, head.length, (byte) ' ');
-            put(out, ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, head.length));
-            put(out, ByteBuffer.wrap(head));
-            for (Values t : tensors.values()) {
-                // In pieces: a tensor may take more bytes than a buffer can hold.
-                int step = Math.min(1 << 20, t.values().length);
-                ByteBuffer bytes = ByteBuffer.allocate(4 * step).order(ByteOrder.LITTLE_ENDIAN);
-                for (int at = 0; at < t.values().length; at += step) {
-                    int count = Math.min(step, t.values().length - at);
-                    bytes.clear().limit(4 * count);
-                    bytes.asFloatBuffer().put(t.values(), at, count);
-                    put(out, bytes);
-                }
-            }
-        }
-    }
-
-    private static void put(FileChannel out, ByteBuffer bytes) throws IOException {
-        while (bytes.hasRemaining()) {
-            out.write(bytes);
-        }
+            all.add(new SafetensorsWriter.Tensor(
+                    name,
+                    GgufType.F32,
+                    t.shape(),
+                    (first, out) -> System.arraycopy(t.values(), (int) first, out, 0, out.length)));
+        });
+        SafetensorsWriter.write(path, all, metadata);
     }
 }

@@ -4,7 +4,9 @@ import ai.djl.Device;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.util.cuda.CudaUtils;
 import com.sun.management.OperatingSystemMXBean;
+import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
+import io.tunebook.model.Precision;
 import io.tunebook.model.family.ModelConfig;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -15,14 +17,15 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * What a step needs besides the model that is loaded already, in bytes.
+ * What a step needs besides the model that is loaded already, in bytes. A trainer makes it before its first step; {@link #planned} makes it
+ * from a model's shapes alone, before anything is fetched or bought.
  *
  * @param factors the factors with their gradient and AdamW's two moments, float32
  * @param activations what the forward pass keeps for the backward pass, and one layer's temporaries and expanded weights
  * @param logits the logits of the tokens whose loss is computed at a time, their softmax and one more of the kind while it is made
- * @param free what the device has left
+ * @param free what the device has left; 0 if nobody knows
  */
-record MemoryEstimate(long factors, long activations, long logits, long free) {
+public record MemoryEstimate(long factors, long activations, long logits, long free) {
     /** The part of free memory that a step may take: allocators round up, and other programs live too. */
     private static final double USABLE = 0.95;
 
@@ -74,7 +77,34 @@ record MemoryEstimate(long factors, long activations, long logits, long free) {
                 free);
     }
 
-    long needed() {
+    /**
+     * The estimate for a model of these shapes on a GPU that has bfloat16.
+     *
+     * @param tokens those of the largest batch, without its padding
+     * @param checkpointing as {@link TrainingArguments#gradientCheckpointing}
+     * @param blocks whether the matrices stay in their blocks, as {@link io.tunebook.model.LoadOptions#quantized} leaves them
+     */
+    public static MemoryEstimate planned(
+            ModelConfig shapes, LoraConfig lora, long tokens, boolean checkpointing, boolean blocks) {
+        Precision precision = Precision.BFLOAT16;
+        return of(
+                shapes,
+                precision.bytes(),
+                blocks ? CausalLM.expandedBytes(shapes, precision) : 0,
+                CausalLM.lossTokens(shapes, true),
+                lora.layout(shapes).parameters(),
+                tokens,
+                checkpointing,
+                0);
+    }
+
+    /** What the frozen weights take: two bytes each in bfloat16, or the blocks of Q4_K, 144 bytes for 256 weights. */
+    public static long weights(ModelConfig shapes, boolean blocks) {
+        return blocks ? shapes.parameters() * 144 / 256 : shapes.parameters() * Precision.BFLOAT16.bytes();
+    }
+
+    /** All three parts. */
+    public long needed() {
         return factors + activations + logits;
     }
 

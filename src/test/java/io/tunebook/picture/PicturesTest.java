@@ -22,6 +22,9 @@ import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
 import org.w3c.dom.Element;
 import org.w3c.dom.NodeList;
+import tech.tablesaw.api.LongColumn;
+import tech.tablesaw.api.StringColumn;
+import tech.tablesaw.api.Table;
 
 /** Pictures are XML that a browser can draw, say in words what they show, and stay on their card. */
 final class PicturesTest {
@@ -86,9 +89,9 @@ final class PicturesTest {
             assertThat(path.text()).contains("you are in chapter " + chapter);
         }
         assertThat(texts(Pictures.path(3))).contains("Tokens", "LoRA");
-        assertThatThrownBy(() -> Pictures.path(9))
+        assertThatThrownBy(() -> Pictures.path(10))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("0 to 8");
+                .hasMessageContaining("0 to 9");
     }
 
     @Test
@@ -126,6 +129,20 @@ final class PicturesTest {
         assertThatThrownBy(() -> Pictures.cleaning(List.of())).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> Pictures.stream(List.of("a"), List.of())).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> Pictures.split(List.of())).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void eachFileOfAPreparedCorpusHasItsBox() {
+        Table files = Table.create(
+                StringColumn.create("file", "train-00000-of-00001.tokens", "heldout-00000-of-00001.tokens"),
+                LongColumn.create("documents", 1288, 142),
+                LongColumn.create("tokens", 668_840, 76_249));
+        MimeBundle shards = ShardsPicture.draw(files, Words.COURSE);
+        assertGood(shards);
+        assertThat(texts(shards))
+                .contains("1,430 documents", "heldout-00000-of-00001.tokens", "1,288 documents, 668,840 tokens");
+        assertThatThrownBy(() -> ShardsPicture.draw(files.emptyCopy(), Words.COURSE))
+                .isInstanceOf(IllegalArgumentException.class);
     }
 
     @Test

@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tunebook.lora.LoraConfig;
-import io.tunebook.model.CausalLM;
-import io.tunebook.model.Precision;
 import io.tunebook.model.family.ModelConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -62,20 +60,8 @@ final class SizesTableTest {
     private record Size(String family, double billions, ModelConfig config) {
         /** The bytes that a step takes, weights and all. */
         long bytes(boolean blocks) {
-            Precision precision = Precision.BFLOAT16;
-            long expanded = blocks ? CausalLM.expandedBytes(config, precision) : 0;
-            MemoryEstimate step = MemoryEstimate.of(
-                    config,
-                    precision.bytes(),
-                    expanded,
-                    CausalLM.lossTokens(config, true),
-                    LoraConfig.rank(RANK).layout(config).parameters(),
-                    TOKENS,
-                    true,
-                    0);
-            // Q4_K has 144 bytes for 256 values
-            long weights = blocks ? config.parameters() * 144 / 256 : config.parameters() * precision.bytes();
-            return weights + step.needed() + BESIDE;
+            MemoryEstimate step = MemoryEstimate.planned(config, LoraConfig.rank(RANK), TOKENS, true, blocks);
+            return MemoryEstimate.weights(config, blocks) + step.needed() + BESIDE;
         }
 
         String name() {
