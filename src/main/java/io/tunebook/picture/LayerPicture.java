@@ -48,7 +48,7 @@ final class LayerPicture {
         Drawing d = new Drawing(740, 360);
         half(d, 14, words.of("layer.attention"));
         d.box(40, 60, 90, 34, Tone.PLAIN, "RMSNorm");
-        d.arrow(132, 77, 164, 77);
+        d.arrow(132, 77, 164, 72).arrow(132, 77, 164, 113).arrow(132, 77, 164, 156);
         matrix(d, 166, 52, "q", q, h);
         matrix(d, 166, 96, "k", kv, h);
         matrix(d, 166, 140, "v", kv, h);
@@ -59,7 +59,7 @@ final class LayerPicture {
         plus(d, 115);
         half(d, 190, words.of("layer.mlp"));
         d.box(40, 236, 90, 34, Tone.PLAIN, "RMSNorm");
-        d.arrow(132, 253, 164, 253);
+        d.arrow(132, 253, 164, 247).arrow(132, 253, 164, 297);
         matrix(d, 166, 228, "gate", inner, h);
         matrix(d, 166, 280, "up", inner, h);
         d.arrow(278, 247, 320, 262).arrow(278, 299, 320, 284);

@@ -6,7 +6,7 @@ import java.util.Locale;
 
 /** The chances of a few words at several temperatures, a panel of bars for each temperature. */
 final class TemperaturePicture {
-    private static final int PANEL = 220;
+    private static final int PANEL = 240;
     private static final int ROW = 24;
 
     private TemperaturePicture() {}
