@@ -26,8 +26,8 @@ final class ChapterCodeTest {
                         source(cell)
                                 .lines()
                                 .filter(line -> width(line) > WIDEST)
-                                .forEach(line -> tooWide.add(
-                                        file.getFileName() + ", cell " + cell.path("id").asText() + ": " + line));
+                                .forEach(line -> tooWide.add(file.getFileName() + ", cell "
+                                        + cell.path("id").asText() + ": " + line));
                     }
                 }
             }

@@ -35,7 +35,10 @@ public final class SafetensorsFolder {
             List<SafetensorsWriter.Tensor> tensors = new ArrayList<>();
             for (Weights.Tensor tensor : weights.tensors().values()) {
                 tensors.add(new SafetensorsWriter.Tensor(
-                        tensor.name(), GgufType.BF16, tensor.shape(), (first, out) -> read(weights, tensor, first, out)));
+                        tensor.name(),
+                        GgufType.BF16,
+                        tensor.shape(),
+                        (first, out) -> read(weights, tensor, first, out)));
             }
             SafetensorsWriter.write(folder.resolve("model.safetensors"), tensors, Map.of("format", "pt"));
         }

@@ -26,7 +26,13 @@ final class CleaningPicture {
             double gone = BAR * count.removed() / most;
             String text = words.of("cleaning.count", count.documents(), count.changed(), count.removed());
             drawing.text(
-                    LABEL, y + 16, 12, Drawing.Anchor.END, Drawing.INK, false, Drawing.cut(count.step(), 12, LABEL - 8));
+                    LABEL,
+                    y + 16,
+                    12,
+                    Drawing.Anchor.END,
+                    Drawing.INK,
+                    false,
+                    Drawing.cut(count.step(), 12, LABEL - 8));
             drawing.bar(LABEL + 10, y, kept, ROW - 12, Drawing.Tone.GREEN);
             drawing.bar(LABEL + 10 + kept, y, gone, ROW - 12, Drawing.Tone.RED);
             drawing.note(LABEL + 20 + kept + gone, y + 15, Drawing.Anchor.START, text);

@@ -24,7 +24,8 @@ public final class TokenizerFolder {
         ObjectNode config = JSON.createObjectNode().put("tokenizer_class", "PreTrainedTokenizerFast");
         vocabulary.named().forEach(config::put);
         if (vocabulary.templates().size() == 1) {
-            config.put("chat_template", vocabulary.templates().values().iterator().next());
+            config.put(
+                    "chat_template", vocabulary.templates().values().iterator().next());
         } else if (!vocabulary.templates().isEmpty()) {
             var all = config.putArray("chat_template");
             vocabulary.templates().forEach((name, template) -> all.addObject()

@@ -41,8 +41,8 @@ public final class ConfigWriter {
         ModelConfig written = ModelConfig.read(file);
         if (!written.equals(config)) {
             Files.delete(file);
-            throw new UnsupportedOperationException("expected a model whose configuration the usual fields of config.json"
-                    + " say, found " + config);
+            throw new UnsupportedOperationException(
+                    "expected a model whose configuration the usual fields of config.json" + " say, found " + config);
         }
     }
 }
