@@ -26,8 +26,9 @@ def gather(source):
         (source / folder).mkdir()
         for file in sorted((notebooks / folder).glob("*.ipynb")):
             shutil.copy(file, source / folder / file.name)
-    for name in "conf.py", "index.md":
-        shutil.copy(HERE / name, source / name)
+    (source / "_static").mkdir()
+    for name in "conf.py", "index.md", "_static/print.css":
+        shutil.copy(HERE / pathlib.Path(name).name, source / name)
 
 
 class References(html.parser.HTMLParser):
