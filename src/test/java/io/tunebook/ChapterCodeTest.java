@@ -19,14 +19,15 @@ final class ChapterCodeTest {
     @Test
     void noLineOfCodeIsWiderThanThePage() throws IOException {
         List<String> tooWide = new ArrayList<>();
-        try (Stream<Path> files = Files.list(Path.of("../notebooks"))) {
+        Path notebooks = Path.of("../notebooks");
+        try (Stream<Path> files = Stream.concat(Files.list(notebooks), Files.list(notebooks.resolve("zh")))) {
             for (Path file : files.filter(f -> f.toString().endsWith(".ipynb")).toList()) {
                 for (JsonNode cell : new ObjectMapper().readTree(file.toFile()).path("cells")) {
                     if (cell.path("cell_type").asText().equals("code")) {
                         source(cell)
                                 .lines()
                                 .filter(line -> width(line) > WIDEST)
-                                .forEach(line -> tooWide.add(file.getFileName() + ", cell "
+                                .forEach(line -> tooWide.add(file + ", cell "
                                         + cell.path("id").asText() + ": " + line));
                     }
                 }
