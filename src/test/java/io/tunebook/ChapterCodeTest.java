@@ -27,8 +27,8 @@ final class ChapterCodeTest {
                         source(cell)
                                 .lines()
                                 .filter(line -> width(line) > WIDEST)
-                                .forEach(line -> tooWide.add(file + ", cell "
-                                        + cell.path("id").asText() + ": " + line));
+                                .forEach(line -> tooWide.add(
+                                        file + ", cell " + cell.path("id").asText() + ": " + line));
                     }
                 }
             }
