@@ -655,13 +655,13 @@ final class Lab {
         return Optional.of(folder.resolve("node_modules"));
     }
 
-    /** Only tests use these: they are the model makers' own, and so not kept in the repository. */
+    /** Only tests use these: they are mostly the model makers' own, and so not kept in the repository. */
     private Path chatTemplates() throws IOException, InterruptedException {
         Path script = root.resolve("environment/chat_templates.py");
         Path folder = cache.resolve("chat-templates");
         Path stamp = cache.resolve("chat-templates.sha256");
         String wanted = sha256(script);
-        step("chat templates, for tests (77 MB)", isStamped(stamp, wanted), () -> {
+        step("chat templates, for tests (80 MB)", isStamped(stamp, wanted), () -> {
             command(
                     "chat templates",
                     List.of(venvPython().toString(), script.toString(), folder.toString()),

@@ -1,9 +1,10 @@
-"""Fetches the chat templates that llama-cpp-python's source package carries, for the tests alone.
+"""Fetches the chat templates that packages of PyPI carry, for the tests alone: llama-cpp-python's source package, TRL and Axolotl.
 
     python environment/chat_templates.py FOLDER
 
-The templates are the model makers' own, so they are not kept in this repository. The package is taken from the index that pip
-uses (PIP_INDEX_URL), its SHA-256 is checked, and nothing of it is run: only the templates are unpacked.
+The templates are mostly the model makers' own, so they are not kept in this repository. The packages are taken from the index that
+pip uses (PIP_INDEX_URL), their SHA-256 is checked, and nothing of them is run: only the templates are unpacked. Those of TRL and
+Axolotl have the package's name before their own.
 """
 
 import hashlib
@@ -18,10 +19,16 @@ import tarfile
 import tempfile
 import urllib.parse
 import urllib.request
+import zipfile
 
-FILE = "llama_cpp_python-0.3.36.tar.gz"
-SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
-INSIDE = re.compile(r"[^/]+/vendor/llama\.cpp/models/templates/([\w.-]+\.jinja)")
+PACKAGES = [
+    ("llama-cpp-python", "llama_cpp_python-0.3.36.tar.gz", "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e",
+     r"[^/]+/vendor/llama\.cpp/models/templates/([\w.-]+\.jinja)", ""),
+    ("trl", "trl-1.16.0-py3-none-any.whl", "c4726e139dd40e1a41661511c639c8a68416782b2e3e8c0befebd77bb7ba0396",
+     r"trl/chat_templates/([\w.-]+\.jinja)", "trl_"),
+    ("axolotl", "axolotl-0.19.0-py3-none-any.whl", "f28eb3ad3709975eec4adfe13307dd980c7e7917cc43cb03f2c6f26c007135cc",
+     r"axolotl/utils/chat_templates/templates/([\w.-]+\.jinja)", "axolotl_"),
+]
 
 
 def index():
@@ -29,14 +36,37 @@ def index():
     return (os.environ.get("PIP_INDEX_URL") or answer.stdout.strip() or "https://pypi.org/simple").rstrip("/")
 
 
-def address():
-    page = index() + "/llama-cpp-python/"
+def address(package, name):
+    page = index() + "/" + package + "/"
     with urllib.request.urlopen(page, timeout=60) as answer:
         links = re.findall(r'href="([^"]+)"', answer.read().decode("utf-8"))
     for link in map(html.unescape, links):
-        if urllib.parse.urlsplit(link).path.endswith("/" + FILE):
+        if urllib.parse.urlsplit(link).path.endswith("/" + name):
             return urllib.parse.urljoin(page, link)
-    raise SystemExit("The package index has no " + FILE + ".")
+    raise SystemExit("The package index has no " + name + ".")
+
+
+def fetched(package, name, sha256, file):
+    digest = hashlib.sha256()
+    with urllib.request.urlopen(address(package, name), timeout=60) as answer:
+        while block := answer.read(1 << 20):
+            digest.update(block)
+            file.write(block)
+    if digest.hexdigest() != sha256:
+        raise SystemExit(f"{name}: expected SHA-256 {sha256}, found {digest.hexdigest()}.")
+    file.seek(0)
+
+
+def members(name, file):
+    if name.endswith(".whl"):
+        with zipfile.ZipFile(file) as package:
+            for member in package.namelist():
+                yield member, lambda: package.read(member)
+    else:
+        with tarfile.open(fileobj=file, mode="r:gz") as package:
+            for member in package:
+                if member.isfile():
+                    yield member.name, lambda: package.extractfile(member).read()
 
 
 def main():
@@ -44,20 +74,13 @@ def main():
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    digest = hashlib.sha256()
-    with tempfile.TemporaryFile() as file:
-        with urllib.request.urlopen(address(), timeout=60) as answer:
-            while block := answer.read(1 << 20):
-                digest.update(block)
-                file.write(block)
-        if digest.hexdigest() != SHA256:
-            raise SystemExit(f"{FILE}: expected SHA-256 {SHA256}, found {digest.hexdigest()}.")
-        file.seek(0)
-        with tarfile.open(fileobj=file, mode="r:gz") as package:
-            for member in package:
-                name = INSIDE.fullmatch(member.name)
-                if name and member.isfile():
-                    (part / name.group(1)).write_bytes(package.extractfile(member).read())
+    for package, name, sha256, inside, prefix in PACKAGES:
+        with tempfile.TemporaryFile() as file:
+            fetched(package, name, sha256, file)
+            for member, content in members(name, file):
+                template = re.fullmatch(inside, member)
+                if template:
+                    (part / (prefix + template.group(1))).write_bytes(content())
     shutil.rmtree(out, ignore_errors=True)
     part.rename(out)
     print(len(list(out.iterdir())), "templates")

@@ -1,10 +1,10 @@
-"""Makes the digests of what Transformers renders with the chat templates in llama-cpp-python's source package.
+"""Makes the digests of what Transformers renders with the chat templates that packages of PyPI carry.
 
-    pip download --no-deps --no-binary :all: llama-cpp-python==0.3.36     # and unpack it
-    python bench/reference/chat_template_digests.py llama_cpp_python-0.3.36/vendor/llama.cpp/models/templates
+    python environment/chat_templates.py FOLDER
+    python bench/reference/chat_template_digests.py FOLDER
 
-The templates are the model makers' own, so neither they nor texts made with them are kept here: the golden file has for
-each template its SHA-256, and for each conversation the SHA-256 of the text, or the error.
+The templates are mostly the model makers' own, so neither they nor texts made with them are kept here: the golden file has for
+each template its SHA-256, and for each conversation the first 16 digits of the text's SHA-256, or the error.
 """
 
 import gzip
@@ -39,7 +39,7 @@ def main():
     conversations = {**CONVERSATIONS, **MORE}
     templates = {}
     for file in sorted(folder.glob("*.jinja")):
-        source = file.read_text("utf-8")
+        source = file.read_bytes().decode("utf-8")  # with the line breaks it has
         # A date would make another text each day.
         fixed = re.sub(r"strftime_now\([^)]*\)", "'24 Nov 2026'", source)
         cases = {}
@@ -49,14 +49,14 @@ def main():
                 found = outcome(lambda: render_jinja_template(
                     [messages], chat_template=fixed, add_generation_prompt=prompt, **given)[0][0])
                 cases[name + (", prompt" if prompt else "")] = (
-                    {"sha256": digest(found["text"])} if "text" in found else found)
+                    digest(found["text"])[:16] if "text" in found else found)
         templates[file.name] = {"sha256": digest(source), "cases": cases}
     golden = {"tokens": TOKENS, "conversations": {name: {"messages": m, "variables": v} for name, (m, v) in conversations.items()},
               "templates": templates}
     with gzip.GzipFile(OUT / "chat_template_digests.json.gz", "wb", 9, mtime=0) as out:
         out.write(json.dumps(golden, ensure_ascii=False).encode("utf-8"))
     print(len(templates), "templates", sum(len(t["cases"]) for t in templates.values()), "cases",
-          sum("error" in c for t in templates.values() for c in t["cases"].values()), "refused")
+          sum(isinstance(c, dict) for t in templates.values() for c in t["cases"].values()), "refused")
 
 
 if __name__ == "__main__":

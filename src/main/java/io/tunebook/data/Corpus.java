@@ -1,22 +1,17 @@
 package io.tunebook.data;
 
 import io.tunebook.kernel.display.Display;
-import io.tunebook.kernel.display.Html;
-import io.tunebook.kernel.display.MimeBundle;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.Charset;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Spliterator;
 import java.util.Spliterators;
-import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -25,8 +20,6 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
-import tech.tablesaw.api.IntColumn;
-import tech.tablesaw.api.StringColumn;
 import tech.tablesaw.api.Table;
 
 /**
@@ -143,8 +136,7 @@ public final class Corpus implements Iterable<Document> {
 
     /** What to do about broken documents; {@link OnError#STOP} unless said otherwise. */
     public Corpus onError(OnError onError) {
-        return new Corpus(
-                node, new Pass.Settings(onError, settings.charset(), settings.progress(), settings.columns(), null));
+        return new Corpus(node, settings.with(onError, null));
     }
 
     /**
@@ -154,9 +146,7 @@ public final class Corpus implements Iterable<Document> {
      * @param problems must be safe for several threads if the corpus is {@link #parallel}
      */
     public Corpus onError(Consumer<? super CorpusException> problems) {
-        return new Corpus(
-                node,
-                new Pass.Settings(OnError.SKIP, settings.charset(), settings.progress(), settings.columns(), problems));
+        return new Corpus(node, settings.with(OnError.SKIP, problems));
     }
 
     /**
@@ -165,22 +155,12 @@ public final class Corpus implements Iterable<Document> {
      * @throws java.nio.charset.UnsupportedCharsetException if Java does not know it
      */
     public Corpus charset(String name) {
-        return new Corpus(
-                node,
-                new Pass.Settings(
-                        settings.onError(),
-                        Charset.forName(name),
-                        settings.progress(),
-                        settings.columns(),
-                        settings.problems()));
+        return new Corpus(node, settings.with(Charset.forName(name)));
     }
 
     /** Shows a bar during each pass: bytes, rate, time left. */
     public Corpus progress() {
-        return new Corpus(
-                node,
-                new Pass.Settings(
-                        settings.onError(), settings.charset(), true, settings.columns(), settings.problems()));
+        return new Corpus(node, settings.withProgress());
     }
 
     /**
@@ -208,50 +188,17 @@ public final class Corpus implements Iterable<Document> {
     }
 
     private Corpus columns(Columns columns) {
-        return new Corpus(
-                node,
-                new Pass.Settings(
-                        settings.onError(), settings.charset(), settings.progress(), columns, settings.problems()));
+        return new Corpus(node, settings.with(columns));
     }
 
     /** The first documents only. */
     public Corpus take(long count) {
-        return then(pass -> {
-            Cursor from = node.open(pass);
-            return new Cursor() {
-                private long left = count;
-
-                @Override
-                public Document next() throws IOException {
-                    Document next = left-- > 0 ? from.next() : null;
-                    if (left <= 0) {
-                        from.close();
-                    }
-                    return next;
-                }
-
-                @Override
-                public void close() throws IOException {
-                    from.close();
-                }
-            };
-        });
+        return new Corpus(Steps.take(node, count), settings);
     }
 
     /** All documents but the first ones. */
     public Corpus skip(long count) {
-        return then(pass -> {
-            Cursor from = node.open(pass);
-            long[] left = {count};
-            return from.with(() -> {
-                for (; left[0] > 0; left[0]--) {
-                    if (from.next() == null) {
-                        return null;
-                    }
-                }
-                return from.next();
-            });
-        });
+        return new Corpus(Steps.skip(node, count), settings);
     }
 
     /** The documents that fulfil a condition. It must be safe for several threads if the corpus is {@link #parallel}. */
@@ -271,7 +218,7 @@ public final class Corpus implements Iterable<Document> {
      */
     public Corpus sample(double fraction, long seed) {
         return filter(d ->
-                chance(d.id().hashCode() * 0x9E3779B97F4A7C15L + d.content().hashCode(), seed) < fraction);
+                Steps.chance(d.id().hashCode() * 0x9E3779B97F4A7C15L + d.content().hashCode(), seed) < fraction);
     }
 
     /**
@@ -282,13 +229,8 @@ public final class Corpus implements Iterable<Document> {
      */
     public Split split(double heldOut, long seed) {
         return new Split(
-                filter(d -> chance(d.content().hashCode(), seed) >= heldOut),
-                filter(d -> chance(d.content().hashCode(), seed) < heldOut));
-    }
-
-    /** Even numbers in [0, 1) from a hash. */
-    private static double chance(long hash, long seed) {
-        return new SplittableRandom(hash * 0xBF58476D1CE4E5B9L ^ seed).nextDouble();
+                filter(d -> Steps.chance(d.content().hashCode(), seed) >= heldOut),
+                filter(d -> Steps.chance(d.content().hashCode(), seed) < heldOut));
     }
 
     /**
@@ -302,34 +244,7 @@ public final class Corpus implements Iterable<Document> {
         if (buffer < 1) {
             throw new IllegalArgumentException("expected a buffer of at least 1 document, found " + buffer);
         }
-        return then(pass -> {
-            SplittableRandom random = new SplittableRandom(seed);
-            List<Node> parts = new ArrayList<>(node.parts(pass));
-            for (int i = parts.size() - 1; i > 0; i--) {
-                Collections.swap(parts, i, random.nextInt(i + 1));
-            }
-            Cursor from = Cursor.chain(parts.iterator(), pass);
-            List<Document> held = new ArrayList<>();
-            return from.with(() -> {
-                while (held.size() < buffer) {
-                    Document next = from.next();
-                    if (next == null) {
-                        break;
-                    }
-                    held.add(next);
-                }
-                if (held.isEmpty()) {
-                    return null;
-                }
-                int drawn = random.nextInt(held.size());
-                Document document = held.get(drawn);
-                Document last = held.remove(held.size() - 1);
-                if (drawn < held.size()) {
-                    held.set(drawn, last);
-                }
-                return document;
-            });
-        });
+        return new Corpus(Steps.shuffle(node, buffer, seed), settings);
     }
 
     /**
@@ -342,7 +257,7 @@ public final class Corpus implements Iterable<Document> {
         if (threads < 1) {
             throw new IllegalArgumentException("expected at least 1 thread, found " + threads);
         }
-        return then(pass -> new ParallelCursor(node.parts(pass), pass, threads));
+        return new Corpus(pass -> new ParallelCursor(node.parts(pass), pass, threads), settings);
     }
 
     /** As {@link #parallel(int)} with one thread per processor. */
@@ -352,19 +267,7 @@ public final class Corpus implements Iterable<Document> {
 
     /** Removes and repairs what one does not want to train on; the cleaning counts what each of its steps did. */
     public Corpus clean(Cleaning cleaning) {
-        return then(pass -> {
-            Cursor from = node.open(pass);
-            Cleaning.Pass run = cleaning.begin();
-            return from.with(() -> {
-                for (Document next = from.next(); next != null; next = from.next()) {
-                    Document clean = run.apply(next);
-                    if (clean != null) {
-                        return clean;
-                    }
-                }
-                return null;
-            });
-        });
+        return new Corpus(Steps.clean(node, cleaning), settings);
     }
 
     /** The documents in lists of this size; the last may be shorter. */
@@ -458,57 +361,12 @@ public final class Corpus implements Iterable<Document> {
 
     /** Shows the first documents: title, kind and the beginning of the text. */
     public void show(int count) {
-        List<Document> first = new ArrayList<>();
-        take(count).forEach(first::add);
-        StringBuilder text = new StringBuilder();
-        StringBuilder html = new StringBuilder();
-        for (int i = 0; i < first.size(); i++) {
-            Document d = first.get(i);
-            String head = (i + 1) + ". " + (d.title().isEmpty() ? d.id() : d.title());
-            String about = (d.dataType().isEmpty() ? "" : d.dataType() + ", ")
-                    + String.format(Locale.ROOT, "%,d characters", d.length());
-            String beginning = beginning(d.content(), 240);
-            text.append(i == 0 ? "" : "\n\n")
-                    .append(head)
-                    .append(" (")
-                    .append(about)
-                    .append(")\n")
-                    .append(beginning);
-            html.append("<p><b>")
-                    .append(Html.escape(head))
-                    .append("</b> <small>")
-                    .append(Html.escape(about))
-                    .append("</small><br>")
-                    .append(Html.escape(beginning).replace("\n", "<br>"))
-                    .append("</p>");
-        }
-        Display.display(
-                first.isEmpty()
-                        ? MimeBundle.of(MimeBundle.TEXT, "no documents")
-                        : MimeBundle.of(MimeBundle.TEXT, text.toString(), MimeBundle.HTML, html.toString()));
-    }
-
-    private static String beginning(String text, int characters) {
-        return text.codePointCount(0, text.length()) <= characters
-                ? text
-                : text.substring(0, text.offsetByCodePoints(0, characters)) + "…";
+        Display.display(FirstDocuments.of(this, count).view());
     }
 
     /** The first documents as a table: {@code id, dataType, title, characters, content}. */
     public Table table(int count) {
-        StringColumn id = StringColumn.create("id");
-        StringColumn dataType = StringColumn.create("dataType");
-        StringColumn title = StringColumn.create("title");
-        IntColumn characters = IntColumn.create("characters");
-        StringColumn content = StringColumn.create("content");
-        take(count).forEach(d -> {
-            id.append(d.id());
-            dataType.append(d.dataType());
-            title.append(d.title());
-            characters.append(d.length());
-            content.append(d.content());
-        });
-        return Table.create("documents", id, dataType, title, characters, content);
+        return FirstDocuments.of(this, count).table();
     }
 
     /** One pass of statistics. */
@@ -518,13 +376,9 @@ public final class Corpus implements Iterable<Document> {
         return collector.summary();
     }
 
-    private Corpus then(Node next) {
-        return new Corpus(next, settings);
-    }
-
     /** A step that looks at one document at a time and so can run where the file is read. */
     private Corpus each(UnaryOperator<Document> step) {
-        return new Corpus(new Each(node, step), settings);
+        return new Corpus(new Steps.Each(node, step), settings);
     }
 
     /** Where documents come from. */
@@ -535,27 +389,6 @@ public final class Corpus implements Iterable<Document> {
         /** Pieces that can be read at the same time. */
         default List<Node> parts(Pass pass) throws IOException {
             return List.of(this);
-        }
-    }
-
-    private record Each(Node from, UnaryOperator<Document> step) implements Node {
-        @Override
-        public Cursor open(Pass pass) throws IOException {
-            Cursor cursor = from.open(pass);
-            return cursor.with(() -> {
-                for (Document next = cursor.next(); next != null; next = cursor.next()) {
-                    Document changed = step.apply(next);
-                    if (changed != null) {
-                        return changed;
-                    }
-                }
-                return null;
-            });
-        }
-
-        @Override
-        public List<Node> parts(Pass pass) throws IOException {
-            return from.parts(pass).stream().<Node>map(p -> new Each(p, step)).toList();
         }
     }
 }

@@ -66,7 +66,7 @@ final class JsonRecords implements Records {
     private boolean commaDue;
     private boolean lost;
     private boolean whole;
-    private byte[] firstKey;
+    private final FirstKey firstKey = new FirstKey();
     private long number;
     /** For each level of the object being scanned, the outermost first, whether it is an array. */
     private boolean[] arrays = new boolean[64];
@@ -80,7 +80,7 @@ final class JsonRecords implements Records {
     @Override
     public JsonParser next() throws IOException {
         if (whole && !lost) {
-            firstKey = firstKeyUpTo(at);
+            firstKey.learn(buffer, objectStart, at);
         }
         whole = false;
         if (lost && !findNext()) {
@@ -110,7 +110,7 @@ final class JsonRecords implements Records {
         }
         int malformed = Utf8.firstMalformed(buffer, objectStart, at);
         if (malformed < 0) {
-            rememberFirstKey(at);
+            firstKey.learnIfUnknown(buffer, objectStart, at);
         }
         lost = true;
         at = objectStart + 1;
@@ -263,35 +263,6 @@ final class JsonRecords implements Records {
         }
     }
 
-    /** The first key of the object read last, quotation marks included; the former one if there is none. */
-    private byte[] firstKeyUpTo(int stop) {
-        int from = objectStart;
-        while (from < stop && buffer[from] != '"') {
-            from++;
-        }
-        int to = from + 1;
-        while (to < stop && buffer[to] != '"') {
-            to++;
-        }
-        boolean word = to < stop;
-        for (int i = from + 1; word && i < to; i++) {
-            word = Character.isLetterOrDigit(buffer[i]) || buffer[i] == '_' || buffer[i] == '-';
-        }
-        if (firstKey == null && !word) {
-            return null; // it may be spoilt, and then nothing that follows begins like it
-        }
-        boolean known =
-                to >= stop || firstKey != null && Arrays.equals(firstKey, 0, firstKey.length, buffer, from, to + 1);
-        return known ? firstKey : Arrays.copyOfRange(buffer, from, to + 1);
-    }
-
-    /** Where the first object of a file is broken, its own first key tells what follows from what is within it. */
-    private void rememberFirstKey(int stop) {
-        if (firstKey == null) {
-            firstKey = firstKeyUpTo(stop);
-        }
-    }
-
     /** After a broken object: moves to the next one that begins as the others did, after a comma, a bracket or a line break. */
     private boolean findNext() throws IOException {
         byte before = at == objectStart + 1 ? (byte) ' ' : (byte) ',';
@@ -321,18 +292,17 @@ final class JsonRecords implements Records {
         objectStart = at;
         int p = blanks(at + 1);
         at = objectStart;
-        if (p < 0 || firstKey == null || startsLine) {
+        if (p < 0 || !firstKey.known() || startsLine) {
             return p >= 0 && buffer[p] == '"';
         }
         int n = p - objectStart;
-        while (objectStart + n + firstKey.length > end) {
+        while (objectStart + n + firstKey.length() > end) {
             if (!fill(objectStart)) {
                 return false;
             }
             at = objectStart;
         }
-        int k = objectStart + n;
-        return Arrays.equals(buffer, k, k + firstKey.length, firstKey, 0, firstKey.length);
+        return firstKey.standsAt(buffer, objectStart + n);
     }
 
     /** The first byte from here that is no white space, or −1 at the end of the file. */
@@ -377,7 +347,7 @@ final class JsonRecords implements Records {
 
     private CorpusException lostAt(int where, String what) {
         if (!inArray) {
-            rememberFirstKey(where);
+            firstKey.learnIfUnknown(buffer, objectStart, where);
         }
         lost = true;
         CorpusException e = error(where, what, null);

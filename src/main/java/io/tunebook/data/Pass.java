@@ -31,6 +31,22 @@ final class Pass {
             Columns columns,
             Consumer<? super CorpusException> problems) {
         static final Settings INITIAL = new Settings(Corpus.OnError.STOP, null, false, null, null);
+
+        Settings with(Corpus.OnError other, Consumer<? super CorpusException> told) {
+            return new Settings(other, charset, progress, columns, told);
+        }
+
+        Settings with(Charset other) {
+            return new Settings(onError, other, progress, columns, problems);
+        }
+
+        Settings with(Columns other) {
+            return new Settings(onError, charset, progress, other, problems);
+        }
+
+        Settings withProgress() {
+            return new Settings(onError, charset, true, columns, problems);
+        }
     }
 
     private final Settings settings;

@@ -1,6 +1,7 @@
 package io.tunebook.data;
 
 import com.github.luben.zstd.ZstdInputStream;
+import io.tunebook.files.Placeholder;
 import java.io.BufferedInputStream;
 import java.io.FilterInputStream;
 import java.io.IOException;
@@ -78,6 +79,7 @@ final class SourceFile {
             }
             byte[] start = head(text, HEAD);
             requireSome(file, start);
+            requireData(file, start);
             String seen = new String(start, StandardCharsets.UTF_8).stripLeading();
             if (looksLikeJson(seen)) {
                 return new JsonRecords(file, text);
@@ -103,6 +105,16 @@ final class SourceFile {
     private static void requireSome(Path file, byte[] head) {
         if (head.length == 0) {
             throw new CorpusException(file, 0, 0, "the file is empty. Fetch it again or leave it out", null);
+        }
+    }
+
+    /** A page of the web may be a text to learn from; one under the name of data is what a download left. */
+    private static void requireData(Path file, byte[] start) {
+        String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+        boolean text = name.matches(".*\\.(x?html?|xml|txt|md)(\\.(gz|zst|zstd))?");
+        Placeholder found = Placeholder.in(start).orElse(null);
+        if (found == Placeholder.GIT_LFS_POINTER || found == Placeholder.WEB_PAGE && !text) {
+            throw new CorpusException(file, 1, 0, "expected data, found " + found, null);
         }
     }
 

@@ -11,7 +11,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Random;
 
 /**
@@ -34,56 +33,6 @@ public final class Dataset {
      * @param heldOut the examples to measure with
      */
     public record Split(Dataset train, Dataset heldOut) {}
-
-    /**
-     * A data set in figures.
-     *
-     * @param examples the number of examples
-     * @param tokens their tokens
-     * @param labelled the tokens whose prediction counts in the loss
-     * @param longest the tokens of the longest example
-     * @param median the tokens of an example in the middle
-     * @param answers the answers to learn; 0 for texts, and for conversations that were read from a file of tokens
-     * @param thoughts how many of the answers have a thought before them
-     * @param thoughtsLost how many of these thoughts the chat template left out
-     * @param notes what was cut or left out on the way here, in words
-     */
-    public record Summary(
-            int examples,
-            long tokens,
-            long labelled,
-            int longest,
-            int median,
-            int answers,
-            int thoughts,
-            int thoughtsLost,
-            List<String> notes) {
-        /** The share of labelled tokens, 0 to 1. */
-        public double labelledShare() {
-            return tokens == 0 ? 0 : (double) labelled / tokens;
-        }
-
-        @Override
-        public String toString() {
-            String figures = String.format(
-                    Locale.ROOT,
-                    "%,d examples, %,d tokens, %.0f %% of them labelled; longest %,d, median %,d",
-                    examples,
-                    tokens,
-                    100 * labelledShare(),
-                    longest,
-                    median);
-            if (thoughts > 0) {
-                figures += String.format(
-                        Locale.ROOT,
-                        "%n%,d of %,d answers have a thought, %,d lost it",
-                        thoughts,
-                        answers,
-                        thoughtsLost);
-            }
-            return notes.isEmpty() ? figures : figures + "\n" + String.join("\n", notes);
-        }
-    }
 
     private Dataset(
             TokenFile tokens, long[] starts, int[] lengths, List<ChatTokens.Answers> answers, List<String> notes) {
@@ -324,38 +273,16 @@ public final class Dataset {
 
     /**
      * Every example cut to at most a number of tokens, from its end. An example whose labels all lie past that is left
-     * out; {@link Summary#notes()} says how many were cut, how many answers that cost, and how many are left out.
+     * out; {@link DatasetSummary#notes()} says how many were cut, how many answers that cost, and how many are left out.
      */
     public Dataset truncate(int most) {
         if (most < 2) {
             throw new IllegalArgumentException("expected at least 2 tokens an example, found " + most);
         }
-        int cut = 0;
-        int shortened = 0;
-        int lost = 0;
-        List<Integer> kept = new ArrayList<>();
-        for (int i = 0; i < size(); i++) {
-            if (lengths[i] <= most) {
-                kept.add(i);
-                continue;
-            }
-            int[] labels = labels(i);
-            int before = answers(labels, lengths[i]);
-            int after = answers(labels, most);
-            lost += before - after;
-            if (after > 0) {
-                cut++;
-                shortened += labels[most - 1] != TokenBatch.IGNORED && labels[most] != TokenBatch.IGNORED ? 1 : 0;
-                kept.add(i);
-            }
-        }
+        Truncation truncation = Truncation.of(this, most);
         List<String> said = new ArrayList<>(notes);
-        if (cut > 0 || kept.size() < size()) {
-            said.add(cut + " examples cut to " + most + " tokens, which cuts " + shortened + " answers short; "
-                    + (size() - kept.size()) + " examples left out because no answer begins before that; " + lost
-                    + " answers lost in all");
-        }
-        Dataset chosen = select(kept, said);
+        truncation.note().ifPresent(said::add);
+        Dataset chosen = select(truncation.kept(), said);
         for (int i = 0; i < chosen.size(); i++) {
             chosen.lengths[i] = Math.min(chosen.lengths[i], most);
         }
@@ -378,15 +305,6 @@ public final class Dataset {
             }
         }
         return new Dataset(tokens, newStarts, newLengths, null, notes);
-    }
-
-    /** Runs of labels that begin before a token: what a conversation's assistant says in one go. */
-    private static int answers(int[] labels, int end) {
-        int answers = 0;
-        for (int t = 0; t < end; t++) {
-            answers += labels[t] != TokenBatch.IGNORED && (t == 0 || labels[t - 1] == TokenBatch.IGNORED) ? 1 : 0;
-        }
-        return answers;
     }
 
     /**
@@ -421,29 +339,17 @@ public final class Dataset {
     }
 
     /** The figures of this data set. Reads all tokens once. */
-    public Summary summary() {
+    public DatasetSummary summary() {
         long labelled = 0;
         for (int i = 0; i < size(); i++) {
             for (int token : marked(i)) {
                 labelled += token >= 0 ? 1 : 0;
             }
         }
-        int[] sorted = lengths.clone();
-        Arrays.sort(sorted);
-        int n = sorted.length;
         ChatTokens.Answers all = answers == null
                 ? ChatTokens.Answers.NONE
                 : answers.stream().reduce(ChatTokens.Answers.NONE, ChatTokens.Answers::plus);
-        return new Summary(
-                n,
-                tokens(),
-                labelled,
-                n == 0 ? 0 : sorted[n - 1],
-                n == 0 ? 0 : sorted[n / 2],
-                all.all(),
-                all.thoughts(),
-                all.lost(),
-                notes);
+        return DatasetSummary.of(lengths, labelled, all, notes);
     }
 
     @Override

@@ -18,6 +18,9 @@ import java.util.function.Consumer;
 
 /** Texts as tokens, each with an end of sequence, in memory or in a file that a later run goes on with. */
 final class TextTokens {
+    /** Words, digits, contractions, marks, scripts and white space of several kinds. */
+    private static final String PROBE = "It's  A naïve e\u0301 1234567 café\n\n  x=\t'LL 中文 हिन्दी العربية 🙂!!\r\n ";
+
     /** So many characters go to the tokenizer at a time. */
     private static final int PARCEL = 1 << 22;
 
@@ -53,11 +56,12 @@ final class TextTokens {
     /**
      * Makes the file of texts, goes on with it, or opens it where it is there already.
      *
-     * @param identity what tells these texts from others
+     * @param given what tells these texts from others
      * @param compared whether the texts are read through and compared where there is a file of this identity
      */
-    static TokenFile create(Iterable<String> texts, Tokenizer tokenizer, String identity, boolean compared, Path file)
+    static TokenFile create(Iterable<String> texts, Tokenizer tokenizer, String given, boolean compared, Path file)
             throws IOException {
+        String identity = given + ways(tokenizer);
         if (isThere(texts, tokenizer, identity, compared, file)) {
             return TokenFile.open(file);
         }
@@ -68,6 +72,14 @@ final class TextTokens {
             }
         }
         return TokenFile.open(file);
+    }
+
+    /**
+     * What a tokenizer does with its vocabulary, which the checksum of that does not tell: the tokens it adds, how it cuts, and whether it normalises
+     * are seen by what it makes of a text.
+     */
+    private static String ways(Tokenizer tokenizer) {
+        return "\0" + Arrays.toString(tokenizer.ids(PROBE, true)) + tokenizer.eosId();
     }
 
     private static boolean isThere(

@@ -2,7 +2,9 @@ package io.tunebook.lora;
 
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tunebook.files.CheckpointFolder;
 import io.tunebook.files.Json;
+import io.tunebook.files.Placeholder;
 import io.tunebook.lora.AdapterFile.Factors;
 import io.tunebook.lora.AdapterFile.Settings;
 import io.tunebook.model.family.ModelConfig;
@@ -17,6 +19,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -57,6 +60,20 @@ final class AdapterReader {
                     folder,
                     "expected PEFT's adapter_model.safetensors, found MLX's adapters.safetensors, whose factors lie and are"
                             + " named otherwise: merge them into the model by mlx_lm.fuse, or train the adapter here");
+        }
+        Optional<Path> newest = Files.exists(config) ? Optional.empty() : CheckpointFolder.newestIn(folder);
+        if (newest.isPresent()) {
+            throw new ModelFormatException(
+                    folder,
+                    "expected an adapter, found a trainer's output: its newest checkpoint is "
+                            + newest.get().getFileName() + ". Load that: LoraAdapter.load(folder.resolve(\""
+                            + newest.get().getFileName() + "\"), model)");
+        }
+        for (Path file : new Path[] {config, weights}) {
+            Optional<Placeholder> placeholder = Files.exists(file) ? Placeholder.at(file) : Optional.empty();
+            if (placeholder.isPresent()) {
+                throw new ModelFormatException(file, "expected an adapter's data, found " + placeholder.get());
+            }
         }
         JsonNode json = parse(config);
         try (Safetensors file = Safetensors.open(weights)) {

@@ -9,6 +9,7 @@ import io.tunebook.model.Factors;
 import io.tunebook.model.TokenBatch;
 import io.tunebook.model.Weights;
 import io.tunebook.model.family.ModelConfig;
+import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -33,6 +34,10 @@ public final class LoraAdapter implements AutoCloseable {
     private final NDArray factors;
     private final AdapterEmbeddings embeddings;
     private final Factors.Embeddings onDevice;
+    /** The one that was saved beside the factors, where it is another one than the model's. */
+    private final Optional<Tokenizer> tokenizer;
+
+    private boolean handedOver;
     private NDArray gradient;
     private NDArray losses;
 
@@ -41,9 +46,11 @@ public final class LoraAdapter implements AutoCloseable {
             AdapterFile.Settings settings,
             LoraLayout layout,
             float[] values,
-            AdapterEmbeddings embeddings)
+            AdapterEmbeddings embeddings,
+            Optional<Tokenizer> tokenizer)
             throws IOException {
         this.model = model;
+        this.tokenizer = tokenizer;
         this.settings = settings;
         this.layout = layout;
         this.embeddings = embeddings;
@@ -88,86 +95,17 @@ public final class LoraAdapter implements AutoCloseable {
         float[] values = new float[layout.parameters()];
         SplittableRandom random = new SplittableRandom(seed);
         for (LoraLayout.Slice s : layout.slices().values()) {
-            start(values, s, config.initialization(), random);
+            FreshFactors.start(values, s, config.initialization(), random);
             if (s.magnitude() >= 0) {
                 System.arraycopy(model.rowNorms(s.layer(), s.target()), 0, values, s.magnitude(), s.out());
             }
         }
         try {
-            return new LoraAdapter(model, settings(config, model, layout), layout, values, AdapterEmbeddings.NONE);
+            return new LoraAdapter(
+                    model, settings(config, model, layout), layout, values, AdapterEmbeddings.NONE, Optional.empty());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-    }
-
-    private static void start(
-            float[] values, LoraLayout.Slice s, LoraConfig.Initialization how, SplittableRandom random) {
-        double bound = 1 / Math.sqrt(s.in());
-        switch (how) {
-            case KAIMING_UNIFORM -> {
-                for (int i = 0; i < s.rank() * s.in(); i++) {
-                    values[s.a() + i] = (float) random.nextDouble(-bound, bound);
-                }
-            }
-            case GAUSSIAN -> {
-                for (int i = 0; i < s.rank() * s.in(); i++) {
-                    values[s.a() + i] = (float) (random.nextGaussian() / s.rank());
-                }
-            }
-            case ORTHOGONAL -> orthogonal(values, s, random);
-        }
-    }
-
-    /** As {@code orthogonal_init} in PEFT's {@code tuners/lora/layer.py}: A = (X Q_odd)^T / 10 and B = Y Q_even / 10, so that B A = Y Q_even Q_odd^T X^T = 0. */
-    private static void orthogonal(float[] values, LoraLayout.Slice s, SplittableRandom random) {
-        int r = s.rank();
-        double[][] q = new double[r][r];
-        for (int i = 0;
-                i < r;
-                i++) { // Gram and Schmidt's rows, each cleared of those before twice, for rounding's sake
-            Arrays.setAll(q[i], j -> random.nextGaussian());
-            for (int pass = 0; pass < 2; pass++) {
-                for (int k = 0; k < i; k++) {
-                    double along = dot(q[i], q[k]);
-                    for (int j = 0; j < r; j++) {
-                        q[i][j] -= along * q[k][j];
-                    }
-                }
-            }
-            double length = Math.sqrt(dot(q[i], q[i]));
-            for (int j = 0; j < r; j++) {
-                q[i][j] /= length;
-            }
-        }
-        double[] x = new double[r / 2];
-        for (int column = 0; column < s.in(); column++) {
-            Arrays.setAll(x, i -> random.nextGaussian() / 10);
-            for (int j = 0; j < r; j++) {
-                double sum = 0;
-                for (int i = 0; i < x.length; i++) {
-                    sum += x[i] * q[2 * i][j];
-                }
-                values[s.a() + j * s.in() + column] = (float) sum;
-            }
-        }
-        for (int row = 0; row < s.out(); row++) {
-            Arrays.setAll(x, i -> random.nextGaussian() / 10);
-            for (int j = 0; j < r; j++) {
-                double sum = 0;
-                for (int i = 0; i < x.length; i++) {
-                    sum += x[i] * q[2 * i + 1][j];
-                }
-                values[s.b() + row * r + j] = (float) sum;
-            }
-        }
-    }
-
-    private static double dot(double[] a, double[] b) {
-        double sum = 0;
-        for (int i = 0; i < a.length; i++) {
-            sum += a[i] * b[i];
-        }
-        return sum;
     }
 
     /** What is adapted in the words of PEFT, which takes {@code all-linear} and patterns for a whole string only: last parts of names, or whole names. */
@@ -202,7 +140,9 @@ public final class LoraAdapter implements AutoCloseable {
 
     /**
      * Reads an adapter that Tunebook or PEFT saved. Where it changes the embedding or the output, these are computed as PEFT does and stay as they are when the
-     * adapter is trained on. An adapter may have resized the vocabulary; its new tokens are known to the tokenizer that was saved beside it, not to the model's.
+     * adapter is trained on. An adapter may have resized the vocabulary. Its new tokens are known to the tokenizer that was saved beside it: where a
+     * {@code tokenizer.json} lies in the folder with other tokens than the model's, or another chat template or end of text, it is {@link #tokenizer()},
+     * and the model's too while the adapter is in use or merged.
      *
      * @throws IOException if a file is missing or broken
      * @throws IllegalArgumentException if it does not fit the model; the message names the module
@@ -246,7 +186,22 @@ public final class LoraAdapter implements AutoCloseable {
                 System.arraycopy(f.magnitude(), 0, values, s.magnitude(), s.out());
             }
         });
-        return new LoraAdapter(model, file.settings(), layout, values, file.embeddings());
+        Optional<Tokenizer> tokenizer = AdapterTokenizer.beside(folder, model.ownTokenizer());
+        try {
+            LoraAdapter adapter =
+                    new LoraAdapter(model, file.settings(), layout, values, file.embeddings(), tokenizer);
+            tokenizer.ifPresent(t -> t.requireFits(
+                    folder.toString(), adapter.onDevice.vocabulary(model.config().vocabularySize())));
+            return adapter;
+        } catch (IOException | RuntimeException | Error e) {
+            tokenizer.ifPresent(Tokenizer::close);
+            throw e;
+        }
+    }
+
+    /** The tokenizer that was saved beside the factors, where it is another one than the model's. */
+    public Optional<Tokenizer> tokenizer() {
+        return tokenizer;
     }
 
     public CausalLM model() {
@@ -300,7 +255,7 @@ public final class LoraAdapter implements AutoCloseable {
     /** The same factors for the same model on another device. */
     public LoraAdapter copyFor(CausalLM other) {
         try {
-            return new LoraAdapter(other, settings, layout, floats(), embeddings);
+            return new LoraAdapter(other, settings, layout, floats(), embeddings, Optional.empty());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -324,7 +279,8 @@ public final class LoraAdapter implements AutoCloseable {
 
     /** From now on the model computes with this adapter as it is now, until another one is used or {@link CausalLM#detach} takes it off. */
     public void use() {
-        model.attach(all());
+        handedOver = true;
+        model.attach(all(), tokenizer);
     }
 
     /**
@@ -346,11 +302,12 @@ public final class LoraAdapter implements AutoCloseable {
 
     /** Adds the adapter to the model's weights, so that nothing is left to compute beside them. {@link #unmerge} takes it out again. */
     public void merge() {
-        model.merge(all(), 1);
+        handedOver = true;
+        model.merge(all(), 1, tokenizer);
     }
 
     public void unmerge() {
-        model.merge(all(), -1);
+        model.merge(all(), -1, tokenizer);
     }
 
     /** What is trained, module by module, with counts. */
@@ -377,13 +334,20 @@ public final class LoraAdapter implements AutoCloseable {
         return new AdapterFile(settings, byModule, embeddings);
     }
 
-    /** Writes {@code adapter_config.json} and {@code adapter_model.safetensors} as PEFT does. */
+    /** Writes {@code adapter_config.json} and {@code adapter_model.safetensors} as PEFT does, and the files of {@link #tokenizer()} beside them. */
     public void save(Path folder) throws IOException {
         file().write(folder, model.config().prefix());
+        if (tokenizer.isPresent()) {
+            AdapterTokenizer.copy(tokenizer.get(), folder);
+        }
     }
 
+    /** Frees the factors. A tokenizer of its own that the model has used is freed with the model. */
     @Override
     public void close() {
         manager.close();
+        if (!handedOver) {
+            tokenizer.ifPresent(Tokenizer::close);
+        }
     }
 }

@@ -3,11 +3,15 @@ package io.tunebook.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 
-/** Which adapter a model computes with, which is merged, and how many tokens there are with it. */
+/** Which adapter a model computes with, which is merged, and how many tokens there are with it, by which tokenizer. */
 final class AdapterUse {
     /** How many values of a matrix go to the device at a time. */
     private static final int AT_ONCE = 1 << 24;
@@ -17,8 +21,11 @@ final class AdapterUse {
     private final boolean kernels;
     private final boolean quantized;
     private final int vocabulary;
+    private final Set<Tokenizer> tokenizers = new LinkedHashSet<>();
     private Factors.Embeddings merged = Factors.Embeddings.NONE;
     private Factors.Embeddings used = Factors.Embeddings.NONE;
+    private Optional<Tokenizer> mergedTokenizer = Optional.empty();
+    private Optional<Tokenizer> usedTokenizer = Optional.empty();
 
     /**
      * @param kernels whether kernels for a GPU compute the loss
@@ -52,18 +59,31 @@ final class AdapterUse {
         return rows;
     }
 
-    void attach(Factors factors) {
+    /** The tokenizer of the adapter in use, or of the one that is merged, where they have one of their own. */
+    Optional<Tokenizer> tokenizer() {
+        return usedTokenizer.or(() -> mergedTokenizer);
+    }
+
+    /** Frees the adapters' tokenizers. */
+    void close() {
+        tokenizers.forEach(Tokenizer::close);
+    }
+
+    void attach(Factors factors, Optional<Tokenizer> tokenizer) {
         vocabulary(factors);
         script.attach(factors);
         used = factors.embeddings();
+        usedTokenizer = tokenizer;
+        tokenizer.ifPresent(tokenizers::add);
     }
 
     void detach() {
         script.detach();
         used = Factors.Embeddings.NONE;
+        usedTokenizer = Optional.empty();
     }
 
-    void merge(Factors factors, int sign) {
+    void merge(Factors factors, int sign, Optional<Tokenizer> tokenizer) {
         if (factors.dora()) {
             throw new IllegalArgumentException(
                     "DoRA's magnitudes cannot be merged in place; export a merged GGUF instead");
@@ -79,6 +99,10 @@ final class AdapterUse {
         script.merge(factors, sign);
         if (!factors.embeddings().isEmpty()) {
             merged = sign > 0 ? factors.embeddings() : Factors.Embeddings.NONE;
+        }
+        if (tokenizer.isPresent()) {
+            mergedTokenizer = sign > 0 ? tokenizer : Optional.empty();
+            tokenizers.add(tokenizer.get());
         }
     }
 

@@ -148,7 +148,13 @@ public final class CausalLM implements AutoCloseable {
         return config;
     }
 
+    /** The tokenizer: that of the adapter in use where it has one of its own, else {@link #ownTokenizer}. */
     public Tokenizer tokenizer() {
+        return adapters.tokenizer().orElse(tokenizer);
+    }
+
+    /** The tokenizer that the model was loaded with, whichever adapter is in use. */
+    public Tokenizer ownTokenizer() {
         return tokenizer;
     }
 
@@ -260,9 +266,13 @@ public final class CausalLM implements AutoCloseable {
 
     // ---- LoRA's arithmetic, for those who know the layout of its factors
 
-    /** Adds LoRA's products from now on, with the factors as they are now; their embedding and output take the places of the model's. */
-    public void attach(Factors factors) {
-        adapters.attach(factors);
+    /**
+     * Adds LoRA's products from now on, with the factors as they are now; their embedding and output take the places of the model's.
+     *
+     * @param tokenizer takes the place of the model's; the model frees it when it is closed
+     */
+    public void attach(Factors factors, Optional<Tokenizer> tokenizer) {
+        adapters.attach(factors, tokenizer);
     }
 
     /** The model as it was loaded, from now on. */
@@ -274,10 +284,11 @@ public final class CausalLM implements AutoCloseable {
      * Adds {@code sign · scale · B A} to the weights themselves and puts the factors' embedding and output in: 1 merges, -1 takes it out again, up to the
      * rounding of the model's type.
      *
+     * @param tokenizer as in {@link #attach}
      * @throws IllegalArgumentException for DoRA, whose magnitudes are no sum
      */
-    public void merge(Factors factors, int sign) {
-        adapters.merge(factors, sign);
+    public void merge(Factors factors, int sign, Optional<Tokenizer> tokenizer) {
+        adapters.merge(factors, sign, tokenizer);
         steps.close(); // what was recorded may read another embedding
     }
 
@@ -439,6 +450,7 @@ public final class CausalLM implements AutoCloseable {
         steps.close();
         script.close();
         manager.close();
+        adapters.close();
         tokenizer.close();
         if (!device().isGpu()) {
             Devices.trim(device());

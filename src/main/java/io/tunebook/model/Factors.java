@@ -30,7 +30,7 @@ public record Factors(NDArray flat, long[] ranks, double[] scales, boolean dora,
         }
 
         /** How many tokens there are, where the model's own has so many. */
-        int vocabulary(int own) {
+        public int vocabulary(int own) {
             return input.or(() -> output)
                     .map(e -> Math.toIntExact(e.getShape().get(0)))
                     .orElse(own);

@@ -2,18 +2,17 @@ package io.tunebook.model;
 
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tunebook.files.CheckpointFolder;
 import io.tunebook.files.Json;
+import io.tunebook.files.Placeholder;
 import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 
@@ -61,21 +60,16 @@ record ModelFolder(Path folder, List<Path> files, Map<String, Path> index) {
                     folder,
                     "expected a model, found a LoRA adapter: load " + base + ", then LoraAdapter.load(folder, model)");
         }
-        try (Stream<Path> inside = Files.list(folder)) {
-            Path newest = inside.filter(f -> f.getFileName().toString().matches("(checkpoint|step)-\\d+"))
-                    .max(Comparator.comparingLong(
-                            f -> Long.parseLong(f.getFileName().toString().replaceAll("\\D", ""))))
-                    .orElse(null);
-            if (newest != null) {
-                throw new ModelFormatException(
-                        folder,
-                        "expected a model, found a trainer's output: its newest checkpoint is "
-                                + newest.getFileName()
-                                + (Files.exists(newest.resolve("adapter_config.json"))
-                                        ? ", a LoRA adapter: load the model that it was trained on, then"
-                                                + " LoraAdapter.load(checkpoint, model)"
-                                        : ""));
-            }
+        Optional<Path> newest = CheckpointFolder.newestIn(folder);
+        if (newest.isPresent()) {
+            throw new ModelFormatException(
+                    folder,
+                    "expected a model, found a trainer's output: its newest checkpoint is "
+                            + newest.get().getFileName()
+                            + (Files.exists(newest.get().resolve("adapter_config.json"))
+                                    ? ", a LoRA adapter: load the model that it was trained on, then"
+                                            + " LoraAdapter.load(checkpoint, model)"
+                                    : ""));
         }
     }
 
@@ -89,24 +83,11 @@ record ModelFolder(Path folder, List<Path> files, Map<String, Path> index) {
         }
     }
 
-    /** What a download left in a file's place: a page of the web, or Git's pointer to a large file. */
+    /** What a download left in a file's place. */
     static void refusePlaceholder(Path file) throws IOException {
-        byte[] head = new byte[128];
-        int n;
-        try (InputStream in = Files.newInputStream(file)) {
-            n = in.readNBytes(head, 0, head.length);
-        }
-        String text = new String(head, 0, n, StandardCharsets.ISO_8859_1).stripLeading();
-        if (text.startsWith("version https://git-lfs.github.com/spec/")) {
-            throw new ModelFormatException(
-                    file,
-                    "expected a model's data, found a Git LFS pointer: the file itself was not fetched. Run git lfs pull in"
-                            + " its folder, or download the file");
-        }
-        if (text.toLowerCase(Locale.ROOT).matches("(?s)(<!doctype html|<html|<\\?xml).*")) {
-            throw new ModelFormatException(
-                    file,
-                    "expected a model's data, found a page of the web saved under its name: download the file itself");
+        Optional<Placeholder> found = Placeholder.at(file);
+        if (found.isPresent()) {
+            throw new ModelFormatException(file, "expected a model's data, found " + found.get());
         }
     }
 

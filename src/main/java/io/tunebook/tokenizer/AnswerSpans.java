@@ -83,33 +83,62 @@ final class AnswerSpans {
     }
 
     /**
-     * The spans of the answers that are learned, by the numbers of their messages.
+     * The spans of the answers that are learned, by the numbers of their messages. One answer has several where the template marks its parts.
      *
      * @throws TemplateException if one cannot be found
      */
-    Map<Integer, Jinja.Span> find() {
-        Map<Integer, Jinja.Span> found = new LinkedHashMap<>();
-        List<Jinja.Span> blocks = new ArrayList<>(rendered.generations());
-        // Backwards, since a template may mark the last answer alone.
+    Map<Integer, List<Jinja.Span>> find() {
+        Map<Integer, List<Jinja.Span>> found = new LinkedHashMap<>();
+        List<Jinja.Span> blocks = rendered.generations();
+        Map<Integer, List<Jinja.Span>> marked = blocks.isEmpty() ? Map.of() : marked(blocks);
+        for (int i = turns.size() - 1; i >= 0; i--) {
+            if (turns.get(i).assistant() && turns.get(i).learned()) {
+                Jinja.Span one = blocks.isEmpty() ? answer(i) : null;
+                List<Jinja.Span> spans = one != null ? List.of(one) : marked.getOrDefault(i, List.of());
+                if (spans.isEmpty()) {
+                    throw notFound(i);
+                }
+                found.put(i, spans);
+            }
+        }
+        return found;
+    }
+
+    /** Which blocks are whose: by the loop that writes them where that tells, else backwards, since a template may mark the last answer alone. */
+    private Map<Integer, List<Jinja.Span>> marked(List<Jinja.Span> blocks) {
+        Map<Integer, List<Jinja.Span>> within = new LinkedHashMap<>();
+        int last = -1;
+        for (Jinja.Span block : blocks) {
+            last = writer(block, last);
+            within.computeIfAbsent(last, turn -> new ArrayList<>()).add(block);
+        }
+        Map<Integer, List<Jinja.Span>> marked = new LinkedHashMap<>();
         for (int i = turns.size() - 1, block = blocks.size() - 1; i >= 0; i--) {
             ChatTurn turn = turns.get(i);
             if (!turn.assistant()) {
                 continue;
             }
-            Jinja.Span span = null;
-            if (blocks.isEmpty()) {
-                span = turn.learned() ? answer(i) : null;
-            } else if (block >= 0 && holds(blocks.get(block), turn)) {
-                span = blocks.get(block--);
+            List<Jinja.Span> own = within.getOrDefault(i, List.of());
+            boolean next = block >= 0 && holds(blocks.subList(block, block + 1), turn);
+            if (holds(own, turn)) {
+                marked.put(i, own);
+            } else if (next) {
+                marked.put(i, List.of(blocks.get(block)));
             }
-            if (turn.learned()) {
-                if (span == null) {
-                    throw notFound(i);
-                }
-                found.put(i, span);
+            block -= next ? 1 : 0;
+        }
+        return marked;
+    }
+
+    /** The assistant's turn that a block is written for; what is written behind the loop belongs to the turn before it. */
+    private int writer(Jinja.Span block, int before) {
+        for (int i = 0; i < turns.size(); i++) {
+            Jinja.Span loop = turns.get(i).assistant() ? loop(turns.get(i).element()) : null;
+            if (loop != null && block.start() >= loop.start() && block.end() <= loop.end()) {
+                return i;
             }
         }
-        return found;
+        return before;
     }
 
     private Jinja.Span answer(int i) {
@@ -260,7 +289,13 @@ final class AnswerSpans {
 
     /** Whether a span has the answer's text and its calls, whatever the template did to white space. */
     private boolean holds(Jinja.Span span, ChatTurn turn) {
-        String said = dense(text.substring(span.start(), span.end()));
+        return holds(List.of(span), turn);
+    }
+
+    private boolean holds(List<Jinja.Span> spans, ChatTurn turn) {
+        StringBuilder all = new StringBuilder();
+        spans.forEach(span -> all.append(dense(text.substring(span.start(), span.end()))));
+        String said = all.toString();
         String answer = dense(turn.answer());
         if (!said.contains(answer) && !said.contains(dense(escaped(turn.answer())))) {
             return false;

@@ -254,7 +254,7 @@ public final class ChatTemplate {
         Function<Map<String, Object>, Jinja.Rendered> writes =
                 without ? v -> mixed.without(rendered(v)) : this::rendered;
         AnswerSpans answers = new AnswerSpans(writes, normal, this::withoutTail, turns);
-        Map<Integer, Jinja.Span> spans;
+        Map<Integer, List<Jinja.Span>> spans;
         try {
             spans = answers.find();
         } catch (TemplateException e) {
@@ -265,19 +265,21 @@ public final class ChatTemplate {
         boolean[] assistant = new boolean[encoding.length()];
         int thought = 0;
         int lost = 0;
-        for (Map.Entry<Integer, Jinja.Span> answer : spans.entrySet()) {
-            Jinja.Span span = answer.getValue();
-            for (int i = 0; i < assistant.length; i++) {
-                // A token counts that holds any character of the span, as Transformers' char_to_token has it.
-                assistant[i] |= encoding.starts()[i] < span.end()
-                        && encoding.ends()[i] > span.start()
-                        && encoding.starts()[i] < encoding.ends()[i];
+        for (Map.Entry<Integer, List<Jinja.Span>> answer : spans.entrySet()) {
+            StringBuilder said = new StringBuilder();
+            for (Jinja.Span span : answer.getValue()) {
+                for (int i = 0; i < assistant.length; i++) {
+                    // A token counts that holds any character of the span, as Transformers' char_to_token has it.
+                    assistant[i] |= encoding.starts()[i] < span.end()
+                            && encoding.ends()[i] > span.start()
+                            && encoding.starts()[i] < encoding.ends()[i];
+                }
+                said.append(text, span.start(), span.end());
             }
             Optional<String> its = turns.get(answer.getKey()).thought();
             if (its.isPresent()) {
                 thought++;
-                String said = text.substring(span.start(), span.end());
-                lost += AnswerSpans.dense(said).contains(AnswerSpans.dense(its.get())) ? 0 : 1;
+                lost += AnswerSpans.dense(said.toString()).contains(AnswerSpans.dense(its.get())) ? 0 : 1;
             }
         }
         return new Encoded(text, encoding.ids(), assistant, answers.prompt(), spans.size(), thought, lost);
@@ -334,7 +336,8 @@ public final class ChatTemplate {
 
     /** How the template takes thoughts, tried out when the first comes. */
     private ThoughtForm form(Message message) {
-        if (form == null && message.thought().isPresent()) {
+        boolean marked = !message.answer().equals(message.content());
+        if (form == null && (marked || message.thought().isPresent())) {
             form = ThoughtForm.of(messages -> render(Map.of("messages", messages, "add_generation_prompt", false)));
         }
         return form == null ? ThoughtForm.UNKNOWN : form;

@@ -203,9 +203,11 @@ public final class PreTokenizers {
                 new Pre(List.of(words + "|" + capitals + "|" + perDigit + path + SPACES), true, false, true),
                 "tekken");
         String optional = CONTRACTIONS + "?";
+        String gpt4o = words + optional + "|" + capitals + optional + "|" + threeDigits + path + SPACES;
+        put(kinds, new Pre(List.of(gpt4o), true, false, false), "granite-embed-multi-97m");
         put(
                 kinds,
-                plain(words + optional + "|" + capitals + optional + "|" + threeDigits + path + SPACES),
+                plain(gpt4o),
                 "gpt-4o",
                 "llama4",
                 "kanana2",

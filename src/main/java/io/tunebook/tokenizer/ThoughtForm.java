@@ -50,23 +50,28 @@ final class ThoughtForm {
         return new ThoughtForm(kept);
     }
 
-    /** A message as the template takes it: in the form it has if the template knows that, else in one that it does. */
+    /** A message as the template takes it: with its thought in a field if the template knows one, else within its text. */
     Map<String, Object> map(Message message) {
         Map<String, Object> map = message(message.role(), message.content());
         map.putAll(message.more());
         for (String weight : new String[] {"weight", "loss_weight", "loss_mask", "train"}) {
             map.remove(weight);
         }
+        // Marks within the text are another model's where the template has a field, which it writes in its own form.
+        String own = kept.isEmpty() ? FIELDS.get(0) : kept.get(0);
         if (message.thought().isEmpty()) {
+            if (!own.equals(WITHIN)) {
+                map.put("content", message.answer());
+            }
             return map;
         }
         String form = FIELDS.stream()
                 .filter(f -> message.more().get(f) instanceof String text && !text.isBlank())
                 .findFirst()
                 .orElse(WITHIN);
-        if (!kept.isEmpty() && !kept.contains(form)) {
+        if (!kept.contains(form) || form.equals(WITHIN) && !own.equals(WITHIN)) {
             FIELDS.forEach(map::remove);
-            write(map, kept.get(0), message.thought().get(), message.answer());
+            write(map, own, message.thought().get(), message.answer());
         }
         return map;
     }

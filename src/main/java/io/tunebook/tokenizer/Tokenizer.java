@@ -333,6 +333,13 @@ public final class Tokenizer implements AutoCloseable {
         return checksum;
     }
 
+    /** Whether this makes the same ids of every text's tokens as another one, of every conversation the same text, and ends texts alike. */
+    public boolean isLike(Tokenizer other) {
+        return checksum.equals(other.checksum)
+                && eosId().equals(other.eosId())
+                && (!hasChatTemplate() || vocabulary.templates().equals(other.vocabulary.templates()));
+    }
+
     /** The file this was read from. */
     public Path source() {
         return vocabulary.source();
@@ -350,14 +357,7 @@ public final class Tokenizer implements AutoCloseable {
      * @throws IllegalArgumentException if they do not fit; the message says what does not and what would
      */
     public void requireFits(String model, int rows, int... special) {
-        List<String> faults = vocabulary.faults(rows, special);
-        if (!faults.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "the tokenizer of " + vocabulary.source() + " (" + vocabularySize()
-                            + " ids, checksum " + checksum.substring(0, 12) + ") does not fit the model " + model + ": "
-                            + String.join("; ", faults)
-                            + ". Load the tokenizer from where the model itself comes from: Tokenizer.load(its folder or GGUF)");
-        }
+        vocabulary.requireFits(model, rows, special);
     }
 
     /**

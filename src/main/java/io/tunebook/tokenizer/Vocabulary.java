@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.files.Placeholder;
 import io.tunebook.files.Sha256;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.ModelFormatException;
@@ -113,6 +114,10 @@ record Vocabulary(
 
     private static Vocabulary ofTokenizerJson(Path file) throws IOException {
         byte[] json = Files.readAllBytes(file);
+        Optional<Placeholder> placeholder = Placeholder.in(json);
+        if (placeholder.isPresent()) {
+            throw new ModelFormatException(file, "expected a tokenizer, found " + placeholder.get());
+        }
         List<String> tokens = new ArrayList<>();
         BitSet special = new BitSet();
         BitSet added = readTokens(file, json, tokens, special);
@@ -168,8 +173,19 @@ record Vocabulary(
         return HexFormat.of().formatHex(digest.digest());
     }
 
+    /** @see Tokenizer#requireFits */
+    void requireFits(String model, int rows, int... meant) {
+        List<String> faults = faults(rows, meant);
+        if (!faults.isEmpty()) {
+            throw new IllegalArgumentException("the tokenizer of " + source + " (" + tokens.length + " ids, checksum "
+                    + checksum().substring(0, 12) + ") does not fit the model " + model + ": "
+                    + String.join("; ", faults)
+                    + ". Load the tokenizer from where the model itself comes from: Tokenizer.load(its folder or GGUF)");
+        }
+    }
+
     /** What speaks against a model of so many rows whose configuration gives these ids a meaning. */
-    List<String> faults(int rows, int... meant) {
+    private List<String> faults(int rows, int... meant) {
         List<String> faults = new ArrayList<>();
         int size = tokens.length;
         if (rows > size + Math.max(MOST_PADDING, size / 16)) {

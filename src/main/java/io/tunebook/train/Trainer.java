@@ -177,7 +177,7 @@ public final class Trainer {
     }
 
     private Dataset checked(Dataset dataset, String which) {
-        model.tokenizer().requireChecksum("the " + which + " data", dataset.tokenizerChecksum());
+        model.ownTokenizer().requireChecksum("the " + which + " data", dataset.tokenizerChecksum());
         try {
             dataset.verify();
         } catch (IOException e) {

@@ -295,6 +295,20 @@ final class ChatExampleTest {
                 .isEqualTo(Message.assistant("a"));
     }
 
+    /** OpenAI's form of before tool_calls: the call is a field, its result has the role "function". */
+    @Test
+    void theLegacyCallOfAFunctionAndItsResult() throws IOException {
+        List<Message> messages = read("{\"messages\": [{\"role\": \"user\", \"content\": \"q\"},"
+                        + "{\"role\": \"assistant\", \"content\": null, \"function_call\": {\"name\": \"f\", \"arguments\": \"\"}},"
+                        + "{\"role\": \"function\", \"name\": \"f\", \"content\": \"result\"},"
+                        + "{\"role\": \"assistant\", \"content\": \"a\"}]}")
+                .get(0)
+                .messages();
+        assertThat(messages).extracting(Message::role).containsExactly("user", "assistant", "tool", "assistant");
+        assertThat(messages.get(1).more()).isEqualTo(Map.of("tool_calls", List.of(call("f", Map.of()))));
+        assertThat(messages.get(2).content()).isEqualTo("result");
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {

@@ -465,7 +465,27 @@ final class CorpusTest {
         assertThat(skipping.problems().first().get(0))
                 .hasMessage(pipe + ": expected a file, found a pipe, a socket or a device. Leave it out");
         assertThatThrownBy(() -> Corpus.open(pipe).count()).hasMessageContaining("found a pipe");
+        Files.createSymbolicLink(links.resolve("z.jsonl"), Path.of("/dev/zero"));
+        Corpus both = Corpus.open(links).onError(Corpus.OnError.SKIP);
+        assertThat(both.count()).isEqualTo(2);
+        assertThat(both.problems().count()).isEqualTo(2);
         assertThatThrownBy(() -> ChatExample.read(Path.of("/dev/zero"))).hasMessageContaining("found a pipe");
+    }
+
+    @Test
+    void whatADownloadLeftIsNoData() throws IOException {
+        String pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0".repeat(64) + "\nsize 9\n";
+        for (String name : List.of("a.jsonl", "a.txt", "a.parquet", "a.csv")) {
+            Path file = Files.writeString(folder.resolve(name), pointer);
+            assertThatThrownBy(() -> Corpus.open(file).count())
+                    .hasMessageContaining(name + ", line 1, byte 0: expected data, found a Git LFS pointer")
+                    .hasMessageContaining("git lfs pull");
+        }
+        String page = "\n<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>\n";
+        Path data = Files.writeString(folder.resolve("b.jsonl"), page);
+        assertThatThrownBy(() -> ChatExample.read(data)).hasMessageContaining("found a page of the web saved under");
+        assertThat(Corpus.open(Files.writeString(folder.resolve("b.html"), page)).count())
+                .isEqualTo(1);
     }
 
     @Test

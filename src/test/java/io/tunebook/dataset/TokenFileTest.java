@@ -4,11 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tunebook.data.Corpus;
+import io.tunebook.lora.LoraConfig;
+import io.tunebook.model.CausalLM;
+import io.tunebook.model.LoadOptions;
+import io.tunebook.model.Precision;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tokenizer.Tokenizer;
+import io.tunebook.train.Trainer;
+import io.tunebook.train.TrainingArguments;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -127,6 +136,74 @@ final class TokenFileTest {
                     .hasMessageContaining("the file is damaged. Delete it and make it again");
         }
         Dataset.text(texts(2, "fox"), tokenizer).verify();
+    }
+
+    /** As many as a run had done that broke off, and as many as are meant. */
+    @Test
+    void fortyThousandAreFortyThousandAfterARunThatBrokeOff() throws IOException {
+        Path file = folder.resolve("data.tok");
+        leaveAPart(texts(60, "left"), "saved", file);
+        Dataset.text(texts(40_000, "fox"), tokenizer).save(file);
+        assertThat(Dataset.open(file, tokenizer).size()).isEqualTo(40_000);
+        Path texts = folder.resolve("texts.tok");
+        leaveAPart(texts(60, "left"), "texts", texts);
+        assertThat(Dataset.text(texts(40_000, "fox"), tokenizer, "texts", texts).size())
+                .isEqualTo(40_000);
+    }
+
+    /** The same vocabulary, but it changes a text before it is cut, or adds a token to each. */
+    @Test
+    void aFileOfATokenizerWithOtherRulesIsMadeAgain() throws IOException {
+        Path file = folder.resolve("rules.tok");
+        List<String> texts = List.of("THE FOX");
+        Path hub = Path.of("test/resources/io/tunebook/export/llama/hub");
+        String json = Files.readString(hub.resolve("tokenizer.json"));
+        String start = "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<|im_start|>\",\"type_id\":0}},"
+                + "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{\"<|im_start|>\":"
+                + "{\"id\":\"<|im_start|>\",\"ids\":[1],\"tokens\":[\"<|im_start|>\"]}}}";
+        Path changed = Files.createDirectories(folder.resolve("changed"));
+        Files.copy(hub.resolve("tokenizer_config.json"), changed.resolve("tokenizer_config.json"));
+        for (String[] change : new String[][] {
+            {"\"normalizer\":null", "\"normalizer\":{\"type\":\"Lowercase\"}"},
+            {"\"post_processor\":null", "\"post_processor\":" + start}
+        }) {
+            assertThat(json).contains(change[0]);
+            Files.writeString(changed.resolve("tokenizer.json"), json.replace(change[0], change[1]));
+            Dataset before = Dataset.text(texts, tokenizer, "x", file);
+            assertThat(before.ids(0)).isEqualTo(Dataset.text(texts, tokenizer).ids(0));
+            try (Tokenizer other = Tokenizer.load(changed)) {
+                assertThat(other.checksum()).isEqualTo(tokenizer.checksum());
+                int[] expected = Dataset.text(texts, other).ids(0);
+                assertThat(expected).isNotEqualTo(before.ids(0));
+                assertThat(Dataset.text(texts, other, "x", file).ids(0)).isEqualTo(expected);
+            }
+        }
+    }
+
+    /** The whole file is read before the first step, and not again before the next training. */
+    @Test
+    void trainingVerifiesAFileOnce() throws IOException {
+        Path file = folder.resolve("data.tok");
+        Dataset.text(texts(8, "fox"), tokenizer).save(file);
+        byte[] bytes = Files.readAllBytes(file);
+        byte[] spoilt = bytes.clone();
+        spoilt[TokenHeader.BYTES] ^= 1;
+        Path hub = Path.of("test/resources/io/tunebook/export/llama/hub");
+        try (CausalLM model = CausalLM.load(hub, LoadOptions.in(Precision.FLOAT32))) {
+            Trainer trainer = Trainer.of(model, LoraConfig.rank(2))
+                    .with(TrainingArguments.defaults().batchSize(1).maxSteps(1));
+            Path damaged = Files.write(folder.resolve("damaged"), spoilt);
+            assertThatThrownBy(() -> trainer.train(Dataset.open(damaged, tokenizer)))
+                    .hasMessageContaining("the file is damaged. Delete it and make it again");
+            Dataset dataset = Dataset.open(file, tokenizer);
+            trainer.train(dataset).close();
+            try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                channel.write(ByteBuffer.wrap(spoilt, TokenHeader.BYTES, 1), TokenHeader.BYTES);
+            }
+            trainer.train(dataset).close();
+            assertThatThrownBy(() -> trainer.train(Dataset.open(file, tokenizer)))
+                    .hasMessageContaining("the file is damaged");
+        }
     }
 
     /** Holds the right to write until its input ends. */

@@ -84,6 +84,32 @@ class AdapterFileTest {
     }
 
     @Test
+    void saysWhichCheckpointOfAnOutputFolderIsTheNewest() throws Exception {
+        for (String name : List.of("checkpoint-9", "checkpoint-20")) {
+            Path folder = Files.createDirectories(temp.resolve(name));
+            for (String file : List.of(AdapterFile.CONFIG, AdapterFile.TENSORS)) {
+                Files.copy(golden("llama").resolve(file), folder.resolve(file));
+            }
+        }
+        assertThatThrownBy(() -> AdapterFile.read(temp))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining("found a trainer's output: its newest checkpoint is checkpoint-20. Load that");
+        assertThat(AdapterFile.read(temp.resolve("checkpoint-20")).factors()).isNotEmpty();
+    }
+
+    @Test
+    void saysWhatADownloadLeft() throws Exception {
+        String pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0".repeat(64) + "\nsize 12345\n";
+        Files.copy(golden("llama").resolve(AdapterFile.CONFIG), temp.resolve(AdapterFile.CONFIG));
+        Files.writeString(temp.resolve(AdapterFile.TENSORS), pointer);
+        assertThatThrownBy(() -> AdapterFile.read(temp))
+                .hasMessageContaining("adapter_model.safetensors: expected an adapter's data, found a Git LFS pointer");
+        Files.writeString(temp.resolve(AdapterFile.CONFIG), "<html><head>");
+        assertThatThrownBy(() -> AdapterFile.read(temp))
+                .hasMessageContaining("adapter_config.json: expected an adapter's data, found a page of the web");
+    }
+
+    @Test
     void saysThatAnAdapterIsMlxs(@org.junit.jupiter.api.io.TempDir Path folder) throws Exception {
         Files.writeString(
                 folder.resolve("adapter_config.json"), "{\"fine_tune_type\": \"lora\", \"lora_parameters\": {}}");

@@ -6,10 +6,15 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.model.family.ModelConfig;
+import io.tunebook.tensors.Safetensors;
 import io.tunebook.train.Reference;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -65,6 +70,33 @@ final class VocabularyRowsTest {
             int[] beyond = model.tokenizer().ids("w5 w97", false);
             assertThatThrownBy(() -> model.logits(beyond)).hasMessageContaining("expected an id below 96, found 97");
             assertThatThrownBy(() -> model.loss(beyond)).hasMessageContaining("expected an id below 96, found 97");
+        }
+    }
+
+    /** As DeepSeek Coder and LLM have it. */
+    @Test
+    void aModelOf102400RowsAnd100015IdsLoads() throws IOException {
+        ObjectNode config = (ObjectNode) Reference.json("llama/config.json");
+        config.put("vocab_size", 102_400).put("hidden_size", 16).put("intermediate_size", 16);
+        config.put("num_hidden_layers", 1).put("num_attention_heads", 2).put("num_key_value_heads", 1);
+        config.put("tie_word_embeddings", true).remove("head_dim");
+        JSON.writeValue(folder.resolve("config.json").toFile(), config);
+        Map<String, Safetensors.Values> tensors = new LinkedHashMap<>();
+        ModelConfig.read(folder.resolve("config.json")).tensors().forEach((name, shape) -> {
+            float[] values = new float[(int) Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
+            Arrays.fill(values, 0.01f);
+            tensors.put(name, new Safetensors.Values(shape, values));
+        });
+        Safetensors.write(folder.resolve("model.safetensors"), tensors, Map.of());
+        ObjectNode tokenizer = (ObjectNode) Reference.json("llama/tokenizer.json");
+        ObjectNode vocabulary = (ObjectNode) tokenizer.path("model").path("vocab");
+        for (int id = ROWS; id < 100_015; id++) {
+            vocabulary.put("w" + id, id);
+        }
+        JSON.writeValue(folder.resolve("tokenizer.json").toFile(), tokenizer);
+        try (CausalLM model = CausalLM.load(folder, LoadOptions.in(Precision.FLOAT32))) {
+            assertThat(model.tokenizer().vocabularySize()).isEqualTo(100_015);
+            assertThat(model.logits(model.tokenizer().ids("w3 w100014", false))[1]).hasSize(102_400);
         }
     }
 

@@ -179,6 +179,7 @@ class WeightsTest {
     void passesOverTensorsThatNoModelComputesWith() throws Exception {
         Map<String, Values> all = values();
         all.put("model.position_ids", new Values(new long[] {2}, new float[2]));
+        all.put("model.nothing", new Values(new long[] {0, 8}, new float[0]));
         Path data = folder.resolve("model.safetensors");
         Safetensors.write(data, all, Map.of());
         String text = Files.readString(data, java.nio.charset.StandardCharsets.ISO_8859_1);
@@ -189,8 +190,26 @@ class WeightsTest {
         try (Weights weights = Weights.open(folder)) {
             assertThat(weights.tensors())
                     .doesNotContainKey("model.position_ids")
-                    .hasSize(all.size() - 1);
+                    .doesNotContainKey("model.nothing")
+                    .hasSize(all.size() - 2);
         }
+    }
+
+    /** As bitsandbytes writes LLM.int8: bytes, and a scale for each row. */
+    @Test
+    void saysThatWeightsAreBitsandbytesInt8() throws Exception {
+        Map<String, Values> all = values();
+        String name = "model.layers.0.self_attn.k_proj";
+        all.put(name + ".SCB", new Values(new long[] {4}, new float[4]));
+        Files.writeString(
+                folder.resolve("config.json"),
+                CONFIG.replaceFirst(
+                        "\\{",
+                        "{\"quantization_config\": {\"quant_method\": \"bitsandbytes\", \"load_in_8bit\": true}, "));
+        Safetensors.write(folder.resolve("model.safetensors"), all, Map.of());
+        assertThatThrownBy(() -> Weights.open(folder))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining("expected NF4 of bitsandbytes, found its int8 or FP4 (tensor " + name);
     }
 
     /** The expected values are Transformers' {@code LlamaRotaryEmbedding(config).inv_freq} for this configuration. */

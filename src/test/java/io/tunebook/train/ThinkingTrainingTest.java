@@ -11,26 +11,24 @@ import io.tunebook.model.CausalLM;
 import io.tunebook.tokenizer.ChatTemplate;
 import io.tunebook.tokenizer.Thoughts;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** A model trained with thoughts generates in the form it was trained in: a thought, its end, an answer. */
+/** A model trained with thoughts, by the template of DeepSeek-R1's distilled models, generates in the form it was trained in: a thought, its end, an answer. */
 final class ThinkingTrainingTest {
-    /** As DeepSeek-R1's distilled models: thoughts are dropped, and the generation prompt opens one. */
-    private static final String R1 = "{% for m in messages %}{% if m['role'] == 'user' %}"
-            + "{{ '<|im_start|>user\\n' + m['content'] + '<|im_end|>\\n' }}"
-            + "{% elif m['role'] == 'assistant' %}{% set content = m['content'] %}{% if '</think>' in content %}"
-            + "{% set content = content.split('</think>')[-1] %}{% endif %}"
-            + "{{ '<|im_start|>assistant\\n' + content + '<|im_end|>\\n' }}{% endif %}{% endfor %}"
-            + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n<think>\\n' }}{% endif %}";
-
     @Test
+    @Tag("nightly")
     void generatesAThoughtAndThenAnAnswer() throws IOException {
         String source = System.getenv("TUNEBOOK_DEFAULT_MODEL");
         assumeTrue(source != null, "TUNEBOOK_DEFAULT_MODEL does not name a GGUF of SmolLM2");
+        String templates = System.getenv("TUNEBOOK_CHAT_TEMPLATES");
+        assumeTrue(templates != null, "TUNEBOOK_CHAT_TEMPLATES names no folder with chat templates");
+        String r1 = Files.readString(Path.of(templates, "deepseek-ai-DeepSeek-R1-Distill-Llama-8B.jinja"));
         List<ChatExample> examples = new ArrayList<>();
         for (String color : List.of("red", "green", "blue", "white")) {
             examples.add(ChatExample.of(
@@ -39,7 +37,7 @@ final class ThinkingTrainingTest {
                             "assistant", "It is " + color + ".", Map.of("thinking", "I am asked for " + color + "."))));
         }
         try (CausalLM model = CausalLM.load(Path.of(source))) {
-            ChatTemplate template = new ChatTemplate(model.tokenizer(), R1).forTraining(Thoughts.KEEP);
+            ChatTemplate template = new ChatTemplate(model.tokenizer(), r1).forTraining(Thoughts.KEEP);
             Dataset dataset = Dataset.chat(examples, template);
             assertThat(dataset.summary().thoughtsLost()).isZero();
             Trainer.of(model, LoraConfig.rank(8))
@@ -49,12 +47,12 @@ final class ThinkingTrainingTest {
                             .learningRate(3e-3)
                             .seed(7))
                     .train(dataset);
-            String prompt = new ChatTemplate(model.tokenizer(), R1).render(List.of(Message.user("Say red.")), true);
-            assertThat(prompt).endsWith("<think>\n");
+            String prompt = new ChatTemplate(model.tokenizer(), r1).render(List.of(Message.user("Say red.")), true);
+            assertThat(prompt).endsWith("<｜Assistant｜><think>\n");
             int[] ids = model.tokenizer().ids(prompt, false);
             int[] generated = model.generator().maxTokens(60).tokens(ids);
             assertThat(model.tokenizer().decode(generated, true))
-                    .matches("(?s)I am asked for \\w+\\.\\n</think>\\n\\nIt is \\w+\\.\\n?");
+                    .startsWith("I am asked for red.\n</think>\n\nIt is red.<｜end▁of▁sentence｜>");
         }
     }
 }

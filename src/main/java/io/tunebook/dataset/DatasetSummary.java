@@ -1,0 +1,68 @@
+package io.tunebook.dataset;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * A data set in figures.
+ *
+ * @param examples the number of examples
+ * @param tokens their tokens
+ * @param labelled the tokens whose prediction counts in the loss
+ * @param longest the tokens of the longest example
+ * @param median the tokens of an example in the middle
+ * @param answers the answers to learn; 0 for texts, and for conversations that were read from a file of tokens
+ * @param thoughts how many of the answers have a thought before them
+ * @param thoughtsLost how many of these thoughts the chat template left out
+ * @param notes what was cut or left out on the way here, in words
+ */
+public record DatasetSummary(
+        int examples,
+        long tokens,
+        long labelled,
+        int longest,
+        int median,
+        int answers,
+        int thoughts,
+        int thoughtsLost,
+        List<String> notes) {
+
+    static DatasetSummary of(int[] lengths, long labelled, ChatTokens.Answers answers, List<String> notes) {
+        int[] sorted = lengths.clone();
+        Arrays.sort(sorted);
+        int n = sorted.length;
+        return new DatasetSummary(
+                n,
+                Arrays.stream(sorted).asLongStream().sum(),
+                labelled,
+                n == 0 ? 0 : sorted[n - 1],
+                n == 0 ? 0 : sorted[n / 2],
+                answers.all(),
+                answers.thoughts(),
+                answers.lost(),
+                notes);
+    }
+
+    /** The share of labelled tokens, 0 to 1. */
+    public double labelledShare() {
+        return tokens == 0 ? 0 : (double) labelled / tokens;
+    }
+
+    @Override
+    public String toString() {
+        String figures = String.format(
+                Locale.ROOT,
+                "%,d examples, %,d tokens, %.0f %% of them labelled; longest %,d, median %,d",
+                examples,
+                tokens,
+                100 * labelledShare(),
+                longest,
+                median);
+        if (thoughts > 0) {
+            figures += String.format(
+                    Locale.ROOT, "%n%,d of %,d answers have a thought, %,d lost it", thoughts, answers, thoughtsLost);
+        }
+        return notes.isEmpty() ? figures : figures + "\n" + String.join("\n", notes);
+    }
+}
