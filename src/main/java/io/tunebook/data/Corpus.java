@@ -217,8 +217,9 @@ public final class Corpus implements Iterable<Document> {
      * @param fraction from 0 to 1
      */
     public Corpus sample(double fraction, long seed) {
-        return filter(d ->
-                Steps.chance(d.id().hashCode() * 0x9E3779B97F4A7C15L + d.content().hashCode(), seed) < fraction);
+        return filter(d -> Steps.chance(
+                        d.id().hashCode() * 0x9E3779B97F4A7C15L + d.content().hashCode(), seed)
+                < fraction);
     }
 
     /**

@@ -7,8 +7,7 @@ import java.util.SplittableRandom;
 final class FreshFactors {
     private FreshFactors() {}
 
-    static void start(
-            float[] values, LoraLayout.Slice s, LoraConfig.Initialization how, SplittableRandom random) {
+    static void start(float[] values, LoraLayout.Slice s, LoraConfig.Initialization how, SplittableRandom random) {
         double bound = 1 / Math.sqrt(s.in());
         switch (how) {
             case KAIMING_UNIFORM -> {

@@ -188,10 +188,10 @@ public final class LoraAdapter implements AutoCloseable {
         });
         Optional<Tokenizer> tokenizer = AdapterTokenizer.beside(folder, model.ownTokenizer());
         try {
-            LoraAdapter adapter =
-                    new LoraAdapter(model, file.settings(), layout, values, file.embeddings(), tokenizer);
+            LoraAdapter adapter = new LoraAdapter(model, file.settings(), layout, values, file.embeddings(), tokenizer);
             tokenizer.ifPresent(t -> t.requireFits(
-                    folder.toString(), adapter.onDevice.vocabulary(model.config().vocabularySize())));
+                    folder.toString(),
+                    adapter.onDevice.vocabulary(model.config().vocabularySize())));
             return adapter;
         } catch (IOException | RuntimeException | Error e) {
             tokenizer.ifPresent(Tokenizer::close);

@@ -205,14 +205,7 @@ public final class PreTokenizers {
         String optional = CONTRACTIONS + "?";
         String gpt4o = words + optional + "|" + capitals + optional + "|" + threeDigits + path + SPACES;
         put(kinds, new Pre(List.of(gpt4o), true, false, false), "granite-embed-multi-97m");
-        put(
-                kinds,
-                plain(gpt4o),
-                "gpt-4o",
-                "llama4",
-                "kanana2",
-                "talkie",
-                "minimax-m2");
+        put(kinds, plain(gpt4o), "gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2");
         put(
                 kinds,
                 plain(

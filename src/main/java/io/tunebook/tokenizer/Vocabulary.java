@@ -177,10 +177,11 @@ record Vocabulary(
     void requireFits(String model, int rows, int... meant) {
         List<String> faults = faults(rows, meant);
         if (!faults.isEmpty()) {
-            throw new IllegalArgumentException("the tokenizer of " + source + " (" + tokens.length + " ids, checksum "
-                    + checksum().substring(0, 12) + ") does not fit the model " + model + ": "
-                    + String.join("; ", faults)
-                    + ". Load the tokenizer from where the model itself comes from: Tokenizer.load(its folder or GGUF)");
+            throw new IllegalArgumentException(
+                    "the tokenizer of " + source + " (" + tokens.length + " ids, checksum "
+                            + checksum().substring(0, 12) + ") does not fit the model " + model + ": "
+                            + String.join("; ", faults)
+                            + ". Load the tokenizer from where the model itself comes from: Tokenizer.load(its folder or GGUF)");
         }
     }
 

@@ -484,7 +484,8 @@ final class CorpusTest {
         String page = "\n<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>\n";
         Path data = Files.writeString(folder.resolve("b.jsonl"), page);
         assertThatThrownBy(() -> ChatExample.read(data)).hasMessageContaining("found a page of the web saved under");
-        assertThat(Corpus.open(Files.writeString(folder.resolve("b.html"), page)).count())
+        assertThat(Corpus.open(Files.writeString(folder.resolve("b.html"), page))
+                        .count())
                 .isEqualTo(1);
     }
 

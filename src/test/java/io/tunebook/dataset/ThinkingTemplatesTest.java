@@ -37,7 +37,8 @@ final class ThinkingTemplatesTest {
     private static final String ANSWER = "forty-two";
     private static final String TOOLS = "renders conversations with tools alone";
     private static final String PARTS = "takes contents that are lists of parts, and no texts";
-    private static final String OTHER_MARKS = "its generation prompt opens or closes a thought in a form that is not known here";
+    private static final String OTHER_MARKS =
+            "its generation prompt opens or closes a thought in a form that is not known here";
 
     /** What is refused in words, never trained otherwise than generation goes, with the reason. */
     private static final Map<String, String> NOT_TRAINED = new TreeMap<>(Map.ofEntries(
@@ -198,8 +199,7 @@ final class ThinkingTemplatesTest {
         return names;
     }
 
-    private void check(
-            ChatTemplate own, Thoughts thoughts, Map<String, String> faults, Map<String, String> refusals) {
+    private void check(ChatTemplate own, Thoughts thoughts, Map<String, String> faults, Map<String, String> refusals) {
         String as = thoughts == null ? "own" : thoughts.name();
         ChatTemplate template;
         try {

@@ -158,9 +158,10 @@ final class TokenFileTest {
         List<String> texts = List.of("THE FOX");
         Path hub = Path.of("test/resources/io/tunebook/export/llama/hub");
         String json = Files.readString(hub.resolve("tokenizer.json"));
-        String start = "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<|im_start|>\",\"type_id\":0}},"
-                + "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{\"<|im_start|>\":"
-                + "{\"id\":\"<|im_start|>\",\"ids\":[1],\"tokens\":[\"<|im_start|>\"]}}}";
+        String start =
+                "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<|im_start|>\",\"type_id\":0}},"
+                        + "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{\"<|im_start|>\":"
+                        + "{\"id\":\"<|im_start|>\",\"ids\":[1],\"tokens\":[\"<|im_start|>\"]}}}";
         Path changed = Files.createDirectories(folder.resolve("changed"));
         Files.copy(hub.resolve("tokenizer_config.json"), changed.resolve("tokenizer_config.json"));
         for (String[] change : new String[][] {

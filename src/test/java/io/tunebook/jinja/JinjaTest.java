@@ -44,71 +44,69 @@ final class JinjaTest {
         return Stream.of(
                 Arguments.of(
                         "{{ missing | map('upper') | list }}{{ missing | select | list }}{{ missing | join(',') }}{{ miss"
-                        + "ing | list }}{{ missing | sort }}{{ missing | unique | list }}{{ missing | groupby('a') | list }"
-                        + "}{{ missing | batch(2) | list }}{{ missing | length }}{{ missing | sum }}",
+                                + "ing | list }}{{ missing | sort }}{{ missing | unique | list }}{{ missing | groupby('a') | list }"
+                                + "}{{ missing | batch(2) | list }}{{ missing | length }}{{ missing | sum }}",
                         "[][][][][][][]00"),
                 Arguments.of(
                         "{{ none | map('upper') | list }}{{ none | map(attribute='a') | list }}{{ none | select | list }}"
-                        + "{{ none | reject | list }}{{ none | selectattr('a') | list }}{{ none | rejectattr('a') | list }}"
-                        + "{% for x in missing %}x{% else %}none{% endfor %}",
+                                + "{{ none | reject | list }}{{ none | selectattr('a') | list }}{{ none | rejectattr('a') | list }}"
+                                + "{% for x in missing %}x{% else %}none{% endfor %}",
                         "[][][][][][]none"),
                 Arguments.of(
                         "{% macro box(w) %}<{{ w }}:{{ caller('in') }}>{% endmacro %}{% call(x) box(3) %}{{ x }}{% endcal"
-                        + "l %}",
+                                + "l %}",
                         "<3:in>"),
                 Arguments.of(
                         "{% macro f(a, b, c=9) %}{{ a }}-{{ b }}-{{ c }}{% endmacro %}{{ f(*[1, 2]) }} {{ f(*[1], **{'b':"
-                        + " 4, 'c': 5}) }}",
+                                + " 4, 'c': 5}) }}",
                         "1-2-9 1-4-5"),
-                Arguments.of(
-                        "{{ '%d' % 3.9 }} {{ '%05.1f|%-4s|%x' % (2.25, 'ab', 255) }}",
-                        "3 002.2|ab  |ff"),
+                Arguments.of("{{ '%d' % 3.9 }} {{ '%05.1f|%-4s|%x' % (2.25, 'ab', 255) }}", "3 002.2|ab  |ff"),
                 Arguments.of(
                         "{{ dict(a=1, b='x') }} {{ dict([('k', 2)], c=3) }} {{ dict({'a': 1}, b=2).b }}",
                         "{'a': 1, 'b': 'x'} {'k': 2, 'c': 3} 2"),
                 Arguments.of(
                         "{% set ns = namespace(n=0, s='') %}{% for i in [1, 2, 3] %}{% set ns.n = ns.n + i %}{% set ns.s "
-                        + "= ns.s ~ i %}{% endfor %}{{ ns.n }}{{ ns.s }}",
+                                + "= ns.s ~ i %}{% endfor %}{{ ns.n }}{{ ns.s }}",
                         "6123"),
                 Arguments.of(
                         "{% for k, v in {'b': 1, 'A': 3, 'c': 2} | dictsort %}{{ k }}{{ v }}{% endfor %} {{ {'b': 1, 'A':"
-                        + " 3} | dictsort(true) }} {{ {'b': 1, 'A': 3} | dictsort(by='value', reverse=true) }}",
+                                + " 3} | dictsort(true) }} {{ {'b': 1, 'A': 3} | dictsort(by='value', reverse=true) }}",
                         "A3b1c2 [('A', 3), ('b', 1)] [('A', 3), ('b', 1)]"),
                 Arguments.of(
                         "{{ 2.5 | round }} {{ 3.5 | round }} {{ 2.675 | round(2) }} {{ 42.55 | round(1, 'floor') }} {{ 42"
-                        + ".51 | round(1, 'ceil') }} {{ 1234 | round(-2) }}",
+                                + ".51 | round(1, 'ceil') }} {{ 1234 | round(-2) }}",
                         "2.0 4.0 2.67 42.5 42.6 1200"),
                 Arguments.of(
                         "{{ ['a', 'A', 'b', 'B', 'a'] | unique | list }} {{ ['a', 'A'] | unique(true) | list }} {{ [{'x':"
-                        + " 1}, {'x': 1}, {'x': 2}] | unique(attribute='x') | list }}",
+                                + " 1}, {'x': 1}, {'x': 2}] | unique(attribute='x') | list }}",
                         "['a', 'b'] ['a', 'A'] [{'x': 1}, {'x': 2}]"),
                 Arguments.of(
                         "{{ [{'a': 1}, {'b': 2}, {}] | map(attribute='a', default='none') | list }}",
                         "[1, 'none', 'none']"),
                 Arguments.of(
                         "{{ [1, 2, 1.0, '1'] | select('==', 1) | list }} {{ [1, 5, 3] | select('>', 2) | list }} {{ [1, 2"
-                        + "] | reject('!=', 2) | list }} {{ [{'a': 2}, {'a': 3}] | selectattr('a', '==', 3) | list }}",
+                                + "] | reject('!=', 2) | list }} {{ [{'a': 2}, {'a': 3}] | selectattr('a', '==', 3) | list }}",
                         "[1, 1.0] [5, 3] [2] [{'a': 3}]"),
                 Arguments.of(
                         "{% for g in [{'c': 'x', 'n': 1}, {'c': 'y', 'n': 2}, {'c': 'x', 'n': 3}] | groupby('c') %}{{ g.g"
-                        + "rouper }}:{{ g.list | map(attribute='n') | list }};{% endfor %}",
+                                + "rouper }}:{{ g.list | map(attribute='n') | list }};{% endfor %}",
                         "x:[1, 3];y:[2];"),
                 Arguments.of(
                         "{{ range(7) | batch(3) | list }} {{ range(7) | batch(3, 'z') | list }} {{ range(7) | slice(3) | "
-                        + "list }}",
+                                + "list }}",
                         "[[0, 1, 2], [3, 4, 5], [6]] [[0, 1, 2], [3, 4, 5], [6, 'z', 'z']] [[0, 1, 2], [3, 4], [5, 6]]"),
                 Arguments.of(
                         "{% set j = joiner(', ') %}{% set c = cycler('odd', 'even') %}{% for i in range(3) %}{{ j() }}{{ "
-                        + "c.next() }}{% endfor %} {{ c.current }}{% set _ = c.reset() %} {{ c.current }}",
+                                + "c.next() }}{% endfor %} {{ c.current }}{% set _ = c.reset() %} {{ c.current }}",
                         "odd, even, odd even odd"),
                 Arguments.of(
                         "{% for i in 'abc' %}{{ loop.index }}{{ loop.index0 }}{{ loop.revindex }}{{ loop.revindex0 }}{{ l"
-                        + "oop.first }}{{ loop.last }}{{ loop.length }}{{ loop.previtem }}{{ loop.nextitem }}{{ loop.depth "
-                        + "}}{{ loop.depth0 }}{{ loop.cycle('x', 'y') }}{{ loop.changed(i) }} {% endfor %}",
+                                + "oop.first }}{{ loop.last }}{{ loop.length }}{{ loop.previtem }}{{ loop.nextitem }}{{ loop.depth "
+                                + "}}{{ loop.depth0 }}{{ loop.cycle('x', 'y') }}{{ loop.changed(i) }} {% endfor %}",
                         "1032TrueFalse3b10xTrue 2121FalseFalse3ac10yTrue 3210FalseTrue3b10xTrue "),
                 Arguments.of(
                         "{{ 'ab' * 3 }} {{ [1] * 2 }} {{ 2 * 'x' }} {{ 2 ** 10 }} {{ 2 ** -1 }} {{ -2 ** 2 }} {{ 2 ** 3 *"
-                        + "* 2 }} {{ 10 ** 25 }} {{ 7 // 2 }} {{ -7 // 2 }} {{ -7 % 3 }}",
+                                + "* 2 }} {{ 10 ** 25 }} {{ 7 // 2 }} {{ -7 // 2 }} {{ -7 % 3 }}",
                         "ababab [1, 1] xx 1024 0.5 4 64 10000000000000000000000000 3 -4 2"),
                 Arguments.of(
                         "{{ {'id': 12345678901234567890} | tojson }} {{ 12345678901234567890 + 1 }}",

@@ -96,7 +96,8 @@ final class VocabularyRowsTest {
         JSON.writeValue(folder.resolve("tokenizer.json").toFile(), tokenizer);
         try (CausalLM model = CausalLM.load(folder, LoadOptions.in(Precision.FLOAT32))) {
             assertThat(model.tokenizer().vocabularySize()).isEqualTo(100_015);
-            assertThat(model.logits(model.tokenizer().ids("w3 w100014", false))[1]).hasSize(102_400);
+            assertThat(model.logits(model.tokenizer().ids("w3 w100014", false))[1])
+                    .hasSize(102_400);
         }
     }
 

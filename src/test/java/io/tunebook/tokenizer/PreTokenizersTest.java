@@ -70,7 +70,16 @@ final class PreTokenizersTest {
             assertThat(same.nfc()).as(name).isEqualTo(pre.nfc());
         }
         assertThat(PreTokenizers.names())
-                .contains("deepseek-llm", "midm-2.0", "pixtral", "seed-coder", "qwen35", "glm5", "hunyuan", "kanana2", "granite-embed-multi-97m");
+                .contains(
+                        "deepseek-llm",
+                        "midm-2.0",
+                        "pixtral",
+                        "seed-coder",
+                        "qwen35",
+                        "glm5",
+                        "hunyuan",
+                        "kanana2",
+                        "granite-embed-multi-97m");
         // As in llama.cpp's table.
         assertThat(PreTokenizers.kind("pixtral")).isEqualTo(PreTokenizers.kind("llama-bpe"));
         assertThat(PreTokenizers.kind("midm-2.0")).isEqualTo(PreTokenizers.kind("llama-bpe"));
@@ -117,8 +126,9 @@ final class PreTokenizersTest {
             golden = JSON.readTree(in);
         }
         List<String> all = TokenizerGoldenTest.strings();
-        List<String> texts =
-                IntStream.range(0, (all.size() + 7) / 8).mapToObj(i -> all.get(8 * i)).toList();
+        List<String> texts = IntStream.range(0, (all.size() + 7) / 8)
+                .mapToObj(i -> all.get(8 * i))
+                .toList();
         GgufWriter vocabulary = vocabulary(golden.get("tokens").asInt());
         Map<PreTokenizers.Pre, int[]> rows = new HashMap<>();
         Map<String, Integer> others = new TreeMap<>();
@@ -147,8 +157,8 @@ final class PreTokenizersTest {
         }
         assertThat(wrong).isEmpty();
         assertThat(others)
-                .isEqualTo(Map.of(
-                        "deepseek-llm", 228, "deepseek-r1-qwen", 14, "megrez", 14, "qwen2", 14, "qwen35", 14));
+                .isEqualTo(
+                        Map.of("deepseek-llm", 228, "deepseek-r1-qwen", 14, "megrez", 14, "qwen2", 14, "qwen35", 14));
         assertThat(unknown).as("of a version after that one").containsExactly("glm5");
         golden.get("kinds").properties().forEach(kind -> {
             if (!PreTokenizers.names().contains(kind.getKey())) {
@@ -167,7 +177,8 @@ final class PreTokenizersTest {
     }
 
     private static int[] row(JsonNode golden, String kind) {
-        String row = golden.get("rows").get(golden.get("kinds").get(kind).asInt()).asText();
+        String row =
+                golden.get("rows").get(golden.get("kinds").get(kind).asInt()).asText();
         IntBuffer sums = ByteBuffer.wrap(Base64.getDecoder().decode(row))
                 .order(ByteOrder.LITTLE_ENDIAN)
                 .asIntBuffer();
@@ -190,7 +201,8 @@ final class PreTokenizersTest {
         Set<String> known = Set.of(tokens);
         List<String> merges = new ArrayList<>();
         for (JsonNode merge : model.get("merges")) {
-            String text = merge.isArray() ? merge.get(0).asText() + " " + merge.get(1).asText() : merge.asText();
+            String text =
+                    merge.isArray() ? merge.get(0).asText() + " " + merge.get(1).asText() : merge.asText();
             if (known.containsAll(List.of(text.split(" "))) && known.contains(text.replace(" ", ""))) {
                 merges.add(text);
             }
