@@ -210,11 +210,11 @@ public final class Preparation {
             index.forEach(b -> raw[b.shard()] += b.raw());
             blocks.add(index.stream().collect(Collectors.groupingBy(PartFile.Block::shard)));
         }
-        int threads = sideBySide(raw);
+        int atOnce = sideBySide(raw);
         Set<Long> asked = asked(duplicates);
         AtomicLong tokens = new AtomicLong();
         try (Progress bar = Display.progress(plan.shards(), "tokenize and write, shards")) {
-            return Workers.all(plan.shards(), threads, (s, stop) -> {
+            return Workers.all(plan.shards(), options.threads(), atOnce, (s, stop) -> {
                 ShardMaker.Report report = Work.read(work.shard(s), ShardMaker.Report.class);
                 if (report == null || !Files.exists(folder.resolve(report.file()))) {
                     report = ShardMaker.make(plan, s, parts(s, blocks), asked, tokenizer, folder, stop);

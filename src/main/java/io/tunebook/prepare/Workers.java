@@ -5,10 +5,11 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ForkJoinPool;
-import java.util.concurrent.ForkJoinTask;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 
 /** Tasks side by side, their results in the order of the tasks. A pool of its own, which parallel streams within take too. */
@@ -22,30 +23,33 @@ final class Workers {
         T run(int index, BooleanSupplier stop) throws IOException;
     }
 
+    /** As many tasks at a time as there are threads. */
+    static <T> List<T> all(int count, int threads, Task<T> task) throws IOException {
+        return all(count, threads, threads, task);
+    }
+
     /**
+     * @param atOnce how many tasks at most run at the same time; threads that are left over take part in their streams
      * @throws CancellationException if the thread is interrupted; the tasks have ended then
      * @throws IOException the failure of the first task that failed, in their order
      */
-    static <T> List<T> all(int count, int threads, Task<T> task) throws IOException {
+    static <T> List<T> all(int count, int threads, int atOnce, Task<T> task) throws IOException {
         AtomicBoolean stopped = new AtomicBoolean();
-        ForkJoinPool pool = new ForkJoinPool(Math.max(1, Math.min(threads, count)));
+        ForkJoinPool pool = new ForkJoinPool(threads);
         try {
-            List<ForkJoinTask<T>> running = new ArrayList<>();
+            List<CompletableFuture<T>> results = new ArrayList<>();
             for (int i = 0; i < count; i++) {
-                int index = i;
-                running.add(pool.submit(() -> {
-                    if (stopped.get()) {
-                        throw new CancellationException("stopped");
-                    }
-                    try {
-                        return task.run(index, stopped::get);
-                    } catch (IOException | RuntimeException | Error e) {
-                        stopped.set(true);
-                        throw e;
-                    }
-                }));
+                results.add(new CompletableFuture<>());
             }
-            return results(running, stopped);
+            AtomicInteger next = new AtomicInteger();
+            for (int lane = 0; lane < Math.min(count, atOnce); lane++) {
+                pool.execute(() -> {
+                    for (int i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
+                        run(task, i, results.get(i), stopped);
+                    }
+                });
+            }
+            return results(results, stopped);
         } finally {
             stopped.set(true);
             pool.shutdown();
@@ -63,10 +67,23 @@ final class Workers {
         }
     }
 
-    private static <T> List<T> results(List<ForkJoinTask<T>> running, AtomicBoolean stopped) throws IOException {
+    private static <T> void run(Task<T> task, int index, CompletableFuture<T> result, AtomicBoolean stopped) {
+        if (stopped.get()) {
+            result.completeExceptionally(new CancellationException("stopped"));
+            return;
+        }
+        try {
+            result.complete(task.run(index, stopped::get));
+        } catch (IOException | RuntimeException | Error e) {
+            stopped.set(true);
+            result.completeExceptionally(e);
+        }
+    }
+
+    private static <T> List<T> results(List<CompletableFuture<T>> running, AtomicBoolean stopped) throws IOException {
         List<T> results = new ArrayList<>();
         Throwable failure = null;
-        for (ForkJoinTask<T> one : running) {
+        for (CompletableFuture<T> one : running) {
             try {
                 results.add(one.get());
             } catch (InterruptedException e) {

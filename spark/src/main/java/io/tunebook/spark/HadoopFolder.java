@@ -29,12 +29,14 @@ final class HadoopFolder implements Serializable {
 
     private transient Configuration configuration;
 
-    HadoopFolder(String folder, Configuration configuration) {
-        this.folder = folder;
+    /** @param folder a relative one is of this process's working folder, not of an executor's */
+    HadoopFolder(String folder, Configuration configuration) throws IOException {
+        Path path = new Path(folder);
+        this.folder = path.getFileSystem(configuration).makeQualified(path).toString();
         configuration.forEach(e -> settings.put(e.getKey(), e.getValue()));
     }
 
-    HadoopFolder within(String name) {
+    HadoopFolder within(String name) throws IOException {
         return new HadoopFolder(folder + "/" + name, configuration());
     }
 

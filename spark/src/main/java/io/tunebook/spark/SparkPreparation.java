@@ -54,7 +54,7 @@ public final class SparkPreparation implements Serializable {
     private final String tokenizer;
     private final long memory;
 
-    private SparkPreparation(Plan plan, HadoopFolder output, String tokenizer, long memory) {
+    private SparkPreparation(Plan plan, HadoopFolder output, String tokenizer, long memory) throws IOException {
         this.plan = plan;
         this.output = output;
         this.work = output.within("work-" + plan.digest().substring(0, 16));
