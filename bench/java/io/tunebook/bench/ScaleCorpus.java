@@ -117,18 +117,20 @@ public final class ScaleCorpus {
     }
 
     private void arrays(Path folder, long documents) {
-        IntStream.range(0, (int) ((documents + PER_FILE - 1) / PER_FILE)).parallel().forEach(f -> {
-            try (Writer out = open(folder.resolve(String.format(Locale.ROOT, "part-%06d.json", f)))) {
-                long end = Math.min(documents, (f + 1L) * PER_FILE);
-                for (long d = (long) f * PER_FILE; d < end; d++) {
-                    out.write(d % PER_FILE == 0 ? "[" : ",\n");
-                    write(d, false, out);
-                }
-                out.write("]");
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
-        });
+        IntStream.range(0, (int) ((documents + PER_FILE - 1) / PER_FILE))
+                .parallel()
+                .forEach(f -> {
+                    try (Writer out = open(folder.resolve(String.format(Locale.ROOT, "part-%06d.json", f)))) {
+                        long end = Math.min(documents, (f + 1L) * PER_FILE);
+                        for (long d = (long) f * PER_FILE; d < end; d++) {
+                            out.write(d % PER_FILE == 0 ? "[" : ",\n");
+                            write(d, false, out);
+                        }
+                        out.write("]");
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                });
     }
 
     private void lines(Path folder, long documents, int files) {

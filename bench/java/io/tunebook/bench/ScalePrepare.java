@@ -19,8 +19,9 @@ public final class ScalePrepare {
     private ScalePrepare() {}
 
     public static void main(String[] args) throws IOException {
-        PrepareOptions options =
-                PrepareOptions.defaults().length(20, 100_000).memory(Runtime.getRuntime().maxMemory() * 2 / 5);
+        PrepareOptions options = PrepareOptions.defaults()
+                .length(20, 100_000)
+                .memory(Runtime.getRuntime().maxMemory() * 2 / 5);
         if (args.length == 2) {
             List<Path> first;
             try (Stream<Path> files = Files.list(Path.of(args[0]))) {
@@ -31,8 +32,8 @@ public final class ScalePrepare {
             return;
         }
         try (Tokenizer tokenizer = Tokenizer.load(Path.of(args[1]))) {
-            PreparedCorpus prepared = Preparation.run(
-                    args[0], tokenizer, options.shards(Integer.parseInt(args[3])), Path.of(args[2]));
+            PreparedCorpus prepared =
+                    Preparation.run(args[0], tokenizer, options.shards(Integer.parseInt(args[3])), Path.of(args[2]));
             double documents = prepared.manifest().path("documents").asDouble();
             for (Row row : prepared.times()) {
                 System.out.printf(
