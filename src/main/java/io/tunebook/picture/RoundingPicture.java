@@ -46,6 +46,6 @@ final class RoundingPicture {
     }
 
     private static String number(double value) {
-        return String.format(Locale.ROOT, "%.4f", value);
+        return String.format(Locale.ROOT, "%.4f", value + 0.0); // no sign before a zero
     }
 }
