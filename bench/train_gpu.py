@@ -2,7 +2,9 @@
 reserve and CUDA's own included). Rank 16 on all seven linear modules, bfloat16, random weights. The peer: Transformers with sdpa, PEFT, autocast, fused
 AdamW; eager, under torch.compile, with gradient checkpointing. Tunebook needs a libtorch with CUDA: PYTORCH_LIBRARY_PATH, PYTORCH_VERSION, PYTORCH_FLAVOR.
 
-    python bench/train_gpu.py [--record] [--only 4x1024,mixed,1x512,1x8192,8b,two] [--folder DIR]
+    python bench/train_gpu.py [--record] [--only 4x1024,fp8,mixed,1x512,1x8192,8b,8b-bf16,70b,two] [--folder DIR] [--model MODEL.gguf]
+
+Two peers are not run but published by NVIDIA (NeMo AutoModel, H100, bfloat16): Llama-8B at 2x4096, 12,473 tokens/s; Llama-70B on eight cards, 1,092 a card.
 """
 
 import argparse
@@ -64,8 +66,9 @@ def run_peer(shape: str, rows: int, length: int, mode: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--record", action="store_true")
-    parser.add_argument("--only", default="4x1024,mixed,1x512,1x8192,8b,two")
+    parser.add_argument("--only", default="4x1024,fp8,mixed,1x512,1x8192,8b,8b-bf16,70b,two")
     parser.add_argument("--folder", type=pathlib.Path)
+    parser.add_argument("--model", help="trained on conversations with and without FP8")
     options = parser.parse_args()
     folder = options.folder or pathlib.Path(tempfile.mkdtemp(prefix="tunebook-gpu"))
     import torch
@@ -76,16 +79,26 @@ def main() -> None:
         training.report(options.record, "train.gpu." + id, work, our, their, unit, goal, COMMAND, machine)
 
     qwen = None
-    if set(only) & {"4x1024", "mixed", "1x512", "1x8192", "two"}:
+    if set(only) & {"4x1024", "fp8", "mixed", "1x512", "1x8192", "two"}:
         qwen = training.random_model(folder / "qwen", training.QWEN_1_5B)
+    if set(only) & {"4x1024", "fp8"}:
+        eager = training.peer(__file__, "1.5b", 4, 1024, "eager")
+        compiled = training.peer(__file__, "1.5b", 4, 1024, "compile")
     if "4x1024" in only:
         mine = training.ours("train", qwen, 4, 1024, STEPS, "plain", "loaded")
-        eager = training.peer(__file__, "1.5b", 4, 1024, "eager")
         work = "LoRA, Qwen2-1.5B shapes, bf16, 4x1024 tokens a step"
         row("4x1024.eager", work + ", PEFT eager", mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=3.5")
         row("4x1024.memory", work + ", PEFT eager, peak memory", mine["gpu_gib"], eager["gpu_gib"], "GiB", "<=0.6")
-        compiled = training.peer(__file__, "1.5b", 4, 1024, "compile")
         row("4x1024.compile", work + ", PEFT under torch.compile", mine["tokens_per_second"], compiled["tokens_per_second"], "tokens/s", ">=1.8")
+    if "fp8" in only:
+        mine = training.ours("train", qwen, 4, 1024, STEPS, "plain", "fp8")
+        work = "LoRA, Qwen2-1.5B shapes, base in FP8, 4x1024 tokens a step"
+        row("fp8.eager", work + ", PEFT eager in bf16", mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=3.5")
+        row("fp8.compile", work + ", PEFT under torch.compile in bf16", mine["tokens_per_second"], compiled["tokens_per_second"], "tokens/s", ">=2.3")
+    if "fp8" in only and options.model:
+        chat = training.ROOT / "notebooks/data/assistant.jsonl"
+        narrow, wide = (training.ours("heldout", options.model, chat, storage)["after"] for storage in ("fp8", "loaded"))
+        row("fp8.loss", f"{pathlib.Path(options.model).name}, three epochs of conversations, base in FP8, held-out loss beside bf16's", narrow, wide, "nats", "<=1.005")
     if "mixed" in only:
         mine = training.ours("mixed", qwen, 4, 1024, 10 * STEPS)
         whole = training.ours("train", qwen, 4, 1024, STEPS, "plain", "loaded")
@@ -115,6 +128,19 @@ def main() -> None:
         work = "QLoRA on GGUF's Q4_K blocks, Llama-8B shapes, 1x2048 tokens a step"
         row("8b.qlora", work + ", PEFT in bf16 (no bitsandbytes there)", mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=1.0")
         row("8b.bytes", work + ", bytes a parameter of the base, the parameter being the peer's unit", mine["weight_bytes"] / mine["parameters"], 1, "bytes", "<=0.6")
+    if "8b-bf16" in only:
+        work = "LoRA, Llama-8B shapes, 2x4096 tokens a step, NVIDIA's published 12,473 in bf16"
+        llama = training.random_model(folder / "8b", training.LLAMA_8B)
+        for id, mode, storage, goal in (("", "plain", "loaded", ">=1.5"), (".fp8", "plain", "fp8", ">=2.0"), (".checkpoint", "checkpoint", "loaded", ">=1.1")):
+            mine = training.ours("train", llama, 2, 4096, STEPS, mode, storage, heap="2g")
+            row("8b.2x4096" + id, f"{work}; ours {mode}, {'base in FP8' if storage == 'fp8' else 'bf16'}, {mine['gpu_gib']:.1f} GiB", mine["tokens_per_second"], 12473,
+                "tokens/s", goal)
+    if "70b" in only:
+        gguf = training.random_q4_k(folder / "70b.gguf", training.LLAMA_70B)
+        mine = training.ours("train", gguf, 1, 2048, 10, "checkpoint", "quantized", heap="2g")
+        row("70b.qlora", f"QLoRA on GGUF's Q4_K blocks, Llama-70B shapes, 1x2048 tokens a step, one card ({mine['gpu_gib']:.1f} GiB); NVIDIA's published figure a card, "
+            "of eight, in bf16", mine["tokens_per_second"], 1092, "tokens/s", ">=1.83")
+        gguf.unlink()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ LLAMA_8B = dict(model_type="llama", architectures=["LlamaForCausalLM"], vocab_si
                 num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8, tie_word_embeddings=False, max_position_embeddings=8192,
                 rope_theta=500000.0, rms_norm_eps=1e-5, hidden_act="silu", torch_dtype="bfloat16", bos_token_id=0, eos_token_id=1)
 
+LLAMA_70B = LLAMA_8B | dict(hidden_size=8192, intermediate_size=28672, num_hidden_layers=80, num_attention_heads=64)
+
 
 def classpath() -> str:
     """The library as notebooks have it, or TUNEBOOK_CLASSPATH on a machine that only has the jars."""

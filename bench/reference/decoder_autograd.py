@@ -159,7 +159,7 @@ def random_model(kind: Kind) -> decoder.Model:
 
     def product(*widths, columns=width, bias=kind.biases):
         weight = torch.randn(sum(widths), columns) / columns**0.5
-        return Linear(weight, [], list(widths), columns, torch.randn(sum(widths)) if bias else None)
+        return Linear(weight, [], list(widths), columns, torch.randn(sum(widths)) if bias else None, None)
 
     def scale(n, there):
         return torch.rand(n) + 0.5 if there else None

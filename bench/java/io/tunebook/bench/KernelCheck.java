@@ -132,6 +132,17 @@ final class KernelCheck {
                     "nothing to add, " + width,
                     a -> a.tensor(dy).tensor(x).tensor(t).tensor(w));
         }
+        for (int[] size : new int[][] {{1536, 2048}, {1536, 17920}, {8960, 1536}, {17920, 1536}}) {
+            NDArray x = bf16(4096, size[0]);
+            NDArray w = bf16(size[1], size[0]);
+            List<NDArray> weights;
+            try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+                weights = plain.call(manager, "eight_rows", a.tensor(w));
+            }
+            compare("times_eight", "4096 x " + size[0] + " x " + size[1], a -> a.tensor(x)
+                    .tensor(weights.get(0))
+                    .tensor(transposed(weights.get(1))));
+        }
         NDArray heads = bf16(4096, 14, 128);
         NDArray weight = bf16(128);
         compare("rms_norm", "heads", a -> a.tensor(heads).tensor(weight).real(1e-6));
@@ -251,6 +262,11 @@ final class KernelCheck {
             a.tensors(List.of(flat)).numbers(start).numbers(rows).numbers(0).number(columns);
             return plain.call(manager, "from_files", a.number(15).tensor(like)).get(0);
         }
+    }
+
+    /** A column as a row. */
+    private NDArray transposed(NDArray column) {
+        return column.reshape(1, column.getShape().get(0));
     }
 
     /** Cosines, or with sign -1 sines: the halves are the same but for the sign of the first. */

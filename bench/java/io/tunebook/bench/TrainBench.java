@@ -1,5 +1,7 @@
 package io.tunebook.bench;
 
+import io.tunebook.data.ChatExample;
+import io.tunebook.dataset.Dataset;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
@@ -8,6 +10,7 @@ import io.tunebook.model.Precision;
 import io.tunebook.model.TokenBatch;
 import io.tunebook.train.Trainer;
 import io.tunebook.train.TrainingArguments;
+import io.tunebook.train.TrainingListener;
 import io.tunebook.train.TrainingReport;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,10 +22,11 @@ import java.util.Random;
 /**
  * Our side of the training benchmarks; {@code bench/training.py} starts it. Prints one line of JSON.
  *
- * <p>{@code train MODEL ROWS LENGTH STEPS plain|checkpoint loaded|quantized [float32|bfloat16|fastest [DEVICES]]}: median tokens a second of LoRA steps, rank 16 on all
+ * <p>{@code train MODEL ROWS LENGTH STEPS plain|checkpoint loaded|quantized|fp8 [float32|bfloat16|fastest [DEVICES]]}: tokens a second of LoRA steps from the fifth on, rank 16 on all
  * linear modules, as {@code Trainer} does and reports them; each device takes ROWS by LENGTH tokens. {@code mixed
  * MODEL ROWS LENGTH STEPS}: the same for conversations of mixed lengths, half of them shorter than 330 tokens and none longer than LENGTH, over all steps from the third on,
- * recordings included; padding is not counted. {@code generate MODEL TOKENS ID…}: seconds of greedy answers. {@code load MODEL ID…}: the first token of a fresh process.
+ * recordings included; padding is not counted. {@code heldout MODEL CHAT loaded|fp8}: the loss of a fifth of a file of conversations, in nats a label, before and
+ * after three epochs of the rest. {@code generate MODEL TOKENS ID…}: seconds of greedy answers. {@code load MODEL ID…}: the first token of a fresh process.
  */
 final class TrainBench {
     private TrainBench() {}
@@ -33,6 +37,7 @@ final class TrainBench {
         switch (args[0]) {
             case "train" -> train(path, args);
             case "mixed" -> mixed(path, args);
+            case "heldout" -> heldOut(path, args);
             case "generate" -> generate(path, args);
             default -> {
                 try (CausalLM model = CausalLM.load(path)) {
@@ -41,6 +46,23 @@ final class TrainBench {
                     print("loaded", loaded, "seconds", (System.nanoTime() - start) / 1e9, "token", first);
                 }
             }
+        }
+    }
+
+    /** When each step's results were there. On a GPU they may come in pairs, so that only the time of many steps says how long one takes. */
+    private static final class Clock implements TrainingListener {
+        private final List<Long> at = new ArrayList<>();
+
+        @Override
+        public void progressed(TrainingReport report) {
+            if (report.steps().size() > at.size()) {
+                at.add(System.nanoTime());
+            }
+        }
+
+        /** From the results of one step to those of another, both counted from 0. */
+        double seconds(int from, int to) {
+            return (at.get(to) - at.get(from)) / 1e9;
         }
     }
 
@@ -63,11 +85,17 @@ final class TrainBench {
         System.out.println("{" + json + "}");
     }
 
-    private static CausalLM load(Path path, boolean quantized, String precision) throws Exception {
+    private static CausalLM load(Path path, String storage, String precision) throws Exception {
         LoadOptions options = precision == null || precision.equals("fastest")
                 ? LoadOptions.defaults()
                 : LoadOptions.in(Precision.valueOf(precision.toUpperCase(Locale.ROOT)));
-        return CausalLM.load(path, quantized ? options.quantized() : options);
+        return CausalLM.load(
+                path,
+                switch (storage) {
+                    case "quantized" -> options.quantized();
+                    case "fp8" -> options.fp8();
+                    default -> options;
+                });
     }
 
     private static void train(Path path, String[] args) throws Exception {
@@ -77,7 +105,7 @@ final class TrainBench {
         boolean checkpointing = args[5].equals("checkpoint");
         int devices = args.length > 8 ? Integer.parseInt(args[8]) : 1;
         Random random = new Random(1);
-        try (CausalLM model = load(path, args[6].equals("quantized"), args.length > 7 ? args[7] : null);
+        try (CausalLM model = load(path, args[6], args.length > 7 ? args[7] : null);
                 LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(16), 1)) {
             List<TokenBatch> batches = new ArrayList<>();
             for (int i = 0; i < steps * devices; i++) {
@@ -88,17 +116,13 @@ final class TrainBench {
                             .maxSteps(steps)
                             .devices(devices)
                             .gradientCheckpointing(checkpointing));
-            trainer.train(epoch -> batches, List.of(), adapter);
+            Clock clock = new Clock();
+            trainer.on(clock).train(epoch -> batches, List.of(), adapter);
             List<TrainingReport.Step> done = trainer.report().steps();
-            double[] sorted = done.subList(Math.min(4, steps - 1), steps).stream()
-                    .mapToDouble(TrainingReport.Step::tokensPerSecond)
-                    .sorted()
-                    .toArray();
+            int from = Math.max(0, Math.min(4, steps - 2));
             print(
                     "tokens_per_second",
-                    sorted[sorted.length / 2],
-                    "best",
-                    sorted[sorted.length - 1],
+                    (double) rows * length * devices * (steps - 1 - from) / clock.seconds(from, steps - 1),
                     "loss",
                     done.get(steps - 1).loss(),
                     "weight_bytes",
@@ -115,37 +139,55 @@ final class TrainBench {
         int most = Integer.parseInt(args[3]);
         int steps = Integer.parseInt(args[4]);
         Random random = new Random(1);
-        try (CausalLM model = load(path, false, null);
+        try (CausalLM model = load(path, "loaded", null);
                 LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(16), 1)) {
             List<TokenBatch> batches = new ArrayList<>();
             for (int i = 0; i < steps; i++) {
                 batches.add(conversations(random, rows, most, model.config().vocabularySize()));
             }
+            Clock clock = new Clock();
             Trainer trainer = Trainer.of(model, LoraConfig.rank(16))
-                    .with(TrainingArguments.defaults().maxSteps(steps));
+                    .with(TrainingArguments.defaults().maxSteps(steps))
+                    .on(clock);
             trainer.train(epoch -> batches, List.of(), adapter);
             List<TrainingReport.Step> done = trainer.report().steps();
-            double seconds = 0;
             double slowest = 0;
             long tokens = 0;
             long positions = 0;
             for (int i = 2; i < steps; i++) {
-                int useful = batches.get(i).tokens();
-                double took = useful / done.get(i).tokensPerSecond();
-                seconds += took;
-                slowest = Math.max(slowest, took);
-                tokens += useful;
+                slowest = Math.max(slowest, clock.seconds(i - 1, i));
+                tokens += batches.get(i).tokens();
                 positions += batches.get(i).ids().length;
             }
             print(
                     "tokens_per_second",
-                    tokens / seconds,
+                    tokens / clock.seconds(1, steps - 1),
                     "padding",
                     1 - (double) tokens / positions,
                     "slowest_step_seconds",
                     slowest,
                     "loss",
                     done.get(steps - 1).loss());
+        }
+    }
+
+    private static void heldOut(Path path, String[] args) throws Exception {
+        try (CausalLM model = load(path, args[3], "bfloat16")) {
+            Dataset.Split split = Dataset.chat(
+                            ChatExample.read(Path.of(args[2])), model.tokenizer().chatTemplate())
+                    .split(0.2, 7);
+            Trainer trainer = Trainer.of(model, LoraConfig.rank(16))
+                    .with(TrainingArguments.defaults()
+                            .epochs(3)
+                            .batchSize(4)
+                            .learningRate(5e-4)
+                            .seed(7));
+            trainer.train(split.train(), split.heldOut()).close();
+            print(
+                    "before",
+                    trainer.report().firstHeldOutLoss(),
+                    "after",
+                    trainer.report().lastHeldOutLoss());
         }
     }
 

@@ -21,7 +21,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The losses of the cases that {@code bench/train_gpu_exact.py} has written, in bfloat16, by every path: padded, packed and checkpointed; with two GPUs, by both; and on a
+ * The losses of the cases that {@code bench/train_gpu_exact.py} has written, in bfloat16, by every path: padded, packed, checkpointed, and with products in FP8; with two GPUs, by both; and on a
  * quantized model beside the same model expanded. Prints one line of JSON.
  */
 final class TrainExact {
@@ -53,6 +53,15 @@ final class TrainExact {
                                     arguments.gradientAccumulation(1).devices(2),
                                     batches(false)));
                 }
+            }
+        }
+        for (String name : args[0].split(",")) {
+            JsonNode c = json("cases/" + name + "/case.json");
+            LoadOptions eight = LoadOptions.in(Precision.BFLOAT16).fp8();
+            try (CausalLM model =
+                    CausalLM.load(FOLDER.resolve(c.path("architecture").asText()), eight)) {
+                Path initial = FOLDER.resolve("cases/" + name + "/initial");
+                losses.put(name + "/fp8", losses(model, initial, arguments(c), batches(false)));
             }
         }
         for (boolean quantized : new boolean[] {true, false}) {

@@ -101,6 +101,17 @@ public final class CudaDevice {
         }
     }
 
+    /** @throws IllegalArgumentException if the card has no products of eight bits */
+    public synchronized void requireEightBits() {
+        if (major == 0) {
+            find();
+        }
+        if (10 * major + minor < 89) {
+            throw new IllegalArgumentException("FP8: expected a card of compute capability 8.9 or newer, found " + major
+                    + "." + minor + "; load without fp8()");
+        }
+    }
+
     private void open() {
         find();
         if (major < 8) {

@@ -19,7 +19,7 @@ final class AdapterUse {
     private final DecoderScript script;
     private final Precision precision;
     private final boolean kernels;
-    private final boolean quantized;
+    private final DeviceWeights.Loaded weights;
     private final int vocabulary;
     private final Set<Tokenizer> tokenizers = new LinkedHashSet<>();
     private Factors.Embeddings merged = Factors.Embeddings.NONE;
@@ -29,14 +29,14 @@ final class AdapterUse {
 
     /**
      * @param kernels whether kernels for a GPU compute the loss
-     * @param quantized whether the weights are in blocks
+     * @param weights how the weights lie
      * @param vocabulary how many tokens the model has
      */
-    AdapterUse(DecoderScript script, Precision precision, boolean kernels, boolean quantized, int vocabulary) {
+    AdapterUse(DecoderScript script, Precision precision, boolean kernels, DeviceWeights.Loaded weights, int vocabulary) {
         this.script = script;
         this.precision = precision;
         this.kernels = kernels;
-        this.quantized = quantized;
+        this.weights = weights;
         this.vocabulary = vocabulary;
     }
 
@@ -88,9 +88,10 @@ final class AdapterUse {
             throw new IllegalArgumentException(
                     "DoRA's magnitudes cannot be merged in place; export a merged GGUF instead");
         }
-        if (quantized) {
-            throw new IllegalStateException(
-                    "the weights are in GGUF's blocks, which would round the adapter away; export a merged GGUF instead");
+        if (weights.quantized() || weights.storage() == Storage.FP8) {
+            throw new IllegalStateException("the weights are in "
+                    + (weights.quantized() ? "GGUF's blocks" : "eight bits")
+                    + ", which would round the adapter away; export a merged GGUF instead");
         }
         vocabulary(factors);
         if (!used.isEmpty() && !factors.embeddings().isEmpty()) {

@@ -69,15 +69,34 @@ public final class CausalLM implements AutoCloseable {
             steps = new GradientSteps(manager, script, withoutKernels.isEmpty(), config.targets());
             precision = options.precision().orElseGet(() -> Devices.faster(manager, script));
             rotary = new RotaryTable(config);
+            Storage storage = options.storage(precision, from);
+            if (storage == Storage.FP8) {
+                requireEightBits(device);
+            }
             weights = DeviceWeights.load(
-                    manager, script, precision, from, options.storage(precision, from), rotary, lossTokens());
+                    manager, script, precision, from, storage, rotary, lossTokens());
             script.useCudnn(cudnnAgrees());
             adapters = new AdapterUse(
-                    script, precision, withoutKernels.isEmpty(), weights.quantized(), config.vocabularySize());
+                    script, precision, withoutKernels.isEmpty(), weights, config.vocabularySize());
         } catch (IOException | RuntimeException | Error e) {
             script.close();
             manager.close();
             throw e;
+        }
+    }
+
+    private void requireEightBits(Device device) {
+        if (device.isGpu()) {
+            CudaDevice.of(device).requireEightBits();
+        }
+        config.targets().forEach(t -> {
+            if (t.in(config) % 16 != 0 || t.out(config) % 16 != 0) {
+                throw new IllegalArgumentException("FP8: expected widths that are multiples of 16, found "
+                        + t.module(0) + " from " + t.in(config) + " to " + t.out(config) + "; load without fp8()");
+            }
+        });
+        if (device.isGpu() && precision != Precision.BFLOAT16) {
+            throw new IllegalArgumentException("FP8: expected bfloat16 to compute in on a GPU, found " + precision);
         }
     }
 
@@ -138,8 +157,7 @@ public final class CausalLM implements AutoCloseable {
 
     /** The same model, loaded once more, on another device. Adapters that were merged are not in it. */
     public CausalLM copyOn(Device device) throws IOException {
-        LoadOptions options = LoadOptions.in(precision).device(device);
-        return load(source, quantized() ? options.quantized() : options);
+        return load(source, LoadOptions.in(precision).storage(weights.storage()).device(device));
     }
 
     // ---- what it is
@@ -207,7 +225,7 @@ public final class CausalLM implements AutoCloseable {
 
     /** The bytes that weights take for as long as they are used, where they are stored in another type or in blocks: the output matrix, and a layer's. */
     public long expandedBytes() {
-        if (!weights.stored()) {
+        if (!weights.expandedWhenUsed()) {
             return 0;
         }
         return expandedBytes(config, precision);
@@ -255,7 +273,12 @@ public final class CausalLM implements AutoCloseable {
                 config.hiddenSize(),
                 config.vocabularySize(),
                 (precision == Precision.FLOAT32 ? "float32" : "bfloat16")
-                        + (quantized() ? " from GGUF's blocks" : weights.stored() ? " from bfloat16" : ""),
+                        + (quantized() ? " from GGUF's blocks" : "")
+                        + switch (weights.storage()) {
+                            case NARROW -> " from bfloat16";
+                            case FP8 -> " with products in FP8";
+                            default -> "";
+                        },
                 device().isGpu()
                         ? device()
                                 + withoutKernels

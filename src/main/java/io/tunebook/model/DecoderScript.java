@@ -188,6 +188,13 @@ final class DecoderScript implements AutoCloseable {
         }
     }
 
+    /** From now on the products of layers that are added are kept in eight bits. */
+    void useEight() {
+        try (Arguments a = new Arguments()) {
+            run("use_eight", a.flag(true));
+        }
+    }
+
     // ---- loading: the embedding's product, the output's, then four products and their norms for each layer
 
     void addProduct(NDArray weight, long[] widths, NDArray bias) {

@@ -41,8 +41,13 @@ final class DeviceWeights implements AutoCloseable {
     private boolean quantized;
     private long bytes;
 
-    /** What was loaded: the bytes that the weights take, whether matrices are cast or expanded when they are used, and whether some are in blocks. */
-    record Loaded(long bytes, boolean stored, boolean quantized) {}
+    /** What was loaded: the bytes that the weights take, how matrices lie, and whether some are in blocks. */
+    record Loaded(long bytes, Storage storage, boolean quantized) {
+        /** Whether matrices are cast or expanded when they are used. */
+        boolean expandedWhenUsed() {
+            return storage == Storage.NARROW || storage == Storage.BLOCKS;
+        }
+    }
 
     private DeviceWeights(NDManager manager, DecoderScript script, Precision precision, Weights from, Storage storage) {
         this.scope = manager.newSubManager(); // all that the text does not hold is freed with it
@@ -71,13 +76,16 @@ final class DeviceWeights implements AutoCloseable {
         try (DeviceWeights weights = new DeviceWeights(manager, script, precision, from, storage)) {
             weights.load();
             script.complete(weights.vectors("model.norm.weight"), rotary.arrays(weights.scope), from.config(), chunk);
-            return new Loaded(weights.bytes, storage != Storage.COMPUTED, weights.quantized);
+            return new Loaded(weights.bytes, storage, weights.quantized);
         }
     }
 
     private void load() throws IOException {
         ModelConfig config = from.config();
         ends();
+        if (storage == Storage.FP8) {
+            script.useEight();
+        }
         for (int l = 0; l < config.layers(); l++) {
             String layer = "model.layers." + l + ".";
             for (Target.Product product : Target.Product.values()) {
@@ -95,7 +103,7 @@ final class DeviceWeights implements AutoCloseable {
     private void ends() throws IOException {
         boolean tied = from.config().tiedEmbeddings() || !from.tensors().containsKey("lm_head.weight");
         long[] rows = {from.config().vocabularySize()};
-        if (storage == Storage.COMPUTED) {
+        if (computed()) {
             NDArray embedding = counted(joined(precision, List.of(EMBEDDING)));
             script.addProduct(embedding, rows, none);
             script.addProduct(tied ? embedding : counted(joined(precision, List.of("lm_head.weight"))), rows, none);
@@ -113,10 +121,13 @@ final class DeviceWeights implements AutoCloseable {
                 targets.stream().map(t -> t.module(layer) + ".weight").toList();
         NDArray bias =
                 vectors(targets.stream().map(t -> t.module(layer) + ".bias").toArray(String[]::new));
-        if (storage == Storage.COMPUTED) {
+        if (computed()) {
             long[] widths =
                     targets.stream().mapToLong(t -> t.out(from.config())).toArray();
-            script.addProduct(counted(joined(precision, names)), widths, bias);
+            try (NDArray weight = joined(precision, names)) {
+                bytes += storage == Storage.FP8 ? eightBits(weight.getShape()) : weight.getShape().size() * precision.bytes();
+                script.addProduct(weight, widths, bias);
+            }
         } else {
             List<Stored> parts = new ArrayList<>();
             for (String name : names) {
@@ -124,6 +135,16 @@ final class DeviceWeights implements AutoCloseable {
             }
             script.addStored(parts, from.tensor(names.get(0)).columns(), bias);
         }
+    }
+
+    /** Whether matrices come in the type that the model computes in; the text rounds them to eight bits where that is wanted. */
+    private boolean computed() {
+        return storage == Storage.COMPUTED || storage == Storage.FP8;
+    }
+
+    /** Two of a matrix, one of them transposed, with a scale a row. */
+    private static long eightBits(Shape matrix) {
+        return 2 * matrix.size() + Float.BYTES * (matrix.get(0) + matrix.get(1));
     }
 
     /** Vectors behind one another; empty if the architecture has none of this name. */

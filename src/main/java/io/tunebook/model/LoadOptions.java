@@ -28,6 +28,14 @@ public record LoadOptions(Optional<Precision> precision, Storage storage, Option
         return storage(Storage.BLOCKS);
     }
 
+    /**
+     * Products of the layers are computed in eight bits, for faster training on a GPU of compute capability 8.9 or newer; see {@link Storage#FP8}. Elsewhere it is
+     * computed with the same rounding, but slowly.
+     */
+    public LoadOptions fp8() {
+        return storage(Storage.FP8);
+    }
+
     /** How matrices lie where the model computes in this type. */
     Storage storage(Precision chosen, Weights from) {
         if (storage != Storage.FASTEST) {

@@ -24,17 +24,18 @@ record ScriptText(String code, Map<String, String> attributes) {
     private static final Pattern DEFINITION = Pattern.compile("(class|def) (\\w+).*");
     private static final Pattern PARAMETERS = Pattern.compile("^def \\w+\\((\\))?");
     private static final Pattern ATTRIBUTE = Pattern.compile("    (\\w+): ([\\w\\[\\], ]+?) *(?:#.*)?");
-    private static final Map<String, String> TYPES = Map.of(
-            "Dtype", "int",
-            "UINT8", "0",
-            "INT8", "1",
-            "INT32", "3",
-            "INT64", "4",
-            "FLOAT16", "5",
-            "FLOAT32", "6",
-            "FLOAT64", "7",
-            "BOOL", "11",
-            "BFLOAT16", "15");
+    private static final Map<String, String> TYPES = Map.ofEntries(
+            Map.entry("Dtype", "int"),
+            Map.entry("UINT8", "0"),
+            Map.entry("INT8", "1"),
+            Map.entry("INT32", "3"),
+            Map.entry("INT64", "4"),
+            Map.entry("FLOAT16", "5"),
+            Map.entry("FLOAT32", "6"),
+            Map.entry("FLOAT64", "7"),
+            Map.entry("BOOL", "11"),
+            Map.entry("BFLOAT16", "15"),
+            Map.entry("FLOAT8", "24"));
 
     /** What a file defines at its left margin, in its order. */
     private record Definition(boolean function, String name, List<String> lines) {

@@ -14,6 +14,9 @@ final class Pace {
     private long before = start;
     private long memory;
     private long memoryAsked;
+    private boolean warm;
+    private int tokensBefore;
+    private double secondsBefore;
 
     /**
      * A run that goes on now.
@@ -28,7 +31,8 @@ final class Pace {
     }
 
     /**
-     * A step whose results are there. It took the time since the results of the one before, or since it was begun, if that was later.
+     * A step whose results are there. It took the time since the results of the one before, or since it was begun, if that was later. A GPU is not waited for, and
+     * results of two steps may come at once: there a step's speed is that of it and of the one before. The first one, which prepares much, counts alone.
      *
      * @param begun in nanoseconds
      */
@@ -36,8 +40,14 @@ final class Pace {
         long now = System.nanoTime();
         double seconds = (now - Math.max(before, begun)) / 1e9;
         before = now;
+        double speed = (tokens + tokensBefore) / (seconds + secondsBefore);
+        if (device.isGpu() && warm) {
+            tokensBefore = tokens;
+            secondsBefore = seconds;
+        }
+        warm = true;
         Duration left = Duration.ofNanos((now - start) / (step - first) * (planned - step));
-        return new TrainingReport.Step(step, epoch, loss, rate, norm, tokens / seconds, memory(now), left);
+        return new TrainingReport.Step(step, epoch, loss, rate, norm, speed, memory(now), left);
     }
 
     /** Bytes in use; the question takes its time, so it is asked once a second at most. */

@@ -262,6 +262,46 @@ extern "C" __global__ void cross_entropy(bf16* logits, const i64* targets, float
   }
 }
 
+// ---- Eight bits
+
+#if __CUDA_ARCH__ >= 890
+// The largest over a block of at most 1024 threads, none of them negative; every thread gets it.
+__device__ inline float block_most(float x) {
+  __shared__ u32 all;
+  if (threadIdx.x == 0) all = 0;
+  __syncthreads();
+  u32 most = __reduce_max_sync(0xffffffffu, __float_as_uint(x));  // floats that are not negative are in the order of their bits
+  if (threadIdx.x % 32 == 0) atomicMax(&all, most);
+  __syncthreads();
+  return __uint_as_float(all);
+}
+
+#endif
+
+// The rows of x in e4m3, each divided by scales[row] = max |x| / 448; a block a row, which reads it twice. What is not a number stays none. Cards before
+// compute capability 8.9 have no such type, and no products of it: there nobody starts this.
+extern "C" __global__ void eight_rows(const bf16* x, unsigned char* codes, float* scales, i64 stride, i64 width) {
+#if __CUDA_ARCH__ >= 890
+  const bf16* from = x + blockIdx.x * stride;
+  float most = 0.f;
+  for (i64 at = threadIdx.x * 8; at < width; at += blockDim.x * 8) {
+    Eight a = load(from + at);
+#pragma unroll
+    for (int i = 0; i < 8; i++) most = fmaxf(most, fabsf(a.v[i]));
+  }
+  float scale = fmaxf(block_most(most), 1e-12f) / 448.f;
+  if (threadIdx.x == 0) scales[blockIdx.x] = scale;
+  for (i64 at = threadIdx.x * 8; at < width; at += blockDim.x * 8) {
+    Eight a = load(from + at);
+    unsigned short two[4];
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+      asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(two[i]) : "f"(a.v[2 * i + 1] / scale), "f"(a.v[2 * i] / scale));
+    *reinterpret_cast<uint2*>(codes + blockIdx.x * width + at) = make_uint2(two[0] | (u32)two[1] << 16, two[2] | (u32)two[3] << 16);
+  }
+#endif
+}
+
 // ---- GGUF's blocks to bfloat16, a thread for eight values; `expand` in quantized.py says what scales and codes hold. The products are rounded one by
 // one, as there.
 

@@ -11,4 +11,5 @@ FLOAT16 = torch.float16
 FLOAT32 = torch.float32
 FLOAT64 = torch.float64
 BFLOAT16 = torch.bfloat16
+FLOAT8 = torch.float8_e4m3fn
 BOOL = torch.bool

@@ -87,4 +87,4 @@ def stored_linear(scales: List[Tensor], codes: List[Tensor], kinds: List[int], r
     parts: List[Matrix] = []
     for i, kind in enumerate(kinds):
         parts.append(Matrix(scales[i], codes[i], kind, rows[i]))
-    return Linear(torch.empty([0]), parts, rows, columns, None)
+    return Linear(torch.empty([0]), parts, rows, columns, None, None)

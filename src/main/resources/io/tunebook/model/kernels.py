@@ -6,7 +6,7 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor, ops
 
-from .dtypes import FLOAT32
+from .dtypes import FLOAT8, FLOAT32
 
 
 # The threads for a row of so many elements, eight each
@@ -157,9 +157,19 @@ def entropy(logits: Tensor, targets: Tensor, backward: bool) -> Tuple[Tensor, Te
     return losses.sum([0], True), logits
 
 
+def eight_rows(x: Tensor) -> Tuple[Tensor, Tensor]:
+    rows, width = x.size()
+    codes = torch.empty([rows, width], dtype=FLOAT8, device=x.device)
+    scales = torch.empty([rows, 1], dtype=FLOAT32, device=x.device)
+    ops.tunebook.eight_rows(x, codes, scales, x.stride(0), width, rows, min(threads(width), 512))
+    return codes, scales
+
+
 def expand(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
     if kind == 0:
         return out.copy_(codes)
+    if kind == -8:
+        return torch.mul(codes.to(FLOAT32), scales, out=out.view(codes.size()))
     vectors = out.numel() // 8
     ops.tunebook.expand(scales, codes, out, kind, vectors, (vectors + 255) // 256, 256)
     return out

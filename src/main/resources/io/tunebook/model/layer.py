@@ -10,7 +10,7 @@ from .attention import Places, Rotation, Softmax, attention, d_attention, d_rota
 from .lora import Lora, d_A, d_magnitude, d_x, d_z, inputs, linear, loras_of
 from .mlp import d_geglu, d_swiglu, d_swiglu_lora, geglu, swiglu, swiglu_lora
 from .norm import d_rms_norm, rms_norm
-from .quantized import Linear, targets_of
+from .quantized import Linear, targets_of, times, times_transposed
 
 
 class Config(NamedTuple):
@@ -185,7 +185,8 @@ def project(
 
 # Whether LoRA's products around SwiGLU are computed with it: gate, up and down then have this rank.
 def around_swiglu(lora: LayerLora, layer: Layer, rank: int, config: Config) -> bool:
-    if rank == 0 or config.gelu or len(layer.gate_up.parts) > 0 or len(lora.gate_up.B) != 2 or len(lora.down.B) == 0:
+    stored = len(layer.gate_up.parts) > 0 and layer.gate_up.eight is None
+    if rank == 0 or config.gelu or stored or len(lora.gate_up.B) != 2 or len(lora.down.B) == 0:
         return False
     return lora.gate_up.ranks[0] == rank and lora.gate_up.ranks[1] == rank and lora.down.ranks[0] == rank
 
@@ -219,7 +220,7 @@ def run_layer(
     h1, t1 = normed(x1, layer.norms.mlp, config.eps)
     z_gate_up = inputs(h1, lora.gate_up, masks.gate_up)
     if around_swiglu(lora, layer, around, config):
-        gate, up = h1.mm(layer.gate_up.weight.t()), none
+        gate, up = times(h1, layer.gate_up), none
         B, s = lora.gate_up.B, lora.gate_up.scales
         m, z_down = swiglu_lora(gate, z_gate_up, B[0], B[1], lora.down.A, s[0], s[1])
     else:
@@ -276,14 +277,14 @@ def d_layer(
     d_z_down = d_z([d_y], saved.z_down, lora.down, G.down)
     if around_swiglu(lora, layer, around, config):
         B, s, d_B = lora.gate_up.B, lora.gate_up.scales, G.gate_up.B
-        d_m = d_y.mm(layer.down.weight)
+        d_m = times_transposed(d_y, layer.down)
         d_gu, d_z_gate_up = d_swiglu_lora(
             d_m, gate, saved.z_gate_up, d_z_down, B[0], B[1], lora.down.A, s[0], s[1], d_B[0], d_B[1], G.down.A
         )
         d_ys = [d_gu]
     else:
         dora = lora.gate_up.c is not None
-        d_m = d_x([d_y], layer.down.weight, d_z_down, lora.down, masks.down)
+        d_m = d_x([d_y], layer.down, d_z_down, lora.down, masks.down)
         d_gate, d_up, m = d_geglu(d_m, gate, up) if config.gelu else d_swiglu(d_m, gate, up, not dora)
         d_A(d_z_down, m, lora.down, masks.down, G.down)
         if dora:
@@ -293,7 +294,7 @@ def d_layer(
             d_gate, d_up = d_both.chunk(2, 1)
         d_ys = [d_gate, d_up] if len(layer.gate_up.widths) == 2 else [torch.cat([d_gate, d_up], 1)]
         d_z_gate_up = d_z(d_ys, saved.z_gate_up, lora.gate_up, G.gate_up)
-    d_h1 = d_x(d_ys, layer.gate_up.weight, d_z_gate_up, lora.gate_up, masks.gate_up)
+    d_h1 = d_x(d_ys, layer.gate_up, d_z_gate_up, lora.gate_up, masks.gate_up)
     d_A(d_z_gate_up, saved.h1, lora.gate_up, masks.gate_up, G.gate_up)
     d_x1 = d_normed(d_h1, saved.x1, saved.t1, layer.norms.mlp, d_out)
     # Attention
@@ -302,7 +303,7 @@ def d_layer(
     if y_o is not None:
         d_y_o = d_magnitude(d_y_o, y_o, layer.o.bias, lora.o, layer.o.widths, G.o)
     d_z_o = d_z([d_y_o], saved.z_o, lora.o, G.o)
-    d_a = d_x([d_y_o], layer.o.weight, d_z_o, lora.o, masks.o)
+    d_a = d_x([d_y_o], layer.o, d_z_o, lora.o, masks.o)
     d_A(d_z_o, saved.o.flatten(1, 2), lora.o, masks.o, G.o)
     q, k = saved.qk.split_with_sizes([config.heads, config.kv_heads], 1)
     d_o = d_a.unflatten(1, [-1, config.head_dim])
@@ -319,6 +320,6 @@ def d_layer(
     d_qkv = d_heads.flatten(1, 2)
     d_qkv = d_magnitude(d_qkv, saved.qkv, layer.qkv.bias, lora.qkv, layer.qkv.widths, G.qkv)
     d_z_qkv = d_z(d_qkv.split_with_sizes(layer.qkv.widths, 1), saved.z, lora.qkv, G.qkv)
-    d_h = d_x([d_qkv], layer.qkv.weight, d_z_qkv, lora.qkv, masks.qkv)
+    d_h = d_x([d_qkv], layer.qkv, d_z_qkv, lora.qkv, masks.qkv)
     d_A(d_z_qkv, saved.h, lora.qkv, masks.qkv, G.qkv)
     return d_normed(d_h, saved.x, saved.t, layer.norms.attention, d_x1)

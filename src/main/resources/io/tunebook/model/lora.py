@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, ops
 
 from .dtypes import FLOAT32
-from .quantized import Linear, dense, times_stored
+from .quantized import Linear, dense, times, times_stored, times_transposed
 
 
 # The factors of one product's targets (Hu et al., 2021): y_i = x W_i^T + s_i z_i B_i^T with z_i = x A_i^T. A target of
@@ -56,7 +56,7 @@ def linear(x: Tensor, W: Linear, onto: Optional[Tensor], z: Tensor, lora: Lora) 
     c = lora.c
     alone = len(lora.B) == 1 and lora.ranks[0] > 0 and onto is None and len(W.parts) == 0
     if len(W.parts) > 0:
-        y = times_stored(x, W.parts)
+        y = times(x, W) if W.eight is not None else times_stored(x, W.parts)
         if c is None and onto is not None:
             y.add_(onto)
     elif alone:
@@ -95,18 +95,23 @@ def d_z(ys: List[Tensor], z: Tensor, lora: Lora, G: Lora) -> Tensor:
     return d
 
 
-# d_x [N, in]; W [sum of widths, in]. ys may be several targets in one where they lie side by side.
-def d_x(ys: List[Tensor], W: Tensor, d_z: Tensor, lora: Lora, masks: List[Tensor]) -> Tensor:
+# d_x [N, in]; W is not in blocks. ys may be several targets in one where they lie side by side.
+def d_x(ys: List[Tensor], W: Linear, d_z: Tensor, lora: Lora, masks: List[Tensor]) -> Tensor:
     at = ys[0].size(1)
     early = len(masks) == 0 and d_z.numel() > 0
-    if early:
-        d = d_z.mm(lora.A).addmm_(ys[0], W[0:at])
+    if W.eight is not None:
+        d = times_transposed(ys[0] if len(ys) == 1 else torch.cat(ys, 1), W)
+        if early:
+            d.addmm_(d_z, lora.A)
     else:
-        d = ys[0].mm(W[0:at])
-    for d_y in ys[1:]:
-        end = at + d_y.size(1)
-        d.addmm_(d_y, W[at:end])
-        at = end
+        if early:
+            d = d_z.mm(lora.A).addmm_(ys[0], W.weight[0:at])
+        else:
+            d = ys[0].mm(W.weight[0:at])
+        for d_y in ys[1:]:
+            end = at + d_y.size(1)
+            d.addmm_(d_y, W.weight[at:end])
+            at = end
     if len(masks) > 0:
         ds = d_z.split_with_sizes(lora.ranks, 1)
         As = lora.A.split_with_sizes(lora.ranks)

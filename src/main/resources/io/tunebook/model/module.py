@@ -13,7 +13,7 @@ from .generation import Cache, new_cache, next_logits
 from .inspection import attention_weights
 from .layer import Config, Layer, LayerLora, Norms
 from .lora import merge_, row_norms
-from .quantized import Linear, dense, targets_of
+from .quantized import Linear, dense, in_eight, targets_of
 
 
 # Empty tensors stand for what an architecture does not have.
@@ -71,7 +71,7 @@ def product(x: Tensor, W: Tensor) -> Tensor:
 
 # An embedding or an output that takes the place of the model's own, unless it is empty.
 def own_or(own: Linear, other: Tensor) -> Linear:
-    return own if other.numel() == 0 else Linear(other, [], [other.size(0)], other.size(1), None)
+    return own if other.numel() == 0 else Linear(other, [], [other.size(0)], other.size(1), None, None)
 
 
 class Decoder(Module):
@@ -80,12 +80,16 @@ class Decoder(Module):
     embeddings: List[Linear]  # the embedding and the output without an adapter: as they were loaded, or merged
     model: Optional[Model]  # once the weights are there, with the embeddings in use
     adapter: List[LayerLora]  # the adapter in use; none: the model as it was loaded
+    eight: bool  # whether the layers' products are kept in eight bits
     cudnn: bool  # whether cuDNN's attention agrees with the flash kernel on this device
 
     # ---- Loading: the embedding's product, the output's, then four products and their norms for each layer
 
+    def use_eight(self, yes: bool) -> None:
+        self.eight = yes
+
     def add_product(self, weight: Tensor, widths: List[int], bias: Tensor) -> None:
-        self.products.append(Linear(weight, [], widths, weight.size(1), optional(bias)))
+        self.products.append(Linear(weight, [], widths, weight.size(1), optional(bias), None))
 
     def add_stored(
         self,
@@ -97,7 +101,7 @@ class Decoder(Module):
         bias: Tensor,
     ) -> None:
         W = stored_linear(scales, codes, kinds, widths, columns)
-        self.products.append(Linear(W.weight, W.parts, widths, columns, optional(bias)))
+        self.products.append(Linear(W.weight, W.parts, widths, columns, optional(bias), None))
 
     # norms in the order of Norms.
     def add_layer(self, norms: List[Tensor], rotary: int, window: int) -> None:
@@ -105,6 +109,8 @@ class Decoder(Module):
         gate_up = self.products.pop()
         o = self.products.pop()
         qkv = self.products.pop()
+        if self.eight:
+            qkv, o, gate_up, down = in_eight(qkv), in_eight(o), in_eight(gate_up), in_eight(down)
         of_layer = Norms(
             optional(norms[0]),
             optional(norms[1]),

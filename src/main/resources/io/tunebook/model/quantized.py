@@ -1,19 +1,30 @@
 # Weights in memory, and products with those that stay as their file has them (QLoRA: Dettmers et al., 2023): in GGUF's
 # blocks, or in a narrower type. They are expanded or cast when they are used, in the forward and again in the backward.
-from typing import List, NamedTuple, Optional
+# Weights in eight bits are multiplied as they are.
+from typing import List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
 
-from .dtypes import FLOAT32, INT8
+from .dtypes import FLOAT8, FLOAT32, INT8
 
 
 # One target's weight as its file has it.
 class Matrix(NamedTuple):
     scales: Tensor  # [blocks, 1 or 2], float16: d, and m or dmin; empty where the codes are the weights
     codes: Tensor  # [blocks, the block's other bytes]; or the weights [rows, columns] in a type of their own
-    kind: int  # GGUF's number for the type of the blocks; 0: no blocks
+    kind: int  # GGUF's number for the type of the blocks; 0: no blocks; -8: e4m3, a row is a block
     rows: int
+
+
+# A product's weights in eight bits (e4m3: Micikevicius et al., 2022). Each row is divided by a scale of its own, which
+# makes its largest value 448, the largest that there is. A product sums along the rows of both its factors, so the
+# backward has the transposed weights, with scales of their own. Together they take what bfloat16 takes.
+class Eight(NamedTuple):
+    codes: Tensor  # [sum of widths, columns]
+    scales: Tensor  # [1, sum of widths], float32
+    t_codes: Tensor  # [columns, sum of widths]
+    t_scales: Tensor  # [1, columns], float32
 
 
 # The weights of one product: of one target, or of several that share their input, below one another. y = x W^T + bias.
@@ -23,6 +34,7 @@ class Linear(NamedTuple):
     widths: List[int]  # the rows of each target
     columns: int
     bias: Optional[Tensor]  # [sum of widths]
+    eight: Optional[Eight]  # the parts as they are multiplied, where they are in eight bits
 
 
 # GGUF's blocks, expanded into out, by their number:
@@ -33,6 +45,9 @@ def expand(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
     if kind == 0:
         return out.copy_(codes)
     n = codes.size(0)
+    if kind == -8:
+        torch.mul(codes.to(FLOAT32), scales, out=out.view(codes.size()))
+        return out
     d = scales[:, 0:1].to(FLOAT32)
     m = scales[:, 1:2].to(FLOAT32)
     if kind == 8:
@@ -96,25 +111,34 @@ def dense(W: Linear, like: Tensor, room: Optional[Tensor]) -> Tensor:
     return out
 
 
-# The same as a product whose weight is expanded, in the place of another one's that is not used any more.
+# The same as a product whose weight is expanded, in the place of another one's that is not used any more. Weights in
+# eight bits are multiplied as they are.
 def expanded(W: Linear, like: Tensor, old: Optional[Linear]) -> Linear:
-    if len(W.parts) == 0:
+    if len(W.parts) == 0 or W.eight is not None:
         return W
     room: Optional[Tensor] = None
     if old is not None:
         room = old.weight
-    return Linear(dense(W, like, room), [], W.widths, W.columns, W.bias)
+    return Linear(dense(W, like, room), [], W.widths, W.columns, W.bias, None)
 
 
 # The targets of a product one by one, without its bias: [width, columns] each.
 def targets_of(W: Linear) -> List[Linear]:
     alone: List[Linear] = []
+    at = 0
     if len(W.parts) > 0:
         for part in W.parts:
-            alone.append(Linear(W.weight, [part], [part.rows], W.columns, None))
+            end = at + part.rows
+            eight = W.eight
+            if eight is not None:
+                eight = Eight(
+                    part.codes, eight.scales[:, at:end], eight.t_codes[:, at:end], eight.t_scales
+                )
+            alone.append(Linear(W.weight, [part], [part.rows], W.columns, None, eight))
+            at = end
     else:
         for weight, width in zip(W.weight.split_with_sizes(W.widths), W.widths):
-            alone.append(Linear(weight, [], [width], W.columns, None))
+            alone.append(Linear(weight, [], [width], W.columns, None, None))
     return alone
 
 
@@ -144,6 +168,48 @@ def times_stored(x: Tensor, parts: List[Matrix]) -> Tensor:
             y[:, at + start : at + end].addmm_(x, piece.t(), beta=0)
         at += part.rows
     return y
+
+
+# The rows of x [N, columns] in eight bits and their scales [N, 1], float32: codes * scales is x, up to rounding.
+def eight_rows(x: Tensor) -> Tuple[Tensor, Tensor]:
+    scales = x.abs().amax([1], True).to(FLOAT32).clamp_min(1e-12) / 448.0
+    return (x.to(FLOAT32) / scales).to(FLOAT8), scales
+
+
+# x W^T for x [N, in] and W [out, in] in eight bits with scales [1, out]: [N, out] in the type of x. The sums are float32. A
+# CPU has no such product; it casts what was rounded.
+def times_eight(x: Tensor, codes: Tensor, scales: Tensor) -> Tensor:
+    rows, row_scales = eight_rows(x)
+    if x.is_cuda:
+        return torch._scaled_mm(rows, codes.t(), row_scales, scales, out_dtype=x.dtype, use_fast_accum=True)
+    return (rows.to(FLOAT32).mm(codes.to(FLOAT32).t()) * row_scales * scales).to(x.dtype)
+
+
+# A product's weights in eight bits.
+def in_eight(W: Linear) -> Linear:
+    codes, scales = eight_rows(W.weight)
+    t_codes, t_scales = eight_rows(W.weight.t().contiguous())
+    parts: List[Matrix] = []
+    for part, s, width in zip(codes.split_with_sizes(W.widths), scales.split_with_sizes(W.widths), W.widths):
+        parts.append(Matrix(s, part, -8, width))
+    eight = Eight(codes, scales.t(), t_codes, t_scales.t())
+    return Linear(W.weight.new_empty([0]), parts, W.widths, W.columns, W.bias, eight)
+
+
+# x W^T [N, sum of widths] for weights that are not in blocks.
+def times(x: Tensor, W: Linear) -> Tensor:
+    eight = W.eight
+    if eight is not None:
+        return times_eight(x, eight.codes, eight.scales)
+    return x.mm(W.weight.t())
+
+
+# d_y W [N, columns] alike.
+def times_transposed(d_y: Tensor, W: Linear) -> Tensor:
+    eight = W.eight
+    if eight is not None:
+        return times_eight(d_y, eight.t_codes, eight.t_scales)
+    return d_y.mm(W.weight)
 
 
 # W x for one vector x [columns], in its type: [sum of widths]. A product with a vector takes as long as its weights take
