@@ -32,7 +32,8 @@ final class AdapterUse {
      * @param weights how the weights lie
      * @param vocabulary how many tokens the model has
      */
-    AdapterUse(DecoderScript script, Precision precision, boolean kernels, DeviceWeights.Loaded weights, int vocabulary) {
+    AdapterUse(
+            DecoderScript script, Precision precision, boolean kernels, DeviceWeights.Loaded weights, int vocabulary) {
         this.script = script;
         this.precision = precision;
         this.kernels = kernels;

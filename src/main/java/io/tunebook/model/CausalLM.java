@@ -69,34 +69,14 @@ public final class CausalLM implements AutoCloseable {
             steps = new GradientSteps(manager, script, withoutKernels.isEmpty(), config.targets());
             precision = options.precision().orElseGet(() -> Devices.faster(manager, script));
             rotary = new RotaryTable(config);
-            Storage storage = options.storage(precision, from);
-            if (storage == Storage.FP8) {
-                requireEightBits(device);
-            }
             weights = DeviceWeights.load(
-                    manager, script, precision, from, storage, rotary, lossTokens());
+                    manager, script, precision, from, options.storage(precision, from), rotary, lossTokens());
             script.useCudnn(cudnnAgrees());
-            adapters = new AdapterUse(
-                    script, precision, withoutKernels.isEmpty(), weights, config.vocabularySize());
+            adapters = new AdapterUse(script, precision, withoutKernels.isEmpty(), weights, config.vocabularySize());
         } catch (IOException | RuntimeException | Error e) {
             script.close();
             manager.close();
             throw e;
-        }
-    }
-
-    private void requireEightBits(Device device) {
-        if (device.isGpu()) {
-            CudaDevice.of(device).requireEightBits();
-        }
-        config.targets().forEach(t -> {
-            if (t.in(config) % 16 != 0 || t.out(config) % 16 != 0) {
-                throw new IllegalArgumentException("FP8: expected widths that are multiples of 16, found "
-                        + t.module(0) + " from " + t.in(config) + " to " + t.out(config) + "; load without fp8()");
-            }
-        });
-        if (device.isGpu() && precision != Precision.BFLOAT16) {
-            throw new IllegalArgumentException("FP8: expected bfloat16 to compute in on a GPU, found " + precision);
         }
     }
 

@@ -1,9 +1,11 @@
 package io.tunebook.model;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.tunebook.cuda.CudaDevice;
 import io.tunebook.model.DecoderScript.Stored;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.model.family.Norm;
@@ -84,6 +86,7 @@ final class DeviceWeights implements AutoCloseable {
         ModelConfig config = from.config();
         ends();
         if (storage == Storage.FP8) {
+            requireEightBits(config);
             script.useEight();
         }
         for (int l = 0; l < config.layers(); l++) {
@@ -96,6 +99,22 @@ final class DeviceWeights implements AutoCloseable {
                 norms.add(vectors(layer + config.family().module(norm) + ".weight"));
             }
             script.addLayer(norms, config.layer(l));
+        }
+    }
+
+    private void requireEightBits(ModelConfig config) {
+        Device device = scope.getDevice();
+        if (device.isGpu()) {
+            CudaDevice.of(device).requireEightBits();
+            if (precision != Precision.BFLOAT16) {
+                throw new IllegalArgumentException("FP8: expected bfloat16 to compute in on a GPU, found " + precision);
+            }
+        }
+        for (Target t : config.targets()) {
+            if (t.in(config) % 16 != 0 || t.out(config) % 16 != 0) {
+                throw new IllegalArgumentException("FP8: expected widths that are multiples of 16, found " + t.module(0)
+                        + " from " + t.in(config) + " to " + t.out(config) + "; load without fp8()");
+            }
         }
     }
 
@@ -125,7 +144,9 @@ final class DeviceWeights implements AutoCloseable {
             long[] widths =
                     targets.stream().mapToLong(t -> t.out(from.config())).toArray();
             try (NDArray weight = joined(precision, names)) {
-                bytes += storage == Storage.FP8 ? eightBits(weight.getShape()) : weight.getShape().size() * precision.bytes();
+                bytes += storage == Storage.FP8
+                        ? eightBits(weight.getShape())
+                        : weight.getShape().size() * precision.bytes();
                 script.addProduct(weight, widths, bias);
             }
         } else {
