@@ -174,7 +174,8 @@ final class TrainBench {
     private static void heldOut(Path path, String[] args) throws Exception {
         try (CausalLM model = load(path, args[3], "bfloat16")) {
             Dataset.Split split = Dataset.chat(
-                            ChatExample.read(Path.of(args[2])), model.tokenizer().chatTemplate())
+                            ChatExample.read(Path.of(args[2])),
+                            model.tokenizer().chatTemplate())
                     .split(0.2, 7);
             Trainer trainer = Trainer.of(model, LoraConfig.rank(16))
                     .with(TrainingArguments.defaults()
