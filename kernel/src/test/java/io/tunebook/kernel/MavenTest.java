@@ -1,14 +1,19 @@
 package io.tunebook.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tunebook.kernel.protocol.Message;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import javax.tools.ToolProvider;
@@ -79,7 +84,8 @@ class MavenTest {
         artifact("Deep", "2.0", "");
         artifact("One", "1", "<dependencies>" + dependency("Deep", "1.0", "") + "</dependencies>");
         artifact("Two", "1", "<dependencies>" + dependency("Deep", "2.0", "") + "</dependencies>");
-        ok(kernel, "%mavenRepo files " + home.toUri() + "\n%maven " + group + ":One:1");
+        WireKernel.Answer one = ok(kernel, "%mavenRepo files " + home.toUri() + "\n%maven " + group + ":One:1");
+        assertThat(one.displays("text/plain")).anyMatch(text -> text.startsWith("Maven: "));
         assertThat(ok(kernel, "%maven " + group + ":Deep:2.0").stdout())
                 .contains(group + ":Deep 2.0 takes the place of 1.0.");
         assertThat(ok(kernel, "lib.Deep.say()").result()).isEqualTo("2.0");
@@ -96,6 +102,45 @@ class MavenTest {
         assertThat(ok(kernel, "%maven " + group + ":Used:1.1").stdout())
                 .contains("Used is in use in version 1.0; to use 1.1, restart the kernel");
         assertThat(ok(kernel, "lib.Used.say()").result()).isEqualTo("1.0");
+        artifact("Other", "1", "");
+        assertThat(ok(kernel, "%maven " + group + ":Other:1").stdout())
+                .as("it was said")
+                .doesNotContain("in use");
+    }
+
+    @Test
+    void whatNoRepositoryHasIsAnErrorInItsWords(WireKernel kernel) throws IOException {
+        ok(kernel, "%mavenRepo files " + home.toUri());
+        WireKernel.Answer answer = kernel.execute("%maven " + group + ":nothing:1");
+        assertThat(answer.error().path("evalue").asText())
+                .contains(group + ":nothing:jar:1", home.toUri().toString());
+        assertThat(answer.traceback()).doesNotContain("    at ", "io.tunebook.kernel");
+        assertThat(ok(kernel, "%dependency /list-repos").result()).contains("central http", "files file:");
+    }
+
+    @Test
+    void coordinatesOfTheLocalRepositoryAreCompleted(WireKernel kernel) throws IOException {
+        artifact("Known", "1.5", "");
+        ok(kernel, "%mavenRepo files " + home.toUri() + "\n%maven " + group + ":Known:1.5");
+        assertThat(completions(kernel, "%maven " + group.substring(0, group.length() - 2)))
+                .contains(group);
+        assertThat(completions(kernel, "%maven " + group + ":Kn")).containsExactly(group + ":Known:");
+        assertThat(completions(kernel, "%maven a:b:1 " + group + ":Known:")).containsExactly(group + ":Known:1.5");
+        assertThat(completions(kernel, "%dependency /add " + group + ":Known:1"))
+                .containsExactly(group + ":Known:1.5");
+        assertThat(completions(kernel, "%maven org.example.")).isNotEmpty().noneMatch(c -> c.contains(".:"));
+    }
+
+    private static List<String> completions(WireKernel kernel, String code) {
+        List<String> found = new ArrayList<>();
+        kernel.request(
+                        WireKernel.Channel.SHELL,
+                        "complete_request",
+                        Message.object().put("code", code).put("cursor_pos", code.length()))
+                .reply()
+                .path("matches")
+                .forEach(m -> found.add(m.asText()));
+        return found;
     }
 
     @Test
@@ -159,6 +204,30 @@ class MavenTest {
             kernel.interrupt();
             assertThat(kernel.await(request).error().path("ename").asText()).isEqualTo("KeyboardInterrupt");
             assertThat(ok(kernel, "1 + 1").result()).isEqualTo("2");
+        }
+    }
+
+    /** Sources are asked for when somebody wants help; neither the help nor a cell waits until a repository gives up. */
+    @Test
+    void helpDoesNotWaitForARepositoryThatDoesNotAnswer(WireKernel kernel) throws IOException {
+        artifact("Known", "1", "");
+        ok(kernel, "%mavenRepo files " + home.toUri() + "\n%maven " + group + ":Known:1");
+        try (ServerSocket mute = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+            ok(kernel, "%mavenRepo mute http://127.0.0.1:" + mute.getLocalPort());
+            String code = "lib.Known.say(";
+            Message help = kernel.send(
+                    WireKernel.Channel.SHELL,
+                    "inspect_request",
+                    Message.object().put("code", code).put("cursor_pos", code.length()));
+            mute.setSoTimeout(60_000);
+            try (Socket asked = mute.accept()) {
+                assertThat(ok(kernel, "1 + 1").result()).isEqualTo("2");
+                assertThat(kernel.await(help).reply().path("found").asBoolean()).isTrue();
+                asked.setSoTimeout(100);
+                assertThatThrownBy(() -> asked.getInputStream().readAllBytes())
+                        .as("the repository is still waited for, for the next time")
+                        .isInstanceOf(SocketTimeoutException.class);
+            }
         }
     }
 

@@ -68,6 +68,7 @@ class OtherJdksIT {
                 JvmMagicTest.class,
                 ProcessorsTest.class,
                 HistoryFileTest.class,
+                CellTimeoutTest.class,
                 MavenTest.class);
     }
 

@@ -18,7 +18,7 @@ class RenderersTest {
         ok(kernel, "record Pt(int x) {}\n" + "Renderers.register(Pt.class, p -> html(\"<i>\" + p.x() + \"</i>\"));");
         WireKernel.Answer answer = ok(kernel, "new Pt(4)");
         assertThat(answer.result("text/html")).isEqualTo("<i>4</i>");
-        ok(kernel, "import io.tunebook.kernel.display.Renderers;\nRenderers.register(Pt.class, p -> List.of(p.x()));");
+        ok(kernel, "Renderers.register(Pt.class, p -> List.of(p.x()));");
         assertThat(ok(kernel, "new Pt(5)").result()).isEqualTo("[5]");
     }
 
@@ -61,6 +61,18 @@ class RenderersTest {
         }
         assertThat(ok(kernel, "IntStream.range(0, 999).boxed().toList()").result())
                 .endsWith("998]");
+    }
+
+    /** Their script makes a variable of the id, so it must be a name. */
+    @Test
+    void figuresOfTablesaw(WireKernel kernel) {
+        ok(
+                kernel,
+                "package tech.tablesaw.plotly.components;\npublic class Figure {\n  public String asJavascript(String id) {"
+                        + " return \"<script>var target_\" + id + \" = document.getElementById('\" + id + \"');</script>\"; }\n}");
+        assertThat(ok(kernel, "new tech.tablesaw.plotly.components.Figure()").result("text/html"))
+                .containsPattern(
+                        "<div id=\"(\\w+)\"></div><script>.*var target_\\1 = document.getElementById\\('\\1'\\);");
     }
 
     @Test

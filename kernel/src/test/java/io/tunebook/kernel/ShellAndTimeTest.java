@@ -153,6 +153,43 @@ class ShellAndTimeTest {
     }
 
     @Test
+    void codeThatIsToBeTimedFailsAtItsOwnLine(WireKernel kernel) {
+        WireKernel.Answer wrong = kernel.execute("%timeit Math.sqrt(nothing)");
+        assertThat(wrong.traceback())
+                .contains("%timeit, line 1: cannot find", "\n   1 | Math.sqrt(nothing)\n     |           ^^^^^^^");
+        assertThat(kernel.execute("%%timeit int k = 7;\nint s = k;\ns += \"\".size();")
+                        .traceback())
+                .contains("%%timeit, line 2: cannot find symbol", "\n   2 | s += \"\".size();");
+        assertThat(kernel.execute("%timeit -n 1 -r 1 Integer.parseInt(\"x\")").traceback())
+                .contains("NumberFormatException", "%timeit, line 1");
+    }
+
+    @Test
+    void aMagicSaysHowItIsUsedWhereItWasUsedOtherwise(WireKernel kernel) {
+        assertThat(kernel.execute("%image").traceback())
+                .contains("%image: expected a file or a URL", "Usage: %image FILE | URL");
+        assertThat(kernel.execute("%%bash\nexit 3").traceback())
+                .contains("%%bash: bash ended with status 3")
+                .doesNotContain("Usage");
+    }
+
+    @Test
+    void argumentsOfMagicsAreCompleted(WireKernel kernel) throws IOException {
+        Files.writeString(folder.resolve("note.txt"), "");
+        ok(kernel, "String place = \"" + folder + "\";");
+        assertThat(completions(kernel, "%%writefile " + folder + "/no")).containsExactly(folder + "/note.txt");
+        assertThat(completions(kernel, "!cat {pla")).containsExactly("place");
+        assertThat(completions(kernel, "%ls \\{pla")).containsExactly("place");
+        assertThat(ok(kernel, "%ls \\{place}").stdout()).contains("note.txt");
+        assertThat(completions(kernel, "%timeit -n 5 Math.sq")).contains("sqrt(");
+        assertThat(completions(kernel, "int n = 1;\n%time place.len")).contains("length()");
+        assertThat(completions(kernel, "var files = %pw")).containsExactly("%pwd");
+        assertThat(completions(kernel, "%dependency /re")).containsExactly("/resolve");
+        assertThat(completions(kernel, "%jshell /v")).containsExactly("/vars");
+        assertThat(completions(kernel, "%processors of")).containsExactly("off");
+    }
+
+    @Test
     void noticesOfTheKernelAreUnderTheCell(WireKernel kernel) {
         ok(kernel, "class Account { int a = 1; }\nAccount acc = new Account();");
         assertThat(ok(kernel, "class Account { int a = 1; int b = 2; }").stderr())

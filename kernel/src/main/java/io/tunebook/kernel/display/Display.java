@@ -134,7 +134,7 @@ public final class Display {
 
     /** All representations of a value, by the renderer of its type. */
     public static MimeBundle render(Object value) {
-        return Renderers.render(value);
+        return RendererRegistry.render(value);
     }
 
     /** A value in these representations alone: a text is taken for what the type says, of others the renderer's are kept. */

@@ -68,7 +68,7 @@ final class LibraryRenderers {
 
     /** A chart of Plotly, which is fetched by the page that shows it. */
     private static MimeBundle figure(Object figure, Class<?> type) throws ReflectiveOperationException {
-        String id = "figure-" + UUID.randomUUID();
+        String id = "figure_" + UUID.randomUUID().toString().replace('-', '_'); // its script makes a variable of it
         String script = String.valueOf(
                         type.getMethod("asJavascript", String.class).invoke(figure, id))
                 .replaceAll("(?i)</?script[^>]*>", "");
@@ -97,7 +97,10 @@ final class LibraryRenderers {
             rows.add(row);
         }
         return MimeBundle.of(
-                MimeBundle.TEXT, Renderers.text(table), MimeBundle.HTML, Html.table(header, rows, size - rows.size()));
+                MimeBundle.TEXT,
+                RendererRegistry.text(table),
+                MimeBundle.HTML,
+                Html.table(header, rows, size - rows.size()));
     }
 
     /** A component of Swing as a picture, in the size that it has or prefers. */

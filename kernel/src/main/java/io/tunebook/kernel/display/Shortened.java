@@ -42,7 +42,7 @@ final class Shortened {
             out.append('=');
             append(out, e.getValue(), depth + 1);
         } else {
-            String text = Renderers.text(value);
+            String text = RendererRegistry.text(value);
             boolean whole = depth == 0 || text.length() <= CHARACTERS;
             out.append(whole ? text : text.substring(0, CHARACTERS) + "…");
         }

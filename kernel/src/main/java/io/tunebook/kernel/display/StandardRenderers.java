@@ -45,13 +45,13 @@ final class StandardRenderers {
         } else if (value.getClass().isArray()) {
             return array(value);
         } else if (value instanceof Record) {
-            return rows(List.of(value), 1, Renderers.text(value));
+            return rows(List.of(value), 1, RendererRegistry.text(value));
         } else if (value instanceof ResultSet results) {
             return resultSet(results);
         } else if (isJacksonNode(value.getClass())) {
             return MimeBundle.of(MimeBundle.TEXT, value.toString()).with(MimeBundle.JSON, value.toString());
         }
-        return MimeBundle.of(MimeBundle.TEXT, Renderers.text(value));
+        return MimeBundle.of(MimeBundle.TEXT, RendererRegistry.text(value));
     }
 
     static MimeBundle image(BufferedImage image) {

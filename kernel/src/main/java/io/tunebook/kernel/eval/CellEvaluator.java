@@ -1,7 +1,7 @@
 package io.tunebook.kernel.eval;
 
 import io.tunebook.kernel.display.CommTable;
-import io.tunebook.kernel.display.Renderers;
+import io.tunebook.kernel.display.RendererRegistry;
 import java.io.File;
 import java.lang.reflect.Field;
 import java.nio.file.Path;
@@ -267,7 +267,7 @@ public final class CellEvaluator implements AutoCloseable {
      * @param code an expression, whose value is taken so that it is computed, or statements
      * @param setup statements that run before the loop
      */
-    public TimedLoop loop(String code, String setup) throws CellException {
+    public TimedLoop loop(Source code, String setup) throws CellException {
         return new LoopCompiler(this, shell, pieces).loop(code, setup);
     }
 
@@ -321,7 +321,7 @@ public final class CellEvaluator implements AutoCloseable {
             shell.addToClasspath(Objects.requireNonNull(entry));
             return null;
         });
-        Renderers.reload();
+        RendererRegistry.reload();
         SqlDrivers.register(Path.of(entry), loader);
     }
 

@@ -17,36 +17,35 @@ final class LoopCompiler {
     }
 
     /** A loop over an expression, whose value is taken so that it is computed, or over statements. */
-    TimedLoop loop(String code, String setup) throws CellException {
+    TimedLoop loop(Source code, String setup) throws CellException {
+        String text = code.text();
         boolean expression =
-                pieces.kinds(code.strip()).stream().allMatch(k -> k == Snippet.Kind.EXPRESSION || k == Snippet.Kind.VAR)
-                        && !code.strip().endsWith(";");
+                pieces.kinds(text.strip()).stream().allMatch(k -> k == Snippet.Kind.EXPRESSION || k == Snippet.Kind.VAR)
+                        && !text.strip().endsWith(";");
         try {
-            return loop(expression ? "take((" + code.strip() + "));" : code, setup, 0);
+            return expression
+                    ? loop(code.name(), setup, "take((\n", text.strip(), "\n));")
+                    : loop(code.name(), setup, "", statements(text), "");
         } catch (CellException e) {
             if (!expression || !String.valueOf(e.getMessage()).contains("void")) {
                 throw e;
             }
-            return loop(code, setup, 0);
+            return loop(code.name(), setup, "", statements(text), "");
         }
     }
 
-    private TimedLoop loop(String body, String setup, int number) throws CellException {
+    /** What was typed stands on lines of its own, which errors show. */
+    private TimedLoop loop(String source, String setup, String before, String typed, String behind)
+            throws CellException {
         String name = "TimedLoop$";
-        evaluator.evaluate(
-                "class " + name + " extends " + TimedLoop.class.getName()
-                        + " { public long run(long times$) throws Exception {\n" + setup
-                        + (setup.isBlank()
-                                        || setup.strip().endsWith(";")
-                                        || setup.strip().endsWith("}")
-                                ? ""
-                                : ";")
-                        + "\nlong start$ = System.nanoTime(); for (long turn$ = 0; turn$ < times$; turn$++) {\n" + body
-                        + (body.strip().endsWith(";") || body.strip().endsWith("}") ? "" : ";")
-                        + "\n} return System.nanoTime() - start$; } }",
-                number);
+        String head = "class " + name + " extends " + TimedLoop.class.getName()
+                + " { public long run(long times$) throws Exception {\n" + statements(setup)
+                + "\nlong start$ = System.nanoTime(); for (long turn$ = 0; turn$ < times$; turn$++) {\n" + before;
+        String whole = head + typed + behind + "\n} return System.nanoTime() - start$; } }";
+        int above = (int) head.chars().filter(c -> c == '\n').count();
+        evaluator.evaluate(new Source(source, whole, above), 0, whole.length());
         TimedLoop loop = (TimedLoop)
-                evaluator.evaluate("new " + name + "()", number).orElseThrow().value();
+                evaluator.evaluate("new " + name + "()", 0).orElseThrow().value();
         return evaluator.withCompiler(() -> {
             shell.snippets()
                     .filter(s -> s instanceof TypeDeclSnippet t && t.name().equals(name))
@@ -55,5 +54,10 @@ final class LoopCompiler {
                     .forEach(shell::drop);
             return loop;
         });
+    }
+
+    private static String statements(String code) {
+        String text = code.strip();
+        return text.isEmpty() || text.endsWith(";") || text.endsWith("}") ? code : code + ";";
     }
 }

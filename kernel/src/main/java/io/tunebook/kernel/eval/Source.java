@@ -8,8 +8,13 @@ import java.util.Objects;
  *
  * @param name what errors call it, such as {@code Cell[3]}
  * @param text the whole of it
+ * @param above how many of its lines were not typed; they stand above line 1
  */
-public record Source(String name, String text) {
+public record Source(String name, String text, int above) {
+    public Source(String name, String text) {
+        this(name, text, 0);
+    }
+
     public Source {
         Objects.requireNonNull(name);
         Objects.requireNonNull(text);
@@ -22,12 +27,12 @@ public record Source(String name, String text) {
 
     /** A line of it, counted from 1; empty behind the end. */
     String line(int line) {
-        return text.lines().skip(line - 1L).findFirst().orElse("");
+        return text.lines().skip(Math.max(line + above - 1L, 0)).findFirst().orElse("");
     }
 
     /** The line that a position stands in, counted from 1. */
     int lineOf(int position) {
-        int line = 1;
+        int line = 1 - above;
         for (int i = 0, end = Math.min(position, text.length()); i < end; i++) {
             if (text.charAt(i) == '\n') {
                 line++;

@@ -13,8 +13,11 @@ public final class KernelProcess {
     /** UTF-8 whatever the platform's default (JDK 17 asks the locale), and no window system. */
     private static final List<String> OPTIONS = List.of("-Dfile.encoding=UTF-8", "-Djava.awt.headless=true");
 
-    /** What Spark documents for its JVMs; Arrow and many others need of it. */
-    private static final List<String> OPENED = List.of(
+    /**
+     * The packages of java.base that Spark documents for its JVMs; Arrow and many others need of them. The jar's manifest opens the same: as options they
+     * would make each start slower.
+     */
+    static final List<String> OPENED = List.of(
             "java.io",
             "java.lang",
             "java.lang.invoke",
@@ -58,7 +61,11 @@ public final class KernelProcess {
         if (Files.isRegularFile(home())) {
             return command(java().toString(), home().toString(), jvmOptions);
         }
-        List<String> command = start(java().toString(), jvmOptions);
+        List<String> command = start(java().toString());
+        OPENED.stream()
+                .filter(Object.class.getModule().getPackages()::contains) // an unknown one is a warning at each start
+                .forEach(name -> command.add("--add-opens=java.base/" + name + "=ALL-UNNAMED"));
+        command.addAll(jvmOptions);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), MAIN));
         return command;
     }
@@ -77,18 +84,15 @@ public final class KernelProcess {
 
     /** The same for a java and a jar elsewhere. */
     public static List<String> command(String java, String jar, List<String> jvmOptions) {
-        List<String> command = start(java, jvmOptions);
+        List<String> command = start(java);
+        command.addAll(jvmOptions);
         command.addAll(List.of("-jar", jar));
         return command;
     }
 
-    private static List<String> start(String java, List<String> jvmOptions) {
+    private static List<String> start(String java) {
         List<String> command = new ArrayList<>(List.of(java));
         command.addAll(OPTIONS);
-        OPENED.stream()
-                .filter(Object.class.getModule().getPackages()::contains) // an unknown one is a warning at each start
-                .forEach(name -> command.add("--add-opens=java.base/" + name + "=ALL-UNNAMED"));
-        command.addAll(jvmOptions);
         return command;
     }
 }

@@ -1,5 +1,6 @@
 package io.tunebook.kernel.magic;
 
+import io.tunebook.kernel.display.RendererRegistry;
 import io.tunebook.kernel.eval.CellContext;
 import io.tunebook.kernel.eval.CellEvaluator;
 import io.tunebook.kernel.eval.CellException;
@@ -48,9 +49,9 @@ public final class CellStatics {
     public static final class Renderers {
         private Renderers() {}
 
-        /** @see io.tunebook.kernel.display.Renderers#register */
+        /** @see RendererRegistry#register */
         public static <T> void register(Class<T> type, Function<? super T, ?> shown) {
-            io.tunebook.kernel.display.Renderers.register(type, shown);
+            RendererRegistry.register(type, shown);
         }
     }
 

@@ -25,7 +25,14 @@ public final class Magics implements Commands {
     private static final Pattern ASSIGNED = Pattern.compile("([^%\"]*=[ \\t]*)%(\\w+)(?:[ \\t]+(.*?))?[ \\t;]*");
 
     private static final Pattern COMMAND = Pattern.compile("[ \\t]*!(?![=!(])(.*)");
-    private static final Pattern ARGUMENT = Pattern.compile("[ \\t]*(%\\w+|!)(.*?)(\\S*)");
+    private static final Pattern ARGUMENT = Pattern.compile("[ \\t]*(%{1,2}\\w+|!)(.*?)(\\S*)");
+    /** The beginning of a magic's name, also behind {@code var x =}. */
+    private static final Pattern NAME = Pattern.compile("(?:\\s*|[^%\"]*=[ \\t]*)(%%?\\w*)");
+    /** A variable that is put into an argument: {@code {name}} behind an exclamation mark, else as Rapaio has it. */
+    private static final Pattern FILLED = Pattern.compile(".*\\{(\\w*)");
+
+    private static final Pattern BEFORE_JAVA =
+            Pattern.compile("[ \\t]*%{1,2}\\w+(?:[ \\t]+-\\w+(?:[ \\t]*\\d+)?)*[ \\t]");
     /** Magics whose argument is Java. */
     private static final Set<String> CODE = Set.of("%time", "%timeit", "%%time", "%%timeit");
 
@@ -74,29 +81,45 @@ public final class Magics implements Commands {
     public List<Proposal> complete(String cell, int cursor) {
         int start = cell.lastIndexOf('\n', cursor - 1) + 1;
         String typed = cell.substring(start, cursor);
-        if (typed.matches("%%?\\w*")) {
+        Matcher name = NAME.matcher(typed);
+        if (name.matches()) {
+            boolean whole = name.start(1) == 0;
             return all.keySet().stream()
-                    .filter(n -> n.startsWith(typed))
-                    .map(n -> new Proposal(n, start, cursor, "magic"))
+                    .filter(n -> n.startsWith(name.group(1)) && (whole || !n.startsWith("%%")))
+                    .map(n -> new Proposal(n, start + name.start(1), cursor, "magic"))
                     .toList();
         }
         Matcher line = ARGUMENT.matcher(typed);
         if (!line.matches() || !typed.startsWith("!") && !all.containsKey(line.group(1))) {
             return List.of();
         }
-        String word = line.group(3);
-        Magic magic = all.get(line.group(1));
-        List<String> found = new ArrayList<>();
-        if (magic != null && magic.completion() != null) {
-            found.addAll(magic.completion().complete(word));
-        } else if (magic != null && CODE.contains(magic.name())) {
+        if (CODE.contains(line.group(1))) {
             return List.of(); // Java
-        } else {
-            found.addAll(PathMagics.files(shell, word));
         }
+        String word = line.group(3);
+        Matcher filled = FILLED.matcher(word);
+        if (filled.matches()) {
+            return evaluator.variables().keySet().stream()
+                    .filter(n -> n.startsWith(filled.group(1)))
+                    .map(n -> new Proposal(n, start + line.start(3) + filled.start(1), cursor, "instance"))
+                    .toList();
+        }
+        Magic magic = all.get(line.group(1));
+        List<String> found = magic != null && magic.completion() != null
+                ? magic.completion().complete(word)
+                : PathMagics.files(shell, word);
         return found.stream()
                 .map(text -> new Proposal(text, cursor - word.length(), cursor, "path"))
                 .toList();
+    }
+
+    /** The cell for help with Java: where the cursor's line is a magic with Java behind it, spaces stand for the magic, so that positions stay. */
+    public String asJava(String cell, int cursor) {
+        int start = cell.lastIndexOf('\n', cursor - 1) + 1;
+        Matcher before = BEFORE_JAVA.matcher(cell).region(start, cursor);
+        return before.lookingAt() && CODE.contains(words(before.group()).get(0))
+                ? cell.substring(0, start) + " ".repeat(before.group().length()) + cell.substring(before.end())
+                : cell;
     }
 
     /** The help of the magic that the cursor stands in. */
@@ -255,13 +278,12 @@ public final class Magics implements Commands {
             throw e;
         } catch (Exception e) {
             String message = e.getMessage() == null ? e.toString() : e.getMessage();
-            throw new CellException(
-                    e.getClass().getName(),
-                    message,
-                    List.of(
-                            source.name() + ", line " + line + ": " + magic.name() + ": " + message,
-                            "Usage: " + magic.name() + " " + magic.arguments()),
-                    e);
+            List<String> lines = new ArrayList<>();
+            lines.add(source.name() + ", line " + line + ": " + magic.name() + ": " + message);
+            if (e instanceof IllegalArgumentException) {
+                lines.add("Usage: " + magic.name() + " " + magic.arguments());
+            }
+            throw new CellException(e.getClass().getName(), message, lines, e);
         }
     }
 

@@ -20,6 +20,9 @@ final class MavenMagics {
             "Adds artifacts of Maven repositories and all that they need to the class path.";
     private static final String COORDINATES = "[--from URL] GROUP:ARTIFACT[:TYPE[:CLASSIFIER]]:VERSION ...";
 
+    private static final List<String> COMMANDS =
+            List.of("/add", "/resolve", "/add-repo", "/list-repos", "/list-dependencies", "/list-artifacts");
+
     private final Shell shell;
     private final MavenResolution resolution;
     private final List<Dependency> waiting = new ArrayList<>();
@@ -62,7 +65,9 @@ final class MavenMagics {
                 "/add GROUP:ARTIFACT:VERSION | /resolve | /add-repo ID URL [release|WHEN] [snapshot|WHEN] | /list-repos"
                         + " | /list-dependencies | /list-artifacts",
                 "Notes dependencies and adds them to the class path.",
-                resolution::complete,
+                typed -> typed.startsWith("/")
+                        ? COMMANDS.stream().filter(c -> c.startsWith(typed)).toList()
+                        : resolution.complete(typed),
                 (a, rest, body) -> dependency(a)));
         return all;
     }
@@ -112,8 +117,8 @@ final class MavenMagics {
                 return resolution.repositories();
             }
             default ->
-                throw new IllegalArgumentException("expected /add, /resolve, /add-repo, /list-repos,"
-                        + " /list-dependencies or /list-artifacts, found " + arguments);
+                throw new IllegalArgumentException("expected one of " + String.join(", ", COMMANDS) + "; found "
+                        + (arguments.isEmpty() ? "nothing" : command));
         }
         return null;
     }

@@ -12,12 +12,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -52,15 +52,6 @@ final class MavenResolution {
     private static final int IDLE = 30_000; // ms
     private static final int HELP = 800; // ms that help waits for sources
     private static final GenericVersionScheme VERSIONS = new GenericVersionScheme();
-    private static final Map<String, String> LOGGERS = Map.of(
-            "org.apache.logging.log4j:log4j-core",
-            "org.apache.logging.log4j.core.config.Configurator.setRootLevel(org.apache.logging.log4j.Level.WARN);",
-            "ch.qos.logback:logback-classic",
-            "((ch.qos.logback.classic.Logger) org.slf4j.LoggerFactory.getLogger(\"ROOT\"))"
-                    + ".setLevel(ch.qos.logback.classic.Level.WARN);",
-            "org.slf4j:slf4j-simple",
-            "System.setProperty(\"org.slf4j.simpleLogger.defaultLogLevel\", \"warn\");");
-
     private final CellEvaluator evaluator;
     private final List<RemoteRepository> repositories = new ArrayList<>();
     private final Map<String, Dependency> roots = new LinkedHashMap<>();
@@ -68,7 +59,7 @@ final class MavenResolution {
     private final Map<String, Artifact> resolved = new LinkedHashMap<>();
     private final Map<Path, Artifact> added = new ConcurrentHashMap<>();
     private final Map<Path, CompletableFuture<Optional<Path>>> sources = new ConcurrentHashMap<>();
-    private final Set<String> quieted = new TreeSet<>();
+    private final Set<String> said = new HashSet<>();
     private Path local;
 
     MavenResolution(CellEvaluator evaluator) {
@@ -81,9 +72,13 @@ final class MavenResolution {
         repositories.add(repository);
     }
 
-    /** The repositories that cells have added. */
+    /** All repositories that are asked, in their order. */
     List<String> repositories() {
-        return repositories.stream().map(r -> r.getId() + " " + r.getUrl()).toList();
+        try (Context context = context()) {
+            return repositories(context).stream()
+                    .map(r -> r.getId() + " " + r.getUrl())
+                    .toList();
+        }
     }
 
     /** All that is on the class path by Maven, as coordinates. */
@@ -111,17 +106,26 @@ final class MavenResolution {
             }
         }
         // Where an interrupt reaches it; what it finds counts only when it is done.
-        List<Artifact> found = evaluator.call(() -> resolve(all, versions));
+        List<Artifact> found = evaluator.call(() -> {
+            try {
+                return resolve(all, versions);
+            } catch (RepositoryException e) {
+                throw unresolved(e);
+            }
+        });
         roots.putAll(all);
         managed.putAll(versions);
         for (Artifact a : found) {
             take(a);
         }
-        found.stream()
-                .map(a -> LOGGERS.get(a.getGroupId() + ":" + a.getArtifactId()))
-                .filter(java.util.Objects::nonNull)
-                .filter(quieted::add)
+        Loggers.quieted(found.stream().map(MavenResolution::name).toList()).stream()
+                .filter(said::add)
                 .forEach(code -> say("A logger came along. To see its warnings alone: " + code));
+    }
+
+    /** Where the resolver stood in its own code says nothing to who asked for an artifact. */
+    private static CellException unresolved(RepositoryException e) {
+        return new CellException(e.getClass().getSimpleName(), e.getMessage(), List.of(e.getMessage()), e);
     }
 
     private List<Artifact> resolve(Map<String, Dependency> all, Map<String, Dependency> versions)
@@ -177,8 +181,11 @@ final class MavenResolution {
         if (before != null && !before.getVersion().equals(artifact.getVersion())) {
             Path old = before.getFile().toPath().toAbsolutePath();
             if (!evaluator.removeFromClassPath(old)) {
-                say(name(before) + " is in use in version " + before.getVersion() + "; to use " + artifact.getVersion()
-                        + ", restart the kernel and ask for it first");
+                String notice = name(before) + " is in use in version " + before.getVersion() + "; to use "
+                        + artifact.getVersion() + ", restart the kernel and ask for it first";
+                if (said.add(notice)) { // not at each later call
+                    say(notice);
+                }
                 return;
             }
             added.remove(old);
@@ -311,7 +318,7 @@ final class MavenResolution {
                     }
                 }
                 for (Path f : folders(root.resolve(typed.replace('.', File.separatorChar)))) {
-                    if (!versions(f).isEmpty()) {
+                    if (!typed.endsWith(".") && !versions(f).isEmpty()) {
                         found.add(typed + ":" + f.getFileName() + ":");
                     }
                 }

@@ -10,6 +10,7 @@ import io.tunebook.kernel.eval.CellOutput;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import jdk.jshell.Snippet;
 
 /** What the session holds: its magics, variables, methods and cells. */
@@ -34,6 +35,9 @@ final class SessionMagics {
                 "%jshell",
                 "/vars | /types | /methods | /imports",
                 "Lists what cells have declared, as JShell's commands do.",
+                typed -> Stream.of("/vars", "/types", "/methods", "/imports")
+                        .filter(c -> c.startsWith(typed))
+                        .toList(),
                 (a, rest, body) -> jshell(rest)));
         all.add(new Magic(
                 "%%java",
@@ -62,7 +66,7 @@ final class SessionMagics {
                 "on | off",
                 "Says whether annotation processors on the class path, such as Lombok, run when a cell is compiled."
                         + " They are off at first.",
-                typed -> List.of("on", "off"),
+                typed -> Stream.of("on", "off").filter(w -> w.startsWith(typed)).toList(),
                 (a, rest, body) -> processors(rest)));
         all.add(new Magic(
                 "%reset",

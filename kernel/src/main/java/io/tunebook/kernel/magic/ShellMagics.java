@@ -45,12 +45,7 @@ final class ShellMagics {
                 "%pwd",
                 "", "Says the folder of magics and programs.", (a, rest, body) -> shell.folder()
                         .toString()));
-        all.add(new Magic(
-                "%image",
-                "FILE | URL",
-                "Shows an image.",
-                (a, rest, body) -> Display.image(
-                        rest.contains("://") ? rest : shell.file(rest).toString())));
+        all.add(new Magic("%image", "FILE | URL", "Shows an image.", (a, rest, body) -> image(rest)));
         all.add(new Magic("%ls", "[PATTERN]", "Lists files.", (a, rest, body) -> ls(a.isEmpty() ? "" : a.get(0))));
         all.add(new Magic(
                 "%%writefile", "[-a] FILE", "Writes the cell to a file; with -a behind what it has.", this::write));
@@ -63,6 +58,13 @@ final class ShellMagics {
                         .toList(),
                 (a, rest, body) -> env(rest.strip())));
         return all;
+    }
+
+    private Object image(String name) {
+        if (name.isBlank()) {
+            throw new IllegalArgumentException("expected a file or a URL, found nothing");
+        }
+        return Display.image(name.contains("://") ? name : shell.file(name).toString());
     }
 
     private Object script(List<String> program, String body) throws Exception {

@@ -73,7 +73,8 @@ final class TimeMagics {
         if (code.isBlank()) {
             throw new IllegalArgumentException("expected an expression or statements, found nothing");
         }
-        TimedLoop loop = evaluator.loop(code, body.isBlank() ? "" : rest);
+        TimedLoop loop =
+                evaluator.loop(new Source(body.isBlank() ? "%timeit" : "%%timeit", code), body.isBlank() ? "" : rest);
         if (loops == 0) {
             // Warm: the JIT has compiled the loop when it stays as fast as it was.
             long n = 1;

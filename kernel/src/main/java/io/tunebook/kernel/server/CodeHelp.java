@@ -27,7 +27,7 @@ final class CodeHelp {
         Session session = starting.await();
         List<Proposal> found = session.evaluator().withCompiler(() -> {
             List<Proposal> magics = session.magics().complete(code, cursor);
-            return magics.isEmpty() ? session.completer().complete(code, cursor) : magics;
+            return magics.isEmpty() ? java(session, code, cursor) : magics;
         });
         int start = found.isEmpty() ? cursor : found.get(0).start();
         ObjectNode reply =
@@ -43,6 +43,18 @@ final class CodeHelp {
                     .put("end", codePoints(code, p.end()));
         }
         return reply;
+    }
+
+    private static List<Proposal> java(Session session, String code, int cursor) {
+        String java = session.magics().asJava(code, cursor);
+        List<Proposal> found = session.completer().complete(java, cursor);
+        if (java.equals(code)) {
+            return found;
+        }
+        int line = code.lastIndexOf('\n', cursor - 1) + 1;
+        return found.stream()
+                .filter(p -> p.start() > line)
+                .toList(); // one that writes an import would write over the magic
     }
 
     /** Answers an {@code inspect_request}. */
@@ -69,7 +81,9 @@ final class CodeHelp {
         Session session = starting.await();
         return session.evaluator().withCompiler(() -> {
             Optional<MimeBundle> magic = session.magics().inspect(code, cursor);
-            return magic.isPresent() ? magic : session.inspector().inspect(code, cursor);
+            return magic.isPresent()
+                    ? magic
+                    : session.inspector().inspect(session.magics().asJava(code, cursor), cursor);
         });
     }
 

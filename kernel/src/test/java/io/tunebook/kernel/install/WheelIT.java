@@ -11,15 +11,20 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.objectweb.asm.ClassReader;
 
 /** What is handed on: the jar and the wheel. */
 class WheelIT {
     private static final String SPEC =
             "tunebook_kernel-" + Version.current() + ".data/data/share/jupyter/kernels/tunebook/";
+
+    private static final int STRING = 8; // the tag of a constant
 
     @TempDir
     Path scratch;
@@ -70,6 +75,36 @@ class WheelIT {
                     java.nio.charset.StandardCharsets.UTF_8);
             assertThat(text).contains("Apache License");
         }
+    }
+
+    /** The kernel's own libraries are renamed in its jar, and with them texts in its classes that begin as their names do. What is for users keeps its names. */
+    @Test
+    void noTextOfTheKernelIsRenamed() throws IOException {
+        List<String> renamed = new ArrayList<>();
+        try (ZipFile jar = new ZipFile(InstalledKernel.jar().toFile())) {
+            for (ZipEntry entry : Collections.list(jar.entries())) {
+                String name = entry.getName();
+                if (name.endsWith(".class")
+                        && name.startsWith("io/tunebook/kernel/")
+                        && !name.contains("/shaded/")
+                        && !name.contains("META-INF")) {
+                    texts(jar.getInputStream(entry).readAllBytes())
+                            .filter(t -> t.contains("tunebook.kernel.shaded"))
+                            .forEach(t -> renamed.add(name + ": " + t));
+                }
+            }
+        }
+        assertThat(renamed).isEmpty();
+    }
+
+    /** The string constants of a class. */
+    private static Stream<String> texts(byte[] classFile) {
+        ClassReader reader = new ClassReader(classFile);
+        char[] buffer = new char[reader.getMaxStringLength()];
+        return IntStream.range(1, reader.getItemCount())
+                .map(reader::getItem)
+                .filter(at -> at > 0 && reader.readByte(at - 1) == STRING)
+                .mapToObj(at -> reader.readUTF8(at, buffer));
     }
 
     /** As pip lays it out: nothing has run when the kernel is started first. */

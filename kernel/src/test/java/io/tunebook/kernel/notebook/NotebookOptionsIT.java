@@ -77,12 +77,19 @@ class NotebookOptionsIT {
                 "a.ipynb",
                 new Cell("%%jvm -Xmx200m\n--add-modules jdk.incubator.vector", null),
                 new Cell("import jdk.incubator.vector.FloatVector;", null),
-                new Cell("System.out.println(Runtime.getRuntime().maxMemory() <= 200L << 20);", null));
+                new Cell("System.out.println(Runtime.getRuntime().maxMemory() <= 200L << 20);", null),
+                new Cell(opens(), null));
         Ended ended = run("--out", "out", folder.resolve("a.ipynb"));
         assertThat(ended.status()).as(ended.output()).isZero();
         JsonNode cells = cells("out/a.ipynb");
         assertThat(cells.path(0).path("outputs").toString()).contains("runs with -Xmx200m --add-modules=");
         assertThat(cells.path(2).path("outputs").toString()).contains("true");
+    }
+
+    /** What fails unless the jar opens the packages that Spark needs. */
+    private static String opens() {
+        return "for (String name : List.of(\"java.nio.Buffer\", \"sun.nio.ch.FileChannelImpl\", \"java.util.concurrent.atomic.AtomicLong\"))\n"
+                + "  Class.forName(name).getDeclaredFields()[0].setAccessible(true);";
     }
 
     @Test

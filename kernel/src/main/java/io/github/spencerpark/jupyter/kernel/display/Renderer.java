@@ -2,7 +2,7 @@ package io.github.spencerpark.jupyter.kernel.display;
 
 import io.github.spencerpark.jupyter.kernel.display.mime.MIMEType;
 import io.tunebook.kernel.display.Display;
-import io.tunebook.kernel.display.Renderers;
+import io.tunebook.kernel.display.RendererRegistry;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -60,7 +60,7 @@ public final class Renderer {
         public void register(RenderFunction<? super T> function) {
             Set<String> wanted = Set.copyOf(mimeTypes);
             for (Class<? extends T> type : types) {
-                Renderers.register(type, value -> {
+                RendererRegistry.register(type, value -> {
                     RenderContext context = new RenderContext(wanted);
                     function.render(value, context);
                     return context.getOutputContainer().bundle();

@@ -10,13 +10,13 @@ import java.util.WeakHashMap;
 import java.util.function.Function;
 
 /** Finds the renderer of a value: the most specific type wins, those on the user's class path before the kernel's own. */
-public final class Renderers {
+public final class RendererRegistry {
     private static final Map<ClassLoader, List<Renderer<?>>> FOUND = new WeakHashMap<>();
 
     /** What cells have registered, the latest first, by the class loader of their session. */
     private static final Map<ClassLoader, List<Renderer<?>>> REGISTERED = new WeakHashMap<>();
 
-    private Renderers() {}
+    private RendererRegistry() {}
 
     /**
      * From now on values of a type are shown so, in this session. A later registration for the same type replaces the former.
@@ -37,7 +37,7 @@ public final class Renderers {
                 Object instead = shown.apply(value);
                 return instead instanceof MimeBundle bundle
                         ? bundle
-                        : instead == value ? StandardRenderers.render(value) : Renderers.render(instead);
+                        : instead == value ? StandardRenderers.render(value) : RendererRegistry.render(instead);
             }
         };
         synchronized (FOUND) {
@@ -102,7 +102,7 @@ public final class Renderers {
         ClassLoader loader = loader();
         synchronized (FOUND) {
             List<Renderer<?>> all = new ArrayList<>(REGISTERED.getOrDefault(loader, List.of()));
-            all.addAll(FOUND.computeIfAbsent(loader, Renderers::find));
+            all.addAll(FOUND.computeIfAbsent(loader, RendererRegistry::find));
             return all;
         }
     }
@@ -117,7 +117,7 @@ public final class Renderers {
                 }
                 found.add(providers.next());
             } catch (ServiceConfigurationError e) {
-                System.getLogger(Renderers.class.getName())
+                System.getLogger(RendererRegistry.class.getName())
                         .log(System.Logger.Level.WARNING, "a renderer was left out", e);
             }
         }

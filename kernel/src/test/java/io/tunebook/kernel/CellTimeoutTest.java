@@ -1,0 +1,30 @@
+package io.tunebook.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** A cell that runs longer than the settings allow is stopped, and no other one. */
+@WithKernel(environment = "TUNEBOOK_TIMEOUT=3 SECONDS")
+class CellTimeoutTest {
+    @Test
+    void aCellOverItsTimeIsStopped(WireKernel kernel) {
+        assertThat(kernel.execute("int kept = 3;").status()).isEqualTo("ok");
+        assertThat(kernel.execute("while (true) {}").error().path("ename").asText())
+                .isEqualTo("Timeout");
+        assertThat(kernel.execute("kept").result()).isEqualTo("3");
+    }
+
+    /** The time of the first cell is over just when it ends by itself: the stop must not reach the next one. */
+    @Test
+    @Tag("nightly")
+    void aStopHitsTheCellThatItIsFor(WireKernel kernel) {
+        for (int i = 0; i < 60; i++) {
+            String status = kernel.execute("Thread.sleep(" + (2_900 + 2 * i) + ");").status();
+            WireKernel.Answer next = kernel.execute("Thread.sleep(20); " + i);
+            assertThat(next.status()).as("behind one that ended as " + status).isEqualTo("ok");
+            assertThat(next.result()).isEqualTo(String.valueOf(i));
+        }
+    }
+}
