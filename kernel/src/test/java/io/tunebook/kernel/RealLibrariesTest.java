@@ -6,49 +6,13 @@ import java.time.Duration;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Libraries from Maven Central that notebooks use most, in a kernel with the options of its kernelspec. */
+/** Libraries from Maven Central that notebooks use much. Spark is in the notebooks of NotebooksOfOtherKernelsIT: beside the build's classes it finds the kernel's loggers. */
 @WithKernel(fresh = true)
 class RealLibrariesTest {
     private static WireKernel.Answer ok(WireKernel kernel, String code) {
         WireKernel.Answer answer = kernel.await(kernel.start(code), Duration.ofMinutes(5));
         assertThat(answer.status()).as(code + "\n" + answer.traceback()).isEqualTo("ok");
         return answer;
-    }
-
-    @Test
-    @Tag("nightly")
-    void sparkRunsLambdasOfCells(WireKernel kernel) {
-        String quieter =
-                "org.apache.logging.log4j.core.config.Configurator.setRootLevel(org.apache.logging.log4j.Level.WARN);";
-        assertThat(ok(kernel, "%maven org.apache.spark:spark-sql_2.13:3.5.6").stdout())
-                .contains(quieter);
-        ok(kernel, quieter);
-        WireKernel.Answer started = ok(kernel, """
-                import org.apache.spark.api.java.JavaSparkContext;
-                import org.apache.spark.api.java.function.*;
-                import org.apache.spark.sql.*;
-                import static org.apache.spark.sql.functions.*;
-                var spark = SparkSession.builder().master("local[2]").config("spark.ui.enabled", false).getOrCreate();
-                spark.version()""");
-        assertThat(started.result()).isEqualTo("3.5.6");
-        assertThat(started.stderr()).doesNotContain("INFO");
-        assertThat(ok(kernel, "spark.range(1000).filter((FilterFunction<Long>) x -> x % 7 == 0).count()")
-                        .result())
-                .isEqualTo("143");
-        assertThat(ok(
-                                kernel,
-                                "spark.range(10).withColumn(\"sq\", col(\"id\").multiply(col(\"id\"))).agg(sum(\"sq\")).first().getLong(0)")
-                        .result())
-                .isEqualTo("285");
-        ok(kernel, """
-                class Adder implements java.io.Serializable { int by = 5; int add(int x) { return x + by; } }
-                var adder = new Adder();
-                int twice(int x) { return 2 * x; }
-                var numbers = JavaSparkContext.fromSparkContext(spark.sparkContext()).parallelize(List.of(1, 2, 3));""");
-        assertThat(ok(kernel, "numbers.map(x -> adder.add(twice(x))).collect()").result())
-                .isEqualTo("[7, 9, 11]");
-        assertThat(ok(kernel, "spark.range(2).show();").stdout()).contains("| id|", "|  1|");
-        ok(kernel, "spark.stop();");
     }
 
     @Test

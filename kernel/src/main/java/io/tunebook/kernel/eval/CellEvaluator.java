@@ -268,7 +268,7 @@ public final class CellEvaluator implements AutoCloseable {
      * @param setup statements that run before the loop
      */
     public TimedLoop loop(Source code, String setup) throws CellException {
-        return new LoopCompiler(this, shell, pieces).loop(code, setup);
+        return new LoopCompiler(this, pieces).loop(code, setup);
     }
 
     /** Declares a variable, as a cell's declaration would. @param type as Java writes it */

@@ -1,18 +1,14 @@
 package io.tunebook.kernel.eval;
 
-import jdk.jshell.JShell;
 import jdk.jshell.Snippet;
-import jdk.jshell.TypeDeclSnippet;
 
 /** Compiles code that is to be timed. */
 final class LoopCompiler {
     private final CellEvaluator evaluator;
-    private final JShell shell;
     private final Pieces pieces;
 
-    LoopCompiler(CellEvaluator evaluator, JShell shell, Pieces pieces) {
+    LoopCompiler(CellEvaluator evaluator, Pieces pieces) {
         this.evaluator = evaluator;
-        this.shell = shell;
         this.pieces = pieces;
     }
 
@@ -37,23 +33,16 @@ final class LoopCompiler {
     /** What was typed stands on lines of its own, which errors show. */
     private TimedLoop loop(String source, String setup, String before, String typed, String behind)
             throws CellException {
-        String name = "TimedLoop$";
-        String head = "class " + name + " extends " + TimedLoop.class.getName()
-                + " { public long run(long times$) throws Exception {\n" + statements(setup)
+        String type = TimedLoop.class.getName();
+        String head = "(" + type + ") new " + type + "() { public long run(long times$) throws Exception {\n"
+                + statements(setup)
                 + "\nlong start$ = System.nanoTime(); for (long turn$ = 0; turn$ < times$; turn$++) {\n" + before;
         String whole = head + typed + behind + "\n} return System.nanoTime() - start$; } }";
         int above = (int) head.chars().filter(c -> c == '\n').count();
-        evaluator.evaluate(new Source(source, whole, above), 0, whole.length());
-        TimedLoop loop = (TimedLoop)
-                evaluator.evaluate("new " + name + "()", 0).orElseThrow().value();
-        return evaluator.withCompiler(() -> {
-            shell.snippets()
-                    .filter(s -> s instanceof TypeDeclSnippet t && t.name().equals(name))
-                    .filter(s -> shell.status(s).isActive())
-                    .toList()
-                    .forEach(shell::drop);
-            return loop;
-        });
+        return (TimedLoop) evaluator
+                .evaluate(new Source(source, whole, above), 0, whole.length())
+                .orElseThrow()
+                .value();
     }
 
     private static String statements(String code) {

@@ -75,7 +75,7 @@ final class Pieces {
             String raw = whole ? rest : rest.substring(0, rest.length() - remaining.length());
             int blank = JavaText.leadingBlank(source); // JShell counts a snippet's lines from its first character
             int at = all.text().length() - rest.length() + blank;
-            Rewriting one = constructors(source.substring(blank), kinds(source));
+            Rewriting one = constructors(source.substring(blank));
             boolean erroneous = whole && kinds(source).contains(Kind.ERRONEOUS);
             pieces.add(new Piece(
                     one.text(),
@@ -161,8 +161,9 @@ final class Pieces {
     }
 
     /** JShell makes records public; then a constructor without an access modifier, right anywhere else, is an error. */
-    private static Rewriting constructors(String source, Set<Kind> kinds) {
-        if (!kinds.contains(Kind.TYPE_DECL) || !RECORD.matcher(source).find()) {
+    private Rewriting constructors(String source) {
+        // The kind is asked last: JShell finds the type of an expression for it, which takes as long as running a small one.
+        if (!RECORD.matcher(source).find() || !kinds(source).contains(Kind.TYPE_DECL)) {
             return new Rewriting(source, List.of());
         }
         List<Integer> at = new ArrayList<>();

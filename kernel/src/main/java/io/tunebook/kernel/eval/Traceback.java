@@ -188,8 +188,8 @@ final class Traceback {
             Matcher word = Pattern.compile(
                             "\\b" + Pattern.quote(name.replaceAll("\\(.*|.*\\s(?=\\w+(\\(|$))", "")) + "\\b")
                     .matcher(source);
-            int position = word.find() ? word.start() : 0;
-            point("cannot find " + name, position, position + name.length(), origin, lines);
+            boolean found = word.find();
+            point("cannot find " + name, found ? word.start() : 0, found ? word.end() : 1, origin, lines);
         }
         return error(lines, origin);
     }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -25,21 +26,34 @@ class NotebooksOfOtherKernelsIT {
 
     @Test
     void allRunAndShowWhatTheyMust() throws Exception {
-        Path source = Path.of("src", "test", "resources", "notebooks").toAbsolutePath();
-        copy(source, folder);
+        assertThat(check(".", "--jobs", "2", "--timeout", "120")).isGreaterThanOrEqualTo(20);
+    }
+
+    /** Spark from a cell, with lambdas and classes of cells. */
+    @Test
+    @Tag("nightly")
+    void soDoThoseThatTakeLong() throws Exception {
+        assertThat(check("nightly", "--timeout", "280")).isPositive();
+    }
+
+    /** Runs all notebooks of a folder and compares what they show. @return how many there were */
+    private int check(String name, String... options) throws Exception {
+        copy(Path.of("src", "test", "resources", "notebooks").toAbsolutePath(), folder);
+        Path at = folder.resolve(name);
         List<String> command = new ArrayList<>(List.of(
-                KernelProcess.java().toString(), "-jar", InstalledKernel.jar().toString()));
-        command.addAll(List.of("run", "--check", "--jobs", "2", "--timeout", "120"));
-        try (Stream<Path> files = Files.list(folder)) {
-            files.filter(f -> f.toString().endsWith(".ipynb"))
+                KernelProcess.java().toString(), "-jar", InstalledKernel.jar().toString(), "run", "--check"));
+        command.addAll(List.of(options));
+        List<String> notebooks;
+        try (Stream<Path> files = Files.list(at)) {
+            notebooks = files.map(f -> f.getFileName().toString())
+                    .filter(f -> f.endsWith(".ipynb"))
                     .sorted()
-                    .forEach(f -> command.add(f.getFileName().toString()));
+                    .toList();
         }
-        assertThat(command).filteredOn(c -> c.endsWith(".ipynb")).hasSizeGreaterThanOrEqualTo(20);
-
-        Ended ended = InstalledKernel.run(folder, Map.of(), command);
-
+        command.addAll(notebooks);
+        Ended ended = InstalledKernel.run(at, Map.of(), command);
         assertThat(ended.status()).as(ended.output()).isZero();
+        return notebooks.size();
     }
 
     private static void copy(Path from, Path to) throws IOException {
