@@ -21,7 +21,8 @@ class CellTimeoutTest {
     @Tag("nightly")
     void aStopHitsTheCellThatItIsFor(WireKernel kernel) {
         for (int i = 0; i < 60; i++) {
-            String status = kernel.execute("Thread.sleep(" + (2_900 + 2 * i) + ");").status();
+            String status =
+                    kernel.execute("Thread.sleep(" + (2_900 + 2 * i) + ");").status();
             WireKernel.Answer next = kernel.execute("Thread.sleep(20); " + i);
             assertThat(next.status()).as("behind one that ended as " + status).isEqualTo("ok");
             assertThat(next.result()).isEqualTo(String.valueOf(i));

@@ -112,8 +112,7 @@ class MavenTest {
     void whatNoRepositoryHasIsAnErrorInItsWords(WireKernel kernel) throws IOException {
         ok(kernel, "%mavenRepo files " + home.toUri());
         WireKernel.Answer answer = kernel.execute("%maven " + group + ":nothing:1");
-        assertThat(answer.error().path("evalue").asText())
-                .contains(group + ":nothing:jar:1");
+        assertThat(answer.error().path("evalue").asText()).contains(group + ":nothing:jar:1");
         assertThat(answer.traceback()).doesNotContain("    at ", "io.tunebook.kernel");
         assertThat(ok(kernel, "%dependency /list-repos").result()).contains("central http", "files file:");
     }

@@ -156,7 +156,9 @@ class ShellAndTimeTest {
     void codeThatIsToBeTimedFailsAtItsOwnLine(WireKernel kernel) {
         WireKernel.Answer wrong = kernel.execute("%timeit Math.sqrt(nothing)");
         assertThat(wrong.traceback())
-                .contains("%timeit, line 1: cannot find symbol", "\n   1 | Math.sqrt(nothing);\n     |           ^^^^^^^\n");
+                .contains(
+                        "%timeit, line 1: cannot find symbol",
+                        "\n   1 | Math.sqrt(nothing);\n     |           ^^^^^^^\n");
         assertThat(kernel.execute("%%timeit int k = 7;\nint s = k;\ns += \"\".size();")
                         .traceback())
                 .contains("%%timeit, line 2: cannot find symbol", "\n   2 | s += \"\".size();");

@@ -162,7 +162,8 @@ final class Pieces {
 
     /** JShell makes records public; then a constructor without an access modifier, right anywhere else, is an error. */
     private Rewriting constructors(String source) {
-        // The kind is asked last: JShell finds the type of an expression for it, which takes as long as running a small one.
+        // The kind is asked last: JShell finds the type of an expression for it, which takes as long as running a small
+        // one.
         if (!RECORD.matcher(source).find() || !kinds(source).contains(Kind.TYPE_DECL)) {
             return new Rewriting(source, List.of());
         }

@@ -12,7 +12,10 @@ class OpenedPackagesIT {
     @Test
     void theJarOpensTheSame() throws IOException {
         try (JarFile jar = new JarFile(InstalledKernel.jar().toFile())) {
-            assertThat(jar.getManifest().getMainAttributes().getValue("Add-Opens").split(" "))
+            assertThat(jar.getManifest()
+                            .getMainAttributes()
+                            .getValue("Add-Opens")
+                            .split(" "))
                     .containsExactlyElementsOf(KernelProcess.OPENED.stream()
                             .map("java.base/"::concat)
                             .toList());
