@@ -11,6 +11,7 @@ import io.tunebook.ollama.Ollama;
 import io.tunebook.ollama.store.StoredModel;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufType;
+import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -56,9 +57,24 @@ public final class OllamaExport {
      * @param model the base
      * @param adapter the adapter, as it is now
      * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on them
+     * @throws IllegalArgumentException if the adapter was trained with tokens that the base does not have
      */
     public static Created create(Ollama ollama, String name, CausalLM model, LoraAdapter adapter) throws IOException {
-        return create(ollama, name, model.source(), adapter.file(), fitting(model.path(), adapter.file()));
+        ExportSettings settings = ExportSettings.of(model.source());
+        if (adapter.tokenizer().isPresent()) {
+            Tokenizer own = adapter.tokenizer().get();
+            if (!own.checksum().equals(model.ownTokenizer().checksum())) {
+                throw new IllegalArgumentException("the adapter was trained with the tokens of " + own.source()
+                        + ", and the merged file would have those of " + model.ownTokenizer().source()
+                        + ". Merge it by PEFT's merge_and_unload, save the model and that tokenizer in one folder, and"
+                        + " export the folder: OllamaExport.create(ollama, name, folder)");
+            }
+            if (own.hasChatTemplate()) {
+                settings = new ExportSettings(OllamaTemplate.of(own, own.chatTemplate()), settings.stored());
+            }
+        }
+        AdapterFile file = adapter.file();
+        return merged(ollama, name, model.path(), file, fitting(model.path(), file), settings);
     }
 
     /**

@@ -6,9 +6,14 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.data.Message;
 import io.tunebook.dataset.Dataset;
+import io.tunebook.export.OllamaExport;
 import io.tunebook.model.CausalLM;
+import io.tunebook.model.LoadOptions;
+import io.tunebook.model.Precision;
+import io.tunebook.ollama.Ollama;
 import io.tunebook.tokenizer.Tokenizer;
 import io.tunebook.train.Reference;
 import io.tunebook.train.Trainer;
@@ -128,6 +133,31 @@ final class AdapterTokenizerTest {
                 LoraAdapter adapter = LoraAdapter.load(folder, model)) {
             adapter.use();
             assertThat(model.tokenizer().chatTemplate().source()).isEqualTo("trained with this one");
+        }
+    }
+
+    /** The merged file would have the base's tokens, and none of the new ones' texts. */
+    @Test
+    void anAdapterWithTokensOfItsOwnIsNotSentWithoutThem() throws IOException {
+        Path folder = copy(Reference.path("llama"));
+        ObjectMapper json = new ObjectMapper();
+        ObjectNode tokenizer = (ObjectNode) Reference.json("llama/tokenizer.json");
+        ((ObjectNode) tokenizer.path("model").path("vocab")).remove("w95");
+        json.writeValue(folder.resolve("tokenizer.json").toFile(), tokenizer);
+        Path adapted = temp.resolve("adapted");
+        try (CausalLM model = CausalLM.load(folder, LoadOptions.in(Precision.FLOAT32))) {
+            try (LoraAdapter fresh = LoraAdapter.create(model, LoraConfig.rank(2), 1)) {
+                fresh.save(adapted);
+            }
+            // the row was there for a token that training added
+            Files.copy(Reference.path("llama/tokenizer.json"), adapted.resolve("tokenizer.json"));
+            try (LoraAdapter adapter = LoraAdapter.load(adapted, model)) {
+                assertThat(adapter.tokenizer()).isPresent();
+                assertThatThrownBy(() -> OllamaExport.create(Ollama.connect("http://127.0.0.1:9"), "x", model, adapter))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("the adapter was trained with the tokens of " + adapted)
+                        .hasMessageContaining("merge_and_unload");
+            }
         }
     }
 
