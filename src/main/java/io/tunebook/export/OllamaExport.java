@@ -65,7 +65,8 @@ public final class OllamaExport {
             Tokenizer own = adapter.tokenizer().get();
             if (!own.checksum().equals(model.ownTokenizer().checksum())) {
                 throw new IllegalArgumentException("the adapter was trained with the tokens of " + own.source()
-                        + ", and the merged file would have those of " + model.ownTokenizer().source()
+                        + ", and the merged file would have those of "
+                        + model.ownTokenizer().source()
                         + ". Merge it by PEFT's merge_and_unload, save the model and that tokenizer in one folder, and"
                         + " export the folder: OllamaExport.create(ollama, name, folder)");
             }
