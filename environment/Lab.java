@@ -922,7 +922,8 @@ final class Lab {
                 "Node.js",
                 onPath("npm").orElse("no npm"),
                 "nothing to do: only some tests use it");
-        long disk = Files.getFileStore(root).getUsableSpace() >> 20;
+        // a FileStore asks for the mount point, which a chroot does not show
+        long disk = root.toFile().getUsableSpace() >> 20;
         say(disk > 4096, "Disk", disk / 1024 + " GB free here", "free some: 4 GB are needed, 14 with PyTorch for CUDA");
         long memory = freeMegabytes();
         say(
@@ -1093,7 +1094,7 @@ final class Lab {
             }
             String end = String.join("\n", tail);
             if (attempt == 3 || offline() || !NETWORK.matcher(end).find()) {
-                long free = Files.getFileStore(cache).getUsableSpace() >> 20;
+                long free = cache.toFile().getUsableSpace() >> 20;
                 throw new Failure(
                         1,
                         "Failed with status " + status + ": " + String.join(" ", command) + "\n\n" + end
