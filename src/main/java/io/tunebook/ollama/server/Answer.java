@@ -1,5 +1,6 @@
 package io.tunebook.ollama.server;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.util.List;
@@ -12,8 +13,12 @@ interface Answer {
     /** The prompt alone was asked for. */
     void rendered(String prompt) throws IOException;
 
-    /** A piece of the answer as it comes; either text may be empty, not both. */
-    void piece(String content, String thinking) throws IOException;
+    /**
+     * A piece of the answer as it comes; either text may be empty, and both where only probabilities are told.
+     *
+     * @param logprobs how likely its tokens were, as Ollama tells it; empty where nobody asked
+     */
+    void piece(String content, String thinking, List<JsonNode> logprobs) throws IOException;
 
     /** The model wants tools called, as {@code tool_calls} has them. */
     void calls(List<ObjectNode> calls) throws IOException;

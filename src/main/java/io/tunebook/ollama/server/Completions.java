@@ -9,6 +9,7 @@ import io.tunebook.ollama.template.GoTemplate;
 import io.tunebook.ollama.template.TemplateTags;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -89,6 +90,10 @@ final class Completions {
         LoadedModels.Loaded there = loaded.load(key, model, context(model, options), false);
         try {
             long load = System.nanoTime() - start;
+            if (body.path("logprobs").asBoolean(false) && !there.runner.whyNoLogprobs().isEmpty()) {
+                throw new LocalHttp.Refusal(
+                        400, "logprobs: they need a newer llama.cpp: " + there.runner.whyNoLogprobs());
+            }
             if (nothing) {
                 answer.nothing("load");
                 return;
@@ -114,7 +119,8 @@ final class Completions {
             prompt = fit(there.runner, prompt, options, body.path("truncate").asBoolean(true));
             StringBuilder said = new StringBuilder();
             Reader reader = new Reader(model.tags(), prompt, think, body.path("tools"), answer, said);
-            Runner.Figures[] figures = run(there, prompt, options, grammar, think, reader);
+            int told = body.path("logprobs").asBoolean(false) ? likely : -1;
+            Runner.Figures[] figures = run(there, prompt, options, grammar, told, think, reader);
             Runner.Figures thought = figures[0];
             Runner.Figures last = figures[1];
             boolean again = last != thought;
@@ -135,16 +141,22 @@ final class Completions {
 
     /** Runs the model; the figures of the thoughts' own run, if there was one, and of the last run. */
     private static Runner.Figures[] run(
-            LoadedModels.Loaded there, String prompt, JsonNode options, String grammar, boolean think, Reader reader)
+            LoadedModels.Loaded there,
+            String prompt,
+            JsonNode options,
+            String grammar,
+            int likely,
+            boolean think,
+            Reader reader)
             throws IOException, InterruptedException {
         Runner.Figures thought = new Runner.Figures(0, 0, 0, 0, 0, false);
         String then = prompt;
         if (think && grammar != null) {
             // Only the answer has to fit the schema: the thoughts before it are free, and end the first run.
             StringBuilder free = new StringBuilder();
-            thought = there.runner.complete(prompt, options, null, piece -> {
+            thought = there.runner.complete(prompt, options, null, likely, (piece, logprobs) -> {
                 free.append(piece);
-                return reader.thought(piece);
+                return reader.thought(piece, logprobs);
             });
             String close = reader.tags.closing();
             int end = free.indexOf(close);
@@ -153,8 +165,8 @@ final class Completions {
         Runner.Figures last = thought;
         if (!thought.full()) {
             boolean splits = think && grammar == null;
-            last = there.runner.complete(then, options, grammar, piece -> {
-                reader.piece(piece, splits);
+            last = there.runner.complete(then, options, grammar, likely, (piece, logprobs) -> {
+                reader.piece(piece, logprobs, splits);
                 return true;
             });
             reader.end(splits);
@@ -169,6 +181,8 @@ final class Completions {
         private final ToolCallParser calls;
         private final Answer answer;
         private final StringBuilder said;
+        /** How likely the tokens were that are read and of which nothing was told yet. */
+        private final List<JsonNode> likely = new ArrayList<>();
 
         Reader(TemplateTags tags, String prompt, boolean think, JsonNode tools, Answer answer, StringBuilder said) {
             this.tags = tags;
@@ -179,13 +193,15 @@ final class Completions {
         }
 
         /** Takes a piece of which only the thoughts count; false when they are over. */
-        boolean thought(String piece) throws IOException {
+        boolean thought(String piece, JsonNode logprobs) throws IOException {
+            logprobs.forEach(likely::add);
             give(splitter.push(piece).thinking(), "");
             return !splitter.answering();
         }
 
-        void piece(String piece, boolean splits) throws IOException {
+        void piece(String piece, JsonNode logprobs, boolean splits) throws IOException {
             said.append(piece);
+            logprobs.forEach(likely::add);
             ThinkingSplitter.Piece parts = splits ? splitter.push(piece) : new ThinkingSplitter.Piece("", piece);
             read(parts);
         }
@@ -211,12 +227,21 @@ final class Completions {
             if (calls != null) {
                 give("", calls.rest());
             }
+            if (!likely.isEmpty()) {
+                // of tokens that became a call, or whose text was kept back
+                tell("", "");
+            }
         }
 
         private void give(String thinking, String content) throws IOException {
             if (!content.isEmpty() || !thinking.isEmpty()) {
-                answer.piece(content, thinking);
+                tell(content, thinking);
             }
+        }
+
+        private void tell(String content, String thinking) throws IOException {
+            answer.piece(content, thinking, List.copyOf(likely));
+            likely.clear();
         }
     }
 
@@ -279,9 +304,6 @@ final class Completions {
                     400,
                     "{\"error\":{\"code\":400,\"message\":\"Multimodal data provided, but model does not support multimodal requests.\","
                             + "\"type\":\"invalid_request_error\"}}");
-        }
-        if (body.path("logprobs").asBoolean(false)) {
-            throw new LocalHttp.Refusal(400, "logprobs: this server does not give them");
         }
     }
 

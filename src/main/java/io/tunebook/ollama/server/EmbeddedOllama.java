@@ -20,6 +20,10 @@ import java.util.stream.Collectors;
  * <p>It listens on the loopback address alone and answers only to names of this machine, and to pages of this machine, as Ollama does.
  * Prompts are made with the template in Go's syntax that a model or request was given, else with the one of Ollama's built-in templates that is
  * near the GGUF file's own chat template, else with that. The paths under {@code /v1} speak as OpenAI's interface does.
+ *
+ * <p>Where the environment's {@code TUNEBOOK_LLAMA_CPP} names a folder of llama.cpp {@value io.tunebook.ollama.llamacpp.LlamaCpp#VERSION}, that
+ * runs the models ({@code environment/llama_cpp.py} fetches one). Without it an older one runs them, which comes with the library and gives no
+ * {@code logprobs}. The threads of the newer one wait for one another by spinning: on a machine that is busy with other work it is the slower one.
  */
 public final class EmbeddedOllama implements AutoCloseable {
     /** The last version of Ollama whose {@code create} takes adapters, as this one does. */
@@ -65,7 +69,7 @@ public final class EmbeddedOllama implements AutoCloseable {
     public static EmbeddedOllama start(Path gguf, String name, int port) throws IOException {
         EmbeddedOllama ollama = new EmbeddedOllama(port);
         try {
-            ollama.models.put(name, ServedModel.of(gguf.toAbsolutePath(), List.of(), "", "", Map.of(), "", List.of()));
+            ollama.models.put(name, ServedModel.of(gguf.toAbsolutePath(), List.of(), "", "", Map.of(), List.of(), List.of()));
             ollama.server.start();
             return ollama;
         } catch (Throwable failure) {

@@ -125,9 +125,8 @@ final class ModelList {
                 .append(' ')
                 .append(quoted(option.getValue().asText()))
                 .append('\n'));
-        if (!m.license().isEmpty()) {
-            modelfile.append("LICENSE ").append(quoted(m.license())).append('\n');
-        }
+        m.licenses().forEach(l ->
+                modelfile.append("LICENSE ").append(quoted(l)).append('\n'));
         m.messages().forEach(message -> modelfile
                 .append("MESSAGE ")
                 .append(message.role())
@@ -138,7 +137,7 @@ final class ModelList {
                 new LinkedHashMap<>(body.path("verbose").asBoolean(false) ? m.allMetadata() : m.metadata());
         info.keySet().removeAll(List.of("general.name", "tokenizer.chat_template"));
         ObjectNode out = JSON.createObjectNode()
-                .put("license", m.license())
+                .put("license", String.join("\n", m.licenses()))
                 .put("modelfile", modelfile.toString())
                 .put("parameters", String.join("\n", parameters))
                 .put("template", template)

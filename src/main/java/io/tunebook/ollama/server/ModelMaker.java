@@ -144,9 +144,7 @@ final class ModelMaker {
                 template,
                 body.path("system").asText(from == null ? "" : from.system()),
                 parameters,
-                body.path("license").isArray()
-                        ? String.join("\n", JSON.convertValue(body.get("license"), String[].class))
-                        : body.path("license").asText(from == null ? "" : from.license()),
+                licenses(body.path("license"), from),
                 messages.isEmpty() && from != null ? from.messages() : messages);
         layer(exchange, body, blobs.digest(made.gguf()));
         if (from == null && !made.builtIn().isEmpty()) {
@@ -168,6 +166,25 @@ final class ModelMaker {
                                 ? body.get("files").fieldNames().next()
                                 : ModelName.of(body.get("from").asText()).toString()));
         done(exchange, body);
+    }
+
+    /** A text, or a list of them, which come after those of the model before. */
+    private static List<String> licenses(JsonNode said, ServedModel from) {
+        List<String> all = new ArrayList<>(from == null ? List.of() : from.licenses());
+        String wrong = "license must be a string or a list of strings: ";
+        if (said.isTextual() && !said.asText().isEmpty()) {
+            all.add(said.asText());
+        } else if (said.isArray()) {
+            for (JsonNode one : said) {
+                if (!one.isTextual()) {
+                    throw new LocalHttp.Refusal(400, wrong + "an element is " + one.getNodeType());
+                }
+                all.add(one.asText());
+            }
+        } else if (!said.isTextual() && !said.isMissingNode() && !said.isNull()) {
+            throw new LocalHttp.Refusal(400, wrong + "got " + said.getNodeType());
+        }
+        return all;
     }
 
     /** JSON as Go's encoder writes it, so that a layer has the same digest: keys sorted, nothing that HTML knows, a line's end. */
@@ -196,10 +213,10 @@ final class ModelMaker {
             String template,
             String system,
             Map<String, Object> parameters,
-            String license,
+            List<String> licenses,
             List<ChatMessage> messages) {
         try {
-            return ServedModel.of(gguf, adapters, template, system, parameters, license, messages);
+            return ServedModel.of(gguf, adapters, template, system, parameters, licenses, messages);
         } catch (IOException broken) {
             throw new LocalHttp.Refusal(400, String.valueOf(broken.getMessage()));
         }
@@ -237,7 +254,7 @@ final class ModelMaker {
             requireGguf(file);
             String own =
                     file.getFileName().toString().replaceFirst("\\.gguf$", "").replaceAll("[^A-Za-z0-9_.-]", "-");
-            models.put(own, read(file.toAbsolutePath(), List.of(), "", "", Map.of(), "", List.of()));
+            models.put(own, read(file.toAbsolutePath(), List.of(), "", "", Map.of(), List.of(), List.of()));
         } else {
             try {
                 models.get(name);

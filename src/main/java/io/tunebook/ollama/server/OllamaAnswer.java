@@ -1,5 +1,6 @@
 package io.tunebook.ollama.server;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
@@ -18,6 +19,7 @@ final class OllamaAnswer implements Answer {
     private final boolean chat;
     private final boolean stream;
     private final List<ObjectNode> calls = new ArrayList<>();
+    private final List<JsonNode> logprobs = new ArrayList<>();
     private final StringBuilder text = new StringBuilder();
     private final StringBuilder thoughts = new StringBuilder();
 
@@ -45,11 +47,16 @@ final class OllamaAnswer implements Answer {
     }
 
     @Override
-    public void piece(String content, String thinking) throws IOException {
+    public void piece(String content, String thinking, List<JsonNode> some) throws IOException {
         text.append(content);
         thoughts.append(thinking);
+        logprobs.addAll(some);
         if (stream) {
-            LocalHttp.line(exchange, object(content, thinking, false));
+            ObjectNode line = object(content, thinking, false);
+            if (!some.isEmpty()) {
+                line.putArray("logprobs").addAll(some);
+            }
+            LocalHttp.line(exchange, line);
         }
     }
 
@@ -80,6 +87,9 @@ final class OllamaAnswer implements Answer {
                 .put("prompt_eval_duration", e.promptTime())
                 .put("eval_count", e.tokens())
                 .put("eval_duration", e.time());
+        if (!stream && !logprobs.isEmpty()) {
+            last.putArray("logprobs").addAll(logprobs);
+        }
         if (stream) {
             LocalHttp.line(exchange, last);
         } else {

@@ -1,5 +1,6 @@
 package io.tunebook.ollama.server;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
@@ -25,6 +26,7 @@ final class OpenAiAnswer implements Answer {
     private final boolean usage;
     private final String id;
     private final long created = Instant.now().getEpochSecond();
+    private final List<JsonNode> logprobs = new ArrayList<>();
     private final StringBuilder text = new StringBuilder();
     private final StringBuilder thoughts = new StringBuilder();
     private final List<ObjectNode> calls = new ArrayList<>();
@@ -55,11 +57,14 @@ final class OpenAiAnswer implements Answer {
     }
 
     @Override
-    public void piece(String content, String thinking) throws IOException {
+    public void piece(String content, String thinking, List<JsonNode> some) throws IOException {
         text.append(content);
         thoughts.append(thinking);
+        logprobs.addAll(some);
         if (stream) {
-            event(chunk(content, thinking, null));
+            ObjectNode out = chunk(content, thinking, null);
+            tell(some, (ObjectNode) out.at("/choices/0"));
+            event(out);
         }
     }
 
@@ -119,8 +124,16 @@ final class OpenAiAnswer implements Answer {
             choice.put("text", text.toString());
         }
         choice.put("finish_reason", reason);
+        tell(logprobs, choice);
         out.set("usage", tokens);
         LocalHttp.send(exchange, 200, out);
+    }
+
+    /** Ollama leaves them out where a prompt alone was completed. */
+    private void tell(List<JsonNode> logprobs, ObjectNode choice) {
+        if (chat && !logprobs.isEmpty()) {
+            choice.putObject("logprobs").putArray("content").addAll(logprobs);
+        }
     }
 
     private ObjectNode chunk(String content, String thinking, String reason) {

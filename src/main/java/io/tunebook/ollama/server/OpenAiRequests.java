@@ -70,6 +70,10 @@ final class OpenAiRequests {
             for (JsonNode message : body.get("messages")) {
                 messages.add(message(message));
             }
+            if (body.path("logprobs").asBoolean(false)) {
+                request.put("logprobs", true)
+                        .put("top_logprobs", body.path("top_logprobs").asInt(0));
+            }
             if (body.has("tools")) {
                 request.set("tools", body.get("tools"));
             }
@@ -93,6 +97,10 @@ final class OpenAiRequests {
         } else {
             JsonNode prompt = body.path("prompt");
             request.put("prompt", prompt.asText());
+            int likely = body.path("logprobs").asInt(0);
+            if (likely > 0) {
+                request.put("logprobs", true).put("top_logprobs", likely);
+            }
             request.set("suffix", body.path("suffix").isTextual() ? body.get("suffix") : JSON.valueToTree(""));
         }
         ObjectNode options = request.putObject("options");

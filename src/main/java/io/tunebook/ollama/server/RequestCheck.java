@@ -1,6 +1,8 @@
 package io.tunebook.ollama.server;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.files.Json;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -153,6 +155,16 @@ final class RequestCheck {
                 : value.isNumber() ? "number" : value.isArray() ? "array" : value.isBoolean() ? "bool" : "object";
     }
 
+    /** An error in the form of llama.cpp's server, which Ollama hands on as a text. */
+    private static LocalHttp.Refusal ofTheRunner(String message) {
+        ObjectNode words = Json.wire().createObjectNode();
+        words.putObject("error")
+                .put("code", 400)
+                .put("message", message)
+                .put("type", "invalid_request_error");
+        return new LocalHttp.Refusal(400, words.toString());
+    }
+
     /** Checks options that go to a model. */
     static void options(JsonNode options) {
         for (var option : options.properties()) {
@@ -167,6 +179,10 @@ final class RequestCheck {
             if (WHOLE.contains(name) && !value.isNumber()) {
                 throw new LocalHttp.Refusal(500, "option \"" + name + "\" must be of type integer");
             }
+            if (name.equals("repeat_last_n") && value.asLong() < 0) {
+                throw ofTheRunner("Field 'repeat_last_n': Value must be between 0 <= value <= 2147483647, but got "
+                        + value.asLong());
+            }
             if (name.equals("use_mmap") && !value.isBoolean()) {
                 throw new LocalHttp.Refusal(500, "option \"use_mmap\" must be of type boolean");
             }
@@ -180,6 +196,10 @@ final class RequestCheck {
                             500,
                             "failed to marshal completion request: json: unsupported value: "
                                     + (number > 0 ? "+Inf" : "-Inf"));
+                }
+                if (name.equals("repeat_penalty") && !(number > 0 && Float.isFinite(1 / number))) {
+                    throw ofTheRunner(
+                            "Failed to initialize samplers: penalty_repeat must be finite and greater than 0");
                 }
             }
             if (name.equals("stop")) {

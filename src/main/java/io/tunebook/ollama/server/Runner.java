@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.sun.jna.Native;
 import de.kherud.llama.LlamaModel;
 import io.tunebook.files.Json;
 import java.io.BufferedReader;
@@ -48,11 +49,17 @@ final class Runner implements AutoCloseable {
     private final BufferedReader answers;
     private final Writer requests;
     private volatile boolean closed;
+    /** What its process said of itself when the model was loaded. */
+    private volatile JsonNode about = JSON.missingNode();
 
     /** What happens to the text as it comes. */
     interface Sink {
-        /** Takes a piece; false ends the run. */
-        boolean piece(String text) throws IOException;
+        /**
+         * Takes a piece; false ends the run.
+         *
+         * @param logprobs how likely its tokens were, as Ollama tells it; missing where nobody asked
+         */
+        boolean piece(String text, JsonNode logprobs) throws IOException;
     }
 
     /**
@@ -82,6 +89,7 @@ final class Runner implements AutoCloseable {
                     "-XX:TieredStopAtLevel=1",
                     "-Xmx512m",
                     "-Dde.kherud.llama.tmpdir=" + folder.path(),
+                    "-Djna.tmpdir=" + folder.path(),
                     "-cp",
                     classPath(),
                     RunnerProcess.class.getName(),
@@ -100,7 +108,7 @@ final class Runner implements AutoCloseable {
         Thread waiting = new Thread(
                 () -> {
                     try {
-                        receive();
+                        about = receive();
                         loading.complete(null);
                     } catch (IOException | RuntimeException e) {
                         loading.completeExceptionally(e);
@@ -136,7 +144,13 @@ final class Runner implements AutoCloseable {
     private static String classPath() {
         Set<String> places = new LinkedHashSet<>();
         for (Class<?> c :
-                List.of(Runner.class, LlamaModel.class, ObjectMapper.class, JsonFactory.class, JsonProperty.class)) {
+                List.of(
+                        Runner.class,
+                        LlamaModel.class,
+                        Native.class,
+                        ObjectMapper.class,
+                        JsonFactory.class,
+                        JsonProperty.class)) {
             try {
                 places.add(Path.of(c.getProtectionDomain()
                                 .getCodeSource()
@@ -155,6 +169,11 @@ final class Runner implements AutoCloseable {
         return process.isAlive();
     }
 
+    /** Why there are no probabilities of tokens, empty where there are; for a model that is {@link #ready}. */
+    String whyNoLogprobs() {
+        return about.path("logprobs").asBoolean() ? "" : about.path("older").asText();
+    }
+
     /** How many tokens a prompt and its answer may have. */
     int context() {
         return context;
@@ -165,9 +184,10 @@ final class Runner implements AutoCloseable {
      *
      * @param options by Ollama's names, with Ollama's defaults where they are absent
      * @param grammar what the answer must fit, in GBNF; null for free text
+     * @param likely how many of the likeliest tokens are told with each token: -1 for no probabilities
      * @param sink gets the text as it comes; an exception from it stops the run
      */
-    Figures complete(String prompt, JsonNode options, String grammar, Sink sink)
+    Figures complete(String prompt, JsonNode options, String grammar, int likely, Sink sink)
             throws IOException, InterruptedException {
         if (turn.getQueueLength() >= QUEUE) {
             throw new LocalHttp.Refusal(503, "server busy, please try again.  maximum pending requests exceeded");
@@ -175,7 +195,8 @@ final class Runner implements AutoCloseable {
         ObjectNode request = JSON.createObjectNode()
                 .put("do", "complete")
                 .put("prompt", prompt)
-                .put("grammar", grammar);
+                .put("grammar", grammar)
+                .put("likely", likely);
         request.set("options", options);
         ready(LOADING);
         turn.lockInterruptibly();
@@ -199,7 +220,7 @@ final class Runner implements AutoCloseable {
                 }
                 boolean more = false;
                 try {
-                    more = sink.piece(answer.path("piece").asText());
+                    more = sink.piece(answer.path("piece").asText(), answer.path("logprobs"));
                     if (Thread.interrupted()) {
                         throw new IOException("interrupted");
                     }

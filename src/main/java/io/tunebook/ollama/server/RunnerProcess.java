@@ -2,14 +2,11 @@ package io.tunebook.ollama.server;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import de.kherud.llama.InferenceParameters;
-import de.kherud.llama.LlamaIterator;
-import de.kherud.llama.LlamaModel;
-import de.kherud.llama.LlamaOutput;
-import de.kherud.llama.ModelParameters;
-import de.kherud.llama.args.PoolingType;
 import io.tunebook.files.Json;
+import io.tunebook.ollama.llamacpp.LlamaCpp;
+import io.tunebook.ollama.llamacpp.LlamaModel;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -18,7 +15,6 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -32,13 +28,15 @@ import java.util.concurrent.LinkedBlockingQueue;
  */
 final class RunnerProcess {
     private static final ObjectMapper JSON = Json.wire();
+    /** The environment's name for the folder of llama.cpp's libraries. */
+    static final String LLAMA_CPP = "TUNEBOOK_LLAMA_CPP";
 
     private final PrintStream out;
     private final int context;
     private final BlockingQueue<JsonNode> requests = new LinkedBlockingQueue<>();
-    private LlamaModel llama;
-    /** The tokens of the request before, its answer's with them: llama.cpp goes on from what a new prompt has in common with them. */
-    private int[] known = {};
+    private Engine engine;
+    /** Why llama.cpp is not the newer one, null where it is. */
+    private String older;
 
     private volatile boolean stopped;
 
@@ -58,26 +56,27 @@ final class RunnerProcess {
         Thread reader = new Thread(process::read, "requests");
         reader.setDaemon(true);
         reader.start();
-        int threads = cores();
-        ModelParameters parameters = new ModelParameters()
-                .setModel(args[2])
-                .setCtxSize(context)
-                .setThreads(threads)
-                .setThreadsBatch(threads)
-                .skipWarmup()
-                .disableLog();
-        for (int i = 3; i < args.length; i++) {
-            parameters.addLoraAdapter(args[i]);
-        }
-        if (Boolean.parseBoolean(args[1])) {
-            parameters.enableEmbedding();
-            // As Ollama does where the file names no pooling.
-            parameters.setPoolingType(PoolingType.LAST);
-            // A text's vector is made in one go: a batch that is shorter than the text ends the process.
-            parameters.setBatchSize(context).setUbatchSize(context);
-        }
-        process.llama = new LlamaModel(parameters);
+        boolean embedding = Boolean.parseBoolean(args[1]);
+        Path gguf = Path.of(args[2]);
+        List<Path> adapters = Arrays.stream(args).skip(3).map(Path::of).toList();
+        process.load(gguf, adapters, embedding);
         process.serve();
+    }
+
+    private void load(Path gguf, List<Path> adapters, boolean embedding) {
+        String folder = System.getenv(LLAMA_CPP);
+        String why = LLAMA_CPP + " names no folder of llama.cpp " + LlamaCpp.VERSION;
+        if (folder != null && !folder.isBlank()) {
+            LlamaCpp.Search search = LlamaCpp.in(Path.of(folder).toAbsolutePath());
+            if (search instanceof LlamaCpp.Search.Found found) {
+                LlamaModel.Settings settings = new LlamaModel.Settings(context, cores(), embedding);
+                engine = new LlamaCppEngine(new LlamaModel(found.llama(), gguf, adapters, settings), context);
+                return;
+            }
+            why = ((LlamaCpp.Search.Missing) search).why();
+        }
+        older = why;
+        engine = new BindingEngine(gguf, adapters, context, cores(), embedding);
     }
 
     /** One thread for each physical core, counted as llama.cpp does it: more only spin while they wait for one another. */
@@ -96,7 +95,10 @@ final class RunnerProcess {
     }
 
     private void serve() throws InterruptedException {
-        write(JSON.createObjectNode().put("ready", true));
+        write(JSON.createObjectNode()
+                .put("ready", true)
+                .put("logprobs", engine.givesLogprobs())
+                .put("older", older));
         while (true) {
             JsonNode request = requests.take();
             stopped = false;
@@ -136,88 +138,34 @@ final class RunnerProcess {
         ObjectNode out = JSON.createObjectNode();
         switch (request.path("do").asText()) {
             case "complete" -> out.set("figures", JSON.valueToTree(complete(request)));
-            case "tokens" -> out.set("result", JSON.valueToTree(llama.encode(text)));
-            case "embed" -> out.set("result", JSON.valueToTree(llama.embed(text)));
-            case "text" -> out.put("result", llama.decode(JSON.convertValue(request.get("tokens"), int[].class)));
+            case "tokens" -> out.set("result", JSON.valueToTree(engine.tokens(text)));
+            case "embed" -> out.set("result", JSON.valueToTree(engine.embed(text)));
+            case "text" -> out.put("result", engine.text(JSON.convertValue(request.get("tokens"), int[].class)));
             default -> throw new IllegalArgumentException("unknown request " + request);
         }
         return out;
     }
 
     private Runner.Figures complete(JsonNode request) {
-        String prompt = request.path("prompt").asText();
-        JsonNode options = request.path("options");
-        int[] tokens = llama.encode(prompt);
-        int promptTokens = tokens.length;
-        int same = Arrays.mismatch(tokens, known);
-        // One token at least is computed anew.
-        int cached = Math.max(0, Math.min(same < 0 ? promptTokens : same, promptTokens - 1));
-        int limit = options.path("num_predict").asInt(-1);
-        int room = context - promptTokens;
-        if (room <= 0) {
-            throw new IllegalArgumentException("the input length exceeds the context length");
-        }
-        limit = limit <= 0 ? room : Math.min(limit, room);
-        InferenceParameters parameters = new InferenceParameters(prompt)
-                .setNPredict(limit)
-                .setCachePrompt(true)
-                .setTemperature((float) options.path("temperature").asDouble(0.8))
-                .setTopK(options.path("top_k").asInt(40))
-                .setTopP((float) options.path("top_p").asDouble(0.9))
-                .setMinP((float) options.path("min_p").asDouble(0))
-                .setRepeatPenalty((float) options.path("repeat_penalty").asDouble(1.0))
-                .setTypicalP((float) options.path("typical_p").asDouble(1.0))
-                .setRepeatLastN(options.path("repeat_last_n").asInt(64))
-                .setPresencePenalty((float) options.path("presence_penalty").asDouble(0))
-                .setFrequencyPenalty((float) options.path("frequency_penalty").asDouble(0))
-                .setSeed(options.path("seed").asInt(-1));
-        List<String> stops = new ArrayList<>();
-        options.path("stop").forEach(s -> stops.add(s.asText()));
-        if (options.path("stop").isTextual()) {
-            stops.add(options.path("stop").asText());
-        }
-        if (!stops.isEmpty()) {
-            parameters.setStopStrings(stops.toArray(String[]::new));
-        }
-        if (request.hasNonNull("grammar")) {
-            parameters.setGrammar(request.get("grammar").asText());
-        }
-        return run(parameters, prompt, promptTokens, cached, limit);
-    }
-
-    private Runner.Figures run(InferenceParameters parameters, String prompt, int promptTokens, int cached, int limit) {
-        StringBuilder said = new StringBuilder();
-        long start = System.nanoTime();
-        long first = 0;
-        int tokens = 0;
-        LlamaIterator pieces = llama.generate(parameters).iterator();
-        boolean whole = false;
-        try {
-            while (pieces.hasNext() && !stopped) {
-                LlamaOutput piece = pieces.next();
-                first = first == 0 ? System.nanoTime() : first;
-                tokens++;
-                said.append(piece.text);
-                if (!piece.text.isEmpty()) {
-                    write(JSON.createObjectNode().put("piece", piece.text));
+        Engine.Completion completion = new Engine.Completion(
+                request.path("prompt").asText(),
+                request.path("options"),
+                request.hasNonNull("grammar") ? request.get("grammar").asText() : null,
+                request.path("likely").asInt(-1));
+        return engine.complete(completion, new Engine.Output() {
+            @Override
+            public void piece(String text, ArrayNode logprobs) {
+                ObjectNode piece = JSON.createObjectNode().put("piece", text);
+                if (logprobs != null) {
+                    piece.set("logprobs", logprobs);
                 }
+                write(piece);
             }
-            whole = !pieces.hasNext();
-        } finally {
-            if (!whole) {
-                pieces.cancel();
+
+            @Override
+            public boolean stopped() {
+                return stopped;
             }
-        }
-        long end = System.nanoTime();
-        known = llama.encode(prompt + said);
-        // The last piece only says that this is the end.
-        tokens = Math.max(0, tokens - 1);
-        return new Runner.Figures(
-                promptTokens,
-                cached,
-                (first == 0 ? end : first) - start,
-                tokens,
-                first == 0 ? 0 : end - first,
-                tokens >= limit);
+        });
     }
 }

@@ -33,7 +33,7 @@ import java.util.Optional;
  * @param system the system prompt, empty for none
  * @param builtIn which built-in template was chosen, empty for none
  * @param parameters default options by Ollama's names
- * @param license the licence, empty for none
+ * @param licenses the licences
  * @param messages what stands before every chat
  * @param metadata the GGUF file's metadata, long arrays empty
  * @param details what Ollama calls details
@@ -47,7 +47,7 @@ record ServedModel(
         String builtIn,
         String system,
         Map<String, Object> parameters,
-        String license,
+        List<String> licenses,
         List<ChatMessage> messages,
         Map<String, Object> metadata,
         Map<String, Object> details,
@@ -77,7 +77,7 @@ record ServedModel(
             String template,
             String system,
             Map<String, Object> parameters,
-            String license,
+            List<String> licenses,
             List<ChatMessage> messages)
             throws IOException {
         try (GgufFile file = GgufFile.open(gguf)) {
@@ -115,7 +115,7 @@ record ServedModel(
                     known.map(KnownTemplate::name).orElse(""),
                     system,
                     options,
-                    license,
+                    List.copyOf(licenses),
                     List.copyOf(messages),
                     metadata,
                     details,
@@ -218,7 +218,7 @@ record ServedModel(
         Map<String, Object> told = new LinkedHashMap<>(details);
         told.put("parent_model", parent);
         return new ServedModel(
-                gguf, adapters, template, "", system, parameters, license, messages, metadata, told, bytes, modified);
+                gguf, adapters, template, "", system, parameters, licenses, messages, metadata, told, bytes, modified);
     }
 
     /** What the weights and all settings take on disk, as Ollama stores them. */
@@ -258,7 +258,9 @@ record ServedModel(
 
     /** All settings that are there, each of which is a layer with Ollama. */
     List<Object> parts() {
-        List<Object> all = new ArrayList<>(List.of(template, system, license, parameters, messages));
+        List<Object> all = new ArrayList<>(List.of(template, system));
+        all.addAll(licenses);
+        all.addAll(List.of(parameters, messages));
         all.removeIf(part -> part.equals("") || part.equals(Map.of()) || part.equals(List.of()));
         return all;
     }

@@ -37,7 +37,7 @@ class JsonGrammarTest {
                         .put("seed", seed)
                         .put("temperature", 1.5)
                         .put("num_predict", 400);
-                runner.complete("A tree as JSON:", options, JsonGrammar.of(schema), piece -> {
+                runner.complete("A tree as JSON:", options, JsonGrammar.of(schema), -1, (piece, logprobs) -> {
                     text.append(piece);
                     return true;
                 });

@@ -147,7 +147,7 @@ class LoadingTest {
         try (Runner runner = new Runner(model(), List.of(), 256, false)) {
             runner.ready(Duration.ofMinutes(2));
             var options = new ObjectMapper().readTree("{\"temperature\":0,\"num_predict\":40}");
-            assertThatThrownBy(() -> runner.complete("Once upon a time", options, null, piece -> {
+            assertThatThrownBy(() -> runner.complete("Once upon a time", options, null, -1, (piece, logprobs) -> {
                         throw new IllegalArgumentException("full");
                     }))
                     .isInstanceOf(IllegalArgumentException.class)

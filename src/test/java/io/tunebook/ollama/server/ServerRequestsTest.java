@@ -65,6 +65,8 @@ class ServerRequestsTest {
                 "generate | {'options':[1]} | 400 | json: cannot unmarshal array into Go struct field GenerateRequest.options of type map[string]interface {}",
                 "generate | {'prompt':'a','options':{'temperature':'hot'}} | 500 | option \"temperature\" must be of type float32",
                 "generate | {'prompt':'a','options':{'temperature':1e308}} | 500 | failed to marshal completion request: json: unsupported value: +Inf",
+                "generate | {'prompt':'a','options':{'repeat_last_n':-1}} | 400 | {\"error\":{\"code\":400,\"message\":\"Field 'repeat_last_n': Value must be between 0 <= value <= 2147483647, but got -1\",\"type\":\"invalid_request_error\"}}",
+                "generate | {'prompt':'a','options':{'repeat_penalty':0}} | 400 | {\"error\":{\"code\":400,\"message\":\"Failed to initialize samplers: penalty_repeat must be finite and greater than 0\",\"type\":\"invalid_request_error\"}}",
                 "generate | {'prompt':'a','options':{'num_predict':'x'}} | 500 | option \"num_predict\" must be of type integer",
                 "generate | {'prompt':'a','options':{'stop':'7'}} | 500 | option \"stop\" must be of type array",
                 "generate | {'prompt':'a','options':{'stop':[1]}} | 500 | option \"stop\" must be of an array of strings",
