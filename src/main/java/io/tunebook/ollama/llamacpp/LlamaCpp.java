@@ -172,8 +172,7 @@ public final class LlamaCpp {
         if (processor == null) {
             return null;
         }
-        Pointer registry =
-                base.getFunction("ggml_backend_dev_backend_reg").invokePointer(new Object[] {processor});
+        Pointer registry = base.getFunction("ggml_backend_dev_backend_reg").invokePointer(new Object[] {processor});
         Pointer make = base.getFunction("ggml_backend_reg_get_proc_address")
                 .invokePointer(new Object[] {registry, "ggml_threadpool_new"});
         if (make == null) {

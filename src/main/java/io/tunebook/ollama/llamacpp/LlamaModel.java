@@ -84,8 +84,7 @@ public final class LlamaModel implements AutoCloseable {
         if (!loaded.isEmpty()) {
             float[] scales = new float[loaded.size()];
             Arrays.fill(scales, 1);
-            library.llama_set_adapters_lora(
-                    context, loaded.toArray(Pointer[]::new), new SizeT(loaded.size()), scales);
+            library.llama_set_adapters_lora(context, loaded.toArray(Pointer[]::new), new SizeT(loaded.size()), scales);
         }
     }
 
@@ -233,8 +232,8 @@ public final class LlamaModel implements AutoCloseable {
             throw new IllegalArgumentException("the input length exceeds the context length");
         }
         decode(tokens);
-        float[] vector = library.llama_get_embeddings_seq(context, 0)
-                .getFloatArray(0, library.llama_model_n_embd_out(model));
+        float[] vector =
+                library.llama_get_embeddings_seq(context, 0).getFloatArray(0, library.llama_model_n_embd_out(model));
         double squares = 0;
         for (float v : vector) {
             squares += (double) v * v;

@@ -90,7 +90,8 @@ final class Completions {
         LoadedModels.Loaded there = loaded.load(key, model, context(model, options), false);
         try {
             long load = System.nanoTime() - start;
-            if (body.path("logprobs").asBoolean(false) && !there.runner.whyNoLogprobs().isEmpty()) {
+            if (body.path("logprobs").asBoolean(false)
+                    && !there.runner.whyNoLogprobs().isEmpty()) {
                 throw new LocalHttp.Refusal(
                         400, "logprobs: they need a newer llama.cpp: " + there.runner.whyNoLogprobs());
             }

@@ -69,7 +69,8 @@ public final class EmbeddedOllama implements AutoCloseable {
     public static EmbeddedOllama start(Path gguf, String name, int port) throws IOException {
         EmbeddedOllama ollama = new EmbeddedOllama(port);
         try {
-            ollama.models.put(name, ServedModel.of(gguf.toAbsolutePath(), List.of(), "", "", Map.of(), List.of(), List.of()));
+            ollama.models.put(
+                    name, ServedModel.of(gguf.toAbsolutePath(), List.of(), "", "", Map.of(), List.of(), List.of()));
             ollama.server.start();
             return ollama;
         } catch (Throwable failure) {

@@ -125,8 +125,7 @@ final class ModelList {
                 .append(' ')
                 .append(quoted(option.getValue().asText()))
                 .append('\n'));
-        m.licenses().forEach(l ->
-                modelfile.append("LICENSE ").append(quoted(l)).append('\n'));
+        m.licenses().forEach(l -> modelfile.append("LICENSE ").append(quoted(l)).append('\n'));
         m.messages().forEach(message -> modelfile
                 .append("MESSAGE ")
                 .append(message.role())

@@ -158,10 +158,7 @@ final class RequestCheck {
     /** An error in the form of llama.cpp's server, which Ollama hands on as a text. */
     private static LocalHttp.Refusal ofTheRunner(String message) {
         ObjectNode words = Json.wire().createObjectNode();
-        words.putObject("error")
-                .put("code", 400)
-                .put("message", message)
-                .put("type", "invalid_request_error");
+        words.putObject("error").put("code", 400).put("message", message).put("type", "invalid_request_error");
         return new LocalHttp.Refusal(400, words.toString());
     }
 

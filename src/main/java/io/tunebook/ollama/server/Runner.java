@@ -143,14 +143,13 @@ final class Runner implements AutoCloseable {
     /** Where this class and those that it needs there come from. */
     private static String classPath() {
         Set<String> places = new LinkedHashSet<>();
-        for (Class<?> c :
-                List.of(
-                        Runner.class,
-                        LlamaModel.class,
-                        Native.class,
-                        ObjectMapper.class,
-                        JsonFactory.class,
-                        JsonProperty.class)) {
+        for (Class<?> c : List.of(
+                Runner.class,
+                LlamaModel.class,
+                Native.class,
+                ObjectMapper.class,
+                JsonFactory.class,
+                JsonProperty.class)) {
             try {
                 places.add(Path.of(c.getProtectionDomain()
                                 .getCodeSource()

@@ -51,8 +51,7 @@ final class LlamaLibraryTest {
                     .findFirst()
                     .orElseThrow();
         }
-        NativeLibrary llama =
-                NativeLibrary.getInstance(library.toString(), Map.of(Library.OPTION_OPEN_FLAGS, 1));
+        NativeLibrary llama = NativeLibrary.getInstance(library.toString(), Map.of(Library.OPTION_OPEN_FLAGS, 1));
         Map<String, Structure> structures = Map.of(
                 "llama_model_default_params",
                 new LlamaLibrary.ModelParams(),
@@ -61,9 +60,8 @@ final class LlamaLibraryTest {
         structures.forEach((name, structure) -> {
             Function defaults = llama.getFunction(name);
             // What pads a structure behind its last field need not be written.
-            assertThat(written(defaults, structure.size()))
-                    .as(name)
-                    .isBetween(structure.size() - 7L, (long) structure.size());
+            assertThat(written(defaults, structure.size())).as(name).isBetween(structure.size() - 7L, (long)
+                    structure.size());
         });
     }
 

@@ -23,7 +23,8 @@ import org.junit.jupiter.api.Test;
 /** How likely tokens were, as a client asks for it; {@link OllamaParityTest} has the figures of a real server. */
 final class LogprobsTest {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final String ASKED = "\"messages\":[{\"role\":\"user\",\"content\":\"What is the capital of France?\"}]";
+    private static final String ASKED =
+            "\"messages\":[{\"role\":\"user\",\"content\":\"What is the capital of France?\"}]";
     private static final String EXACT = "\"options\":{\"temperature\":0,\"num_predict\":6}";
 
     private static String post(String server, String path, String body, int status) throws Exception {
@@ -85,59 +86,58 @@ final class LogprobsTest {
     }
 
     private static void inEveryForm(String server) throws Exception {
-            String asked = ASKED + "," + EXACT + ",\"logprobs\":true,\"top_logprobs\":3";
-            String body = post(server, "/api/chat", asked + ",\"stream\":false", 200);
-            JsonNode whole = JSON.readTree(body);
-            StringBuilder text = new StringBuilder();
-            for (JsonNode one : whole.get("logprobs")) {
-                text.append(one.get("token").asText());
-                assertThat(one.get("logprob").asDouble()).isNegative();
-                byte[] bytes = one.get("token").asText().getBytes(StandardCharsets.UTF_8);
-                assertThat(one.get("bytes")).hasSize(bytes.length);
-                JsonNode top = one.get("top_logprobs");
-                assertThat(top).hasSize(3);
-                assertThat(top.get(0).get("token"))
-                        .as("at temperature 0 the likeliest is taken")
-                        .isEqualTo(one.get("token"));
-                double sum = 0;
-                double before = 0;
-                for (JsonNode likely : top) {
-                    assertThat(likely.get("logprob").asDouble()).isLessThanOrEqualTo(before);
-                    before = likely.get("logprob").asDouble();
-                    sum += Math.exp(before);
-                }
-                assertThat(sum).isLessThanOrEqualTo(1.0001);
+        String asked = ASKED + "," + EXACT + ",\"logprobs\":true,\"top_logprobs\":3";
+        String body = post(server, "/api/chat", asked + ",\"stream\":false", 200);
+        JsonNode whole = JSON.readTree(body);
+        StringBuilder text = new StringBuilder();
+        for (JsonNode one : whole.get("logprobs")) {
+            text.append(one.get("token").asText());
+            assertThat(one.get("logprob").asDouble()).isNegative();
+            byte[] bytes = one.get("token").asText().getBytes(StandardCharsets.UTF_8);
+            assertThat(one.get("bytes")).hasSize(bytes.length);
+            JsonNode top = one.get("top_logprobs");
+            assertThat(top).hasSize(3);
+            assertThat(top.get(0).get("token"))
+                    .as("at temperature 0 the likeliest is taken")
+                    .isEqualTo(one.get("token"));
+            double sum = 0;
+            double before = 0;
+            for (JsonNode likely : top) {
+                assertThat(likely.get("logprob").asDouble()).isLessThanOrEqualTo(before);
+                before = likely.get("logprob").asDouble();
+                sum += Math.exp(before);
             }
-            assertThat(text.toString()).isEqualTo(whole.at("/message/content").asText());
+            assertThat(sum).isLessThanOrEqualTo(1.0001);
+        }
+        assertThat(text.toString()).isEqualTo(whole.at("/message/content").asText());
 
-            ArrayNode streamed = JSON.createArrayNode();
-            for (String line : post(server, "/api/chat", asked, 200).split("\n")) {
-                JsonNode piece = JSON.readTree(line);
-                assertThat(piece.has("logprobs"))
-                        .isEqualTo(!piece.get("done").asBoolean());
-                piece.path("logprobs").forEach(streamed::add);
-            }
-            assertSame(streamed, whole.get("logprobs"));
+        ArrayNode streamed = JSON.createArrayNode();
+        for (String line : post(server, "/api/chat", asked, 200).split("\n")) {
+            JsonNode piece = JSON.readTree(line);
+            assertThat(piece.has("logprobs")).isEqualTo(!piece.get("done").asBoolean());
+            piece.path("logprobs").forEach(streamed::add);
+        }
+        assertSame(streamed, whole.get("logprobs"));
 
-            String openAi = ASKED + ",\"temperature\":0,\"max_tokens\":6,\"logprobs\":true,\"top_logprobs\":3";
-            JsonNode theirs = JSON.readTree(post(server, "/v1/chat/completions", openAi, 200));
-            assertSame(theirs.at("/choices/0/logprobs/content"), whole.get("logprobs"));
+        String openAi = ASKED + ",\"temperature\":0,\"max_tokens\":6,\"logprobs\":true,\"top_logprobs\":3";
+        JsonNode theirs = JSON.readTree(post(server, "/v1/chat/completions", openAi, 200));
+        assertSame(theirs.at("/choices/0/logprobs/content"), whole.get("logprobs"));
 
-            String plain = "\"prompt\":\"Once upon a\",\"temperature\":0,\"max_tokens\":2,\"logprobs\":2";
-            JsonNode completed = JSON.readTree(post(server, "/v1/completions", plain, 200));
-            assertThat(completed.at("/choices/0").has("logprobs"))
-                    .as("Ollama leaves them out here")
-                    .isFalse();
-            String smiles = "\"prompt\":\"😀😃😄😁😀😃😄😁\",\"raw\":true,\"stream\":false,\"logprobs\":true,";
-            JsonNode emoji = JSON.readTree(post(server, "/api/generate", smiles + EXACT, 200));
-            StringBuilder characters = new StringBuilder();
-            emoji.get("logprobs").forEach(one -> characters.append(one.get("token").asText()));
-            assertThat(characters.toString())
-                    .as("a character of several tokens is told whole, with the last one's figure")
-                    .isEqualTo(emoji.get("response").asText())
-                    .doesNotContain("\ufffd");
-            JsonNode none = JSON.readTree(post(server, "/api/chat", ASKED + "," + EXACT + ",\"stream\":false", 200));
-            assertThat(none.has("logprobs")).isFalse();
+        String plain = "\"prompt\":\"Once upon a\",\"temperature\":0,\"max_tokens\":2,\"logprobs\":2";
+        JsonNode completed = JSON.readTree(post(server, "/v1/completions", plain, 200));
+        assertThat(completed.at("/choices/0").has("logprobs"))
+                .as("Ollama leaves them out here")
+                .isFalse();
+        String smiles = "\"prompt\":\"😀😃😄😁😀😃😄😁\",\"raw\":true,\"stream\":false,\"logprobs\":true,";
+        JsonNode emoji = JSON.readTree(post(server, "/api/generate", smiles + EXACT, 200));
+        StringBuilder characters = new StringBuilder();
+        emoji.get("logprobs").forEach(one -> characters.append(one.get("token").asText()));
+        assertThat(characters.toString())
+                .as("a character of several tokens is told whole, with the last one's figure")
+                .isEqualTo(emoji.get("response").asText())
+                .doesNotContain("\ufffd");
+        JsonNode none = JSON.readTree(post(server, "/api/chat", ASKED + "," + EXACT + ",\"stream\":false", 200));
+        assertThat(none.has("logprobs")).isFalse();
     }
 
     /** The same tokens, and about the same figures: what was computed at once and what token by token is rounded otherwise. */

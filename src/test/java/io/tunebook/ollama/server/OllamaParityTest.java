@@ -78,7 +78,8 @@ class OllamaParityTest {
             // a real server makes vectors with models made for it alone, this one with all
             Pattern.compile(
                     "POST /api/embed(dings)? .*\"(input|prompt)\": (\"a|\\[\"a)|POST /v1/embeddings .*\"input\": (\"\"|\"a|\\[\"a)"),
-            // an older llama.cpp does not give them: refused aloud; OpenAI's temperature of one gives other tokens each time
+            // an older llama.cpp does not give them: refused aloud; OpenAI's temperature of one gives other tokens each
+            // time
             Pattern.compile(
                     System.getenv(RunnerProcess.LLAMA_CPP) == null
                             ? "\"logprobs\": true"
