@@ -18,7 +18,6 @@ import tempfile
 import peft
 import torch
 import training
-from safetensors.torch import save_file
 
 
 TEXT_PART = "its text part is computed as a model that is here"
@@ -74,8 +73,7 @@ def main() -> None:
         model = module.tiny(config)
         model.config.save_pretrained(out / name)
         module.save_tokenizer(out / name)
-        save_file({n: p.cpu().contiguous() for n, p in model.state_dict().items() if not (config.tie_word_embeddings and n == "lm_head.weight")},
-                  out / name / "model.safetensors", metadata={"format": "pt"})
+        module.save_weights(model, out / name)
     # ranks that have kernels of their own
     module.CASES |= {"rank8": dict(rank=8, alpha=8), "rank16": dict(rank=16, alpha=16, accumulation=2), "rank32": dict(rank=32, alpha=32)}
     bounds = {}

@@ -18,6 +18,7 @@ import model.dtypes  # noqa: E402
 model.dtypes.FLOAT32 = torch.float64  # what the text computes in float32 is not rounded here
 
 from model import adapter, attention, decoder, layer as layers_text, lora, loss, mlp, norm  # noqa: E402
+from model.experts import Experts  # noqa: E402
 from model.quantized import Linear  # noqa: E402
 
 torch.manual_seed(1)
@@ -137,6 +138,8 @@ class Kind(NamedTuple):
     norm_behind: bool = False  # of q and k, behind the rotation
     longer: int = 0  # documents longer than this have the second table
     fused: tuple = ()  # which of q | k | v and gate | up are one target
+    experts: int = 0  # in the place of the MLP, two for each token
+    normed: bool = False  # whether their weights are divided by their sum
 
 
 KINDS = {
@@ -151,6 +154,8 @@ KINDS = {
     "glm4": Kind(biases=True, behind=True, rotated=4, neighbours=True, fused=("gate_up",)),
     "ernie4_5": Kind(neighbours=True),
     "hunyuan": Kind(q_norm=1, norm_behind=True),
+    "qwen3_moe": Kind(q_norm=1, experts=9, normed=True),
+    "experts": Kind(residual=0.5, experts=5, behind=True),
 }
 
 
@@ -164,6 +169,13 @@ def random_model(kind: Kind) -> decoder.Model:
     def scale(n, there):
         return torch.rand(n) + 0.5 if there else None
 
+    def nothing():
+        return Linear(torch.empty(0, 1), [], [], 1, None, None)
+
+    def experts():
+        gate_up = product(*[inner] * (2 * kind.experts), bias=False)
+        return Experts(torch.randn(kind.experts, width), gate_up, product(*[width] * kind.experts, columns=inner, bias=False), 2, kind.normed)
+
     layers = [
         layers_text.Layer(
             layers_text.Norms(
@@ -176,10 +188,11 @@ def random_model(kind: Kind) -> decoder.Model:
             ),
             product((heads + 2 * kv) * d) if "qkv" in kind.fused else product(heads * d, kv * d, kv * d),
             product(width, columns=heads * d),
-            product(2 * inner, bias=False) if "gate_up" in kind.fused else product(inner, inner, bias=False),
-            product(width, columns=inner, bias=False),
+            nothing() if kind.experts else product(2 * inner, bias=False) if "gate_up" in kind.fused else product(inner, inner, bias=False),
+            nothing() if kind.experts else product(width, columns=inner, bias=False),
             kind.rotary[i],
             kind.window if i == 0 else 0,
+            experts() if kind.experts else None,
         )
         for i in range(2)
     ]
@@ -256,11 +269,29 @@ def plain_loss(m, tokens, labels, adapter, cs, masks):
         o = softmax_attention(q, k, v, tokens.starts, layer.window, c0.scale)
         y = product(o.flatten(1), layer.o, f.o, c[1], mask.o)
         x = x + c0.residual * rms(y, layer.norms.attention_out)
-        gate, up = product(rms(x, layer.norms.mlp), layer.gate_up, f.gate_up, c[2], mask.gate_up).chunk(2, 1)
-        y = product(gate_of(gate) * up, layer.down, f.down, c[3], mask.down)
+        h = rms(x, layer.norms.mlp)
+        if layer.experts is not None:
+            y = mixture(h, layer.experts)
+        else:
+            gate, up = product(h, layer.gate_up, f.gate_up, c[2], mask.gate_up).chunk(2, 1)
+            y = product(gate_of(gate) * up, layer.down, f.down, c[3], mask.down)
         x = x + c0.residual * rms(y, layer.norms.mlp_out)
     logits = rms(x, m.norm)[labels.at] @ m.output.weight.t()
     return torch.nn.functional.cross_entropy(logits, labels.targets, reduction="sum")
+
+
+def mixture(h, experts):
+    """Every expert of every token, most of them times 0."""
+    p = (h @ experts.router.t()).softmax(1)
+    p = p * (p >= p.topk(experts.chosen, 1).values[:, -1:])
+    if experts.normed:
+        p = p / p.sum(1, keepdim=True)
+    y = torch.zeros_like(h)
+    n = p.size(1)
+    for w, both, down in zip(p.t(), experts.gate_up.weight.chunk(n), experts.down.weight.chunk(n)):
+        gate, up = (h @ both.t()).chunk(2, 1)
+        y = y + w.unsqueeze(1) * ((torch.nn.functional.silu(gate) * up) @ down.t())
+    return y
 
 
 def whole_model():
@@ -276,7 +307,7 @@ def whole_model():
         m = random_model(KINDS[kind])
         each = sum(len(W.widths) for W in (m.layers[0].qkv, m.layers[0].o, m.layers[0].gate_up, m.layers[0].down))
         if each < 7:  # a fused target has the rank of the last of those it is made of
-            ranks = [r for i, r in enumerate(ranks) if not (i < 2 and "qkv" in KINDS[kind].fused or i == 4)]
+            ranks = ranks[:4] if KINDS[kind].experts else [r for i, r in enumerate(ranks) if not (i < 2 and "qkv" in KINDS[kind].fused or i == 4)]
         ranks, scales = ranks * 2, [0.5 + 0.1 * i for i in range(2 * each)]
         n = 0
         for layer in m.layers:
@@ -295,7 +326,7 @@ def whole_model():
             cs = [[constant(r, magnitude) for r, magnitude in zip(of_layer, f)] for of_layer, f in zip(ready, cut)]
             keys = torch.randint(-(2**31), 2**31, (4 * each,)).tolist()
             for checkpointing, around, dropout in [(False, 0, 0.0), (True, 0, 0.0), (False, 3, 0.0), (True, 0, 0.3)]:
-                if around > 0 and (dora or m.config.gelu or chosen != "all" or "gate_up" in KINDS[kind].fused):
+                if around > 0 and (KINDS[kind].experts or dora or m.config.gelu or chosen != "all" or "gate_up" in KINDS[kind].fused):
                     continue
                 masks = [adapter.no_masks()] * 2
                 if dropout > 0:

@@ -58,18 +58,19 @@ def configs() -> dict:
         "smollm3": transformers.SmolLM3Config(**COMMON | dict(num_hidden_layers=4), rope_parameters=plain, no_rope_layers=[1, 1, 1, 0], use_sliding_window=False,
                                               pad_token_id=0, tie_word_embeddings=True, rms_norm_eps=1e-6),
         "granite": transformers.GraniteConfig(**COMMON, rope_parameters=plain, embedding_multiplier=12.0, residual_multiplier=0.22,
-                                              attention_multiplier=0.1, logits_scaling=8.0, tie_word_embeddings=True, rms_norm_eps=1e-5),
+                                              attention_multiplier=0.1, logits_scaling=8.0, attention_bias=True, tie_word_embeddings=True, rms_norm_eps=1e-5),
         "olmo2": transformers.Olmo2Config(**COMMON, rope_parameters=plain, tie_word_embeddings=False, rms_norm_eps=1e-6, pad_token_id=0),
         "olmo3": transformers.Olmo3Config(**COMMON | dict(num_hidden_layers=4), sliding_window=5, layer_types=SLIDING * 3 + FULL, tie_word_embeddings=False, rms_norm_eps=1e-6,
                                           pad_token_id=0, rope_parameters=YARN),
-        "seed_oss": transformers.SeedOssConfig(**COMMON, rope_parameters=plain, head_dim=16, attention_bias=True, attention_out_bias=True,
+        "seed_oss": transformers.SeedOssConfig(**COMMON, rope_parameters=plain, head_dim=16, attention_bias=True, attention_out_bias=False,
                                                tie_word_embeddings=False, rms_norm_eps=1e-6),
         # short factors for the documents, long ones for the 48 tokens of the logits
         "phi3": transformers.Phi3Config(**COMMON | dict(hidden_size=48), rope_parameters=LONGROPE, original_max_position_embeddings=32, partial_rotary_factor=0.5,
                                         sliding_window=40, tie_word_embeddings=False, rms_norm_eps=1e-5, pad_token_id=0),
         "glm4": transformers.Glm4Config(**COMMON, rope_parameters=plain | {"partial_rotary_factor": 0.5}, head_dim=16, attention_bias=True,
                                         tie_word_embeddings=False, rms_norm_eps=1e-5, pad_token_id=0),
-        "glm": transformers.GlmConfig(**COMMON, rope_parameters=plain | {"partial_rotary_factor": 0.5}, head_dim=16, attention_bias=True,
+        # llama.cpp takes this one only where the heads together are as wide as the residual
+        "glm": transformers.GlmConfig(**COMMON, rope_parameters=plain | {"partial_rotary_factor": 0.5}, head_dim=8, attention_bias=True,
                                       tie_word_embeddings=False, rms_norm_eps=1e-5, pad_token_id=0),
         "ernie4_5": transformers.Ernie4_5Config(**COMMON, rope_parameters=plain, head_dim=16, tie_word_embeddings=True, rms_norm_eps=1e-5),
         "hunyuan_v1_dense": transformers.HunYuanDenseV1Config(**COMMON, rope_parameters={"rope_type": "dynamic", "alpha": 1000.0, "factor": 1.0, "rope_theta": 10000.0},
@@ -77,6 +78,9 @@ def configs() -> dict:
         "ministral3": transformers.Ministral3Config(**COMMON, head_dim=16, tie_word_embeddings=False, rms_norm_eps=1e-5, rope_parameters=dict(
             rope_type="yarn", rope_theta=500000.0, factor=4.0, original_max_position_embeddings=64, llama_4_scaling_beta=0.1, mscale=1.0, mscale_all_dim=1.0,
             beta_fast=32.0, beta_slow=1.0)),
+        # four of ten experts, so that some have no token of a short batch
+        "qwen3_moe": transformers.Qwen3MoeConfig(**COMMON, rope_parameters=plain, head_dim=16, num_experts=10, num_experts_per_tok=4, moe_intermediate_size=24,
+                                                 norm_topk_prob=True, tie_word_embeddings=False, rms_norm_eps=1e-6),
         # the text parts of models that see
         "gemma3_vision": transformers.Gemma3Config(text_config=GEMMA3, vision_config=VISION | dict(model_type="siglip_vision_model"), mm_tokens_per_image=1,
                                                    image_token_index=90, boi_token_index=91, eoi_token_index=92, tie_word_embeddings=True),
@@ -172,6 +176,7 @@ CASES = {
 } | {name: dict(architecture=name) for name in ["mistral_window", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss", "ernie4_5", "hunyuan_v1_dense", "ministral3"]}
 CASES |= {name: dict(architecture=name, targets=PHI) for name in ["phi3"]}
 CASES |= {name: dict(architecture=name, targets=GLM) for name in ["glm", "glm4"]}
+CASES |= {name: dict(architecture=name, targets=LINEARS[:4]) for name in ["qwen3_moe"]}
 CASES |= {name: dict(architecture=name, targets=f".*language_model.*\\.({'|'.join(LINEARS)})")
           for name in ["gemma3_vision", "mistral3", "qwen2_5_vl", "qwen3_vl"]}
 
@@ -189,6 +194,15 @@ def save_adapter(model, folder: pathlib.Path) -> None:
     (folder / "README.md").unlink()
 
 
+def save_weights(model, folder: pathlib.Path) -> None:
+    config = model.config
+    if hasattr(config, "vision_config") or hasattr(config, "num_experts"):  # under the names that such files have
+        model.save_pretrained(folder)
+    else:
+        keep = {n: p.cpu().contiguous() for n, p in model.state_dict().items() if not (config.tie_word_embeddings and n == "lm_head.weight")}
+        save_file(keep, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def make(only: list) -> None:
     models = {name: config for name, config in configs().items() if not only or name in only}
     cases = {name: changes for name, changes in CASES.items() if (PLAIN | changes)["architecture"] in models}
@@ -203,11 +217,7 @@ def make(only: list) -> None:
         model = tiny(config)
         model.config.save_pretrained(OUT / name)
         save_tokenizer(OUT / name)
-        if hasattr(config, "vision_config"):  # under the names that such files have
-            model.save_pretrained(OUT / name)
-        else:
-            keep = {n: p.contiguous() for n, p in model.state_dict().items() if not (config.tie_word_embeddings and n == "lm_head.weight")}
-            save_file(keep, OUT / name / "model.safetensors", metadata={"format": "pt"})
+        save_weights(model, OUT / name)
         with torch.no_grad():
             save_file({"ids": ids.float(), "logits": model(ids).logits}, OUT / name / "logits.safetensors")
     for name, changes in cases.items():

@@ -4,6 +4,7 @@ import io.tunebook.lora.AdapterEmbeddings;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.AdapterFile.Factors;
 import io.tunebook.model.Weights;
+import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
@@ -17,8 +18,10 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongConsumer;
@@ -130,24 +133,24 @@ public final class MergedGguf {
                 writer.copy(base, key);
             }
         }
-        Map<String, String> names = new HashMap<>();
-        weights.tensors()
-                .keySet()
-                .forEach(name -> names.put(weights.config().family().ggufName(name), name));
+        Map<String, List<Weights.Tensor>> stacked = stacked();
         long touched = 0;
         long matrices = 0;
         for (GgufTensor tensor : base.tensors()) {
-            String name = names.get(tensor.name());
+            List<Weights.Tensor> parts = stacked.getOrDefault(tensor.name(), List.of());
             matrices += tensor.shape().length > 1 ? tensor.values() : 0;
-            boolean anew = name != null && (adapter.isPresent() ? touches(name) : tensor.shape().length > 1);
+            boolean anew = !parts.isEmpty()
+                    && (adapter.isPresent()
+                            ? parts.stream().anyMatch(p -> touches(p.name()))
+                            : tensor.shape().length > 1);
             if (!anew) {
                 writer.tensor(base, tensor);
             } else {
                 touched += tensor.values();
-                add(writer, weights.tensor(name));
+                add(writer, parts);
             }
         }
-        untied().ifPresent(output -> add(writer, output));
+        untied().ifPresent(output -> add(writer, List.of(output)));
         if (2 * touched > matrices && quantization.fileType().isPresent()) {
             writer.uint32("general.file_type", quantization.fileType().getAsInt());
         }
@@ -158,10 +161,18 @@ public final class MergedGguf {
         GgufType stored = weights.tensor("model.embed_tokens.weight").type();
         int asStored = stored == GgufType.F32 ? 0 : stored == GgufType.F16 ? 1 : 32;
         writer.uint32("general.file_type", quantization.fileType().orElse(asStored));
+        stacked().values().forEach(parts -> add(writer, parts));
+        untied().ifPresent(output -> add(writer, List.of(output)));
+    }
+
+    /** The tensors that GGUF has under one name: those of all experts of a layer, others alone. */
+    private Map<String, List<Weights.Tensor>> stacked() {
+        Map<String, List<Weights.Tensor>> stacked = new LinkedHashMap<>();
         for (Weights.Tensor tensor : weights.tensors().values()) {
-            add(writer, tensor);
+            String name = weights.config().family().ggufName(tensor.name());
+            stacked.computeIfAbsent(name, n -> new ArrayList<>()).add(tensor);
         }
-        untied().ifPresent(output -> add(writer, output));
+        return stacked;
     }
 
     /** An output that the base does not have, since its embedding was both; the adapter has changed one of the two alone. */
@@ -182,16 +193,21 @@ public final class MergedGguf {
                 t.packed()));
     }
 
-    /** Adds a tensor that is merged, if the adapter touches it, and quantised when it is written. */
-    private void add(GgufWriter writer, Weights.Tensor tensor) {
+    /** Adds a tensor, of one or of several, that is merged, if the adapter touches it, and quantised when it is written. */
+    private void add(GgufWriter writer, List<Weights.Tensor> parts) {
         ModelConfig config = weights.config();
-        String name = weights.config().family().ggufName(tensor.name());
-        GgufType type = quantization.typeOf(name, tensor.shape(), tensor.type(), config.layers(), embeddings.tied());
-        writer.tensor(name, type, tensor.shape(), out -> {
-            if (tensor.shape().length == 1) {
-                out.write(vector(tensor));
-            } else {
-                matrix(tensor, type, out);
+        Weights.Tensor tensor = parts.get(0);
+        String name = config.family().ggufName(tensor.name());
+        long[] one = tensor.shape();
+        long[] shape = Experts.number(tensor.name()) < 0 ? one : new long[] {parts.size(), one[0], one[1]};
+        GgufType type = quantization.typeOf(name, shape, tensor.type(), config.layers(), embeddings.tied());
+        writer.tensor(name, type, shape, out -> {
+            for (Weights.Tensor part : parts) {
+                if (shape.length == 1) {
+                    out.write(vector(part));
+                } else {
+                    matrix(part, type, out);
+                }
             }
         });
     }

@@ -50,7 +50,7 @@ public enum Quantization {
      * @param tied whether the embedding is the output layer too
      */
     GgufType typeOf(String name, long[] shape, GgufType base, int layers, boolean tied) {
-        if (shape.length == 1) {
+        if (shape.length == 1 || name.endsWith(".ffn_gate_inp.weight")) { // llama.cpp keeps routers whole
             return GgufType.F32;
         }
         if (type == null) {
@@ -60,7 +60,7 @@ public enum Quantization {
         boolean output = name.equals("output.weight") || tied && name.equals("token_embd.weight");
         if (output && type.quantized() && this != Q8_0) {
             wanted = GgufType.Q6_K;
-        } else if (this == Q4_K_M && (name.contains(".attn_v.") || name.contains(".ffn_down."))) {
+        } else if (this == Q4_K_M && (name.contains(".attn_v.") || name.contains(".ffn_down"))) {
             Matcher layer = LAYER.matcher(name);
             wanted = layer.matches() && sensitive(Integer.parseInt(layer.group(1)), layers) ? GgufType.Q6_K : type;
         }

@@ -1,11 +1,8 @@
 package io.tunebook.model;
 
 import ai.djl.Device;
-import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.tunebook.cuda.CudaDevice;
-import io.tunebook.cuda.Widths;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.model.family.Target;
 import io.tunebook.ollama.store.StoredModel;
@@ -17,19 +14,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 
 /**
  * A frozen decoder and its tokenizer, from the file that a chat server serves or from a folder of safetensors. It computes logits and losses, and the gradients of
  * LoRA's {@link Factors}. One thread at a time may use it; its native memory is freed by {@link #close}.
  */
 public final class CausalLM implements AutoCloseable {
-    /** Logits are made for so many elements at once: 128 MB in float32. */
-    private static final int LOGITS = 1 << 25;
-    /** 256 MB in bfloat16; on a GPU rows come in multiples of the tiles that its products are computed in. */
-    private static final int GPU_LOGITS = 1 << 27;
-
-    private static final int GPU_ROWS = 256;
     private final ModelSource source;
     private final ModelConfig config;
     private final Tokenizer tokenizer;
@@ -49,29 +39,19 @@ public final class CausalLM implements AutoCloseable {
         this.tokenizer = tokenizer;
         manager = NDManager.newBaseManager(device);
         try {
-            boolean widthsFit = new Widths(
-                                    config.hiddenSize(),
-                                    config.intermediateSize(),
-                                    config.headDim(),
-                                    config.vocabularySize())
-                            .fit()
-                    && config.ropes().stream().allMatch(rope -> rope.width() % 16 == 0)
-                    && options.precision().orElse(Precision.BFLOAT16) == Precision.BFLOAT16;
-            withoutKernels = !device.isGpu()
-                    ? Optional.of("no GPU")
-                    : widthsFit ? CudaDevice.of(device).missing() : Optional.of("widths or type are not theirs");
+            withoutKernels = Devices.withoutKernels(device, config, options.precision());
             script = new DecoderScript(manager, withoutKernels.isEmpty());
         } catch (RuntimeException | Error e) {
             manager.close();
             throw e;
         }
         try {
-            steps = new GradientSteps(manager, script, withoutKernels.isEmpty(), config.targets());
+            steps = new GradientSteps(manager, script, withoutKernels.isEmpty(), config);
             precision = options.precision().orElseGet(() -> Devices.faster(manager, script));
             rotary = new RotaryTable(config);
             weights = DeviceWeights.load(
                     manager, script, precision, from, options.storage(precision, from), rotary, lossTokens());
-            script.useCudnn(cudnnAgrees());
+            script.useCudnn(steps.recorded() && Devices.cudnnAgrees(device, script, config.headDim()));
             adapters = new AdapterUse(script, precision, withoutKernels.isEmpty(), weights, config.vocabularySize());
         } catch (IOException | RuntimeException | Error e) {
             script.close();
@@ -116,22 +96,11 @@ public final class CausalLM implements AutoCloseable {
         try (Weights weights = source.weights()) {
             Tokenizer tokenizer = source.tokenizer(weights);
             try {
-                return new CausalLM(source, weights, tokenizer, awaited(device), options);
+                return new CausalLM(source, weights, tokenizer, Devices.awaited(device), options);
             } catch (Throwable failure) {
                 tokenizer.close();
                 throw failure;
             }
-        }
-    }
-
-    private static Device awaited(CompletableFuture<Device> device) {
-        try {
-            return device.join();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof Error error) {
-                throw error;
-            }
-            throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
     }
 
@@ -205,30 +174,12 @@ public final class CausalLM implements AutoCloseable {
 
     /** The bytes that weights take for as long as they are used, where they are stored in another type or in blocks: the output matrix, and a layer's. */
     public long expandedBytes() {
-        if (!weights.expandedWhenUsed()) {
-            return 0;
-        }
-        return expandedBytes(config, precision);
-    }
-
-    /** The same for a model whose matrices stay in blocks. */
-    public static long expandedBytes(ModelConfig config, Precision precision) {
-        long layer = config.targets().stream()
-                .mapToLong(t -> (long) t.in(config) * t.out(config))
-                .sum();
-        return precision.bytes() * ((long) config.vocabularySize() * config.hiddenSize() + layer);
+        return weights.expandedWhenUsed() ? Sizes.expandedBytes(config, precision) : 0;
     }
 
     /** For how many positions at a time logits are made, so that those of a long batch are never there all at once. */
     public int lossTokens() {
-        return lossTokens(config, device().isGpu());
-    }
-
-    /** The same for a model that is not loaded. */
-    public static int lossTokens(ModelConfig config, boolean gpu) {
-        return gpu
-                ? Math.max(1, GPU_LOGITS / config.vocabularySize() / GPU_ROWS) * GPU_ROWS
-                : Math.max(16, LOGITS / config.vocabularySize());
+        return Sizes.lossTokens(config, device().isGpu());
     }
 
     /**
@@ -432,18 +383,6 @@ public final class CausalLM implements AutoCloseable {
             try (NDManager scope = manager.newSubManager()) {
                 script.setRotary(rotary.arrays(scope));
             }
-        }
-    }
-
-    /** cuDNN's attention is the fastest on Hopper, but its versions differ: it must agree with the flash kernel for heads like this model's. */
-    private boolean cudnnAgrees() {
-        if (!steps.recorded() || !CudaDevice.of(device()).hopper() || config.headDim() > 128) {
-            return false;
-        }
-        try {
-            return script.cudnnDifference() < 0.03; // bfloat16 has eight bits; the largest seen on H100 is 0.01
-        } catch (EngineException e) {
-            return false;
         }
     }
 

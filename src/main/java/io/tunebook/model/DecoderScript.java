@@ -23,6 +23,7 @@ final class DecoderScript implements AutoCloseable {
             "attention.py",
             "mlp.py",
             "loss.py",
+            "experts.py",
             "layer.py",
             "adapter.py",
             "decoder.py",
@@ -206,6 +207,20 @@ final class DecoderScript implements AutoCloseable {
     void addStored(List<Stored> parts, long columns, NDArray bias) {
         try (Arguments a = new Arguments()) {
             run("add_stored", stored(a, parts, columns).tensor(bias));
+        }
+    }
+
+    /** A product that a layer with experts does not have. */
+    void addNothing() {
+        try (Arguments a = new Arguments()) {
+            run("add_nothing", a);
+        }
+    }
+
+    /** The experts of the next layer, whose two products are the last ones. */
+    void addExperts(NDArray router, int chosen, boolean normed) {
+        try (Arguments a = new Arguments()) {
+            run("add_experts", a.tensor(router).number(chosen).flag(normed));
         }
     }
 

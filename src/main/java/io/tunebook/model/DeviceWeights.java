@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.tunebook.cuda.CudaDevice;
 import io.tunebook.model.DecoderScript.Stored;
+import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.model.family.Norm;
 import io.tunebook.model.family.Target;
@@ -94,6 +95,9 @@ final class DeviceWeights implements AutoCloseable {
             for (Target.Product product : Target.Product.values()) {
                 product(l, product);
             }
+            if (config.experts().isPresent()) {
+                experts(l, config.experts().get());
+            }
             List<NDArray> norms = new ArrayList<>();
             for (Norm norm : Norm.values()) {
                 norms.add(vectors(layer + config.family().module(norm) + ".weight"));
@@ -103,6 +107,10 @@ final class DeviceWeights implements AutoCloseable {
     }
 
     private void requireEightBits(ModelConfig config) {
+        if (config.experts().isPresent()) {
+            throw new IllegalArgumentException("FP8: the products of " + config.architecture()
+                    + "'s experts are not computed in eight bits; load without fp8()");
+        }
         Device device = scope.getDevice();
         if (device.isGpu()) {
             CudaDevice.of(device).requireEightBits();
@@ -134,15 +142,38 @@ final class DeviceWeights implements AutoCloseable {
         }
     }
 
+    private void experts(int layer, Experts experts) throws IOException {
+        List<String> gateUp = new ArrayList<>();
+        List<String> down = new ArrayList<>();
+        for (int e = 0; e < experts.count(); e++) {
+            gateUp.add(Experts.tensor(layer, e, "gate"));
+            gateUp.add(Experts.tensor(layer, e, "up"));
+            down.add(Experts.tensor(layer, e, "down"));
+        }
+        product(gateUp, none);
+        product(down, none);
+        NDArray router = counted(joined(precision, List.of(Experts.router(layer))));
+        script.addExperts(router, experts.chosen(), experts.normed());
+    }
+
     private void product(int layer, Target.Product product) throws IOException {
         List<Target> targets = product.targets(from.config());
+        if (targets.isEmpty()) {
+            script.addNothing();
+            return;
+        }
         List<String> names =
                 targets.stream().map(t -> t.module(layer) + ".weight").toList();
         NDArray bias =
                 vectors(targets.stream().map(t -> t.module(layer) + ".bias").toArray(String[]::new));
+        product(names, bias);
+    }
+
+    /** The product of matrices that share their input. */
+    private void product(List<String> names, NDArray bias) throws IOException {
         if (computed()) {
             long[] widths =
-                    targets.stream().mapToLong(t -> t.out(from.config())).toArray();
+                    names.stream().mapToLong(name -> from.tensor(name).rows()).toArray();
             try (NDArray weight = joined(precision, names)) {
                 bytes += storage == Storage.FP8
                         ? eightBits(weight.getShape())

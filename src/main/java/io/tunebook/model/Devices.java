@@ -2,14 +2,20 @@ package io.tunebook.model;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.jni.JniUtils;
 import com.sun.jna.NativeLibrary;
 import io.tunebook.cuda.CudaDevice;
+import io.tunebook.cuda.Widths;
+import io.tunebook.model.family.ModelConfig;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 
-/** Which device computes, in which type it is faster, and how it hands memory back. */
+/** Which device computes, by which kernels and in which type, and how it hands memory back. */
 final class Devices {
     /** Found out once: the machine does not change. */
     private static Precision fasterOnCpu;
@@ -40,6 +46,43 @@ final class Devices {
                         ? "this PyTorch is the build without CUDA. An NVIDIA card needs the build with it, which the set-up fetches with --gpu"
                         : "no GPU answers to the PyTorch in " + libraries
                                 + ". nvidia-smi tells whether the driver sees a card, and the set-up's doctor whether this build has code for it");
+    }
+
+    /** A device that is looked for on another thread. */
+    static Device awaited(CompletableFuture<Device> device) {
+        try {
+            return device.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof Error error) {
+                throw error;
+            }
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
+    }
+
+    /** Why the kernels of our own do not compute a model; empty if they do. */
+    static Optional<String> withoutKernels(Device device, ModelConfig config, Optional<Precision> asked) {
+        if (!device.isGpu()) {
+            return Optional.of("no GPU");
+        }
+        Widths widths =
+                new Widths(config.hiddenSize(), config.innerSize(), config.headDim(), config.vocabularySize());
+        boolean fit = widths.fit()
+                && config.ropes().stream().allMatch(rope -> rope.width() % 16 == 0)
+                && asked.orElse(Precision.BFLOAT16) == Precision.BFLOAT16;
+        return fit ? CudaDevice.of(device).missing() : Optional.of("widths or type are not theirs");
+    }
+
+    /** cuDNN's attention is the fastest on Hopper, but its versions differ: it must agree with the flash kernel for heads like a model's. */
+    static boolean cudnnAgrees(Device device, DecoderScript script, int headDim) {
+        if (!CudaDevice.of(device).hopper() || headDim > 128) {
+            return false;
+        }
+        try {
+            return script.cudnnDifference() < 0.03; // bfloat16 has eight bits; the largest seen on H100 is 0.01
+        } catch (EngineException e) {
+            return false;
+        }
     }
 
     /**

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.tunebook.cuda.CudaDevice;
 import io.tunebook.cuda.GraphCache;
+import io.tunebook.model.family.ModelConfig;
 import io.tunebook.model.family.Target;
 import java.util.List;
 import java.util.Optional;
@@ -22,13 +23,15 @@ final class GradientSteps implements AutoCloseable {
     private final RecordedSizes sizes = new RecordedSizes();
     private boolean aroundSwiglu;
 
-    /** @param kernels whether the text computes by the kernels of {@code kernels.cu} @param targets of a layer */
-    GradientSteps(NDManager manager, DecoderScript script, boolean kernels, List<Target> targets) {
-        this.targets = targets;
+    /** @param kernels whether the text computes by the kernels of {@code kernels.cu} */
+    GradientSteps(NDManager manager, DecoderScript script, boolean kernels, ModelConfig config) {
+        this.targets = config.targets();
         this.manager = manager;
         this.script = script;
         this.kernels = kernels;
-        graphs = kernels && GraphCache.missing().isEmpty() ? Optional.of(new GraphCache<>(manager)) : Optional.empty();
+        // how many rows an expert has is known only when the router has chosen, so such steps cannot be played again
+        boolean fixed = kernels && config.experts().isEmpty();
+        graphs = fixed && GraphCache.missing().isEmpty() ? Optional.of(new GraphCache<>(manager)) : Optional.empty();
     }
 
     /** Whether steps without dropout are recorded. */

@@ -7,6 +7,8 @@ import com.sun.management.OperatingSystemMXBean;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.Precision;
+import io.tunebook.model.Sizes;
+import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -66,9 +68,13 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
         long attention = (long) (c.heads() + 2 * c.kvHeads()) * c.headDim();
         // Kept a layer: two residuals and two norms of them, q|k|v before and after the rotation, the attention's
         // output, gate|up.
-        long kept = tokens
-                * (4L * c.hiddenSize() + 2 * attention + (long) c.heads() * c.headDim() + 2L * c.intermediateSize());
-        long temporary = tokens * (4L * c.hiddenSize() + 2 * attention + 6L * c.intermediateSize());
+        // With experts gate|up of each that a token has, and in between a row of the residual's width for each.
+        int chosen = c.experts().map(Experts::chosen).orElse(1);
+        long inner = (long) chosen * c.innerSize();
+        long rows = c.experts().isPresent() ? 3L * chosen * c.hiddenSize() : 0;
+        long kept =
+                tokens * (4L * c.hiddenSize() + 2 * attention + (long) c.heads() * c.headDim() + 2 * inner);
+        long temporary = tokens * (4L * c.hiddenSize() + 2 * attention + 6 * inner + rows);
         long layers = checkpointing ? tokens * c.hiddenSize() * c.layers() + kept : kept * c.layers();
         return new MemoryEstimate(
                 4 * 4 * parameters,
@@ -90,8 +96,8 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
         return of(
                 shapes,
                 precision.bytes(),
-                blocks ? CausalLM.expandedBytes(shapes, precision) : 0,
-                CausalLM.lossTokens(shapes, true),
+                blocks ? Sizes.expandedBytes(shapes, precision) : 0,
+                Sizes.lossTokens(shapes, true),
                 lora.layout(shapes).parameters(),
                 tokens,
                 checkpointing,

@@ -112,4 +112,3 @@ def masks_of(layer: Layer, n: int, like: Tensor, dropout: float, keys: List[int]
         drops.append(drop(W, n, like, dropout, keys, at))
         at += 2 * len(W.widths)
     return Masks(drops[0], drops[1], drops[2], drops[3])
-

@@ -1,4 +1,4 @@
-# A decoder of attention and a gated MLP in each layer, with LoRA, forward and backward: Llama, Mistral, Qwen, Gemma 3,
+# A decoder of attention and a gated MLP, or experts, in each layer, with LoRA, forward and backward: Llama, Mistral, Qwen, Gemma 3,
 # Granite, OLMo and others, which differ in norms, windows, scales and the rotations of positions.
 #
 # There is no autograd here: each backward stands beside its forward and says what it is the derivative of. A name d_y
@@ -64,6 +64,7 @@ def dense_layer(layer: Layer, like: Tensor, old: Optional[Layer]) -> Layer:
         expanded(layer.down, like, down),
         layer.rotary,
         layer.window,
+        layer.experts,  # each is expanded by itself
     )
 
 

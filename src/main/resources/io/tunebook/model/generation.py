@@ -8,7 +8,19 @@ from .adapter import no_lora
 from .attention import Rotation, angles, by_head, rotated, window_of
 from .decoder import Model, dense_layer, embedded, head, tables_for
 from .dtypes import FLOAT32, INT64
-from .layer import Config, Layer, LayerLora, add_attention, add_mlp, gate_and_up, heads_normed, normed, project
+from .experts import run_experts
+from .layer import (
+    Config,
+    Layer,
+    LayerLora,
+    add_attention,
+    add_branch,
+    add_mlp,
+    gate_and_up,
+    heads_normed,
+    normed,
+    project,
+)
 from .lora import inputs, vector_lora_
 from .mlp import geglu, swiglu
 from .norm import rms_norm
@@ -77,6 +89,10 @@ def prompt_layer(
     a = o.squeeze(0).transpose(0, 1).flatten(1, 2)
     x1, _z_o, _y_o = add_attention(x, a, layer, lora.o, config, [])
     h, _t1 = normed(x1, layer.norms.mlp, config.eps)
+    experts = layer.experts
+    if experts is not None:
+        y, _routed = run_experts(h, experts)
+        return add_branch(x1, y, layer.norms.mlp_out, config)
     gate, up = gate_and_up(h, inputs(h, lora.gate_up, []), layer.gate_up, lora.gate_up)
     m = geglu(gate, up) if config.gelu else swiglu(gate, up)
     out, _y_down = add_mlp(x1, m, inputs(m, lora.down, []), layer, lora.down, config)
@@ -120,6 +136,10 @@ def next_layer(
         y.add_(o_bias)
     x1 = x.add(vector_norm(y, layer.norms.attention_out, config.eps), alpha=config.residual)
     h1 = vector_norm(x1, layer.norms.mlp, config.eps)
+    experts = layer.experts
+    if experts is not None:
+        y1, _routed = run_experts(h1.unsqueeze(0), experts)
+        return x1.add(vector_norm(y1.squeeze(0), layer.norms.mlp_out, config.eps), alpha=config.residual)
     gate, up = vector_lora_(times_vector(h1, layer.gate_up), h1, lora.gate_up, layer.gate_up.widths).chunk(2)
     m = geglu(gate, up) if config.gelu else swiglu(gate, up)
     out = vector_lora_(times_vector(m, layer.down), m, lora.down, layer.down.widths)

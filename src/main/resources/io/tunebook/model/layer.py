@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .attention import Places, Rotation, Softmax, attention, d_attention, d_rotated, rotated
+from .experts import Experts, SavedExperts, d_run_experts, run_experts
 from .lora import Lora, d_A, d_magnitude, d_x, d_z, inputs, linear, loras_of
 from .mlp import d_geglu, d_swiglu, d_swiglu_lora, geglu, swiglu, swiglu_lora
 from .norm import d_rms_norm, rms_norm
@@ -47,6 +48,7 @@ class Layer(NamedTuple):
     down: Linear  # [width, inner]
     rotary: int  # which of the model's rotary tables; -1: positions are not rotated
     window: int  # how many keys a query sees; 0: all
+    experts: Optional[Experts]  # in the place of gate_up and down, which have no targets then
 
 
 # LoRA's factors of a layer's four products, or their gradients.
@@ -85,7 +87,8 @@ class Saved(NamedTuple):
     gate: Tensor  # with LoRA's products around SwiGLU: gate | up as the large product left them
     up: Tensor  # then empty
     z_down: Tensor
-    y_down: Optional[Tensor]  # with DoRA or a norm behind it: the output of down
+    y_down: Optional[Tensor]  # with DoRA or a norm behind it: the output of down, or of experts
+    experts: Optional[SavedExperts]  # the five before y_down are empty then
 
 
 # ---- One layer: x + attention(norm(x)), then + MLP(norm(.)). Its two halves return what the backward needs as well.
@@ -218,6 +221,14 @@ def run_layer(
     o, softmax = attention(q, k, v, at, layer.window, config.scale)
     x1, z_o, y_o = add_attention(x, o.flatten(1, 2), layer, lora.o, config, masks.o)
     h1, t1 = normed(x1, layer.norms.mlp, config.eps)
+    experts = layer.experts
+    if experts is not None:
+        y, routed = run_experts(h1, experts)
+        out = add_branch(x1, y, layer.norms.mlp_out, config)
+        y_out = y if layer.norms.mlp_out is not None else None
+        return out, Saved(
+            x, t, h, z, qkv, qk, v, o, softmax, z_o, y_o, x1, t1, h1, none, none, none, none, y_out, routed
+        )
     z_gate_up = inputs(h1, lora.gate_up, masks.gate_up)
     if around_swiglu(lora, layer, around, config):
         gate, up = times(h1, layer.gate_up), none
@@ -228,7 +239,9 @@ def run_layer(
         m = geglu(gate, up) if config.gelu else swiglu(gate, up)
         z_down = inputs(m, lora.down, masks.down)
     out, y_down = add_mlp(x1, m, z_down, layer, lora.down, config)
-    return out, Saved(x, t, h, z, qkv, qk, v, o, softmax, z_o, y_o, x1, t1, h1, z_gate_up, gate, up, z_down, y_down)
+    return out, Saved(
+        x, t, h, z, qkv, qk, v, o, softmax, z_o, y_o, x1, t1, h1, z_gate_up, gate, up, z_down, y_down, None
+    )
 
 
 # The residual behind the MLP, from the one before it x1 [N, width] and the gated activations m [N, inner]; then y_down of
@@ -268,10 +281,29 @@ def d_layer(
     masks: Masks,
     around: int,
 ) -> Tensor:
-    # MLP
+    d_y = d_branch(d_out, saved.y_down, layer.norms.mlp_out, config)
+    experts, routed = layer.experts, saved.experts
+    if experts is not None and routed is not None:
+        d_h1 = d_run_experts(d_y, routed, experts)
+    else:
+        d_h1 = d_mlp(d_y, saved, layer, lora, G, config, masks, around)
+    d_x1 = d_normed(d_h1, saved.x1, saved.t1, layer.norms.mlp, d_out)
+    return d_attention_half(d_x1, saved, at, layer, lora, G, config, masks)
+
+
+# The MLP's half: d_h1 from d_y of its branch.
+def d_mlp(
+    d_y: Tensor,
+    saved: Saved,
+    layer: Layer,
+    lora: LayerLora,
+    G: LayerLora,
+    config: Config,
+    masks: Masks,
+    around: int,
+) -> Tensor:
     gate, up = saved.gate, saved.up
     y_down = saved.y_down
-    d_y = d_branch(d_out, y_down, layer.norms.mlp_out, config)
     if y_down is not None:
         d_y = d_magnitude(d_y, y_down, None, lora.down, layer.down.widths, G.down)
     d_z_down = d_z([d_y], saved.z_down, lora.down, G.down)
@@ -296,8 +328,20 @@ def d_layer(
         d_z_gate_up = d_z(d_ys, saved.z_gate_up, lora.gate_up, G.gate_up)
     d_h1 = d_x(d_ys, layer.gate_up, d_z_gate_up, lora.gate_up, masks.gate_up)
     d_A(d_z_gate_up, saved.h1, lora.gate_up, masks.gate_up, G.gate_up)
-    d_x1 = d_normed(d_h1, saved.x1, saved.t1, layer.norms.mlp, d_out)
-    # Attention
+    return d_h1
+
+
+# The attention's half: d_x from d_x1, the derivative by the residual between the two.
+def d_attention_half(
+    d_x1: Tensor,
+    saved: Saved,
+    at: Places,
+    layer: Layer,
+    lora: LayerLora,
+    G: LayerLora,
+    config: Config,
+    masks: Masks,
+) -> Tensor:
     y_o = saved.y_o
     d_y_o = d_branch(d_x1, y_o, layer.norms.attention_out, config)
     if y_o is not None:

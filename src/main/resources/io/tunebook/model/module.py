@@ -1,6 +1,7 @@
 # What Java calls (DecoderScript.java): the module holds the weights and the adapter in use, and a call takes tokens.
 from typing import List, Optional, Tuple
 
+import torch
 from torch import Tensor
 from torch.nn import Module
 
@@ -8,6 +9,7 @@ from .adapter import adapter_of
 from .attention import cudnn_differs
 from .decoder import Labels, Model, Tokens, head, hidden_states, loss_and_gradient, summed_loss
 from .dtypes import FLOAT32, INT32, INT64
+from .experts import Experts
 from .files import stored_linear
 from .generation import Cache, new_cache, next_logits
 from .inspection import attention_weights
@@ -76,6 +78,7 @@ def own_or(own: Linear, other: Tensor) -> Linear:
 
 class Decoder(Module):
     products: List[Linear]  # those that are not yet in a layer; then the embedding's and the output's
+    experts: List[Experts]  # those of the next layer
     layers: List[Layer]
     embeddings: List[Linear]  # the embedding and the output without an adapter: as they were loaded, or merged
     model: Optional[Model]  # once the weights are there, with the embeddings in use
@@ -103,6 +106,16 @@ class Decoder(Module):
         W = stored_linear(scales, codes, kinds, widths, columns)
         self.products.append(Linear(W.weight, W.parts, widths, columns, optional(bias), None))
 
+    # What stands in the place of the next layer's MLP; its two products are the last ones.
+    def add_experts(self, router: Tensor, chosen: int, normed: bool) -> None:
+        down = self.products.pop()
+        gate_up = self.products.pop()
+        self.experts.append(Experts(router, gate_up, down, chosen, normed))
+
+    # A product of no targets, where the layer has experts.
+    def add_nothing(self) -> None:
+        self.products.append(Linear(torch.empty([0, 1]), [], [], 1, None, None))
+
     # norms in the order of Norms.
     def add_layer(self, norms: List[Tensor], rotary: int, window: int) -> None:
         down = self.products.pop()
@@ -119,7 +132,10 @@ class Decoder(Module):
             optional(norms[4]),
             optional(norms[5]),
         )
-        self.layers.append(Layer(of_layer, qkv, o, gate_up, down, rotary, window))
+        experts: Optional[Experts] = None
+        if len(self.experts) > 0:
+            experts = self.experts.pop()
+        self.layers.append(Layer(of_layer, qkv, o, gate_up, down, rotary, window, experts))
 
     # logits is what logits are multiplied with; the last norm does it, since its output goes into the last product alone.
     def complete(
@@ -187,9 +203,7 @@ class Decoder(Module):
         return Model(m.config, E, m.layers, m.norm, W, m.rotary)
 
     # From now on the model computes with these factors as they are now.
-    def attach(
-        self, flat: Tensor, ranks: List[int], scales: List[float], dora: bool, embeddings: List[Tensor]
-    ) -> None:
+    def attach(self, flat: Tensor, ranks: List[int], scales: List[float], dora: bool, embeddings: List[Tensor]) -> None:
         self.model = self.with_embeddings(embeddings)
         self.adapter = adapter_of(self.loaded().layers, self.loaded().norm, flat.clone(), ranks, scales, dora)
 
@@ -200,9 +214,7 @@ class Decoder(Module):
         self.adapter = none
 
     # The embedding and the output are replaced by those given, and come back when the rest is taken out again.
-    def merge(
-        self, flat: Tensor, ranks: List[int], scales: List[float], sign: float, embeddings: List[Tensor]
-    ) -> None:
+    def merge(self, flat: Tensor, ranks: List[int], scales: List[float], sign: float, embeddings: List[Tensor]) -> None:
         m = self.loaded()
         if embeddings[0].numel() + embeddings[1].numel() > 0:
             m = self.with_embeddings(embeddings)

@@ -3,6 +3,7 @@ package io.tunebook.export;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.AdapterFile.Factors;
 import io.tunebook.lora.AdapterFile.Settings;
+import io.tunebook.model.family.Blocks;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufType;
@@ -40,7 +41,7 @@ final class RandomModels {
                 qwen2,
                 false,
                 architecture.equals("qwen3"),
-                ModelConfig.Blocks.PLAIN);
+                Blocks.PLAIN);
     }
 
     /**

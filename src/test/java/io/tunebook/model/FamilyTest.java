@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -12,12 +13,14 @@ import io.tunebook.export.Quantization;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.family.ModelConfig;
+import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.Safetensors;
 import io.tunebook.train.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,7 +44,8 @@ final class FamilyTest {
             "ernie4_5",
             "hunyuan_v1_dense",
             "ministral3",
-            "gemma3_vision");
+            "gemma3_vision",
+            "qwen3_moe");
 
     @TempDir
     Path temp;
@@ -65,11 +69,7 @@ final class FamilyTest {
             int[] text = prompt;
             for (int token : found) {
                 float[] last = model.logits(text)[text.length - 1];
-                int likeliest = 0;
-                for (int i = 1; i < last.length; i++) {
-                    likeliest = last[i] > last[likeliest] ? i : likeliest;
-                }
-                assertThat(token).as("after " + text.length + " tokens").isEqualTo(likeliest);
+                assertThat(token).as("after " + text.length + " tokens").isEqualTo(likeliest(last));
                 text = Arrays.copyOf(text, text.length + 1);
                 text[text.length - 1] = token;
             }
@@ -93,6 +93,64 @@ final class FamilyTest {
             }
             assertThat(at).isEqualTo(expected.length);
         }
+    }
+
+    static Stream<String> goesOnAsLlamaCpp() throws Exception {
+        return golden("llama_cpp.json").propertyStream().map(Map.Entry::getKey);
+    }
+
+    /** llama.cpp reads the file that is written here and goes on with the same tokens ({@code bench/reference/llama_cpp.py}). */
+    @ParameterizedTest
+    @MethodSource
+    void goesOnAsLlamaCpp(String family) throws Exception {
+        JsonNode theirs = golden("llama_cpp.json").path(family);
+        assertThat(theirs.path("greedy")).hasSize(32);
+        Path file = temp.resolve("model.gguf");
+        Path folder = withWords(family, theirs.path("changes").toString());
+        MergedGguf.quantize(folder, Quantization.AS_BASE, file, done -> {});
+
+        try (GgufFile written = GgufFile.open(file)) {
+            assertThat(namesOf(written.string("general.architecture").orElseThrow()))
+                    .as("the names that llama.cpp's converter has")
+                    .containsAll(written.tensors().stream()
+                            .map(t -> t.name().replaceFirst("\\.(weight|bias)$", "").replaceFirst("\\.\\d+\\.", ".%d."))
+                            .toList());
+        }
+        try (CausalLM model = CausalLM.load(file, LoadOptions.in(Precision.FLOAT32))) {
+            int[] text = Arrays.copyOf(Reference.ids(), theirs.path("prompt").intValue());
+            float[] first = model.logits(text)[text.length - 1];
+            assertThat(theirs.path("logits")).hasSize(first.length);
+            for (int i = 0; i < first.length; i++) {
+                float expected = theirs.path("logits").path(i).floatValue();
+                assertThat(first[i]).isCloseTo(expected, within(theirs.path("within").floatValue()));
+            }
+            for (JsonNode token : theirs.path("greedy")) {
+                float[] last = model.logits(text)[text.length - 1];
+                assertThat(likeliest(last)).as("after " + text.length + " tokens").isEqualTo(token.intValue());
+                text = Arrays.copyOf(text, text.length + 1);
+                text[text.length - 1] = token.intValue();
+            }
+        }
+    }
+
+    private static List<String> namesOf(String architecture) throws Exception {
+        return golden("gguf_names.json")
+                .path(architecture)
+                .valueStream()
+                .map(JsonNode::asText)
+                .toList();
+    }
+
+    private static JsonNode golden(String name) throws Exception {
+        return JSON.readTree(Files.readAllBytes(Reference.path(name)));
+    }
+
+    private static int likeliest(float[] logits) {
+        int likeliest = 0;
+        for (int i = 1; i < logits.length; i++) {
+            likeliest = logits[i] > logits[likeliest] ? i : likeliest;
+        }
+        return likeliest;
     }
 
     /** Published files of Gemma 3 name neither the layers' kinds nor what Transformers has by default. */

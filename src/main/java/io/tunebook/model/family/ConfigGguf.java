@@ -20,6 +20,11 @@ public record ConfigGguf(GgufFile gguf, String arch) {
             throw new ModelFormatException(
                     gguf.path(), "expected a dense model, found " + arch + ".expert_count > 0 (a mixture of experts)");
         }
+        return decoder(family);
+    }
+
+    /** The same for models whose layers may have experts. */
+    ModelConfig decoder(String family) throws IOException {
         int hidden = positive("embedding_length");
         int heads = positive("attention.head_count");
         int headDim = positive("attention.key_length", hidden / heads);
@@ -45,7 +50,7 @@ public record ConfigGguf(GgufFile gguf, String arch) {
                         has("blk.0.attn_q.bias"),
                         has("blk.0.attn_output.bias"),
                         has("blk.0.attn_q_norm.weight"),
-                        ModelConfig.Blocks.PLAIN)
+                        Blocks.PLAIN)
                 .rotaryWidth(rotated == headDim ? 0 : rotated)
                 .slidingWindow(window());
     }
@@ -100,14 +105,17 @@ public record ConfigGguf(GgufFile gguf, String arch) {
     /** As llama.cpp reads it ({@code llama-model.cpp}, {@code rope_yarn} in {@code ops.cpp}): the attention factor multiplies the paper's. */
     private RopeScaling yarn(int positions) throws ModelFormatException {
         double factor = number("rope.scaling.factor", 1);
-        if (number("rope.scaling.yarn_ext_factor", 1) != 1 || number("rope.scaling.yarn_log_multiplier", 0) != 0) {
+        if (number("rope.scaling.yarn_ext_factor", 1) != 1) {
             throw new ModelFormatException(
                     gguf.path(),
-                    arch + ".rope.scaling: expected yarn_ext_factor 1 and no yarn_log_multiplier, found "
-                            + number("rope.scaling.yarn_ext_factor", 1) + " and "
-                            + number("rope.scaling.yarn_log_multiplier", 0));
+                    arch + ".rope.scaling.yarn_ext_factor: expected 1, found "
+                            + number("rope.scaling.yarn_ext_factor", 1));
         }
-        double attention = number("rope.scaling.attn_factor", 1) * number("rope.scaling.yarn_attn_factor", 1);
+        // mscale_all_dim of config.json, beside which mscale is 1 (Ministral 3)
+        double all = number("rope.scaling.yarn_log_multiplier", 0);
+        double attention = number("rope.scaling.attn_factor", 1)
+                * number("rope.scaling.yarn_attn_factor", 1)
+                / RopeScaling.Yarn.attentionFactor(factor, all);
         return new RopeScaling.Yarn(
                 factor,
                 number("rope.scaling.yarn_beta_fast", 32),
@@ -134,7 +142,7 @@ public record ConfigGguf(GgufFile gguf, String arch) {
         return gguf.metadata().containsKey(arch + "." + key) ? positive(key) : absent;
     }
 
-    private int positive(String key) throws ModelFormatException {
+    int positive(String key) throws ModelFormatException {
         Object value = gguf.metadata().get(arch + "." + key);
         if (!(value instanceof Long n) || n < 1 || n > Integer.MAX_VALUE) {
             throw new ModelFormatException(

@@ -72,7 +72,7 @@ public record ConfigJson(Path file, JsonNode json) {
                 false,
                 false,
                 false,
-                ModelConfig.Blocks.PLAIN);
+                Blocks.PLAIN);
         return rotated == 1 ? config : config.rotaryWidth((int) (headDim * rotated));
     }
 
@@ -219,7 +219,7 @@ public record ConfigJson(Path file, JsonNode json) {
                 s.path("truncate").asBoolean(true));
     }
 
-    private int positive(String field) throws ModelFormatException {
+    int positive(String field) throws ModelFormatException {
         JsonNode value = json.path(field);
         if (!value.canConvertToInt() || value.intValue() < 1) {
             throw new ModelFormatException(

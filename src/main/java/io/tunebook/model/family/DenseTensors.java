@@ -5,7 +5,7 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The tensors of a decoder whose layers are attention and SwiGLU, each behind an RMSNorm, and their names in GGUF. */
+/** The tensors of a decoder whose layers are attention and SwiGLU or experts, each behind an RMSNorm, and their names in GGUF. */
 final class DenseTensors {
     private static final Pattern LAYER = Pattern.compile("model\\.layers\\.(\\d+)\\.(.+)\\.(weight|bias)");
     private static final Map<String, String> ENDS = Map.of(
@@ -22,11 +22,13 @@ final class DenseTensors {
             norm(c, Norm.ATTENTION, i, out);
             for (Target t : c.targets()) {
                 if (t.product() == Target.Product.GATE_UP && t.index(c) == 0) {
-                    attentionVectors(c, i, out);
-                    norm(c, Norm.ATTENTION_OUT, i, out);
-                    norm(c, Norm.MLP, i, out);
+                    betweenHalves(c, i, out);
                 }
                 out.put(t.module(i) + ".weight", new long[] {t.out(c), t.in(c)});
+            }
+            if (c.experts().isPresent()) {
+                betweenHalves(c, i, out);
+                c.experts().get().shapes(c, i, out);
             }
             norm(c, Norm.MLP_OUT, i, out);
         }
@@ -37,7 +39,8 @@ final class DenseTensors {
         return out;
     }
 
-    private static void attentionVectors(ModelConfig c, int layer, Map<String, long[]> out) {
+    /** What is no matrix of attention, and the norms around. */
+    private static void betweenHalves(ModelConfig c, int layer, Map<String, long[]> out) {
         if (c.attentionBias()) {
             for (Target t : Target.Product.QKV.targets(c)) {
                 out.put(t.module(layer) + ".bias", new long[] {t.out(c)});
@@ -48,6 +51,8 @@ final class DenseTensors {
         }
         norm(c, Norm.Q, layer, out);
         norm(c, Norm.K, layer, out);
+        norm(c, Norm.ATTENTION_OUT, layer, out);
+        norm(c, Norm.MLP, layer, out);
     }
 
     private static void norm(ModelConfig c, Norm norm, int layer, Map<String, long[]> out) {
@@ -63,9 +68,9 @@ final class DenseTensors {
         Matcher layer = LAYER.matcher(name);
         if (layer.matches()) {
             String module = layer.group(2);
-            String gguf = null;
+            String gguf = Experts.gguf(module);
             for (Norm norm : Norm.values()) {
-                gguf = family.module(norm).equals(module) ? norm.gguf() : gguf;
+                gguf = family.module(norm).equals(module) ? family.gguf(norm) : gguf;
             }
             for (Target t : family.targets()) {
                 gguf = t.module().equals(module) ? t.gguf() : gguf;

@@ -17,6 +17,7 @@ public interface Family {
             new Mistral(),
             new Qwen2(),
             new Qwen3(),
+            new Qwen3Moe(),
             new Gemma3(),
             new SmolLM3(),
             new Granite(),
@@ -56,6 +57,11 @@ public interface Family {
     /** Hugging Face's name of a norm within a layer, such as {@code input_layernorm}. */
     default String module(Norm norm) {
         return norm.module(norms());
+    }
+
+    /** llama.cpp's name of a norm within a block, such as {@code attn_norm}. */
+    default String gguf(Norm norm) {
+        return norm.gguf();
     }
 
     /** Where the norms of attention and of the MLP stand. */

@@ -13,6 +13,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -61,29 +62,6 @@ public record ModelConfig(
     /** The family it is of. */
     public Family family() {
         return Family.named(architecture).orElseThrow(() -> new IllegalStateException("no family " + architecture));
-    }
-
-    /**
-     * What distinguishes a family's layers.
-     *
-     * @param gelu whether the MLP's gate is GELU's, in its tanh form, not SiLU's
-     * @param attentionScale what scores are multiplied with; 0 for {@code 1 / sqrt(headDim)}
-     * @param scales other factors
-     * @param localTheta the base of a second rotary embedding, without scaling; 0 for none
-     * @param kinds the layers one by one; none where all are alike
-     * @param rotaryWidth how many dimensions of a head are rotated, from the first on; 0 for all
-     * @param prefix what stands before {@code layers} in the modules' names: {@link #TEXT}, or {@link #TEXT_PART}
-     */
-    public record Blocks(
-            boolean gelu,
-            double attentionScale,
-            Scales scales,
-            double localTheta,
-            List<LayerKind> kinds,
-            int rotaryWidth,
-            String prefix) {
-        /** As Llama's. */
-        public static final Blocks PLAIN = new Blocks(false, 0, new Scales(1, 1, 1), 0, List.of(), 0, TEXT);
     }
 
     /** What stands before {@code layers} in the names of a text model's modules. */
@@ -140,39 +118,35 @@ public record ModelConfig(
     }
 
     ModelConfig layers(List<LayerKind> kinds) {
-        Blocks b = blocks;
-        return blocks(new Blocks(
-                b.gelu, b.attentionScale, b.scales, b.localTheta, List.copyOf(kinds), b.rotaryWidth, b.prefix));
+        return with(b -> b.kinds = kinds);
     }
 
     ModelConfig withGelu() {
-        Blocks b = blocks;
-        return blocks(new Blocks(true, b.attentionScale, b.scales, b.localTheta, b.kinds, b.rotaryWidth, b.prefix));
+        return with(b -> b.gelu = true);
     }
 
     ModelConfig attentionScale(double scale) {
-        Blocks b = blocks;
-        return blocks(new Blocks(b.gelu, scale, b.scales, b.localTheta, b.kinds, b.rotaryWidth, b.prefix));
+        return with(b -> b.attentionScale = scale);
     }
 
     ModelConfig scales(Scales scales) {
-        Blocks b = blocks;
-        return blocks(new Blocks(b.gelu, b.attentionScale, scales, b.localTheta, b.kinds, b.rotaryWidth, b.prefix));
+        return with(b -> b.scales = scales);
     }
 
     ModelConfig localRope(double theta) {
-        Blocks b = blocks;
-        return blocks(new Blocks(b.gelu, b.attentionScale, b.scales, theta, b.kinds, b.rotaryWidth, b.prefix));
+        return with(b -> b.localTheta = theta);
     }
 
     ModelConfig rotaryWidth(int width) {
-        Blocks b = blocks;
-        return blocks(new Blocks(b.gelu, b.attentionScale, b.scales, b.localTheta, b.kinds, width, b.prefix));
+        return with(b -> b.rotaryWidth = width);
     }
 
     ModelConfig prefix(String prefix) {
-        Blocks b = blocks;
-        return blocks(new Blocks(b.gelu, b.attentionScale, b.scales, b.localTheta, b.kinds, b.rotaryWidth, prefix));
+        return with(b -> b.prefix = prefix);
+    }
+
+    ModelConfig experts(Experts experts) {
+        return with(b -> b.experts = Optional.of(experts));
     }
 
     /** Up to fewer positions than the model was made for. */
@@ -191,8 +165,8 @@ public record ModelConfig(
         return with(tiedEmbeddings, attentionBias, outputBias, qkNorm, blocks, maxPositions, theta);
     }
 
-    private ModelConfig blocks(Blocks changed) {
-        return with(tiedEmbeddings, attentionBias, outputBias, qkNorm, changed);
+    private ModelConfig with(Consumer<Blocks.Draft> change) {
+        return with(tiedEmbeddings, attentionBias, outputBias, qkNorm, blocks.with(change));
     }
 
     private ModelConfig with(boolean tied, boolean attention, boolean output, boolean norms, Blocks changed) {
@@ -233,9 +207,9 @@ public record ModelConfig(
         if (ropeScaling.isPresent() && ropeScaling.get() instanceof RopeScaling.LongRope both) {
             return List.of(rope, new Rope(rotaryWidth(), ropeTheta, Optional.of(both.beyond())));
         }
-        return blocks.localTheta == 0
+        return blocks.localTheta() == 0
                 ? List.of(rope)
-                : List.of(rope, new Rope(rotaryWidth(), blocks.localTheta, Optional.empty()));
+                : List.of(rope, new Rope(rotaryWidth(), blocks.localTheta(), Optional.empty()));
     }
 
     /** Texts of more tokens are rotated by the second of {@link #ropes}; 0 where it does not depend on the length. */
@@ -247,7 +221,7 @@ public record ModelConfig(
 
     /** How many dimensions of a head are rotated, from the first on. */
     public int rotaryWidth() {
-        return blocks.rotaryWidth == 0 ? headDim : blocks.rotaryWidth;
+        return blocks.rotaryWidth() == 0 ? headDim : blocks.rotaryWidth();
     }
 
     /** A module's or tensor's name as it is in a text model, where the files of one that sees have it as a part of theirs. */
@@ -270,12 +244,12 @@ public record ModelConfig(
 
     /** What stands before {@code layers} in the modules' names: {@link #TEXT} or {@link #TEXT_PART}. */
     public String prefix() {
-        return blocks.prefix;
+        return blocks.prefix();
     }
 
     /** A layer, from 0. */
     public LayerKind layer(int number) {
-        return blocks.kinds.isEmpty() ? LayerKind.PLAIN : blocks.kinds.get(number);
+        return blocks.kinds().isEmpty() ? LayerKind.PLAIN : blocks.kinds().get(number);
     }
 
     /**
@@ -284,31 +258,41 @@ public record ModelConfig(
      * @throws IllegalArgumentException if they are
      */
     void requireKinds(List<LayerKind> known) {
-        if (!blocks.kinds.equals(known)) {
+        if (!blocks.kinds().equals(known)) {
             throw new IllegalArgumentException("the layers of this " + architecture
                     + " model differ in another order than llama.cpp knows, which would compute another model: expected "
-                    + known + ", found " + blocks.kinds);
+                    + known + ", found " + blocks.kinds());
         }
     }
 
     /** How many keys the layers with a sliding window see; 0 if there are none. */
     public int slidingWindow() {
-        return blocks.kinds.stream().mapToInt(LayerKind::window).max().orElse(0);
+        return blocks.kinds().stream().mapToInt(LayerKind::window).max().orElse(0);
     }
 
     /** Whether the MLP's gate is GELU's, not SiLU's. */
     public boolean gelu() {
-        return blocks.gelu;
+        return blocks.gelu();
     }
 
     /** What attention's scores are multiplied with. */
     public double attentionScale() {
-        return blocks.attentionScale == 0 ? 1 / Math.sqrt(headDim) : blocks.attentionScale;
+        return blocks.attentionScale() == 0 ? 1 / Math.sqrt(headDim) : blocks.attentionScale();
     }
 
     /** What embeddings, branches and logits are multiplied with. */
     public Scales scales() {
-        return blocks.scales;
+        return blocks.scales();
+    }
+
+    /** What stands in the place of the MLP, if something does. */
+    public Optional<Experts> experts() {
+        return blocks.experts();
+    }
+
+    /** The width between the two products of an MLP or of an expert. */
+    public int innerSize() {
+        return experts().map(Experts::width).orElse(intermediateSize);
     }
 
     /** The number of parameters of such a model. */
@@ -398,6 +382,9 @@ public record ModelConfig(
                             file, "LongRoPE: expected " + rotaryWidth() / 2 + " factors, found " + divisors.size());
                 }
             }
+        }
+        if (experts().filter(e -> e.count() < 2 || e.chosen() > e.count()).isPresent()) {
+            throw new ModelFormatException(file, "expected no fewer experts than a token has, found " + experts().get());
         }
         if (layers > MAX_LAYERS) {
             throw new ModelFormatException(file, "expected at most " + MAX_LAYERS + " layers, found " + layers);

@@ -22,7 +22,7 @@ public enum Norm {
         this.gguf = gguf;
     }
 
-    /** llama.cpp's name within a block, such as {@code attn_norm}. */
+    /** llama.cpp's usual name within a block, such as {@code attn_norm}. */
     String gguf() {
         return gguf;
     }

@@ -1,0 +1,32 @@
+package io.tunebook.model;
+
+import io.tunebook.model.family.Experts;
+import io.tunebook.model.family.ModelConfig;
+
+/** What a model takes while it computes that follows from its configuration alone, so that it is known before the model is loaded. */
+public final class Sizes {
+    /** Logits are made for so many elements at once: 128 MB in float32. */
+    private static final int LOGITS = 1 << 25;
+    /** 256 MB in bfloat16; on a GPU rows come in multiples of the tiles that its products are computed in. */
+    private static final int GPU_LOGITS = 1 << 27;
+
+    private static final int GPU_ROWS = 256;
+
+    private Sizes() {}
+
+    /** The bytes that weights take for as long as they are used, where they stay in blocks: the output matrix, and a layer's, or an expert's where it is larger. */
+    public static long expandedBytes(ModelConfig config, Precision precision) {
+        long layer = config.targets().stream()
+                .mapToLong(t -> (long) t.in(config) * t.out(config))
+                .sum();
+        long expert = config.experts().map(Experts::width).orElse(0) * 3L * config.hiddenSize();
+        return precision.bytes() * ((long) config.vocabularySize() * config.hiddenSize() + Math.max(layer, expert));
+    }
+
+    /** For how many positions at a time logits are made. */
+    public static int lossTokens(ModelConfig config, boolean gpu) {
+        return gpu
+                ? Math.max(1, GPU_LOGITS / config.vocabularySize() / GPU_ROWS) * GPU_ROWS
+                : Math.max(16, LOGITS / config.vocabularySize());
+    }
+}

@@ -1,0 +1,63 @@
+package io.tunebook.model.family;
+
+import io.tunebook.tensors.ModelFormatException;
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+
+/** Qwen3's mixtures of experts, such as Qwen3-30B-A3B: {@link Qwen3} with experts in the place of each MLP. LoRA adapts their attention; routers and experts are frozen. */
+final class Qwen3Moe implements Family {
+    @Override
+    public String name() {
+        return "qwen3_moe";
+    }
+
+    @Override
+    public String gguf() {
+        return "qwen3moe";
+    }
+
+    @Override
+    public List<Target> targets() {
+        return List.of(Target.Q, Target.K, Target.V, Target.O);
+    }
+
+    @Override
+    public ModelConfig read(ConfigJson json) throws ModelFormatException {
+        boolean bias = json.flag("attention_bias");
+        json.require("decoder_sparse_step", (int) json.number("decoder_sparse_step", 1), 1);
+        json.require("mlp_only_layers", json.json().path("mlp_only_layers").size(), 0);
+        Experts experts = new Experts(
+                json.positive(json.json().has("num_experts") ? "num_experts" : "num_local_experts"), // Transformers 5's name
+                json.positive("num_experts_per_tok"),
+                json.positive("moe_intermediate_size"),
+                json.flag("norm_topk_prob"));
+        return json.dense(name())
+                .biases(bias, bias)
+                .qkNorm(true)
+                .layers(json.qwenKinds())
+                .experts(experts);
+    }
+
+    @Override
+    public ModelConfig read(ConfigGguf gguf) throws IOException {
+        return gguf.decoder(name())
+                .experts(new Experts(
+                        gguf.positive("expert_count"),
+                        gguf.positive("expert_used_count"),
+                        gguf.positive("expert_feed_forward_length"),
+                        true));
+    }
+
+    /** llama.cpp divides the chosen experts' weights by their sum, whatever the file says. */
+    @Override
+    public Map<String, Object> ggufKeys(ModelConfig config) {
+        Experts e = config.experts().orElseThrow();
+        if (!e.normed()) {
+            throw new IllegalArgumentException("norm_topk_prob is false in this model's configuration, which llama.cpp"
+                    + " does not compute: it cannot be written to a GGUF file");
+        }
+        return Map.of(
+                "expert_count", e.count(), "expert_used_count", e.chosen(), "expert_feed_forward_length", e.width());
+    }
+}
