@@ -44,7 +44,7 @@ final class LayerPicture {
         int h = c.hiddenSize();
         int q = c.heads() * c.headDim();
         int kv = c.kvHeads() * c.headDim();
-        int inner = c.intermediateSize();
+        int inner = c.innerSize();
         Drawing d = new Drawing(740, 360);
         half(d, 14, words.of("layer.attention"));
         d.box(40, 60, 90, 34, Tone.PLAIN, "RMSNorm");
@@ -57,7 +57,12 @@ final class LayerPicture {
         d.arrow(494, 115, 526, 115);
         matrix(d, 528, 96, "o", h, q);
         plus(d, 115);
-        half(d, 190, words.of("layer.mlp"));
+        half(
+                d,
+                190,
+                c.experts()
+                        .map(e -> words.of("layer.experts", e.count(), e.chosen()))
+                        .orElse(words.of("layer.mlp")));
         d.box(40, 236, 90, 34, Tone.PLAIN, "RMSNorm");
         d.arrow(132, 253, 164, 247).arrow(132, 253, 164, 297);
         matrix(d, 166, 228, "gate", inner, h);

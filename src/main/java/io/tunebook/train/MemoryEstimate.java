@@ -53,7 +53,7 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
      * The same for a model that is not loaded.
      *
      * @param bytes of a value that the model computes with
-     * @param expanded what weights take for as long as they are used, see {@link CausalLM#expandedBytes}
+     * @param expanded what weights take for as long as they are used, see {@link Sizes#expandedBytes}
      * @param lossTokens for how many tokens at a time logits are made
      */
     static MemoryEstimate of(

@@ -195,6 +195,52 @@ final class FamilyTest {
         }
     }
 
+    /** Each expert is expanded by itself where it stays in its file's blocks: the same logits, losses and gradients as expanded once for all. */
+    @Test
+    void expertsStayInTheirBlocks() throws Exception {
+        Path file = temp.resolve("model.gguf");
+        MergedGguf.quantize(withWords("qwen3_moe", "{}"), Quantization.Q8_0, file, done -> {});
+        LoadOptions wide = LoadOptions.in(Precision.FLOAT32);
+        Path factors = Reference.path("cases/qwen3_moe/final");
+        TokenBatch batch = Reference.padded().get(0);
+
+        try (CausalLM expanded = CausalLM.load(file, wide);
+                CausalLM stored = CausalLM.load(file, wide.quantized());
+                LoraAdapter there = LoraAdapter.load(factors, expanded);
+                LoraAdapter here = LoraAdapter.load(factors, stored)) {
+            assertThat(stored.quantized()).isTrue();
+            assertThat(stored.weightBytes()).isLessThan(expanded.weightBytes());
+            float[][] expected = expanded.logits(Reference.ids());
+            float[][] found = stored.logits(Reference.ids());
+            for (int i = 0; i < expected.length; i++) {
+                assertThat(found[i]).usingComparatorWithPrecision(1e-4f).containsExactly(expected[i]);
+            }
+            there.addGradient(batch, 1, 1, false);
+            float[] exact = there.gradient().toFloatArray();
+            for (boolean checkpointing : new boolean[] {false, true}) {
+                here.gradient().muli(0);
+                here.addGradient(batch, 1, 1, checkpointing);
+                assertThat(here.gradient().toFloatArray())
+                        .usingComparatorWithPrecision(1e-3f)
+                        .containsExactly(exact);
+            }
+            assertThat(exact).anyMatch(x -> Math.abs(x) > 0.1f);
+        }
+    }
+
+    /** llama.cpp always divides the weights of the chosen experts by their sum. */
+    @Test
+    void refusesExpertsThatGgufCannotSay() throws Exception {
+        Path file = temp.resolve("model.gguf");
+        Path folder = withWords("qwen3_moe", "{\"norm_topk_prob\": false}");
+
+        assertThatThrownBy(() -> MergedGguf.quantize(folder, Quantization.AS_BASE, file, done -> {}))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("norm_topk_prob")
+                .hasMessageContaining("llama.cpp");
+        assertThat(file).doesNotExist();
+    }
+
     /** llama.cpp assumes the order of windows and rotations, so another order cannot be written. */
     @Test
     void refusesAnOrderOfLayersThatGgufCannotSay() throws Exception {
