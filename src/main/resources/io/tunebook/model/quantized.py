@@ -131,9 +131,7 @@ def targets_of(W: Linear) -> List[Linear]:
             end = at + part.rows
             eight = W.eight
             if eight is not None:
-                eight = Eight(
-                    part.codes, eight.scales[:, at:end], eight.t_codes[:, at:end], eight.t_scales
-                )
+                eight = Eight(part.codes, eight.scales[:, at:end], eight.t_codes[:, at:end], eight.t_scales)
             alone.append(Linear(W.weight, [part], [part.rows], W.columns, None, eight))
             at = end
     else:
