@@ -65,8 +65,7 @@ final class Devices {
         if (!device.isGpu()) {
             return Optional.of("no GPU");
         }
-        Widths widths =
-                new Widths(config.hiddenSize(), config.innerSize(), config.headDim(), config.vocabularySize());
+        Widths widths = new Widths(config.hiddenSize(), config.innerSize(), config.headDim(), config.vocabularySize());
         boolean fit = widths.fit()
                 && config.ropes().stream().allMatch(rope -> rope.width() % 16 == 0)
                 && asked.orElse(Precision.BFLOAT16) == Precision.BFLOAT16;

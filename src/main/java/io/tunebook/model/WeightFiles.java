@@ -66,8 +66,11 @@ final class WeightFiles {
         float added = gguf ? 0 : config.family().added(name);
         long[] shape = t.shape();
         int expert = Experts.number(name);
-        if (expert < 0 || shape.length != 3 || shape[0] != config.experts().orElseThrow().count()) {
-            return new Tensor(name, t.type(), shape, t.file(), t.offset(), t.bytes(), permuted, added, Optional.empty());
+        if (expert < 0
+                || shape.length != 3
+                || shape[0] != config.experts().orElseThrow().count()) {
+            return new Tensor(
+                    name, t.type(), shape, t.file(), t.offset(), t.bytes(), permuted, added, Optional.empty());
         }
         // GGUF has all experts in one
         long bytes = t.bytes() / shape[0];

@@ -72,8 +72,7 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
         int chosen = c.experts().map(Experts::chosen).orElse(1);
         long inner = (long) chosen * c.innerSize();
         long rows = c.experts().isPresent() ? 3L * chosen * c.hiddenSize() : 0;
-        long kept =
-                tokens * (4L * c.hiddenSize() + 2 * attention + (long) c.heads() * c.headDim() + 2 * inner);
+        long kept = tokens * (4L * c.hiddenSize() + 2 * attention + (long) c.heads() * c.headDim() + 2 * inner);
         long temporary = tokens * (4L * c.hiddenSize() + 2 * attention + 6 * inner + rows);
         long layers = checkpointing ? tokens * c.hiddenSize() * c.layers() + kept : kept * c.layers();
         return new MemoryEstimate(

@@ -113,7 +113,9 @@ final class FamilyTest {
             assertThat(namesOf(written.string("general.architecture").orElseThrow()))
                     .as("the names that llama.cpp's converter has")
                     .containsAll(written.tensors().stream()
-                            .map(t -> t.name().replaceFirst("\\.(weight|bias)$", "").replaceFirst("\\.\\d+\\.", ".%d."))
+                            .map(t -> t.name()
+                                    .replaceFirst("\\.(weight|bias)$", "")
+                                    .replaceFirst("\\.\\d+\\.", ".%d."))
                             .toList());
         }
         try (CausalLM model = CausalLM.load(file, LoadOptions.in(Precision.FLOAT32))) {
@@ -122,11 +124,14 @@ final class FamilyTest {
             assertThat(theirs.path("logits")).hasSize(first.length);
             for (int i = 0; i < first.length; i++) {
                 float expected = theirs.path("logits").path(i).floatValue();
-                assertThat(first[i]).isCloseTo(expected, within(theirs.path("within").floatValue()));
+                assertThat(first[i])
+                        .isCloseTo(expected, within(theirs.path("within").floatValue()));
             }
             for (JsonNode token : theirs.path("greedy")) {
                 float[] last = model.logits(text)[text.length - 1];
-                assertThat(likeliest(last)).as("after " + text.length + " tokens").isEqualTo(token.intValue());
+                assertThat(likeliest(last))
+                        .as("after " + text.length + " tokens")
+                        .isEqualTo(token.intValue());
                 text = Arrays.copyOf(text, text.length + 1);
                 text[text.length - 1] = token.intValue();
             }

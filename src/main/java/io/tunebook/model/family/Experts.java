@@ -15,7 +15,8 @@ import java.util.regex.Pattern;
  */
 public record Experts(int count, int chosen, int width, boolean normed) {
     private static final String ROUTER = "mlp.gate";
-    private static final Pattern EXPERT = Pattern.compile("(?:.*\\.)?mlp\\.experts\\.(\\d+)\\.(\\w+)_proj(?:\\.weight)?");
+    private static final Pattern EXPERT =
+            Pattern.compile("(?:.*\\.)?mlp\\.experts\\.(\\d+)\\.(\\w+)_proj(?:\\.weight)?");
 
     /** The router's tensor. */
     public static String router(int layer) {
@@ -46,9 +47,8 @@ public record Experts(int count, int chosen, int width, boolean normed) {
     void shapes(ModelConfig c, int layer, Map<String, long[]> out) {
         out.put(router(layer), new long[] {count, c.hiddenSize()});
         for (String part : new String[] {"gate", "up", "down"}) {
-            long[] shape = part.equals("down")
-                    ? new long[] {c.hiddenSize(), width}
-                    : new long[] {width, c.hiddenSize()};
+            long[] shape =
+                    part.equals("down") ? new long[] {c.hiddenSize(), width} : new long[] {width, c.hiddenSize()};
             for (int expert = 0; expert < count; expert++) {
                 out.put(tensor(layer, expert, part), shape);
             }

@@ -384,7 +384,10 @@ public record ModelConfig(
             }
         }
         if (experts().filter(e -> e.count() < 2 || e.chosen() > e.count()).isPresent()) {
-            throw new ModelFormatException(file, "expected no fewer experts than a token has, found " + experts().get());
+            throw new ModelFormatException(
+                    file,
+                    "expected no fewer experts than a token has, found "
+                            + experts().get());
         }
         if (layers > MAX_LAYERS) {
             throw new ModelFormatException(file, "expected at most " + MAX_LAYERS + " layers, found " + layers);

@@ -28,7 +28,8 @@ final class Qwen3Moe implements Family {
         json.require("decoder_sparse_step", (int) json.number("decoder_sparse_step", 1), 1);
         json.require("mlp_only_layers", json.json().path("mlp_only_layers").size(), 0);
         Experts experts = new Experts(
-                json.positive(json.json().has("num_experts") ? "num_experts" : "num_local_experts"), // Transformers 5's name
+                json.positive(
+                        json.json().has("num_experts") ? "num_experts" : "num_local_experts"), // Transformers 5's name
                 json.positive("num_experts_per_tok"),
                 json.positive("moe_intermediate_size"),
                 json.flag("norm_topk_prob"));

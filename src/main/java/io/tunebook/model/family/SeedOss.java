@@ -29,8 +29,9 @@ final class SeedOss implements Family {
     @Override
     public Map<String, Object> ggufKeys(ModelConfig config) {
         if (config.outputBias()) {
-            throw new IllegalArgumentException("attention_out_bias is true in this model's configuration, and llama.cpp has"
-                    + " no such bias for seed_oss: it cannot be written to a GGUF file");
+            throw new IllegalArgumentException(
+                    "attention_out_bias is true in this model's configuration, and llama.cpp has"
+                            + " no such bias for seed_oss: it cannot be written to a GGUF file");
         }
         return Map.of();
     }
