@@ -6,7 +6,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A cell that runs longer than the settings allow is stopped, and no other one. */
-@WithKernel(environment = "TUNEBOOK_TIMEOUT=3 SECONDS")
+@WithKernel(environment = "TUNEBOOK_TIMEOUT=6 SECONDS")
 class CellTimeoutTest {
     @Test
     void aCellOverItsTimeIsStopped(WireKernel kernel) {
@@ -22,7 +22,7 @@ class CellTimeoutTest {
     void aStopHitsTheCellThatItIsFor(WireKernel kernel) {
         for (int i = 0; i < 60; i++) {
             String status =
-                    kernel.execute("Thread.sleep(" + (2_900 + 2 * i) + ");").status();
+                    kernel.execute("Thread.sleep(" + (5_900 + 2 * i) + ");").status();
             WireKernel.Answer next = kernel.execute("Thread.sleep(20); " + i);
             assertThat(next.status()).as("behind one that ended as " + status).isEqualTo("ok");
             assertThat(next.result()).isEqualTo(String.valueOf(i));

@@ -10,7 +10,8 @@ public final class Progress implements Widget {
         model = Model.control(
                 "FloatProgress",
                 "ProgressStyleModel",
-                Map.of("description", description, "min", 0.0, "max", max, "value", 0.0));
+                // The view is that of all bars; there is no FloatProgressView.
+                Map.of("_view_name", "ProgressView", "description", description, "min", 0.0, "max", max, "value", 0.0));
     }
 
     @Override

@@ -127,6 +127,16 @@ public class WidgetsTest {
                 bar.value(4);
                 Widgets.row(text, tick, choice, rate, button, bar)""");
         assertThat(made.status()).as(made.traceback()).isEqualTo("ok");
+        assertThat(made.of("comm_open"))
+                .extracting(m -> m.content().path("data").path("state").path("_view_name").asText())
+                .contains(
+                        "TextView",
+                        "CheckboxView",
+                        "DropdownView",
+                        "FloatLogSliderView",
+                        "ButtonView",
+                        "ProgressView",
+                        "HBoxView");
         update(kernel, model(made, "TextModel"), "value", "b");
         update(kernel, model(made, "CheckboxModel"), "value", false);
         update(kernel, model(made, "DropdownModel"), "index", 1);
