@@ -128,7 +128,11 @@ public class WidgetsTest {
                 Widgets.row(text, tick, choice, rate, button, bar)""");
         assertThat(made.status()).as(made.traceback()).isEqualTo("ok");
         assertThat(made.of("comm_open"))
-                .extracting(m -> m.content().path("data").path("state").path("_view_name").asText())
+                .extracting(m -> m.content()
+                        .path("data")
+                        .path("state")
+                        .path("_view_name")
+                        .asText())
                 .contains(
                         "TextView",
                         "CheckboxView",
