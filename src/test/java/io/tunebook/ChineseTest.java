@@ -64,15 +64,20 @@ final class ChineseTest {
         return DynamicTest.dynamicTest(name.toString(), () -> {
             List<JsonNode> ours = cells(ENGLISH.resolve(name));
             List<JsonNode> theirs = cells(chinese);
-            assertThat(theirs).as("the cells of %s", name).extracting(ChineseTest::id)
-                    .containsExactlyElementsOf(ours.stream().map(ChineseTest::id).toList());
+            assertThat(theirs)
+                    .as("the cells of %s", name)
+                    .extracting(ChineseTest::id)
+                    .containsExactlyElementsOf(
+                            ours.stream().map(ChineseTest::id).toList());
             List<String> differing = new ArrayList<>();
             for (int i = 0; i < ours.size(); i++) {
                 if (!kept(ours.get(i), metadata).equals(kept(theirs.get(i), metadata))) {
                     differing.add(id(ours.get(i)));
                 }
             }
-            assertThat(differing).as("the cells of %s that differ from the English ones", name).isEmpty();
+            assertThat(differing)
+                    .as("the cells of %s that differ from the English ones", name)
+                    .isEmpty();
         });
     }
 
