@@ -386,7 +386,6 @@ public final class CausalLM implements AutoCloseable {
         }
     }
 
-    /** Frees the weights. */
     @Override
     public void close() {
         steps.close();

@@ -18,7 +18,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * The dimensions of a dense decoder of the Llama family, from {@code config.json} or GGUF's metadata.
+ * The dimensions of a decoder of the Llama family, from {@code config.json} or GGUF's metadata.
  *
  * @param architecture its family's name, {@code model_type} in {@code config.json}
  * @param hiddenSize the width of the residual stream
@@ -82,7 +82,6 @@ public record ModelConfig(
     public record LayerKind(int rope, int window) {
         /** Positions are not rotated. */
         public static final int NO_ROPE = -1;
-
         static final LayerKind PLAIN = new LayerKind(0, 0);
 
         /** Every so many layers another kind, the others alike. */
