@@ -59,7 +59,6 @@ public record ModelConfig(
 
     private static final int MAX_LAYERS = 4096;
 
-    /** The family it is of. */
     public Family family() {
         return Family.named(architecture).orElseThrow(() -> new IllegalStateException("no family " + architecture));
     }
@@ -82,6 +81,7 @@ public record ModelConfig(
     public record LayerKind(int rope, int window) {
         /** Positions are not rotated. */
         public static final int NO_ROPE = -1;
+
         static final LayerKind PLAIN = new LayerKind(0, 0);
 
         /** Every so many layers another kind, the others alike. */
