@@ -21,6 +21,7 @@ public final class CellContext {
     private final CellOutput output;
     private final DisplaySink display;
     private volatile boolean interrupted;
+    private volatile Interrupts.CellInterrupted stopped;
     private volatile CellContext captured;
     private volatile CellEvaluator evaluator;
 
@@ -89,6 +90,15 @@ public final class CellContext {
 
     void interrupt() {
         interrupted = true;
+    }
+
+    /** Where one of its threads was when the interrupt ended what it did, or null if none has met it. */
+    Interrupts.CellInterrupted stopped() {
+        return stopped;
+    }
+
+    void stopped(Interrupts.CellInterrupted where) {
+        stopped = where;
     }
 
     /** From now on this thread, and the threads it will start, work for this cell, or as before for null. @return the cell that it worked for */

@@ -13,7 +13,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 import jdk.jshell.JShell;
 import jdk.jshell.SourceCodeAnalysis;
 import jdk.jshell.spi.ExecutionControl;
@@ -79,6 +78,7 @@ public final class CellEvaluator implements AutoCloseable {
         if (!classPath.isEmpty()) {
             shell.addToClasspath(String.join(File.pathSeparator, classPath));
         }
+        internals.renewCompiler();
     }
 
     /** A cell's result; {@code value} may be null. */
@@ -319,6 +319,7 @@ public final class CellEvaluator implements AutoCloseable {
     public void addToClassPath(String entry) {
         withCompiler(() -> {
             shell.addToClasspath(Objects.requireNonNull(entry));
+            internals.renewCompiler();
             return null;
         });
         RendererRegistry.reload();
@@ -348,11 +349,7 @@ public final class CellEvaluator implements AutoCloseable {
     public void processors(boolean on) {
         withCompiler(() -> {
             packages.processors(on);
-            internals.processing(
-                    !on
-                            ? null
-                            : given -> Stream.concat(given.stream(), packages.processing().stream())
-                                    .toList());
+            internals.processing(on ? packages::processing : null);
             return null;
         });
     }

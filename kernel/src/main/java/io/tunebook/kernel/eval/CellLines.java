@@ -14,6 +14,7 @@ import jdk.jshell.Snippet;
 final class CellLines {
     private final Map<Snippet, Origin> snippets = Collections.synchronizedMap(new WeakHashMap<>());
     private final Map<String, Origin> classes = new ConcurrentHashMap<>();
+    private final Map<String, Lines> own = new ConcurrentHashMap<>();
     private volatile JShellInternals internals;
     private volatile Origin current;
 
@@ -28,6 +29,19 @@ final class CellLines {
 
     void put(Snippet snippet, Origin origin) {
         snippets.put(snippet, origin);
+    }
+
+    /** A class that JShell does not know. @param above how many lines of its source stand above what was typed */
+    void put(String className, int above, Origin origin) {
+        classes.put(className, origin);
+        own.put(
+                className,
+                new Lines(origin.source().name(), line -> origin.line(0) + Math.max(line - above - 1, 0)));
+    }
+
+    void forget(String className) {
+        own.remove(className);
+        classes.remove(className);
     }
 
     Origin of(Snippet snippet) {
@@ -47,6 +61,9 @@ final class CellLines {
 
     /** A class is about to be loaded: its lines as typed, or null if they are not known. */
     Lines load(String className) {
+        if (own.containsKey(className)) {
+            return own.get(className);
+        }
         String wrapper = CellNames.wrapper(className);
         JShellInternals.Outer outer = wrapper == null || internals == null ? null : internals.outer(wrapper);
         if (outer == null) {

@@ -118,7 +118,27 @@ public final class CellRunner {
                 throw new IllegalStateException("the thread of the cells has ended");
             }
         }
-        return job.result();
+        Object result = job.result();
+        requireNotStopped(context);
+        return result;
+    }
+
+    /** What it was to do is not done, though its own thread may not have noticed: another thread was stopped, whose work it waited for. */
+    private static void requireNotStopped(CellContext cell) {
+        Interrupts.CellInterrupted stopped = cell.stopped();
+        if (stopped != null) {
+            Interrupts.CellInterrupted where = new Interrupts.CellInterrupted();
+            where.setStackTrace(stopped.getStackTrace());
+            throw where;
+        }
+    }
+
+    /** Throws if a thread of the cell that runs was stopped. */
+    void requireNotStopped() {
+        Run running = run;
+        if (running != null) {
+            requireNotStopped(running.cell);
+        }
     }
 
     /** Asks the running cell to end. Called from another thread. */

@@ -38,7 +38,7 @@ public final class Interrupts {
     public static void check() {
         CellContext cell = CellContext.current();
         if (cell != null && INTERRUPTED.contains(cell)) {
-            throw new CellInterrupted();
+            throw stopped(cell);
         }
     }
 
@@ -49,8 +49,15 @@ public final class Interrupts {
     public static void checkWoken() {
         CellContext cell = CellContext.current();
         if (cell != null && cell.isInterrupted()) {
-            throw new CellInterrupted();
+            throw stopped(cell);
         }
+    }
+
+    /** The cell is told first: whatever becomes of this throwable, in this thread or in those that wait for it, the cell was stopped. */
+    private static CellInterrupted stopped(CellContext cell) {
+        CellInterrupted thrown = new CellInterrupted();
+        cell.stopped(thrown);
+        return thrown;
     }
 
     /** What calls of {@code System.exit} in cells became: the cell ends, the kernel lives. */

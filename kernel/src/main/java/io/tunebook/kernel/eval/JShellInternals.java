@@ -10,7 +10,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.function.UnaryOperator;
+import java.util.function.Supplier;
 import jdk.jshell.JShell;
 import jdk.jshell.Snippet;
 import jdk.jshell.SourceCodeAnalysis;
@@ -29,8 +29,9 @@ final class JShellInternals {
     private final Map<?, ?> wraps;
     private final Map<Object, Object> dependencies;
     private final Object taskFactory;
+    private final CompilerTask task;
     private Callable<Future<?>> index;
-    private UnaryOperator<List<String>> processing;
+    private Supplier<List<String>> processing;
 
     private JShellInternals(
             List<?> byIndex,
@@ -39,6 +40,7 @@ final class JShellInternals {
             Map<?, ?> wraps,
             Map<Object, Object> dependencies,
             Object taskFactory,
+            CompilerTask task,
             Callable<Future<?>> index) {
         this.byIndex = byIndex;
         this.all = all;
@@ -46,6 +48,7 @@ final class JShellInternals {
         this.wraps = wraps;
         this.dependencies = dependencies;
         this.taskFactory = taskFactory;
+        this.task = task;
         this.index = index;
     }
 
@@ -62,11 +65,12 @@ final class JShellInternals {
                     (Map<?, ?>) get(get(shell, "outerMap"), "classOuters"),
                     (Map<Object, Object>) get(maps, "dependencies"),
                     get(shell, "taskFactory"),
+                    new CompilerTask(get(shell, "taskFactory"), maps),
                     postponed(shell.sourceCodeAnalysis()));
         } catch (ReflectiveOperationException | RuntimeException e) {
             System.getLogger(JShellInternals.class.getName())
                     .log(System.Logger.Level.DEBUG, "JShell will keep what has run", e);
-            return new JShellInternals(List.of(), Set.of(), Map.of(), Map.of(), Map.of(), null, null);
+            return new JShellInternals(List.of(), Set.of(), Map.of(), Map.of(), Map.of(), null, null, null);
         }
     }
 
@@ -123,15 +127,19 @@ final class JShellInternals {
      * be in its way for ever. What it has read of the class path is read again, too.
      */
     void renewCompiler() {
-        if (taskFactory != null && processing != null) {
-            set(taskFactory, "javacTaskPool", ProcessingCompiler.pool(processing));
-        } else if (taskFactory != null) {
+        if (taskFactory != null && processing == null && RedefinitionAgent.instrumentation().isEmpty()) {
             call(taskFactory, "initTaskPool");
+        } else if (taskFactory != null) {
+            set(
+                    taskFactory,
+                    "javacTaskPool",
+                    CompilerPool.of(
+                            processing == null ? CompilerPool::shared : ProcessingCompiler.with(processing)));
         }
     }
 
-    /** From now on annotation processors run, or do not. @param options what becomes of the compiler's options, or null for no processors */
-    void processing(UnaryOperator<List<String>> options) {
+    /** From now on annotation processors run, or do not. @param options what the compiler is told of them, or null for no processors */
+    void processing(Supplier<List<String>> options) {
         if (taskFactory == null) {
             throw new UnsupportedOperationException("JShell is another than expected: annotation processors stay off");
         }
@@ -144,6 +152,16 @@ final class JShellInternals {
         if (taskFactory != null) {
             set(taskFactory, "classpath", path);
         }
+    }
+
+    /** JShell's compiler for what JShell is not to know, or null if it is another than expected. */
+    CompilerTask task() {
+        return task;
+    }
+
+    /** Forgets a class that was compiled, and those in it. */
+    void forgetClass(String className) {
+        classFiles.keySet().removeIf(name -> name.toString().startsWith(className));
     }
 
     private static void set(Object on, String name, Object value) {
@@ -160,7 +178,7 @@ final class JShellInternals {
      * Runs something without JShell's knowledge of what depends on what, so that it compiles nothing anew because of it. An import makes it compile all that
      * was declared before, or what has a name of it, which still means the same.
      */
-    <T> T withoutDependencies(java.util.function.Supplier<T> action) {
+    <T> T withoutDependencies(Supplier<T> action) {
         Map<Object, Object> kept = Map.copyOf(dependencies);
         if (kept.isEmpty()) {
             return action.get();

@@ -60,6 +60,7 @@ final class PieceRunner {
             result = rest.isEmpty() && !piece.endsWithSemicolon() ? outcome.result() : Optional.empty();
             results.type(outcome.type());
         }
+        snippets.requireNotStopped();
         unresolved.stream()
                 .filter(s -> Snippets.isUnresolved(shell.status(s)))
                 .forEach(s -> System.err.println(snippets.waiting(s) + "."));

@@ -24,6 +24,8 @@ import jdk.jshell.Snippet.SubKind;
 import jdk.jshell.SnippetEvent;
 import jdk.jshell.UnresolvedReferenceException;
 import jdk.jshell.VarSnippet;
+import jdk.jshell.spi.ExecutionControl.ClassBytecodes;
+import jdk.jshell.spi.ExecutionControl.ExecutionControlException;
 
 /** Runs one snippet, and tells what became of it in the words of the cell. */
 final class Snippets {
@@ -37,6 +39,7 @@ final class Snippets {
     private final CellLines lines;
     private final Pieces pieces;
     private final Variables variables;
+    private final StatementCompiler statements;
 
     Snippets(
             JShell shell,
@@ -53,12 +56,58 @@ final class Snippets {
         this.lines = lines;
         this.pieces = pieces;
         this.variables = variables;
+        statements = new StatementCompiler(internals);
     }
 
     /** What became of a snippet: not compiled, or done. @param type of the result, null where there is none */
     record Outcome(CellException rejected, Optional<Result> result, String type, List<Snippet> unresolved) {}
 
     Outcome run(Piece piece) throws CellException {
+        if (execution.isInterrupted()) { // while something was compiled, or the cell has caught it
+            throw Traceback.interrupted(new StackTraceElement[0], lines);
+        }
+        Optional<Outcome> done = runStatement(piece);
+        return done.isPresent() ? done.get() : runSnippet(piece);
+    }
+
+    /** Runs what JShell need not know, if it is such a thing. */
+    private Optional<Outcome> runStatement(Piece piece) throws CellException {
+        if (anyUnresolved()) {
+            return Optional.empty(); // JShell knows what is missing where it is called
+        }
+        Set<String> others = loader.statements();
+        lines.current(piece.origin());
+        loader.loadsFor(execution.here());
+        Optional<StatementCompiler.Compiled> compiled = CellContext.quietly(() -> statements.compile(piece));
+        if (compiled.isEmpty()) {
+            return Optional.empty();
+        }
+        String name = compiled.get().code().name();
+        lines.put(name, compiled.get().above(), piece.origin());
+        try {
+            execution.load(new ClassBytecodes[] {compiled.get().code()});
+            execution.invoke(name, "do_it$");
+            Optional<Result> result = compiled.get().isExpression()
+                    ? Optional.of(new Result(execution.takeValue()))
+                    : Optional.empty();
+            return Optional.of(new Outcome(null, result, compiled.get().type(), List.of()));
+        } catch (ExecutionControlException e) {
+            throw failed(e);
+        } finally {
+            loader.takeStatements(execution.here(), others).forEach(lines::forget);
+        }
+    }
+
+    /** Throws if a thread of the cell was stopped by an interrupt, even if nothing that was run has told so. */
+    void requireNotStopped() throws CellException {
+        try {
+            execution.here().requireNotStopped();
+        } catch (Interrupts.CellInterrupted e) {
+            throw Traceback.interrupted(e.getStackTrace(), lines);
+        }
+    }
+
+    private Outcome runSnippet(Piece piece) throws CellException {
         Map<String, Variables.Held> held = variables.hold();
         Set<String> others = loader.statements();
         int before = execution.invocations();

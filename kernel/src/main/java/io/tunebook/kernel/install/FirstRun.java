@@ -58,6 +58,7 @@ final class FirstRun {
         kernel.ask(shell, "kernel_info_request", Message.object());
         kernel.ask(shell, "execute_request", cell("System.out.println(\"warm\");\nList.of(1, 2, 3)"));
         kernel.ask(shell, "execute_request", cell("record Warm(int x) {}\nfor (int i = 0; i < 2; i++) new Warm(i);"));
+        kernel.ask(shell, "execute_request", cell("var warm = 1;\nint twice(int x) { return 2 * x; }\ntwice(warm)"));
         Message sum = kernel.ask(shell, "execute_request", cell("1 + 1"));
         if (!sum.content().path("status").asText().equals("ok")) {
             throw new IOException("expected the kernel to run 1 + 1, found " + sum.content());

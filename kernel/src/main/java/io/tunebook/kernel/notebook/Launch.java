@@ -53,7 +53,15 @@ final class Launch {
                             options.parameters(),
                             options.check().orElse(null))
                     .write(order);
-            int status = start(order);
+            int status;
+            try {
+                status = start(order);
+            } catch (IllegalArgumentException e) {
+                NotebookReport refused = NotebookReport.of(notebook.getFileName().toString())
+                        .with(CellResult.error(notebook + ": " + e.getMessage()));
+                tell(refused);
+                return refused;
+            }
             NotebookReport found = Files.size(report) == 0
                     ? NotebookReport.of(notebook.getFileName().toString())
                     : NotebookReport.read(report);
@@ -89,13 +97,24 @@ final class Launch {
 
     private int start(Path order) throws IOException, InterruptedException {
         List<String> jvm = new ArrayList<>(options.jvmOptions());
-        Optional<JvmOptions> asked = asked();
-        asked.ifPresent(o -> jvm.addAll(o.command()));
+        List<String> compiler = Settings.compilerOptions();
+        Optional<Notebook> read = read();
+        Optional<JvmOptions> metadata = read.flatMap(Notebook::jvmOptions);
+        Optional<JvmOptions> cell = read.flatMap(Launch::firstCell);
+        if (metadata.isPresent()) {
+            jvm.addAll(metadata.get().options());
+            compiler = metadata.get().compilerOptions(compiler);
+        }
+        if (cell.isPresent()) {
+            jvm.addAll(cell.get().command());
+            compiler = cell.get().compilerOptions(compiler);
+        }
         List<String> command = KernelProcess.command(jvm);
         command.addAll(List.of("execute", order.toString()));
         ProcessBuilder builder = new ProcessBuilder(command);
-        asked.ifPresent(o -> builder.environment()
-                .put("TUNEBOOK_COMPILER_OPTS", String.join(" ", o.compilerOptions(Settings.compilerOptions()))));
+        if (metadata.isPresent() || cell.isPresent()) {
+            builder.environment().put("TUNEBOOK_COMPILER_OPTS", String.join(" ", compiler));
+        }
         Path folder = notebook.toAbsolutePath().normalize().getParent();
         if (Files.isDirectory(folder)) {
             builder.directory(folder.toFile());
@@ -119,15 +138,23 @@ final class Launch {
         }
     }
 
-    /** The options of the JVM that the first cell asks for. */
-    private Optional<JvmOptions> asked() {
+    private Optional<Notebook> read() {
         try {
-            return Notebook.read(notebook).cells().stream()
+            return Optional.of(Notebook.read(notebook));
+        } catch (IOException e) {
+            return Optional.empty(); // whoever runs the notebook says what is wrong
+        }
+    }
+
+    /** The options of the JVM that the first cell asks for. */
+    private static Optional<JvmOptions> firstCell(Notebook from) {
+        try {
+            return from.cells().stream()
                     .filter(Notebook.Cell::isCode)
                     .findFirst()
                     .flatMap(c -> JvmOptions.ofCell(c.source()));
-        } catch (IOException | IllegalArgumentException e) {
-            return Optional.empty(); // whoever runs the notebook, or that cell, says what is wrong
+        } catch (IllegalArgumentException e) {
+            return Optional.empty(); // that cell says what is wrong
         }
     }
 

@@ -15,12 +15,14 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.kernel.display.MimeBundle;
+import io.tunebook.kernel.launch.JvmOptions;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A notebook file of format 4. What is written is what Jupyter itself writes: sorted keys, an indent of one, long texts as lists of lines.
@@ -88,6 +90,33 @@ public final class Notebook {
     /** All cells in order. */
     public List<Cell> cells() {
         return List.copyOf(cells);
+    }
+
+    /**
+     * The options of the JVM that the notebook's metadata ask for, in {@code tunebook.jvm_options}: a list of words, or one text as behind {@code %%jvm}.
+     *
+     * @throws IllegalArgumentException if there is something else
+     */
+    Optional<JvmOptions> jvmOptions() {
+        JsonNode asked = root.path("metadata").path("tunebook").path("jvm_options");
+        if (asked.isMissingNode()) {
+            return Optional.empty();
+        }
+        try {
+            if (asked.isTextual()) {
+                return Optional.of(JvmOptions.parse(asked.asText()));
+            }
+            List<String> words = new ArrayList<>();
+            for (JsonNode word : asked) {
+                if (!word.isTextual()) {
+                    throw new IllegalArgumentException("expected a list of words, found " + asked);
+                }
+                words.add('"' + word.asText() + '"');
+            }
+            return Optional.of(JvmOptions.parse(String.join(" ", words)));
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("metadata.tunebook.jvm_options: " + e.getMessage(), e);
+        }
     }
 
     /** Takes a cell out. */

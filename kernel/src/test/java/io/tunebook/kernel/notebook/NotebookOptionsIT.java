@@ -56,6 +56,13 @@ class NotebookOptionsIT {
                 StandardCharsets.UTF_8);
     }
 
+    /** Puts options of the JVM into a notebook's metadata. */
+    private void ask(Path notebook, JsonNode options) throws IOException {
+        ObjectNode root = (ObjectNode) JSON.readTree(notebook.toFile());
+        ((ObjectNode) root.path("metadata")).putObject("tunebook").set("jvm_options", options);
+        JSON.writeValue(notebook.toFile(), root);
+    }
+
     private Ended run(Map<String, String> environment, Object... arguments) throws Exception {
         List<String> command = new ArrayList<>(List.of(
                 KernelProcess.java().toString(), "-jar", InstalledKernel.jar().toString(), "run"));
@@ -84,6 +91,26 @@ class NotebookOptionsIT {
         JsonNode cells = cells("out/a.ipynb");
         assertThat(cells.path(0).path("outputs").toString()).contains("runs with -Xmx200m --add-modules=");
         assertThat(cells.path(2).path("outputs").toString()).contains("true");
+    }
+
+    @Test
+    void theMetadataGiveTheOptionsOfTheJvm() throws Exception {
+        String says = "System.out.print(System.getProperty(\"name\") + Runtime.getRuntime().maxMemory() / (1 << 20));";
+        Path words = notebook(
+                "words.ipynb", new Cell("import jdk.incubator.vector.FloatVector;", null), new Cell(says, null));
+        ask(words, JSON.createArrayNode().add("-Dname=two words ").add("-Xmx200m").add("--add-modules").add("jdk.incubator.vector"));
+        Path text = notebook("text.ipynb", new Cell("%%jvm -Dname=cell", null), new Cell(says, null));
+        ask(text, JSON.getNodeFactory().textNode("-Dname=metadata -Xmx200m -XX:+UseSerialGC"));
+        Path wrong = notebook("wrong.ipynb", new Cell("1", null));
+        ask(wrong, JSON.createArrayNode().add(4));
+        Ended ended = run("--out", "out", words, text);
+        assertThat(ended.status()).as(ended.output()).isZero();
+        assertThat(cells("out/words.ipynb").path(1).path("outputs").toString()).containsPattern("two words (19\\d|200)");
+        // Both count, and the cell has the last word.
+        assertThat(cells("out/text.ipynb").path(1).path("outputs").toString()).containsPattern("cell(19\\d|200)");
+        Ended refused = run("--out", "out", wrong);
+        assertThat(refused.status()).isEqualTo(2);
+        assertThat(refused.output()).contains("wrong.ipynb", "metadata.tunebook.jvm_options", "list of words, found [4]");
     }
 
     /** What fails unless the jar opens the packages that Spark needs. */
