@@ -48,7 +48,8 @@ class StatementsTest {
 
     @Test
     void whatGivesNothingHasNoResult(WireKernel kernel) {
-        for (String code : new String[] {"System.out.println(5)", "System.out.println(5);", "System.out.println(5) // c"}) {
+        for (String code :
+                new String[] {"System.out.println(5)", "System.out.println(5);", "System.out.println(5) // c"}) {
             WireKernel.Answer answer = kernel.execute(code);
             assertThat(answer.stdout()).isEqualTo("5\n");
             assertThat(answer.result()).isNull();
@@ -58,12 +59,14 @@ class StatementsTest {
 
     @Test
     void variablesAndClassesOfCellsAreSeen(WireKernel kernel) {
-        kernel.execute("int n = 3; int[] all = {1}; record P(int a, List<P> b) { int twice() { return 2 * a; } }\nint f(int x) { return x + n; }");
+        kernel.execute(
+                "int n = 3; int[] all = {1}; record P(int a, List<P> b) { int twice() { return 2 * a; } }\nint f(int x) { return x + n; }");
         assertThat(kernel.execute("f(1)").result()).isEqualTo("4");
         assertThat(kernel.execute("n = 5").result()).isEqualTo("5");
         assertThat(kernel.execute("n++").result()).isEqualTo("5");
         assertThat(kernel.execute("n += f(0)").result()).isEqualTo("12");
-        assertThat(kernel.execute("all[0]++;\nfor (int i = 0; i < 3; i++) all[0] += i;\nall[0]").result())
+        assertThat(kernel.execute("all[0]++;\nfor (int i = 0; i < 3; i++) all[0] += i;\nall[0]")
+                        .result())
                 .isEqualTo("5");
         assertThat(kernel.execute("new P(4, List.of())").result()).isEqualTo("P[a=4, b=[]]");
         assertThat(kernel.execute("_.twice()").result()).isEqualTo("8");
@@ -79,34 +82,43 @@ class StatementsTest {
     @Test
     void statementsOfAllKinds(WireKernel kernel) {
         kernel.execute("int sum = 0;");
-        kernel.execute("for (int x : new int[] {1, 2}) sum += x;\nwhile (sum < 10) { sum++; }\ndo { sum++; } while (sum < 20);\n"
-                + "if (sum == 20) { sum *= 2; } else sum = 0;\ntry { throw new IllegalStateException(); } catch (IllegalStateException e) { sum++; }"
-                + "synchronized (System.out) { sum++; }\n{ int inner = 8; sum += inner; }\nassert sum == 50;");
+        kernel.execute(
+                "for (int x : new int[] {1, 2}) sum += x;\nwhile (sum < 10) { sum++; }\ndo { sum++; } while (sum < 20);\n"
+                        + "if (sum == 20) { sum *= 2; } else sum = 0;\ntry { throw new IllegalStateException(); } catch (IllegalStateException e) { sum++; }"
+                        + "synchronized (System.out) { sum++; }\n{ int inner = 8; sum += inner; }\nassert sum == 50;");
         assertThat(kernel.execute("sum").result()).isEqualTo("50");
-        assertThat(kernel.execute("assert sum == 0 : \"fifty\";").error().path("ename").asText())
+        assertThat(kernel.execute("assert sum == 0 : \"fifty\";")
+                        .error()
+                        .path("ename")
+                        .asText())
                 .isEqualTo("java.lang.AssertionError");
-        assertThat(kernel.execute("switch (sum) { case 50: sum = 1; break; default: sum = 2; }").status())
+        assertThat(kernel.execute("switch (sum) { case 50: sum = 1; break; default: sum = 2; }")
+                        .status())
                 .isEqualTo("ok");
         assertThat(kernel.execute("sum").result()).isEqualTo("1");
-        assertThat(kernel.execute("int local() { return 1; }\n{ class A { int x = 9; } sum = new A().x; }\nsum").result())
+        assertThat(kernel.execute("int local() { return 1; }\n{ class A { int x = 9; } sum = new A().x; }\nsum")
+                        .result())
                 .isEqualTo("9");
     }
 
     @Test
     void errorsStandAtTheirLines(WireKernel kernel) {
-        WireKernel.Answer thrown = kernel.execute("int none = 0;\n\n\"a\"\n  .repeat(1)\n  .charAt(\n    Math.floorDiv(7, none));");
+        WireKernel.Answer thrown =
+                kernel.execute("int none = 0;\n\n\"a\"\n  .repeat(1)\n  .charAt(\n    Math.floorDiv(7, none));");
         assertThat(thrown.error().path("ename").asText()).isEqualTo("java.lang.ArithmeticException");
         assertThat(thrown.traceback()).contains("line 6", "Math.floorDiv(7, none)");
         assertThat(kernel.execute("\n\nList.of(1).get(\n 3)").traceback()).contains("line 3");
         assertThat(kernel.execute("\n1 +\n  undefinedHere").traceback()).contains("line 3", "undefinedHere");
-        assertThat(kernel.execute("if (true) {\n  new Exception(\"x\").printStackTrace();\n}").stderr())
+        assertThat(kernel.execute("if (true) {\n  new Exception(\"x\").printStackTrace();\n}")
+                        .stderr())
                 .contains("line 2")
                 .doesNotContain("$JShell$");
     }
 
     @Test
     void aCellThatIsTooLargeForAClassHarmsNoOther(WireKernel kernel) {
-        assertThat(kernel.execute("\"" + "x".repeat(70_000) + "\".length()").status()).isEqualTo("error");
+        assertThat(kernel.execute("\"" + "x".repeat(70_000) + "\".length()").status())
+                .isEqualTo("error");
         assertThat(kernel.execute("1 + 1").result()).isEqualTo("2");
         assertThat(kernel.execute("1" + " + 1".repeat(20_000)).status()).isIn("ok", "error");
         assertThat(kernel.execute("2 + 2").result()).isEqualTo("4");

@@ -127,14 +127,15 @@ final class JShellInternals {
      * be in its way for ever. What it has read of the class path is read again, too.
      */
     void renewCompiler() {
-        if (taskFactory != null && processing == null && RedefinitionAgent.instrumentation().isEmpty()) {
+        if (taskFactory != null
+                && processing == null
+                && RedefinitionAgent.instrumentation().isEmpty()) {
             call(taskFactory, "initTaskPool");
         } else if (taskFactory != null) {
             set(
                     taskFactory,
                     "javacTaskPool",
-                    CompilerPool.of(
-                            processing == null ? CompilerPool::shared : ProcessingCompiler.with(processing)));
+                    CompilerPool.of(processing == null ? CompilerPool::shared : ProcessingCompiler.with(processing)));
         }
     }
 

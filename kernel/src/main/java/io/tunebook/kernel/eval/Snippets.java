@@ -87,9 +87,8 @@ final class Snippets {
         try {
             execution.load(new ClassBytecodes[] {compiled.get().code()});
             execution.invoke(name, "do_it$");
-            Optional<Result> result = compiled.get().isExpression()
-                    ? Optional.of(new Result(execution.takeValue()))
-                    : Optional.empty();
+            Optional<Result> result =
+                    compiled.get().isExpression() ? Optional.of(new Result(execution.takeValue())) : Optional.empty();
             return Optional.of(new Outcome(null, result, compiled.get().type(), List.of()));
         } catch (ExecutionControlException e) {
             throw failed(e);

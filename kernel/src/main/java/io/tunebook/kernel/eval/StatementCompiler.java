@@ -82,7 +82,8 @@ final class StatementCompiler {
             return Optional.empty();
         }
         String source = piece.source();
-        boolean statement = piece.endsWithSemicolon() || STATEMENT.matcher(source).lookingAt();
+        boolean statement =
+                piece.endsWithSemicolon() || STATEMENT.matcher(source).lookingAt();
         try {
             Attempt first = attempt(task, source, !statement);
             return first.isVoid ? attempt(task, source + "\n;", false).compiled() : first.compiled();
@@ -95,8 +96,11 @@ final class StatementCompiler {
     private Attempt attempt(CompilerTask task, String source, boolean expression) throws ReflectiveOperationException {
         String name = "$JShell$" + (FIRST + made++);
         String head = task.imports() + "class " + name + " {\npublic static "
-                + (expression ? "java.lang.Object do_it$() throws java.lang.Throwable { return (\n" : "void do_it$() throws java.lang.Throwable {\n");
-        Attempt attempt = new Attempt("REPL." + name, (int) head.chars().filter(c -> c == '\n').count(), expression);
+                + (expression
+                        ? "java.lang.Object do_it$() throws java.lang.Throwable { return (\n"
+                        : "void do_it$() throws java.lang.Throwable {\n");
+        Attempt attempt = new Attempt(
+                "REPL." + name, (int) head.chars().filter(c -> c == '\n').count(), expression);
         try {
             task.run(head + source + (expression ? "\n); } }\n" : "\n} }\n"), attempt::make);
         } finally {
@@ -177,7 +181,8 @@ final class StatementCompiler {
             return (expression
                             ? s instanceof ReturnTree r
                                     && r.getExpression() instanceof ParenthesizedTree p
-                                    && p.getExpression().getKind() != Tree.Kind.SWITCH_EXPRESSION // to JShell a statement
+                                    && p.getExpression().getKind()
+                                            != Tree.Kind.SWITCH_EXPRESSION // to JShell a statement
                             : STATEMENTS.contains(s.getKind()))
                     ? Optional.of(s)
                     : Optional.empty();

@@ -57,7 +57,8 @@ final class Launch {
             try {
                 status = start(order);
             } catch (IllegalArgumentException e) {
-                NotebookReport refused = NotebookReport.of(notebook.getFileName().toString())
+                NotebookReport refused = NotebookReport.of(
+                                notebook.getFileName().toString())
                         .with(CellResult.error(notebook + ": " + e.getMessage()));
                 tell(refused);
                 return refused;

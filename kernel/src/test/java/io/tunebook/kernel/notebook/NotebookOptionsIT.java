@@ -98,19 +98,27 @@ class NotebookOptionsIT {
         String says = "System.out.print(System.getProperty(\"name\") + Runtime.getRuntime().maxMemory() / (1 << 20));";
         Path words = notebook(
                 "words.ipynb", new Cell("import jdk.incubator.vector.FloatVector;", null), new Cell(says, null));
-        ask(words, JSON.createArrayNode().add("-Dname=two words ").add("-Xmx200m").add("--add-modules").add("jdk.incubator.vector"));
+        ask(
+                words,
+                JSON.createArrayNode()
+                        .add("-Dname=two words ")
+                        .add("-Xmx200m")
+                        .add("--add-modules")
+                        .add("jdk.incubator.vector"));
         Path text = notebook("text.ipynb", new Cell("%%jvm -Dname=cell", null), new Cell(says, null));
         ask(text, JSON.getNodeFactory().textNode("-Dname=metadata -Xmx200m -XX:+UseSerialGC"));
         Path wrong = notebook("wrong.ipynb", new Cell("1", null));
         ask(wrong, JSON.createArrayNode().add(4));
         Ended ended = run("--out", "out", words, text);
         assertThat(ended.status()).as(ended.output()).isZero();
-        assertThat(cells("out/words.ipynb").path(1).path("outputs").toString()).containsPattern("two words (19\\d|200)");
+        assertThat(cells("out/words.ipynb").path(1).path("outputs").toString())
+                .containsPattern("two words (19\\d|200)");
         // Both count, and the cell has the last word.
         assertThat(cells("out/text.ipynb").path(1).path("outputs").toString()).containsPattern("cell(19\\d|200)");
         Ended refused = run("--out", "out", wrong);
         assertThat(refused.status()).isEqualTo(2);
-        assertThat(refused.output()).contains("wrong.ipynb", "metadata.tunebook.jvm_options", "list of words, found [4]");
+        assertThat(refused.output())
+                .contains("wrong.ipynb", "metadata.tunebook.jvm_options", "list of words, found [4]");
     }
 
     /** What fails unless the jar opens the packages that Spark needs. */
