@@ -2,7 +2,7 @@
 reserve and CUDA's own included). Rank 16 on all seven linear modules, bfloat16, random weights. The peer: Transformers with sdpa, PEFT, autocast, fused
 AdamW; eager, under torch.compile, with gradient checkpointing. Tunebook needs a libtorch with CUDA: PYTORCH_LIBRARY_PATH, PYTORCH_VERSION, PYTORCH_FLAVOR.
 
-    python bench/train_gpu.py [--record] [--only 4x1024,fp8,mixed,1x512,1x8192,8b,8b-bf16,70b,two] [--folder DIR] [--model MODEL.gguf]
+    python bench/train_gpu.py [--record] [--only 4x1024,fp8,mixed,1x512,1x8192,8b,8b-bf16,70b,two,gemma3,moe] [--folder DIR] [--model MODEL.gguf]
 
 Two peers are not run but published by NVIDIA (NeMo AutoModel, H100, bfloat16): Llama-8B at 2x4096, 12,473 tokens/s; Llama-70B on eight cards, 1,092 a card.
 """
@@ -22,16 +22,18 @@ STEPS = 20
 
 def lora(model):
     import peft
-    return peft.get_peft_model(model, peft.LoraConfig(r=16, lora_alpha=32, task_type="CAUSAL_LM", target_modules=[
-        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]))
+    attention, rest = ["q_proj", "k_proj", "v_proj", "o_proj"], ["gate_proj", "up_proj", "down_proj"]
+    targets = attention if hasattr(model.config, "num_experts") else attention + rest  # experts stay as they are on both sides
+    return peft.get_peft_model(model, peft.LoraConfig(r=16, lora_alpha=32, task_type="CAUSAL_LM", target_modules=targets))
 
 
 def run_peer(shape: str, rows: int, length: int, mode: str) -> None:
     import torch
     import transformers
-    values = {k: v for k, v in (training.LLAMA_8B if shape == "8b" else training.QWEN_1_5B).items() if k not in ("architectures", "torch_dtype")}
-    kind = transformers.LlamaConfig if shape == "8b" else transformers.Qwen2Config
-    cls = transformers.LlamaForCausalLM if shape == "8b" else transformers.Qwen2ForCausalLM
+    config = {"8b": training.LLAMA_8B, "gemma3": training.GEMMA3_1B, "moe": training.QWEN3_30B}.get(shape, training.QWEN_1_5B)
+    values = {k: v for k, v in config.items() if k not in ("architectures", "torch_dtype")}
+    cls = getattr(transformers, config["architectures"][0])
+    kind = cls.config_class
     torch.manual_seed(0)
     torch.set_default_dtype(torch.bfloat16)
     with torch.device("cuda"):
@@ -66,7 +68,7 @@ def run_peer(shape: str, rows: int, length: int, mode: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--record", action="store_true")
-    parser.add_argument("--only", default="4x1024,fp8,mixed,1x512,1x8192,8b,8b-bf16,70b,two")
+    parser.add_argument("--only", default="4x1024,fp8,mixed,1x512,1x8192,8b,8b-bf16,70b,two,gemma3,moe")
     parser.add_argument("--folder", type=pathlib.Path)
     parser.add_argument("--model", help="trained on conversations with and without FP8")
     options = parser.parse_args()
@@ -121,6 +123,21 @@ def main() -> None:
         one = training.ours("train", qwen, 4, 1024, 2 * STEPS, "plain", "loaded")
         training.report(options.record, "train.gpu.two", "LoRA, Qwen2-1.5B shapes, bf16, 4x1024 tokens a step on each of two GPUs, against one of them",
                         both["tokens_per_second"], one["tokens_per_second"], "tokens/s", ">=1.8", COMMAND, "2 x " + machine)
+    if "gemma3" in only:
+        gemma = training.random_model(folder / "gemma3", training.GEMMA3_1B)
+        mine = training.ours("train", gemma, 4, 1024, STEPS, "plain", "loaded")
+        work = "LoRA, Gemma 3 1B shapes, bf16, 4x1024 tokens a step"
+        for mode, goal in (("eager", ">=2.0"), ("compile", ">=2.0")):
+            theirs = training.peer(__file__, "gemma3", 4, 1024, mode)
+            row(f"gemma3.{mode}", f"{work}, PEFT {mode}", mine["tokens_per_second"], theirs["tokens_per_second"], "tokens/s", goal)
+        row("gemma3.memory", work + ", the last one's peak memory", mine["gpu_gib"], theirs["gpu_gib"], "GiB", "<=1.0")
+    if "moe" in only:
+        gguf = training.random_q4_k(folder / "moe.gguf", training.QWEN3_30B)
+        mine = training.ours("train", gguf, 1, 2048, STEPS, "plain", "quantized")
+        theirs = training.peer(__file__, "moe", 1, 2048, "eager")
+        work = f"QLoRA on attention, GGUF's Q4_K blocks, {training.QWEN3_30B['num_hidden_layers']} layers of Qwen3-30B-A3B's shapes, 1x2048 tokens a step"
+        row("moe.qlora", work + ", PEFT in bf16 (no bitsandbytes there)", mine["tokens_per_second"], theirs["tokens_per_second"], "tokens/s", ">=2.0")
+        row("moe.memory", work + ", peak memory", mine["gpu_gib"], theirs["gpu_gib"], "GiB", "<=0.5")
     if "8b" in only:
         gguf = training.random_q4_k(folder / "8b.gguf", training.LLAMA_8B)
         mine = training.ours("train", gguf, 1, 2048, STEPS, "plain", "quantized")

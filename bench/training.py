@@ -23,6 +23,15 @@ LLAMA_8B = dict(model_type="llama", architectures=["LlamaForCausalLM"], vocab_si
                 num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8, tie_word_embeddings=False, max_position_embeddings=8192,
                 rope_theta=500000.0, rms_norm_eps=1e-5, hidden_act="silu", torch_dtype="bfloat16", bos_token_id=0, eos_token_id=1)
 
+GEMMA3_1B = dict(model_type="gemma3_text", architectures=["Gemma3ForCausalLM"], vocab_size=262144, hidden_size=1152, intermediate_size=6912, num_hidden_layers=26,
+                 num_attention_heads=4, num_key_value_heads=1, head_dim=256, tie_word_embeddings=True, max_position_embeddings=32768, rms_norm_eps=1e-6,
+                 sliding_window=512, query_pre_attn_scalar=256, hidden_activation="gelu_pytorch_tanh", rope_theta=1000000.0, rope_local_base_freq=10000.0,
+                 layer_types=[("full" if (n + 1) % 6 == 0 else "sliding") + "_attention" for n in range(26)], torch_dtype="bfloat16", bos_token_id=0, eos_token_id=1)
+# six of 48 layers, so that a run takes minutes
+QWEN3_30B = dict(model_type="qwen3_moe", architectures=["Qwen3MoeForCausalLM"], vocab_size=151936, hidden_size=2048, intermediate_size=6144, num_hidden_layers=6,
+                 num_attention_heads=32, num_key_value_heads=4, head_dim=128, num_experts=128, num_experts_per_tok=8, moe_intermediate_size=768, norm_topk_prob=True,
+                 decoder_sparse_step=1, mlp_only_layers=[], tie_word_embeddings=False, max_position_embeddings=40960, rope_theta=1000000.0, rms_norm_eps=1e-6,
+                 hidden_act="silu", torch_dtype="bfloat16", bos_token_id=0, eos_token_id=1)
 LLAMA_70B = LLAMA_8B | dict(hidden_size=8192, intermediate_size=28672, num_hidden_layers=80, num_attention_heads=64)
 
 
@@ -111,7 +120,7 @@ def report(recording: bool, id: str, work: str, our: float, their: float, unit: 
 def shapes(config: dict) -> dict:
     """The tensors of a configuration, in Hugging Face's names."""
     h, i, v = config["hidden_size"], config["intermediate_size"], config["vocab_size"]
-    d = h // config["num_attention_heads"]
+    d = config.get("head_dim", h // config["num_attention_heads"])
     q, kv = config["num_attention_heads"] * d, config["num_key_value_heads"] * d
     bias = config["model_type"] == "qwen2"
     all = {"model.embed_tokens.weight": (v, h), "model.norm.weight": (h,)}
@@ -124,7 +133,16 @@ def shapes(config: dict) -> dict:
             all[f"{p}self_attn.{name}_proj.weight"] = (rows, h)
             if bias:
                 all[f"{p}self_attn.{name}_proj.bias"] = (rows,)
-        all |= {p + "self_attn.o_proj.weight": (h, q), p + "mlp.gate_proj.weight": (i, h), p + "mlp.up_proj.weight": (i, h), p + "mlp.down_proj.weight": (h, i)}
+        all[p + "self_attn.o_proj.weight"] = (h, q)
+        if config["model_type"] in ("gemma3_text", "qwen3_moe"):
+            all |= {p + "self_attn.q_norm.weight": (d,), p + "self_attn.k_norm.weight": (d,)}
+        if config["model_type"] == "gemma3_text":
+            all |= {p + "pre_feedforward_layernorm.weight": (h,), p + "post_feedforward_layernorm.weight": (h,)}
+        if config["model_type"] == "qwen3_moe":  # GGUF has all experts in one
+            e, w = config["num_experts"], config["moe_intermediate_size"]
+            all |= {p + "mlp.gate.weight": (e, h), p + "experts.gate": (e, w, h), p + "experts.up": (e, w, h), p + "experts.down": (e, h, w)}
+        else:
+            all |= {p + "mlp.gate_proj.weight": (i, h), p + "mlp.up_proj.weight": (i, h), p + "mlp.down_proj.weight": (h, i)}
     return all
 
 
@@ -156,12 +174,15 @@ def random_model(folder: pathlib.Path, config: dict) -> pathlib.Path:
 
 
 def random_q4_k(path: pathlib.Path, config: dict) -> pathlib.Path:
-    """Writes a Llama in GGUF, Q4_K throughout, from random blocks with small scales."""
+    """Writes a Llama or a mixture of Qwen3's in GGUF, Q4_K throughout but for routers, from random blocks with small scales."""
     import numpy as np
     rng = np.random.default_rng(0)
     names = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output", "input_layernorm": "attn_norm",
              "post_attention_layernorm": "ffn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
-             "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
+             "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+             "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm", "mlp.gate": "ffn_gate_inp", "experts.gate": "ffn_gate_exps",
+             "experts.up": "ffn_up_exps", "experts.down": "ffn_down_exps"}
+    arch = "qwen3moe" if config["model_type"] == "qwen3_moe" else "llama"
 
     def string(s):
         return struct.pack("<Q", len(s.encode())) + s.encode()
@@ -173,13 +194,17 @@ def random_q4_k(path: pathlib.Path, config: dict) -> pathlib.Path:
         _, _, layer, rest = parts.split(".", 3)
         return f"blk.{layer}.{names[rest]}.weight"
 
-    fields = [("general.architecture", 8, string("llama")), ("tokenizer.ggml.model", 8, string("gpt2")), ("tokenizer.ggml.pre", 8, string("smollm"))]
+    fields = [("general.architecture", 8, string(arch)), ("tokenizer.ggml.model", 8, string("gpt2")), ("tokenizer.ggml.pre", 8, string("smollm"))]
     for key, value in (("block_count", "num_hidden_layers"), ("context_length", "max_position_embeddings"), ("embedding_length", "hidden_size"),
                        ("feed_forward_length", "intermediate_size"), ("attention.head_count", "num_attention_heads"),
                        ("attention.head_count_kv", "num_key_value_heads"), ("vocab_size", "vocab_size")):
-        fields.append(("llama." + key, 4, struct.pack("<I", config[value])))
-    fields.append(("llama.attention.layer_norm_rms_epsilon", 6, struct.pack("<f", config["rms_norm_eps"])))
-    fields.append(("llama.rope.freq_base", 6, struct.pack("<f", config["rope_theta"])))
+        fields.append((f"{arch}.{key}", 4, struct.pack("<I", config[value])))
+    for key, value in (("attention.key_length", "head_dim"), ("attention.value_length", "head_dim"), ("expert_count", "num_experts"),
+                       ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size")):
+        if value in config:
+            fields.append((f"{arch}.{key}", 4, struct.pack("<I", config[value])))
+    fields.append((f"{arch}.attention.layer_norm_rms_epsilon", 6, struct.pack("<f", config["rms_norm_eps"])))
+    fields.append((f"{arch}.rope.freq_base", 6, struct.pack("<f", config["rope_theta"])))
     tokens = ["t", "0"] + [f"t{i}" for i in range(config["vocab_size"] - 2)]
     fields.append(("tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, len(tokens)) + b"".join(map(string, tokens))))
     fields.append(("tokenizer.ggml.token_type", 9, struct.pack("<IQ", 5, len(tokens)) + np.ones(len(tokens), np.int32).tobytes()))
@@ -187,8 +212,15 @@ def random_q4_k(path: pathlib.Path, config: dict) -> pathlib.Path:
     for key, value in (("bos_token_id", 0), ("eos_token_id", 1)):
         fields.append(("tokenizer.ggml." + key, 4, struct.pack("<I", value)))
     tensors, at, infos = list(shapes(config).items()), 0, b""
+
+    def values(shape):
+        return int(np.prod(shape))
+
+    def whole(name, shape):
+        return len(shape) == 1 or name.endswith("mlp.gate.weight")
+
     for name, shape in tensors:
-        kind, size = (0, 4 * shape[0]) if len(shape) == 1 else (12, shape[0] * shape[1] // 256 * 144)
+        kind, size = (0, 4 * values(shape)) if whole(name, shape) else (12, values(shape) // 256 * 144)
         infos += string(gguf_name(name)) + struct.pack("<I", len(shape)) + b"".join(struct.pack("<Q", n) for n in reversed(shape)) + struct.pack("<IQ", kind, at)
         at += size + -size % 32
     head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(fields)) + b"".join(string(k) + struct.pack("<I", t) + v for k, t, v in fields) + infos
@@ -197,11 +229,11 @@ def random_q4_k(path: pathlib.Path, config: dict) -> pathlib.Path:
     with open(path, "wb") as out:
         out.write(head + b"\0" * (-len(head) % 32))
         for name, shape in tensors:
-            if len(shape) == 1:
-                data = np.ones(shape, np.float32).tobytes()
+            if whole(name, shape):
+                data = (np.ones(shape, np.float32) if len(shape) == 1 else rng.normal(0, 0.02, shape).astype(np.float32)).tobytes()
                 out.write(data + b"\0" * (-len(data) % 32))
             else:
-                left = shape[0] * shape[1] // 256
+                left = values(shape) // 256
                 while left:
                     n = min(left, len(pool))
                     out.write(pool[:n].tobytes())

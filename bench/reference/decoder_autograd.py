@@ -70,6 +70,11 @@ def pieces():
         d_g, d_u, m = mlp.d_geglu(d_m, g, u)
         compare("mlp.d_geglu", [d_g, d_u, m], [*expected, mlp.geglu(g, u)])
 
+    expected = torch.autograd.grad(mlp.clamped_swiglu(g, u, 1.7, 0.8), [g, u], d_m)
+    with torch.no_grad():
+        d_g, d_u, m = mlp.d_clamped_swiglu(d_m, g, u, 1.7, 0.8)
+        compare("mlp.d_clamped_swiglu", [d_g, d_u, m], [*expected, mlp.clamped_swiglu(g, u, 1.7, 0.8)])
+
     expected = torch.autograd.grad(mlp.swiglu(g, u), [g, u], d_m)
     with torch.no_grad():
         d_g, d_u, m = mlp.d_swiglu(d_m, g, u, False)
@@ -105,9 +110,28 @@ def pieces():
             compare("attention.attention", [o], [plain])
             found = attention.d_attention(d_o, q, k, v, o, saved, at, window, scale)
             compare("attention.d_attention", found, expected)
+        sinks = torch.randn(4)
+        plain = softmax_attention(q, k, v, starts, window, scale, sinks)
+        expected = torch.autograd.grad(plain, [q, k, v], d_o)
+        with torch.no_grad():
+            o, saved = attention.with_sinks(*attention.attention(q, k, v, at, window, scale), sinks, at)
+            compare("attention.with_sinks", [o], [plain])
+            found = attention.d_attention(d_o, q, k, v, o, saved, at, window, scale)
+            compare("attention.d_attention with sinks", found, expected)
+            if batch == 2:  # a GPU's kernel leaves the sums as [documents, heads, longest], or of all tokens as [heads, N]
+                for first, second in [(0, 5), (5, 10)]:
+                    piece = [x[first:second].transpose(0, 1) for x in (q, k, v)]
+                    past = attention.past_with_sinks(*piece, sinks, window or 5, scale)
+                    compare("attention.past_with_sinks", [past], [plain[first:second].transpose(0, 1)])
+            else:
+                rows = torch.randn(10, 4)
+                documents = [rows[a:b] for a, b in zip(starts[:-1], starts[1:])]
+                by_document = torch.stack([torch.nn.functional.pad(d, (0, 0, 0, at.longest - len(d))).t() for d in documents])
+                compare("attention.by_position", [attention.by_position(by_document, at, 10)], [rows])
+                compare("attention.by_position, in one", [attention.by_position(rows.t(), at, 10)], [rows])
 
 
-def softmax_attention(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, window: int, scale: float) -> Tensor:
+def softmax_attention(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, window: int, scale: float, sinks: Tensor | None = None) -> Tensor:
     """As it is written in textbooks: a token sees those of its document that are not later."""
     q, k, v = (x.transpose(0, 1) for x in (q, k, v))
     k, v = (x.repeat_interleave(q.size(0) // x.size(0), 0) for x in (k, v))
@@ -117,7 +141,9 @@ def softmax_attention(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, window: i
     if window > 0:
         allowed = allowed & (at.unsqueeze(1) - at < window)
     scores = (q @ k.transpose(1, 2) * scale).masked_fill(~allowed, float("-inf"))
-    return (scores.softmax(2) @ v).transpose(0, 1)
+    if sinks is not None:
+        scores = torch.cat([scores, sinks.view(-1, 1, 1).expand(-1, q.size(1), 1)], 2)
+    return (scores.softmax(2)[:, :, : q.size(1)] @ v).transpose(0, 1)
 
 
 class Kind(NamedTuple):
@@ -140,6 +166,8 @@ class Kind(NamedTuple):
     fused: tuple = ()  # which of q | k | v and gate | up are one target
     experts: int = 0  # in the place of the MLP, two for each token
     normed: bool = False  # whether their weights are divided by their sum
+    limit: float = 0.0  # of the clamped SwiGLU; experts and router have biases then, and rows of LoRA's B take turns
+    sinks: bool = False
 
 
 KINDS = {
@@ -156,6 +184,7 @@ KINDS = {
     "hunyuan": Kind(q_norm=1, norm_behind=True),
     "qwen3_moe": Kind(q_norm=1, experts=9, normed=True),
     "experts": Kind(residual=0.5, experts=5, behind=True),
+    "gpt_oss": Kind(biases=True, experts=6, normed=True, limit=1.5, sinks=True, window=3),
 }
 
 
@@ -169,12 +198,15 @@ def random_model(kind: Kind) -> decoder.Model:
     def scale(n, there):
         return torch.rand(n) + 0.5 if there else None
 
-    def nothing():
-        return Linear(torch.empty(0, 1), [], [], 1, None, None)
+    def shape(rows, columns):
+        return Linear(torch.empty(0, 1), [], [rows], columns, None, None)
 
     def experts():
-        gate_up = product(*[inner] * (2 * kind.experts), bias=False)
-        return Experts(torch.randn(kind.experts, width), gate_up, product(*[width] * kind.experts, columns=inner, bias=False), 2, kind.normed)
+        clamped = kind.limit > 0
+        gate_up = product(*[inner] * (2 * kind.experts), bias=clamped)
+        down = product(*[width] * kind.experts, columns=inner, bias=clamped)
+        bias = torch.randn(kind.experts) if clamped else None
+        return Experts(torch.randn(kind.experts, width), bias, gate_up, down, 2, kind.normed, 1.7, kind.limit, clamped)
 
     layers = [
         layers_text.Layer(
@@ -188,11 +220,12 @@ def random_model(kind: Kind) -> decoder.Model:
             ),
             product((heads + 2 * kv) * d) if "qkv" in kind.fused else product(heads * d, kv * d, kv * d),
             product(width, columns=heads * d),
-            nothing() if kind.experts else product(2 * inner, bias=False) if "gate_up" in kind.fused else product(inner, inner, bias=False),
-            nothing() if kind.experts else product(width, columns=inner, bias=False),
+            shape(2 * inner, width) if kind.experts else product(2 * inner, bias=False) if "gate_up" in kind.fused else product(inner, inner, bias=False),
+            shape(width, inner) if kind.experts else product(width, columns=inner, bias=False),
             kind.rotary[i],
             kind.window if i == 0 else 0,
             experts() if kind.experts else None,
+            torch.randn(heads) if kind.sinks else None,
         )
         for i in range(2)
     ]
@@ -266,12 +299,12 @@ def plain_loss(m, tokens, labels, adapter, cs, masks):
             q, k = rms(q, layer.norms.q), rms(k, layer.norms.k)
         if not c0.norm_behind:
             q, k = rotate(q, layer.rotary), rotate(k, layer.rotary)
-        o = softmax_attention(q, k, v, tokens.starts, layer.window, c0.scale)
+        o = softmax_attention(q, k, v, tokens.starts, layer.window, c0.scale, layer.sinks)
         y = product(o.flatten(1), layer.o, f.o, c[1], mask.o)
         x = x + c0.residual * rms(y, layer.norms.attention_out)
         h = rms(x, layer.norms.mlp)
         if layer.experts is not None:
-            y = mixture(h, layer.experts)
+            y = mixture(h, layer.experts, f.gate_up, f.down)
         else:
             gate, up = product(h, layer.gate_up, f.gate_up, c[2], mask.gate_up).chunk(2, 1)
             y = product(gate_of(gate) * up, layer.down, f.down, c[3], mask.down)
@@ -280,17 +313,38 @@ def plain_loss(m, tokens, labels, adapter, cs, masks):
     return torch.nn.functional.cross_entropy(logits, labels.targets, reduction="sum")
 
 
-def mixture(h, experts):
+def mixture(h, experts, f_gate_up, f_down):
     """Every expert of every token, most of them times 0."""
-    p = (h @ experts.router.t()).softmax(1)
+    n = experts.router.size(0)
+
+    def delta(f):  # as PEFT has the factors of a parameter of all experts
+        if f.ranks[0] == 0:
+            return [0.0] * n
+        A, B = f.A.view(n, f.ranks[0] // n, -1), f.B[0].view(f.B[0].size(0), -1, n)
+        return [f.scales[0] * B[:, :, e] @ A[e] for e in range(n)]
+
+    def biases(W):
+        return [0.0] * n if W.bias is None else W.bias.chunk(n)
+
+    def gated(gate, up):
+        if experts.limit == 0:
+            return torch.nn.functional.silu(gate) * up
+        gate = gate.clamp(max=experts.limit)
+        return gate * torch.sigmoid(gate * experts.alpha) * (up.clamp(-experts.limit, experts.limit) + 1)
+
+    def apart(d):  # rows of gate and of up that take turns, behind one another
+        return torch.cat([d[0::2], d[1::2]]) if experts.turns and torch.is_tensor(d) else d
+
+    logits = h @ experts.router.t()
+    p = (logits if experts.router_bias is None else logits + experts.router_bias).softmax(1)
     p = p * (p >= p.topk(experts.chosen, 1).values[:, -1:])
     if experts.normed:
         p = p / p.sum(1, keepdim=True)
     y = torch.zeros_like(h)
-    n = p.size(1)
-    for w, both, down in zip(p.t(), experts.gate_up.weight.chunk(n), experts.down.weight.chunk(n)):
-        gate, up = (h @ both.t()).chunk(2, 1)
-        y = y + w.unsqueeze(1) * ((torch.nn.functional.silu(gate) * up) @ down.t())
+    parts = experts.gate_up.weight.chunk(n), delta(f_gate_up), biases(experts.gate_up), experts.down.weight.chunk(n), delta(f_down), biases(experts.down)
+    for w, both, d_both, b_both, down, d_down, b_down in zip(p.t(), *parts):
+        gate, up = (h @ (both + apart(d_both)).t() + b_both).chunk(2, 1)
+        y = y + w.unsqueeze(1) * (gated(gate, up) @ (down + d_down).t() + b_down)
     return y
 
 
@@ -306,8 +360,11 @@ def whole_model():
     for kind, (chosen, ranks), dora in itertools.product(KINDS, choices.items(), [False, True]):
         m = random_model(KINDS[kind])
         each = sum(len(W.widths) for W in (m.layers[0].qkv, m.layers[0].o, m.layers[0].gate_up, m.layers[0].down))
-        if each < 7:  # a fused target has the rank of the last of those it is made of
-            ranks = ranks[:4] if KINDS[kind].experts else [r for i, r in enumerate(ranks) if not (i < 2 and "qkv" in KINDS[kind].fused or i == 4)]
+        n = KINDS[kind].experts
+        if n > 0:  # a parameter of all experts; it has no magnitudes
+            ranks = ranks[:4] + ([0, 0] if dora else [n * max(ranks[4:6]), n * ranks[6]])
+        elif each < 7:  # a fused target has the rank of the last of those it is made of
+            ranks = [r for i, r in enumerate(ranks) if not (i < 2 and "qkv" in KINDS[kind].fused or i == 4)]
         ranks, scales = ranks * 2, [0.5 + 0.1 * i for i in range(2 * each)]
         n = 0
         for layer in m.layers:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 RESOURCES = pathlib.Path(__file__).resolve().parents[2] / "src/test/resources/io/tunebook"
 OUT = RESOURCES / "tensors"
 TYPES = ["F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
-         "IQ4_NL", "IQ4_XS"]
+         "IQ4_NL", "IQ4_XS", "MXFP4"]
 # Where a block's float16 scales lie, so that they can be made finite.
 HALVES = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108],
           "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0], "IQ4_XS": [0]}
@@ -52,7 +52,7 @@ def quantised() -> None:
     values[0, 32:64] = 0.5
     writer = gguf.GGUFWriter(OUT / "quantised.gguf", "test")
     writer.add_tensor("F32", values)
-    for name in ["F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"]:
+    for name in ["F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "MXFP4"]:
         kind = gguf.GGMLQuantizationType[name]
         blocks = gguf.quants.quantize(values, kind).view(np.uint8)
         writer.add_tensor(name, blocks, raw_dtype=kind)

@@ -4,6 +4,7 @@ their logits by PEFT, the losses of 50 steps by PEFT and torch.optim.AdamW, and 
     python bench/reference/training.py                      # all but SmolLM2
     python bench/reference/training.py --only gemma3 ...    # these architectures and their cases, the others as they are
     python bench/reference/training.py --generation         # generation.json alone, from the models and adapters that are there
+    python bench/reference/training.py --older-experts      # older_experts/ alone
     python bench/reference/training.py smollm2.gguf         # SmolLM2's greedy tokens, dequantised by Transformers
     python bench/reference/training.py --check FOLDER       # logits with an adapter that Tunebook saved, as JSON
 """
@@ -36,12 +37,16 @@ MROPE = {"mrope_section": [2, 1, 1]}  # of text all three positions are the same
 COMMON = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
               vocab_size=VOCABULARY, max_position_embeddings=256, bos_token_id=1, eos_token_id=2)
 
+EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
 GEMMA3 = COMMON | dict(num_hidden_layers=6, head_dim=16, query_pre_attn_scalar=16, sliding_window=5, layer_types=SLIDING * 5 + FULL, rms_norm_eps=1e-6)
 VISION = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14)
 
 
 def configs() -> dict:
     plain = {"rope_type": "default", "rope_theta": 1000000.0}
+    gpt_oss = transformers.GptOssConfig(**COMMON | dict(intermediate_size=COMMON["intermediate_size"] // 2), head_dim=16, sliding_window=5, layer_types=SLIDING + FULL,
+                                        num_local_experts=6, num_experts_per_tok=3, rms_norm_eps=1e-5, tie_word_embeddings=False,
+                                        rope_parameters=YARN | dict(rope_theta=150000.0, beta_fast=32.0, beta_slow=1.0, truncate=False))
     return {
         "llama": transformers.LlamaConfig(**COMMON, rope_parameters=LLAMA3, tie_word_embeddings=True, rms_norm_eps=1e-5),
         "qwen2": transformers.Qwen2Config(**COMMON, rope_parameters=plain, tie_word_embeddings=False, rms_norm_eps=1e-6),
@@ -81,6 +86,8 @@ def configs() -> dict:
         # four of ten experts, so that some have no token of a short batch
         "qwen3_moe": transformers.Qwen3MoeConfig(**COMMON, rope_parameters=plain, head_dim=16, num_experts=10, num_experts_per_tok=4, moe_intermediate_size=24,
                                                  norm_topk_prob=True, tie_word_embeddings=False, rms_norm_eps=1e-6),
+        "gpt_oss": gpt_oss,
+        "gpt_oss_mxfp4": gpt_oss,  # experts in the four bits that OpenAI publishes them in
         # the text parts of models that see
         "gemma3_vision": transformers.Gemma3Config(text_config=GEMMA3, vision_config=VISION | dict(model_type="siglip_vision_model"), mm_tokens_per_image=1,
                                                    image_token_index=90, boi_token_index=91, eoi_token_index=92, tie_word_embeddings=True),
@@ -109,6 +116,8 @@ def tiny(config) -> torch.nn.Module:
                 p.copy_(0.3 * torch.randn_like(p))
             else:
                 p.copy_(torch.randn_like(p) * 1.2 / p.shape[1] ** 0.5)
+            if name.endswith("gate_up_proj") and hasattr(config, "swiglu_limit"):
+                p.mul_(3)  # so that some reach the limit
     return model.eval()
 
 
@@ -161,7 +170,7 @@ def train(model, batches: list, case: dict) -> list:
     return losses
 
 
-PLAIN = dict(architecture="llama", rank=4, alpha=8, targets=LINEARS, rslora=False, dora=False, accumulation=1, clip=0.0,
+PLAIN = dict(architecture="llama", rank=4, alpha=8, targets=LINEARS, parameters=[], rslora=False, dora=False, accumulation=1, clip=0.0,
              learningRate=5e-3, schedule="linear", warmupSteps=5, weightDecay=0.0, betas=[0.9, 0.999])
 CASES = {
     "plain": {},
@@ -176,7 +185,9 @@ CASES = {
 } | {name: dict(architecture=name) for name in ["mistral_window", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss", "ernie4_5", "hunyuan_v1_dense", "ministral3"]}
 CASES |= {name: dict(architecture=name, targets=PHI) for name in ["phi3"]}
 CASES |= {name: dict(architecture=name, targets=GLM) for name in ["glm", "glm4"]}
-CASES |= {name: dict(architecture=name, targets=LINEARS[:4]) for name in ["qwen3_moe"]}
+CASES |= {name: dict(architecture=name, targets=LINEARS[:4]) for name in ["qwen3_moe", "gpt_oss"]}
+CASES |= {f"{name}_experts": dict(architecture=name, targets=["q_proj", "v_proj"], parameters=EXPERTS, rank=2) for name in ["qwen3_moe", "gpt_oss"]}
+CASES |= {"gpt_oss_down": dict(architecture="gpt_oss", targets=["o_proj"], parameters=EXPERTS[1:], rank=3, rslora=True)}
 CASES |= {name: dict(architecture=name, targets=f".*language_model.*\\.({'|'.join(LINEARS)})")
           for name in ["gemma3_vision", "mistral3", "qwen2_5_vl", "qwen3_vl"]}
 
@@ -192,6 +203,29 @@ def save_tokenizer(folder: pathlib.Path) -> None:
 def save_adapter(model, folder: pathlib.Path) -> None:
     model.save_pretrained(folder)
     (folder / "README.md").unlink()
+
+
+MXFP4 = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0]
+
+
+def save_blocks(model, folder: pathlib.Path) -> torch.nn.Module:
+    """Rounds experts to MXFP4 (OCP Microscaling Formats) and saves them so, rows of outputs; returns what Transformers reads of it."""
+    keep = {}
+    for name, p in model.state_dict().items():
+        if not name.endswith(("experts.gate_up_proj", "experts.down_proj")):
+            keep[name] = p.contiguous()
+            continue
+        x = p.transpose(1, 2).unflatten(2, (-1, 32))  # [experts, out, blocks, 32]
+        exponent = x.abs().amax(3).log2().floor() - 2
+        near = (x.abs() / exponent.exp2().unsqueeze(3)).unsqueeze(4) - torch.tensor(MXFP4)
+        codes = (near.abs().argmin(4) + 8 * (x < 0)).to(torch.uint8)
+        keep[f"{name}_blocks"] = codes[..., 0::2] | codes[..., 1::2] << 4
+        keep[f"{name}_scales"] = (exponent + 127).to(torch.uint8)
+    save_file(keep, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "mxfp4", "modules_to_not_convert": ["model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"]}
+    (folder / "config.json").write_text(json.dumps(config, indent=2))
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, quantization_config=transformers.Mxfp4Config(dequantize=True)).eval()
 
 
 def save_weights(model, folder: pathlib.Path) -> None:
@@ -217,7 +251,10 @@ def make(only: list) -> None:
         model = tiny(config)
         model.config.save_pretrained(OUT / name)
         save_tokenizer(OUT / name)
-        save_weights(model, OUT / name)
+        if name == "gpt_oss_mxfp4":
+            model = save_blocks(model, OUT / name)
+        else:
+            save_weights(model, OUT / name)
         with torch.no_grad():
             save_file({"ids": ids.float(), "logits": model(ids).logits}, OUT / name / "logits.safetensors")
     for name, changes in cases.items():
@@ -226,7 +263,7 @@ def make(only: list) -> None:
         model = tiny(models[case["architecture"]])
         torch.manual_seed(3)
         config = peft.LoraConfig(r=case["rank"], lora_alpha=case["alpha"], target_modules=case["targets"], use_rslora=case["rslora"],
-                                 use_dora=case["dora"], lora_dropout=0.0, task_type="CAUSAL_LM")
+                                 use_dora=case["dora"], lora_dropout=0.0, task_type="CAUSAL_LM", target_parameters=case["parameters"] or None)
         wrapped = peft.get_peft_model(model, config)
         save_adapter(wrapped, folder / "initial")
         case["losses"] = train(wrapped, batches, case)
@@ -239,6 +276,33 @@ def make(only: list) -> None:
             case["bfloat16"] = train(coarse, batches, case)
         (folder / "case.json").write_text(json.dumps(case, separators=(",", ":")))
         print(f"{name:14s} loss {case['losses'][0]:.4f} → {case['losses'][-1]:.4f}")
+
+
+def older_experts() -> None:
+    """An adapter from before Transformers 5, in which each expert had modules of its own, and its logits by PEFT, which makes parameters of all experts of it."""
+    folder, rank = OUT / "older_experts", 2
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    torch.manual_seed(6)
+    config = json.loads((OUT / "qwen3_moe/config.json").read_text())
+    width, inner = config["hidden_size"], config["moe_intermediate_size"]
+    factors = {}
+    for layer in range(config["num_hidden_layers"]):
+        for expert in range(config["num_local_experts"]):
+            for name, (rows, columns) in {"gate_proj": (inner, width), "up_proj": (inner, width), "down_proj": (width, inner)}.items():
+                module = f"base_model.model.model.layers.{layer}.mlp.experts.{expert}.{name}"
+                factors[f"{module}.lora_A.weight"] = 0.2 * torch.randn(rank, columns)
+                factors[f"{module}.lora_B.weight"] = 0.2 * torch.randn(rows, rank)
+    save_file(factors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    (folder / "adapter_config.json").write_text(json.dumps(dict(peft_type="LORA", task_type="CAUSAL_LM", base_model_name_or_path="qwen3_moe", r=rank, lora_alpha=6, lora_dropout=0.0,
+                                                                target_modules=["gate_proj", "up_proj", "down_proj"], bias="none", inference_mode=True), indent=2))
+    model = peft.PeftModel.from_pretrained(transformers.AutoModelForCausalLM.from_pretrained(OUT / "qwen3_moe", dtype=torch.float32), folder).eval()
+    plain = transformers.AutoModelForCausalLM.from_pretrained(OUT / "qwen3_moe", dtype=torch.float32).eval()
+    ids = torch.tensor([sum((d[0] for d in sum(json.loads((OUT / "documents.json").read_text())[:2], [])), [])[:48]])
+    with torch.no_grad():
+        logits = model(ids).logits
+        print(f"older experts: the adapter changes logits by up to {(logits - plain(ids).logits).abs().max():.2f}")
+    save_file({"logits": logits}, folder / "expected.safetensors")
 
 
 SETTINGS = [
@@ -302,6 +366,8 @@ if __name__ == "__main__":
         check(pathlib.Path(sys.argv[2]))
     elif sys.argv[1:2] == ["--generation"]:
         generation()
+    elif sys.argv[1:2] == ["--older-experts"]:
+        older_experts()
     elif sys.argv[1:2] == ["--only"]:
         make(sys.argv[2:])
     elif len(sys.argv) > 1:
@@ -309,3 +375,4 @@ if __name__ == "__main__":
     else:
         make([])
         generation()
+        older_experts()

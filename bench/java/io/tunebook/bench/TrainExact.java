@@ -8,6 +8,7 @@ import io.tunebook.model.CausalLM;
 import io.tunebook.model.LoadOptions;
 import io.tunebook.model.Precision;
 import io.tunebook.model.TokenBatch;
+import io.tunebook.model.family.ModelConfig;
 import io.tunebook.train.Schedule;
 import io.tunebook.train.Trainer;
 import io.tunebook.train.TrainingArguments;
@@ -57,6 +58,10 @@ final class TrainExact {
         }
         for (String name : args[0].split(",")) {
             JsonNode c = json("cases/" + name + "/case.json");
+            Path config = FOLDER.resolve(c.path("architecture").asText()).resolve("config.json");
+            if (ModelConfig.read(config).experts().isPresent()) {
+                continue; // experts are not computed in eight bits
+            }
             LoadOptions eight = LoadOptions.in(Precision.BFLOAT16).fp8();
             try (CausalLM model =
                     CausalLM.load(FOLDER.resolve(c.path("architecture").asText()), eight)) {

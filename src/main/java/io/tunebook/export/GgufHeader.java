@@ -89,7 +89,7 @@ final class GgufHeader {
                 writer.float32(arch + "." + key, (Float) value);
             }
         });
-        config.ropeScaling().ifPresent(scaling -> {
+        config.family().ggufScaling(config).ifPresent(scaling -> {
             if (scaling instanceof RopeScaling.Linear linear) {
                 writer.string(arch + ".rope.scaling.type", "linear")
                         .float32(arch + ".rope.scaling.factor", (float) linear.factor());

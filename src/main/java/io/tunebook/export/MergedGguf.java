@@ -6,6 +6,7 @@ import io.tunebook.lora.AdapterFile.Factors;
 import io.tunebook.model.Weights;
 import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
+import io.tunebook.model.family.Target;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.GgufType;
@@ -26,6 +27,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /**
  * A base model with an adapter merged in, as one GGUF file that llama.cpp and Ollama open like any other.
@@ -199,11 +201,18 @@ public final class MergedGguf {
         Weights.Tensor tensor = parts.get(0);
         String name = config.family().ggufName(tensor.name());
         long[] one = tensor.shape();
-        long[] shape = Experts.number(tensor.name()) < 0 ? one : new long[] {parts.size(), one[0], one[1]};
-        GgufType type = quantization.typeOf(name, shape, tensor.type(), config.layers(), embeddings.tied());
+        boolean vector = one.length == 1;
+        long[] shape = one;
+        if (Experts.number(tensor.name()) >= 0) {
+            shape = LongStream.concat(LongStream.of(parts.size()), LongStream.of(one))
+                    .toArray();
+        }
+        GgufType type = vector
+                ? GgufType.F32
+                : quantization.typeOf(name, shape, tensor.type(), config.layers(), embeddings.tied());
         writer.tensor(name, type, shape, out -> {
             for (Weights.Tensor part : parts) {
-                if (shape.length == 1) {
+                if (vector) {
                     out.write(vector(part));
                 } else {
                     matrix(part, type, out);
@@ -214,7 +223,13 @@ public final class MergedGguf {
 
     private void checkFit() {
         Map<String, long[]> shapes = weights.config().tensors();
-        adapter.ifPresent(a -> a.factors().forEach((module, f) -> checkFit(module, f, shapes.get(module + ".weight"))));
+        adapter.ifPresent(a -> a.factors().forEach((module, f) -> {
+            if (Experts.parameter(module)) {
+                checkExperts(module, f);
+            } else {
+                checkFit(module, f, shapes.get(module + ".weight"));
+            }
+        }));
         int own = weights.config().vocabularySize();
         int rows = embeddings
                 .embedding()
@@ -245,6 +260,19 @@ public final class MergedGguf {
             throw new IllegalArgumentException("the adapter was made for another model: layer " + module
                     + " has the shape " + Arrays.toString(expected) + " there, in the base it is "
                     + Arrays.toString(shape));
+        }
+    }
+
+    private void checkExperts(String module, Factors factors) {
+        ModelConfig c = weights.config();
+        Target target = c.targets().stream()
+                .filter(t -> t.ofExperts() && module.endsWith(t.module()))
+                .findFirst()
+                .orElse(null);
+        checkFit(module, factors, target == null ? null : new long[] {target.out(c), target.in(c)});
+        if (factors.rank() % target.copies(c) != 0) {
+            throw new IllegalArgumentException("the adapter was made for another model: " + module + " has rank "
+                    + factors.rank() + " there, which the " + target.copies(c) + " experts of the base do not share");
         }
     }
 
@@ -316,7 +344,8 @@ public final class MergedGguf {
     }
 
     private boolean touches(String tensorName) {
-        return factors(tensorName) != null || embedding(tensorName).isPresent();
+        return adapter.isPresent() && adapter.get().factors().containsKey(adapted(tensorName))
+                || embedding(tensorName).isPresent();
     }
 
     /** Rows as GGUF stores them, merged with factors unless these are null. */
@@ -325,7 +354,7 @@ public final class MergedGguf {
         float[] values = new float[count * columns];
         int heads = weights.config().family().permutedHeads(weights.config(), tensor.name());
         float scale =
-                factors == null ? 0 : (float) adapter.orElseThrow().settings().scale(module(tensor.name()));
+                factors == null ? 0 : (float) adapter.orElseThrow().settings().scale(adapted(tensor.name()));
         try {
             if (heads == 0) {
                 weights.readRows(tensor, first, count, values, 0);
@@ -347,12 +376,19 @@ public final class MergedGguf {
 
     /** What the adapter does to a tensor; null where it leaves it alone. */
     private Factors factors(String tensorName) {
-        return adapter.isPresent() && tensorName.endsWith(".weight")
-                ? adapter.get().factors().get(module(tensorName))
-                : null;
+        Factors found = adapter.map(a -> a.factors().get(adapted(tensorName))).orElse(null);
+        int expert = Experts.number(tensorName);
+        if (found == null || expert < 0) {
+            return found;
+        }
+        Experts experts = weights.config().experts().orElseThrow();
+        int rows = Math.toIntExact(weights.tensor(tensorName).rows());
+        return found.ofExpert(expert, experts.count(), experts.firstRow(tensorName), experts.rowStep(tensorName), rows);
     }
 
-    private static String module(String tensorName) {
-        return tensorName.substring(0, tensorName.lastIndexOf('.'));
+    /** What an adapter calls the weight: its module, or the parameter of all experts; empty for what is no weight. */
+    private static String adapted(String tensorName) {
+        return Experts.parameterOf(tensorName)
+                .orElse(tensorName.endsWith(".weight") ? tensorName.substring(0, tensorName.lastIndexOf('.')) : "");
     }
 }

@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
  * matrix.
  */
 public enum Quantization {
-    /** The type that each tensor has in the base; Q2_K, Q3_K, IQ4_NL and IQ4_XS, which are not written, become Q4_K. */
+    /** The type that each tensor has in the base; what lies in MXFP4 stays so in all types of eight bits and fewer; Q2_K, Q3_K, IQ4_NL and IQ4_XS, which are not written, become Q4_K. */
     AS_BASE(null, -1),
     /** Half precision: exact enough for anything, two bytes a weight. */
     F16(GgufType.F16, 1),
@@ -52,6 +52,10 @@ public enum Quantization {
     GgufType typeOf(String name, long[] shape, GgufType base, int layers, boolean tied) {
         if (shape.length == 1 || name.endsWith(".ffn_gate_inp.weight")) { // llama.cpp keeps routers whole
             return GgufType.F32;
+        }
+        if (base == GgufType.MXFP4 && (type == null || type.quantized())) {
+            return base; // another type of about four bits would round once more, as llama.cpp's own files of gpt-oss
+            // do not
         }
         if (type == null) {
             return base.writable() ? base : fitting(GgufType.Q4_K, shape[shape.length - 1]);

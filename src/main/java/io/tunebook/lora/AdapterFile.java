@@ -3,6 +3,7 @@ package io.tunebook.lora;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.files.AtomicFile;
 import io.tunebook.files.Json;
+import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tensors.Safetensors;
@@ -87,6 +88,27 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors, Adapt
                     values[at + i] *= factor;
                 }
             }
+        }
+
+        /**
+         * The factors of one expert's matrix among those of a parameter of all: A [experts * rank, in], and B [out, rank * experts], where the experts of a place of the
+         * rank stand side by side.
+         *
+         * @param expert which one, from 0
+         * @param experts how many there are
+         * @param first the row of the parameter that is the matrix's first one
+         * @param step how far apart its rows are there
+         * @param rows how many it has
+         */
+        public Factors ofExpert(int expert, int experts, int first, int step, int rows) {
+            int each = rank / experts;
+            float[] ownB = new float[rows * each];
+            for (int i = 0; i < ownB.length; i++) {
+                ownB[i] = b[(first + i / each * step) * rank + i % each * experts + expert];
+            }
+            int start = expert * each * inFeatures;
+            return new Factors(
+                    inFeatures, rows, each, Arrays.copyOfRange(a, start, start + each * inFeatures), ownB, magnitude);
         }
 
         private static void length(String what, float[] values, long expected) {
@@ -197,7 +219,7 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors, Adapt
         Files.createDirectories(folder);
         Map<String, Safetensors.Values> tensors = new LinkedHashMap<>();
         factors.forEach((module, f) -> {
-            String key = PREFIX + named(module, prefix);
+            String key = PREFIX + named(ExpertNames.wrapper(module, factors.keySet()), prefix);
             tensors.put(key + ".lora_A.weight", new Safetensors.Values(new long[] {f.rank(), f.inFeatures()}, f.a()));
             tensors.put(key + ".lora_B.weight", new Safetensors.Values(new long[] {f.outFeatures(), f.rank()}, f.b()));
             if (f.magnitude().length > 0) {
@@ -224,8 +246,16 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors, Adapt
         json.put("r", settings.rank);
         number(json, "lora_alpha", settings.alpha);
         json.put("lora_dropout", settings.dropout);
-        var targets = json.putArray("target_modules");
-        settings.targetModules.forEach(t -> targets.add(named(t, prefix)));
+        for (boolean parameters : new boolean[] {false, true}) {
+            List<String> names = settings.targetModules.stream()
+                    .filter(t -> Experts.parameter(t) == parameters)
+                    .toList();
+            if (parameters && names.isEmpty()) {
+                continue; // versions of PEFT before 0.17 do not know the field
+            }
+            var targets = json.putArray(parameters ? "target_parameters" : "target_modules");
+            names.forEach(t -> targets.add(named(t, prefix)));
+        }
         json.put("use_rslora", settings.rslora).put("use_dora", settings.dora);
         switch (settings.initialization) {
             case "true", "false" -> json.put("init_lora_weights", Boolean.parseBoolean(settings.initialization));

@@ -7,6 +7,7 @@ import io.tunebook.files.Json;
 import io.tunebook.files.Placeholder;
 import io.tunebook.lora.AdapterFile.Factors;
 import io.tunebook.lora.AdapterFile.Settings;
+import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.ModelFormatException;
@@ -38,7 +39,6 @@ final class AdapterReader {
             Map.entry("bias", "\"none\""),
             Map.entry("fan_in_fan_out", "false"),
             Map.entry("lora_bias", "false"),
-            Map.entry("target_parameters", "null"),
             Map.entry("layer_replication", "null"),
             Map.entry("alora_invocation_tokens", "null"),
             Map.entry("use_qalora", "false")));
@@ -81,18 +81,19 @@ final class AdapterReader {
                 throw new ModelFormatException(weights, "tensor " + unread.getKey() + ": " + unread.getValue());
             }
             AdapterEmbeddings embeddings = EmbeddingsReader.read(config, json, weights, file);
-            Map<String, Factors> factors = factors(weights, file);
+            Map<String, Factors> factors = ExpertNames.parameters(config, json, factors(weights, file));
             if (factors.isEmpty() && embeddings.isEmpty()) {
                 throw new ModelFormatException(weights, "expected the factors of some layer, found no tensor");
             }
             Settings settings = settings(config, json, adapted(factors, embeddings));
             for (var entry : adapted(factors, embeddings).entrySet()) {
                 int expected = settings.rank(entry.getKey());
-                if (entry.getValue().rank() != expected) {
+                int found = entry.getValue().rank();
+                if (Experts.parameter(entry.getKey()) ? found % expected != 0 : found != expected) {
                     throw new ModelFormatException(
                             weights,
                             "layer " + entry.getKey() + ": expected rank " + expected + " as " + AdapterFile.CONFIG
-                                    + " says, found " + entry.getValue().rank());
+                                    + " says, found " + found);
                 }
             }
             return new AdapterFile(settings, factors, embeddings);
@@ -185,8 +186,9 @@ final class AdapterReader {
             targets.forEach(t -> modules.add(ModelConfig.textPart(t.asText())));
         } else {
             // A pattern: the layers it matched are known by their factors.
-            modules.addAll(factors.keySet());
+            factors.keySet().stream().filter(m -> !Experts.parameter(m)).forEach(modules::add);
         }
+        json.path("target_parameters").forEach(t -> modules.add(ModelConfig.textPart(t.asText())));
         Map<String, Integer> ranks = new LinkedHashMap<>();
         json.path("rank_pattern")
                 .properties()

@@ -17,7 +17,7 @@ final class FreshFactors {
             }
             case GAUSSIAN -> {
                 for (int i = 0; i < s.rank() * s.in(); i++) {
-                    values[s.a() + i] = (float) (random.nextGaussian() / s.rank());
+                    values[s.a() + i] = (float) (random.nextGaussian() * s.copies() / s.rank());
                 }
             }
             case ORTHOGONAL -> orthogonal(values, s, random);

@@ -8,6 +8,7 @@ import io.tunebook.model.CausalLM;
 import io.tunebook.model.Factors;
 import io.tunebook.model.TokenBatch;
 import io.tunebook.model.Weights;
+import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -120,8 +121,11 @@ public final class LoraAdapter implements AutoCloseable {
         return everywhere && model.config().prefix().equals(ModelConfig.TEXT) ? last : List.copyOf(modules);
     }
 
+    /** A parameter of experts keeps the names of what holds it. */
     private static String lastPart(String module) {
-        return module.substring(module.lastIndexOf('.') + 1);
+        return Experts.parameter(module)
+                ? module.substring(module.indexOf("mlp.experts."))
+                : module.substring(module.lastIndexOf('.') + 1);
     }
 
     private static AdapterFile.Settings settings(LoraConfig c, CausalLM model, LoraLayout layout) {
@@ -312,7 +316,7 @@ public final class LoraAdapter implements AutoCloseable {
 
     /** What is trained, module by module, with counts. */
     public Table summary() {
-        return LoraConfig.summary(layout);
+        return layout.summary();
     }
 
     /** A copy of the factors in the form in which they are saved. */

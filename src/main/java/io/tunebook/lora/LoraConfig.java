@@ -1,6 +1,8 @@
 package io.tunebook.lora;
 
+import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -8,8 +10,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import tech.tablesaw.api.LongColumn;
-import tech.tablesaw.api.StringColumn;
 import tech.tablesaw.api.Table;
 
 /**
@@ -19,7 +19,7 @@ import tech.tablesaw.api.Table;
  * @param alpha scales what is learned: B A counts alpha / rank times, with rsLoRA alpha / sqrt(rank) times
  * @param dropout the probability with which an input of A is dropped in training
  * @param targetModules which linear modules are adapted: the last parts of their names, such as {@code q_proj}; or one regular expression for the whole name;
- *     or {@code all-linear}
+ *     or {@code all-linear}. Experts are no modules: see {@link #targetParameters}
  * @param rslora whether the scale is alpha / sqrt(rank) (Kalajdzievski, 2023)
  * @param dora whether the magnitude of each output is trained beside its direction (Liu et al., 2024)
  * @param initialization how the factors start
@@ -208,6 +208,24 @@ public record LoraConfig(
         return new LoraConfig(rank, alpha, dropout, List.of(names), rslora, dora, initialization, patterns);
     }
 
+    /**
+     * Adapts parameters of all experts of a layer as well: {@code mlp.experts.gate_up_proj} and {@code mlp.experts.down_proj}. Each expert has factors of its own of this
+     * rank. Without dropout, DoRA and orthogonal initialization, as in PEFT.
+     *
+     * @throws IllegalArgumentException for other names
+     */
+    public LoraConfig targetParameters(String... names) {
+        List<String> all = new ArrayList<>(targetModules);
+        for (String name : names) {
+            if (!Experts.parameter(name)) {
+                throw new IllegalArgumentException(
+                        "targetParameters: expected mlp.experts.gate_up_proj or mlp.experts.down_proj, found " + name);
+            }
+            all.add(name);
+        }
+        return targetModules(all.toArray(String[]::new));
+    }
+
     public LoraConfig rslora(boolean on) {
         return new LoraConfig(rank, alpha, dropout, targetModules, on, dora, initialization, patterns);
     }
@@ -300,9 +318,16 @@ public record LoraConfig(
 
     /** Whether a module of this full name is adapted. */
     public boolean targets(String module) {
-        return (targetModules.contains(ALL_LINEAR) || Patterns.named(targetModules, module))
-                && patterns.inLayers(module)
-                && !patterns.excludes(module);
+        boolean named = Experts.parameter(module)
+                ? targetModules.stream()
+                        .anyMatch(t -> Experts.parameter(t) && (module.equals(t) || module.endsWith("." + t)))
+                : targetModules.contains(ALL_LINEAR)
+                        || Patterns.named(
+                                targetModules.stream()
+                                        .filter(t -> !Experts.parameter(t))
+                                        .toList(),
+                                module);
+        return named && patterns.inLayers(module) && !patterns.excludes(module);
     }
 
     /**
@@ -316,7 +341,7 @@ public record LoraConfig(
                 new LoraLayout.Choice() {
                     @Override
                     public int rank(String module) {
-                        return targets(module) ? LoraConfig.this.rank(module) : 0;
+                        return targets(module) ? LoraConfig.this.rank(module) * LoraLayout.copies(model, module) : 0;
                     }
 
                     @Override
@@ -325,6 +350,12 @@ public record LoraConfig(
                     }
                 },
                 dora);
+        boolean plain = dropout == 0 && !dora && initialization != Initialization.ORTHOGONAL;
+        if (!plain && layout.slices().keySet().stream().anyMatch(Experts::parameter)) {
+            throw new IllegalArgumentException(
+                    "targetParameters: expected no dropout, no DoRA and no orthogonal initialization, found " + this
+                            + "; PEFT has none of them for parameters of experts");
+        }
         if (layout.slices().isEmpty()) {
             throw new IllegalArgumentException("the target modules " + targetModules
                     + (patterns.equals(Patterns.NONE) ? "" : " with " + patterns)
@@ -336,46 +367,6 @@ public record LoraConfig(
 
     /** What would be trained, module by module, with counts. */
     public Table summary(ModelConfig model) {
-        return summary(layout(model));
-    }
-
-    static Table summary(LoraLayout layout) {
-        Table table = Table.create(
-                "What LoRA trains",
-                StringColumn.create("module"),
-                LongColumn.create("layers"),
-                LongColumn.create("in"),
-                LongColumn.create("out"),
-                LongColumn.create("rank"),
-                LongColumn.create("parameters"));
-        Map<String, List<LoraLayout.Slice>> byName = layout.slices().values().stream()
-                .collect(java.util.stream.Collectors.groupingBy(
-                        s -> s.module().replaceFirst("model\\.layers\\.\\d+\\.", ""),
-                        LinkedHashMap::new,
-                        java.util.stream.Collectors.toList()));
-        byName.forEach((name, slices) -> add(table, name, slices));
-        add(table, "all", List.copyOf(layout.slices().values()));
-        return table;
-    }
-
-    private static void add(Table table, String name, List<LoraLayout.Slice> slices) {
-        LoraLayout.Slice first = slices.get(0);
-        boolean all = name.equals("all");
-        table.stringColumn("module").append(name);
-        table.longColumn("layers")
-                .append(slices.stream()
-                        .mapToInt(LoraLayout.Slice::layer)
-                        .distinct()
-                        .count());
-        if (all) {
-            table.longColumn("in").appendMissing();
-            table.longColumn("out").appendMissing();
-        } else {
-            table.longColumn("in").append(first.in());
-            table.longColumn("out").append(first.out());
-        }
-        table.longColumn("rank").append(first.rank());
-        table.longColumn("parameters")
-                .append(slices.stream().mapToLong(LoraLayout.Slice::parameters).sum());
+        return layout(model).summary();
     }
 }

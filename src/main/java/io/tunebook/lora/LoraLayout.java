@@ -2,12 +2,17 @@ package io.tunebook.lora;
 
 import ai.djl.ndarray.NDArray;
 import io.tunebook.model.Factors;
+import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.model.family.Target;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import tech.tablesaw.api.LongColumn;
+import tech.tablesaw.api.StringColumn;
+import tech.tablesaw.api.Table;
 
 /**
  * Where LoRA's factors lie in the one flat float32 array that holds them all, so that a step casts, clips and updates once. Layer by layer: A of q, k, v
@@ -25,6 +30,7 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
      * @param a where A, [rank, in], begins in the flat array
      * @param b where B, [out, rank], begins
      * @param magnitude where DoRA's magnitude, [out], begins; -1 without
+     * @param copies how many experts share {@code rank}, each with a part of it; 1 for a module
      */
     public record Slice(
             String module,
@@ -36,7 +42,8 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
             double scale,
             int a,
             int b,
-            int magnitude) {
+            int magnitude,
+            int copies) {
         /** The number of elements in all. */
         public long parameters() {
             return (long) rank * (in + out) + (magnitude < 0 ? 0 : out);
@@ -45,7 +52,7 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
 
     /** The rank and scale of a module. */
     public interface Choice {
-        /** @return 0 if the module is not adapted */
+        /** @return 0 if the module is not adapted; of a parameter of experts what one of them has, times their number */
         int rank(String module);
 
         double scale(String module);
@@ -111,11 +118,17 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
                                     scale,
                                     a[i],
                                     b[i],
-                                    magnitude[i]));
+                                    magnitude[i],
+                                    t.copies(config)));
                 }
             }
         }
         return new LoraLayout(ranks, scales, dora, slices);
+    }
+
+    /** How many weights of a model a module's name stands for: the number of experts, or 1. */
+    static int copies(ModelConfig config, String module) {
+        return Experts.parameter(module) ? config.experts().orElseThrow().count() : 1;
     }
 
     /** The number of trained parameters. */
@@ -134,5 +147,43 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
                     + flat.getShape().size());
         }
         return new Factors(flat, ranks, scales, dora, embeddings);
+    }
+
+    /** What would be trained, module by module, with counts. */
+    Table summary() {
+        Table table = Table.create(
+                "What LoRA trains",
+                StringColumn.create("module"),
+                LongColumn.create("layers"),
+                LongColumn.create("in"),
+                LongColumn.create("out"),
+                LongColumn.create("rank"),
+                LongColumn.create("parameters"));
+        Map<String, List<Slice>> byName = slices.values().stream()
+                .collect(Collectors.groupingBy(
+                        s -> s.module().replaceFirst("model\\.layers\\.\\d+\\.", ""),
+                        LinkedHashMap::new,
+                        Collectors.toList()));
+        byName.forEach((name, slices) -> add(table, name, slices));
+        add(table, "all", List.copyOf(slices.values()));
+        return table;
+    }
+
+    private static void add(Table table, String name, List<Slice> slices) {
+        Slice first = slices.get(0);
+        boolean all = name.equals("all");
+        table.stringColumn("module").append(name);
+        table.longColumn("layers")
+                .append(slices.stream().mapToInt(Slice::layer).distinct().count());
+        if (all) {
+            table.longColumn("in").appendMissing();
+            table.longColumn("out").appendMissing();
+        } else {
+            table.longColumn("in").append(first.in());
+            table.longColumn("out").append(first.out());
+        }
+        table.longColumn("rank").append(first.rank() / first.copies());
+        table.longColumn("parameters")
+                .append(slices.stream().mapToLong(Slice::parameters).sum());
     }
 }

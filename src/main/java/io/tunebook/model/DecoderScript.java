@@ -3,10 +3,11 @@ package io.tunebook.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.tunebook.model.FileTensors.Stored;
 import io.tunebook.model.TorchScript.Arguments;
+import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.model.family.Target;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -63,66 +64,14 @@ final class DecoderScript implements AutoCloseable {
         }
     }
 
-    NDArray mapFile(NDManager owner, Path file, long elements, int type) {
-        try (Arguments a = new Arguments()) {
-            return one(
-                    owner, "map_file", a.text(file.toString()).number(elements).number(type));
-        }
-    }
-
-    NDArray fromFiles(
-            NDManager owner,
-            List<NDArray> files,
-            long[] starts,
-            long[] rows,
-            long[] heads,
-            long columns,
-            int type,
-            NDArray like) {
-        try (Arguments a = new Arguments()) {
-            a.tensors(files).numbers(starts).numbers(rows).numbers(heads);
-            return one(owner, "from_files", a.number(columns).number(type).tensor(like));
-        }
+    /** Tensors of files. */
+    FileTensors files() {
+        return new FileTensors(script);
     }
 
     NDArray joined(NDManager owner, List<NDArray> parts) {
         try (Arguments a = new Arguments()) {
             return one(owner, "joined", a.tensors(parts));
-        }
-    }
-
-    /**
-     * A quantized tensor's scales and codes.
-     *
-     * @param bytes of a row
-     * @param scales how many a block has
-     */
-    Stored blocksFromFile(
-            NDManager owner,
-            NDArray file,
-            NDArray halves,
-            Weights.Tensor t,
-            long bytes,
-            int scales,
-            boolean behind,
-            NDArray like) {
-        try (Arguments a = new Arguments()) {
-            a.tensor(file).tensor(halves).number(t.offset()).number(t.rows()).number(bytes);
-            a.number(t.type().blockBytes()).number(scales).flag(behind).number(t.permutedHeads());
-            List<NDArray> both = script.call(owner, "blocks_from_file", a.tensor(like));
-            return new Stored(both.get(0), both.get(1), t.type().id(), t.rows());
-        }
-    }
-
-    /**
-     * A weight as its file has it.
-     *
-     * @param kind GGUF's number for the type of its blocks; 0 if it has none
-     */
-    record Stored(NDArray scales, NDArray codes, int kind, long rows) {
-        void close() {
-            scales.close();
-            codes.close();
         }
     }
 
@@ -210,27 +159,31 @@ final class DecoderScript implements AutoCloseable {
         }
     }
 
-    /** A product that a layer with experts does not have. */
-    void addNothing() {
+    /** A product that a layer with experts does not have: what the factors of all of them are like. */
+    void addShape(long[] widths, long columns) {
         try (Arguments a = new Arguments()) {
-            run("add_nothing", a);
+            run("add_shape", a.numbers(widths).number(columns));
         }
     }
 
     /** The experts of the next layer, whose two products are the last ones. */
-    void addExperts(NDArray router, int chosen, boolean normed) {
+    void addExperts(NDArray router, NDArray bias, Experts experts) {
         try (Arguments a = new Arguments()) {
-            run("add_experts", a.tensor(router).number(chosen).flag(normed));
+            a.tensor(router).tensor(bias).number(experts.chosen()).flag(experts.normed());
+            a.real(experts.clamp().map(Experts.Clamp::alpha).orElse(0.0));
+            a.real(experts.clamp().map(Experts.Clamp::limit).orElse(0.0));
+            run("add_experts", a.flag(experts.clamp().isPresent()));
         }
     }
 
     /**
      * @param norms in the order of {@code Norms} in {@code layer.py}, empty ones for what the architecture does not have
+     * @param sinks of the heads; empty for none
      * @param kind which rotary table and which window the layer has
      */
-    void addLayer(List<NDArray> norms, ModelConfig.LayerKind kind) {
+    void addLayer(List<NDArray> norms, NDArray sinks, ModelConfig.LayerKind kind) {
         try (Arguments a = new Arguments()) {
-            run("add_layer", a.tensors(norms).number(kind.rope()).number(kind.window()));
+            run("add_layer", a.tensors(norms).tensor(sinks).number(kind.rope()).number(kind.window()));
         }
     }
 

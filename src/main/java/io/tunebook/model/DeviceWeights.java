@@ -6,12 +6,13 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.tunebook.cuda.CudaDevice;
-import io.tunebook.model.DecoderScript.Stored;
+import io.tunebook.model.FileTensors.Stored;
 import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.model.family.Norm;
 import io.tunebook.model.family.Target;
 import io.tunebook.tensors.GgufType;
+import io.tunebook.tensors.PackedMatrix;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -36,6 +37,7 @@ final class DeviceWeights implements AutoCloseable {
 
     private final NDManager scope;
     private final DecoderScript script;
+    private final FileTensors files;
     private final Precision precision;
     private final Storage storage;
     private final Weights from;
@@ -55,6 +57,7 @@ final class DeviceWeights implements AutoCloseable {
     private DeviceWeights(NDManager manager, DecoderScript script, Precision precision, Weights from, Storage storage) {
         this.scope = manager.newSubManager(); // all that the text does not hold is freed with it
         this.script = script;
+        this.files = script.files();
         this.precision = precision;
         this.storage = storage;
         this.from = from;
@@ -102,7 +105,7 @@ final class DeviceWeights implements AutoCloseable {
             for (Norm norm : Norm.values()) {
                 norms.add(vectors(layer + config.family().module(norm) + ".weight"));
             }
-            script.addLayer(norms, config.layer(l));
+            script.addLayer(norms, vectors(layer + "self_attn.sinks"), config.layer(l));
         }
     }
 
@@ -143,23 +146,28 @@ final class DeviceWeights implements AutoCloseable {
     }
 
     private void experts(int layer, Experts experts) throws IOException {
-        List<String> gateUp = new ArrayList<>();
-        List<String> down = new ArrayList<>();
-        for (int e = 0; e < experts.count(); e++) {
-            gateUp.add(Experts.tensor(layer, e, "gate"));
-            gateUp.add(Experts.tensor(layer, e, "up"));
-            down.add(Experts.tensor(layer, e, "down"));
+        for (List<String> parts : List.of(List.of("gate", "up"), List.of("down"))) {
+            List<String> weights = new ArrayList<>();
+            List<String> biases = new ArrayList<>();
+            for (int e = 0; e < experts.count(); e++) {
+                for (String part : parts) {
+                    weights.add(Experts.tensor(layer, e, part, "weight"));
+                    biases.add(Experts.tensor(layer, e, part, "bias"));
+                }
+            }
+            product(weights, vectors(biases.toArray(String[]::new)));
         }
-        product(gateUp, none);
-        product(down, none);
-        NDArray router = counted(joined(precision, List.of(Experts.router(layer))));
-        script.addExperts(router, experts.chosen(), experts.normed());
+        String router = experts.router(layer);
+        NDArray weight = counted(joined(precision, List.of(router + ".weight")));
+        script.addExperts(weight, vectors(router + ".bias"), experts);
     }
 
     private void product(int layer, Target.Product product) throws IOException {
         List<Target> targets = product.targets(from.config());
-        if (targets.isEmpty()) {
-            script.addNothing();
+        if (targets.stream().anyMatch(Target::ofExperts)) {
+            long[] widths =
+                    targets.stream().mapToLong(t -> t.out(from.config())).toArray();
+            script.addShape(widths, targets.get(0).in(from.config()));
             return;
         }
         List<String> names =
@@ -246,7 +254,7 @@ final class DeviceWeights implements AutoCloseable {
 
     private static boolean expandable(GgufType type) {
         return switch (type) {
-            case Q4_0, Q4_1, Q8_0, Q4_K, Q6_K -> true;
+            case Q4_0, Q4_1, Q8_0, Q4_K, Q6_K, MXFP4 -> true;
             default -> false;
         };
     }
@@ -265,7 +273,7 @@ final class DeviceWeights implements AutoCloseable {
         String key = type + ":" + file;
         NDArray known = maps.get(key);
         if (known == null) {
-            known = script.mapFile(scope, file, Files.size(file) / bytesEach, type);
+            known = files.mapFile(scope, file, Files.size(file) / bytesEach, type);
             maps.put(key, known);
         }
         return known;
@@ -288,14 +296,14 @@ final class DeviceWeights implements AutoCloseable {
                 rows.add(t.shape()[0]);
             }
         }
-        List<NDArray> files = new ArrayList<>();
+        List<NDArray> mapped = new ArrayList<>();
         for (Weights.Tensor t : pieces) {
-            files.add(map(t.file(), torchType(t.type()), (int) t.type().bytes(1)));
+            mapped.add(map(t.file(), torchType(t.type()), (int) t.type().bytes(1)));
         }
         boolean vector = tensors.get(0).shape().length == 1;
-        return script.fromFiles(
+        return files.fromFiles(
                 scope,
-                files,
+                mapped,
                 pieces.stream().mapToLong(t -> t.offset() / t.type().bytes(1)).toArray(),
                 rows.stream().mapToLong(Long::longValue).toArray(),
                 pieces.stream().mapToLong(Weights.Tensor::permutedHeads).toArray(),
@@ -306,8 +314,15 @@ final class DeviceWeights implements AutoCloseable {
 
     private Stored blocks(Weights.Tensor t) throws IOException {
         GgufType type = t.type();
+        if (t.packed().isPresent() && t.packed().get() instanceof PackedMatrix.Mxfp4 m) {
+            NDArray exponents = map(m.scales().stored().file(), UINT8, 1);
+            return files.mxfp4FromParts(scope, map(m.file(), UINT8, 1), exponents, m, none);
+        }
+        if (type == GgufType.MXFP4) {
+            return files.mxfp4FromFile(scope, map(t.file(), UINT8, 1), t, none);
+        }
         int scales = type == GgufType.Q4_1 || type == GgufType.Q4_K ? 2 : 1;
-        return script.blocksFromFile(
+        return files.blocksFromFile(
                 scope,
                 map(t.file(), torchType(type), 1),
                 map(t.file(), FLOAT16, 2),
@@ -330,6 +345,14 @@ final class DeviceWeights implements AutoCloseable {
 
     /** Of a type that only Java expands. */
     private NDArray read(Precision type, Weights.Tensor t) throws IOException {
+        if (t.packed().isPresent() && t.packed().get() instanceof PackedMatrix.Strided m) {
+            int each = (int) m.type().bytes(1);
+            long offset = m.values().stored().offset();
+            if (offset % each == 0) {
+                NDArray file = map(m.file(), torchType(m.type()), each);
+                return files.stridedFromFile(scope, file, offset / each + m.start(), m, type.type(), none);
+            }
+        }
         if (t.values() > Integer.MAX_VALUE / Float.BYTES) {
             throw new IOException(t.name() + ": expected at most 2 GB as float32, found " + Arrays.toString(t.shape()));
         }
@@ -348,8 +371,9 @@ final class DeviceWeights implements AutoCloseable {
         if (storage == Storage.BLOCKS && expandable(t.type())) {
             Stored blocks = blocks(t);
             quantized = true;
+            int each = t.type() == GgufType.MXFP4 ? 1 : 2;
             bytes += blocks.codes().getShape().size()
-                    + 2 * blocks.scales().getShape().size();
+                    + each * blocks.scales().getShape().size();
             return blocks;
         }
         boolean exactOnlyWide = t.type() == GgufType.F32 || t.type() == GgufType.F16;

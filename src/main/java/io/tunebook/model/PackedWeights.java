@@ -48,10 +48,11 @@ final class PackedWeights {
                 case "fp8" -> weights.fp8(name);
                 case "bitsandbytes" -> weights.nf4(name);
                 case "awq", "gptq" -> weights.int4(name, method.equals("awq"));
+                case "mxfp4" -> {} // see FusedExperts
                 default ->
                     throw new ModelFormatException(
                             config,
-                            "expected weights in float32, float16 or bfloat16, or quantised by fp8, bitsandbytes (NF4), awq or gptq, found"
+                            "expected weights in float32, float16 or bfloat16, or quantised by fp8, bitsandbytes (NF4), awq, gptq or mxfp4, found"
                                     + " weights quantised by " + method
                                     + ": load the model that they were made from, or a GGUF file of it");
             }

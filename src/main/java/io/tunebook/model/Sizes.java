@@ -17,6 +17,7 @@ public final class Sizes {
     /** The bytes that weights take for as long as they are used, where they stay in blocks: the output matrix, and a layer's, or an expert's where it is larger. */
     public static long expandedBytes(ModelConfig config, Precision precision) {
         long layer = config.targets().stream()
+                .filter(t -> !t.ofExperts())
                 .mapToLong(t -> (long) t.in(config) * t.out(config))
                 .sum();
         long expert = config.experts().map(Experts::width).orElse(0) * 3L * config.hiddenSize();

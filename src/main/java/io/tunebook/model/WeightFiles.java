@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -67,20 +68,22 @@ final class WeightFiles {
         long[] shape = t.shape();
         int expert = Experts.number(name);
         if (expert < 0
-                || shape.length != 3
+                || shape.length != (name.endsWith(".bias") ? 2 : 3)
                 || shape[0] != config.experts().orElseThrow().count()) {
             return new Tensor(
                     name, t.type(), shape, t.file(), t.offset(), t.bytes(), permuted, added, Optional.empty());
         }
         // GGUF has all experts in one
         long bytes = t.bytes() / shape[0];
-        long[] one = {shape[1], shape[2]};
+        long[] one = Arrays.copyOfRange(shape, 1, shape.length);
         return new Tensor(
                 name, t.type(), one, t.file(), t.offset() + expert * bytes, bytes, 0, added, Optional.empty());
     }
 
     private static Tensor tensor(String name, PackedMatrix m, ModelConfig config) {
-        long bytes = m.shape()[0] * m.type().bytes(m.shape()[1]);
+        long bytes = m.shape().length == 1
+                ? m.type().bytes(m.shape()[0])
+                : m.shape()[0] * m.type().bytes(m.shape()[1]);
         float added = config.family().added(name);
         return new Tensor(name, m.type(), m.shape(), m.file(), 0, bytes, 0, added, Optional.of(m));
     }
@@ -111,6 +114,7 @@ final class WeightFiles {
             }
             JsonNode json = Json.files().readTree(Files.readAllBytes(configJson));
             PackedWeights.of(configJson, json, parts).forEach((name, m) -> found.put(name, tensor(name, m, config)));
+            FusedExperts.of(configJson, config, parts).forEach((name, m) -> found.put(name, tensor(name, m, config)));
             for (var other : unread.entrySet()) {
                 if (config.tensors().containsKey(other.getKey()) && !found.containsKey(other.getKey())) {
                     throw other.getValue();

@@ -13,6 +13,9 @@ final class Dequantizer {
     /** The steps of IQ4_NL and IQ4_XS (ggml's {@code kvalues_iq4nl}). */
     private static final int[] UNEVEN = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
+    /** Twice the values of MXFP4's codes without a sign. */
+    private static final int[] TWICE = {0, 1, 2, 3, 4, 6, 8, 12};
+
     private Dequantizer() {}
 
     /** Reads {@code count} values from a little-endian buffer at its position. */
@@ -63,6 +66,7 @@ final class Dequantizer {
             case Q6_K -> q6k(block, out, at);
             case IQ4_NL -> uneven(block, 2, half(block, 0), out, at);
             case IQ4_XS -> iq4xs(block, out, at);
+            case MXFP4 -> mxfp4(block, out, at);
             default -> throw new AssertionError(type);
         }
     }
@@ -170,6 +174,25 @@ final class Dequantizer {
             int low = block[4 + g / 2] >> g % 2 * 4 & 15;
             uneven(block, 8 + 16 * g, d * ((low | (high >> 2 * g & 3) << 4) - 32), out, at + 32 * g);
         }
+    }
+
+    /** An exponent, then sixteen bytes, the low nibbles first. */
+    private static void mxfp4(byte[] block, float[] out, int at) {
+        for (int i = 0; i < 16; i++) {
+            out[at + i] = mxfp4(block[0], block[1 + i]);
+            out[at + 16 + i] = mxfp4(block[0], block[1 + i] >> 4);
+        }
+    }
+
+    /**
+     * A value of MXFP4.
+     *
+     * @param exponent what 2 is raised to, with 127 added
+     * @param code in its lowest four bits
+     */
+    static float mxfp4(int exponent, int code) {
+        float value = Math.scalb((float) TWICE[code & 7], (exponent & 255) - 128);
+        return (code & 8) == 0 || value == 0 ? value : -value;
     }
 
     /** The 6-bit scale of group {@code g} of 8 in the 12 bytes at {@code s} that Q4_K and Q5_K share. */

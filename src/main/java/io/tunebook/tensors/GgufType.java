@@ -39,7 +39,9 @@ public enum GgufType {
     /** The uneven steps of {@link #IQ4_NL}, 6-bit scales for each 32 of 256. */
     IQ4_XS(23, 256, 136),
     /** The upper half of a single-precision float. */
-    BF16(30, 1, 2);
+    BF16(30, 1, 2),
+    /** 4 bits a value, a float of its own, and an exponent for 32 (OCP Microscaling Formats). */
+    MXFP4(39, 32, 17);
 
     private final int id;
     private final int blockSize;
@@ -169,7 +171,7 @@ public enum GgufType {
     }
 
     /**
-     * Turns floats into stored blocks. F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0 come out bit for bit as from the Python
+     * Turns floats into stored blocks. F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and MXFP4 come out bit for bit as from the Python
      * package {@code gguf}; Q4_K, Q5_K and Q6_K search for the scales with the least squared error.
      *
      * @param in the values, finite

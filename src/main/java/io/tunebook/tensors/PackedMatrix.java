@@ -285,4 +285,84 @@ public sealed interface PackedMatrix {
             }
         }
     }
+
+    /**
+     * MXFP4 (OCP Microscaling Formats), as OpenAI publishes gpt-oss: sixteen bytes for 32 values, the first one of two in the lower half of a byte, and an exponent for them.
+     *
+     * @param codes U8 [..., blocks of a row, 16]
+     * @param scales U8 [..., blocks of a row]
+     * @param first which row of all is the first one of this matrix
+     * @param step how far apart its rows are
+     */
+    record Mxfp4(Part codes, Part scales, long[] shape, long first, int step) implements PackedMatrix {
+        /** The same values, though their bytes lie otherwise in GGUF. */
+        @Override
+        public GgufType type() {
+            return GgufType.MXFP4;
+        }
+
+        @Override
+        public Path file() {
+            return codes.stored().file();
+        }
+
+        /** How many blocks a row has. */
+        public int blocks() {
+            return Math.toIntExact(shape[1] / 32);
+        }
+
+        @Override
+        public void read(long firstRow, int rows, float[] out, int at) throws IOException {
+            for (int r = 0; r < rows; r++) {
+                long block = (first + (firstRow + r) * step) * blocks();
+                ByteBuffer exponents = scales.bytes(block, blocks());
+                ByteBuffer bytes = codes.bytes(block * 16, blocks() * 16);
+                while (bytes.hasRemaining()) {
+                    int exponent = exponents.get(bytes.position() / 16);
+                    int both = bytes.get();
+                    out[at++] = Dequantizer.mxfp4(exponent, both);
+                    out[at++] = Dequantizer.mxfp4(exponent, both >> 4);
+                }
+            }
+        }
+    }
+
+    /**
+     * Values of a plain type that lie apart from one another in a larger tensor.
+     *
+     * @param start the place of the first one
+     * @param rowStep how far apart rows are
+     * @param columnStep how far apart the values of a row are
+     */
+    record Strided(Part values, long[] shape, long start, long rowStep, long columnStep) implements PackedMatrix {
+        @Override
+        public GgufType type() {
+            return GgufType.valueOf(values.stored().dtype());
+        }
+
+        @Override
+        public Path file() {
+            return values.stored().file();
+        }
+
+        /** A column at a time, since the values of a column lie nearer to one another; a vector at once. */
+        @Override
+        public void read(long first, int rows, float[] out, int at) throws IOException {
+            int columns = Math.toIntExact(shape[shape.length - 1]);
+            if (shape.length == 1) {
+                float[] all = values.floats(start, Math.toIntExact((columns - 1) * columnStep + 1));
+                for (int c = 0; c < columns; c++) {
+                    out[at + c] = all[Math.toIntExact(c * columnStep)];
+                }
+                return;
+            }
+            int length = Math.toIntExact((rows - 1) * rowStep + 1);
+            for (int c = 0; c < columns; c++) {
+                float[] strip = values.floats(start + first * rowStep + c * columnStep, length);
+                for (int r = 0; r < rows; r++) {
+                    out[at + r * columns + c] = strip[Math.toIntExact(r * rowStep)];
+                }
+            }
+        }
+    }
 }

@@ -39,6 +39,11 @@ final class Quantizer {
                     ranged(in, i, type == GgufType.Q4_1 ? 15 : 31, out);
                 }
             }
+            case MXFP4 -> {
+                for (int i = at; i < end; i += 32) {
+                    mxfp4(in, i, out);
+                }
+            }
             case Q4_K, Q5_K, Q6_K -> SuperBlocks.quantize(type, in, at, count, out);
             default -> throw new UnsupportedOperationException("quantising to " + type + " is not supported");
         }
@@ -51,6 +56,32 @@ final class Quantizer {
             return (short) (bits >> 16 | 64);
         }
         return (short) (bits + 0x7fff + (bits >> 16 & 1) >> 16);
+    }
+
+    /** The exponent of the largest magnitude, less 2, since 4 is 2 to the 2nd; then the nearest value, the first of two that are as near. */
+    private static void mxfp4(float[] in, int at, ByteBuffer out) {
+        float largest = 0;
+        for (int i = at; i < at + 32; i++) {
+            largest = Math.max(largest, Math.abs(in[i]));
+        }
+        int exponent = largest == 0 ? 0 : Math.max(0, Math.getExponent(largest) - 2 + 127);
+        out.put((byte) exponent);
+        for (int i = at; i < at + 16; i++) {
+            out.put((byte) (nearest(in[i], exponent) | nearest(in[i + 16], exponent) << 4));
+        }
+    }
+
+    private static int nearest(float value, int exponent) {
+        int best = 0;
+        float off = Float.POSITIVE_INFINITY;
+        for (int code = 0; code < 16; code++) {
+            float error = Math.abs(Dequantizer.mxfp4(exponent, code) - value);
+            if (error < off) {
+                off = error;
+                best = code;
+            }
+        }
+        return best;
     }
 
     /** The largest magnitude becomes ±127; halves round away from zero. */

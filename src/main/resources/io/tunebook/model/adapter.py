@@ -108,7 +108,9 @@ def drop(W: Linear, n: int, like: Tensor, dropout: float, keys: List[int], first
 def masks_of(layer: Layer, n: int, like: Tensor, dropout: float, keys: List[int], first: int) -> Masks:
     drops: List[List[Tensor]] = []
     at = first
-    for W in [layer.qkv, layer.o, layer.gate_up, layer.down]:
-        drops.append(drop(W, n, like, dropout, keys, at))
+    for i, W in enumerate([layer.qkv, layer.o, layer.gate_up, layer.down]):
+        none: List[Tensor] = []
+        # factors of experts are never dropped for
+        drops.append(drop(W, n, like, dropout, keys, at) if layer.experts is None or i < 2 else none)
         at += 2 * len(W.widths)
     return Masks(drops[0], drops[1], drops[2], drops[3])

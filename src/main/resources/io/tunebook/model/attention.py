@@ -194,6 +194,54 @@ def same_length(q: Tensor, k: Tensor, v: Tensor, batch: int, window: int, scale:
     return by_token(o), lse
 
 
+# Attention with a sink in each head, as gpt-oss has it: one more score [heads] beside those of the keys, for nothing, which
+# takes its share of the softmax. Where the sums' logarithms were l, they are l' = log(e^l + e^sink), and o is e^(l - l') o. The
+# backward needs no more than this o and l': with p = e^(score - l') a score's derivative is p (d_p - sum(d_o o)) as without.
+def with_sinks(o: Tensor, softmax: Softmax, sinks: Tensor, at: Places) -> Tuple[Tensor, Softmax]:
+    s = sinks.to(softmax.lse.dtype).unsqueeze(1)
+    if softmax.lse.dim() == 4:
+        s = s.unsqueeze(2)
+    lse = torch.logaddexp(softmax.lse, s)
+    share = by_position((softmax.lse - lse).exp(), at, o.size(0)).unsqueeze(2)
+    kept = Softmax(lse, softmax.from_q, softmax.from_k, softmax.seed, softmax.offset)
+    return o * share.to(o.dtype), kept
+
+
+# What a kernel leaves for each query and head as [N, heads]. Kernels have it as [heads, N], as [documents, heads, longest] or,
+# cuDNN, with a dimension of 1 behind that.
+def by_position(x: Tensor, at: Places, n: int) -> Tensor:
+    if x.dim() == 2:
+        return x[:, 0:n].t()
+    if x.dim() == 4:
+        x = x.squeeze(3)
+    rows = x.transpose(1, 2).flatten(0, 1)
+    if rows.size(0) == n:
+        return rows
+    token = torch.arange(n, dtype=INT64, device=x.device)
+    document = torch.bucketize(token, at.starts[1:], right=True)
+    return rows.index_select(0, document * x.size(2) + token - at.starts.to(INT64).index_select(0, document))
+
+
+# The same for T new tokens behind others: q [heads, T, head_dim], keys and values [kv_heads, n, head_dim], whose last T are
+# theirs. Some queries at a time, since their scores lie in memory.
+def past_with_sinks(q: Tensor, k: Tensor, v: Tensor, sinks: Tensor, window: int, scale: float) -> Tensor:
+    heads, T, n = q.size(0), q.size(1), k.size(1)
+    step = max(33554432 // (heads * n), 1)
+    sink = sinks.to(FLOAT32).view([heads, 1, 1])
+    os: List[Tensor] = []
+    for i in range((T + step - 1) // step):
+        some = q[:, i * step : min((i + 1) * step, T)]
+        t = some.size(1)
+        seen = n - T + i * step + t
+        # the queries of a group stand below one another, so that no key is copied
+        rows = some.reshape([k.size(0), -1, q.size(2)])
+        scores = rows.matmul(k[:, 0:seen].transpose(1, 2)).view([heads, t, seen]).to(FLOAT32) * scale
+        scores = scores.masked_fill(window_of(t, seen, window, q).bitwise_not(), float("-inf"))
+        p = torch.cat([scores, sink.expand([heads, t, 1])], 2).softmax(2)[:, :, 0:seen].to(v.dtype)
+        os.append(p.reshape([k.size(0), -1, seen]).matmul(v[:, 0:seen]).view([heads, t, q.size(2)]))
+    return os[0] if len(os) == 1 else torch.cat(os, 1)
+
+
 # The kernels' own backwards; on the CPU the gradients of a group's copies of k and v are added up here.
 def d_attention(
     d_o: Tensor,

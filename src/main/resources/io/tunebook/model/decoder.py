@@ -65,6 +65,7 @@ def dense_layer(layer: Layer, like: Tensor, old: Optional[Layer]) -> Layer:
         layer.rotary,
         layer.window,
         layer.experts,  # each is expanded by itself
+        layer.sinks,
     )
 
 

@@ -1,22 +1,28 @@
 # A mixture of experts in the place of an MLP (Shazeer et al., 2017): a router chooses some of many small MLPs for each
 # token, and their outputs are added, each times its weight. Forward and backward; the router is frozen, but what it says
-# depends on its input. Rows are sorted by expert, so that each expert is one product. Knows nothing of layers.
-from typing import List, NamedTuple, Tuple
+# depends on its input. Rows are sorted by expert, so that each expert is one product. Experts may have LoRA's factors.
+# Knows nothing of layers.
+from typing import List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
 
 from .dtypes import FLOAT32
-from .mlp import d_swiglu, swiglu
+from .lora import Lora
+from .mlp import clamped_swiglu, d_clamped_swiglu, d_swiglu, swiglu
 from .quantized import Linear, dense, times_stored
 
 
 class Experts(NamedTuple):
     router: Tensor  # [experts, width]
+    router_bias: Optional[Tensor]  # [experts]
     gate_up: Linear  # gate and up of the first expert, then of the next: [experts * 2 * inner, width]
     down: Linear  # [experts * width, inner]
     chosen: int  # how many experts a token has
     normed: bool  # whether the weights of those that are chosen are divided by their sum
+    alpha: float  # of the clamped SwiGLU
+    limit: float  # 0: SwiGLU as it is
+    turns: bool  # whether a row of gate and one of up take turns in LoRA's B
 
 
 # Which experts tokens go to. A pair is a token with one of its experts; there are N * chosen.
@@ -33,11 +39,54 @@ class SavedExperts(NamedTuple):
     routes: Routes
     gate: Tensor  # of each pair, [N * chosen, inner]
     up: Tensor
+    z_gate_up: Tensor  # LoRA's x A^T of each pair, [N * chosen, rank]
+    z_down: Tensor
 
 
-# p = softmax(h W^T); the largest are the weights, divided by their sum if the model was trained so.
+# LoRA's factors of one product, expert by expert, or their gradients.
+class ExpertLora(NamedTuple):
+    A: Tensor  # [experts, rank, in]
+    B: Tensor  # [experts, out, rank]
+    rank: int  # 0: no factors
+    scale: float
+
+
+# The factors as PEFT has them for a parameter of all experts: A [experts * rank, in], and B [out, rank * experts], where the
+# experts of a place of the rank stand side by side.
+def by_expert(lora: Lora, experts: int, turns: bool) -> ExpertLora:
+    if len(lora.B) == 0 or lora.ranks[0] == 0:
+        return ExpertLora(lora.A, lora.A, 0, 0.0)
+    rank = lora.ranks[0] // experts
+    B = lora.B[0].view([-1, rank, experts]).permute([2, 0, 1])
+    if turns:
+        B = B.unflatten(1, [-1, 2]).transpose(1, 2).flatten(1, 2)
+    return ExpertLora(lora.A.view([experts, rank, -1]), B.contiguous(), rank, lora.scales[0])
+
+
+# Room for gradients; an expert without tokens gets zeros.
+def zeros_by_expert(lora: ExpertLora) -> ExpertLora:
+    return ExpertLora(torch.zeros_like(lora.A), torch.zeros_like(lora.B), lora.rank, lora.scale)
+
+
+# Leaves gradients where PEFT's form has them.
+def leave(found: ExpertLora, turns: bool, G: Lora) -> None:
+    if found.rank > 0:
+        experts = found.A.size(0)
+        B = found.B
+        if turns:
+            B = B.unflatten(1, [2, -1]).transpose(1, 2).flatten(1, 2)
+        G.A.view([experts, found.rank, -1]).copy_(found.A)
+        G.B[0].view([-1, found.rank, experts]).copy_(B.permute([1, 2, 0]))
+
+
+# p = softmax(h W^T + b); the largest are the weights, divided by their sum if the model was trained so, which is the
+# softmax of the chosen alone.
 def routes_of(h: Tensor, experts: Experts) -> Routes:
-    p = h.mm(experts.router.t()).to(FLOAT32).softmax(1)
+    logits = h.mm(experts.router.t())
+    bias = experts.router_bias
+    if bias is not None:
+        logits.add_(bias)
+    p = logits.to(FLOAT32).softmax(1)
     weights, top = p.topk(experts.chosen, 1)
     if experts.normed:
         weights = weights / weights.sum([1], True)
@@ -68,33 +117,63 @@ def expert_weight(W: Linear, expert: int, experts: int, like: Tensor) -> Tensor:
     return W.weight[expert * rows : (expert + 1) * rows]
 
 
-# y = x W^T, each row with the weight of its expert; rows are sorted, and each expert has as many as counts says. On a CPU
-# weights that stay as they are stored are expanded a few rows at a time.
-def times_experts(x: Tensor, W: Linear, counts: List[int]) -> Tensor:
+# y = x W^T + b + s z B^T with z = x A^T, each row with the weight of its expert; rows are sorted, and each expert has as many as
+# counts says. Returns y and z. On a CPU weights that stay as they are stored are expanded a few rows at a time.
+def times_experts(x: Tensor, W: Linear, counts: List[int], lora: ExpertLora) -> Tuple[Tensor, Tensor]:
     per = len(W.widths) // len(counts)
     rows = 0
     for width in W.widths[0:per]:
         rows += width
     y = x.new_empty([x.size(0), rows])
+    z = x.new_empty([x.size(0), lora.rank])
+    bias = W.bias
     at = 0
     for expert, n in enumerate(counts):
-        if n > 0 and len(W.parts) > 0:
-            y[at : at + n] = times_stored(x[at : at + n], W.parts[expert * per : (expert + 1) * per])
-        elif n > 0:
-            y[at : at + n].addmm_(x[at : at + n], expert_weight(W, expert, len(counts), x).t(), beta=0)
-        at += n
-    return y
-
-
-# d_x = d_y W.
-def d_times_experts(d_y: Tensor, W: Linear, counts: List[int]) -> Tensor:
-    d = d_y.new_empty([d_y.size(0), W.columns])
-    at = 0
-    for expert, n in enumerate(counts):
+        end = at + n
         if n > 0:
-            d[at : at + n].addmm_(d_y[at : at + n], expert_weight(W, expert, len(counts), d_y), beta=0)
-        at += n
-    return d
+            if len(W.parts) > 0:
+                y[at:end] = times_stored(x[at:end], W.parts[expert * per : (expert + 1) * per])
+            else:
+                y[at:end].addmm_(x[at:end], expert_weight(W, expert, len(counts), x).t(), beta=0)
+            if bias is not None:
+                y[at:end].add_(bias[expert * rows : (expert + 1) * rows])
+            if lora.rank > 0:
+                z[at:end].addmm_(x[at:end], lora.A[expert].t(), beta=0)
+                y[at:end].addmm_(z[at:end], lora.B[expert].t(), alpha=lora.scale)
+        at = end
+    return y, z
+
+
+# d_z = s d_y B and d_x = d_y W + d_z A. Returns d_x and d_z.
+def d_times_experts(d_y: Tensor, W: Linear, counts: List[int], lora: ExpertLora) -> Tuple[Tensor, Tensor]:
+    d = d_y.new_empty([d_y.size(0), W.columns])
+    d_z = d_y.new_empty([d_y.size(0), lora.rank])
+    at = 0
+    for expert, n in enumerate(counts):
+        end = at + n
+        if n > 0:
+            d[at:end].addmm_(d_y[at:end], expert_weight(W, expert, len(counts), d_y), beta=0)
+            if lora.rank > 0:
+                d_z[at:end].addmm_(d_y[at:end], lora.B[expert], beta=0, alpha=lora.scale)
+                d[at:end].addmm_(d_z[at:end], lora.A[expert])
+        at = end
+    return d, d_z
+
+
+# d_A = d_z^T x and d_B = s d_y^T z, expert by expert, left in G.
+def d_factors(
+    d_y: Tensor, d_z: Tensor, x: Tensor, z: Tensor, counts: List[int], lora: ExpertLora, turns: bool, G: Lora
+) -> None:
+    if lora.rank > 0:
+        found = zeros_by_expert(lora)
+        at = 0
+        for expert, n in enumerate(counts):
+            end = at + n
+            if n > 0:
+                found.A[expert].addmm_(d_z[at:end].t(), x[at:end])
+                found.B[expert].addmm_(d_y[at:end].t(), z[at:end], alpha=lora.scale)
+            at = end
+        leave(found, turns, G)
 
 
 # Rows of pairs from rows [N, columns] of tokens.
@@ -109,21 +188,84 @@ def of_tokens(y: Tensor, weights: Tensor, routes: Routes) -> Tensor:
 
 
 # y = sum of w_k down_k(silu(gate_k h) up_k h) for h [N, width].
-def run_experts(h: Tensor, experts: Experts) -> Tuple[Tensor, SavedExperts]:
+def run_experts(h: Tensor, experts: Experts, lora_gate_up: Lora, lora_down: Lora) -> Tuple[Tensor, SavedExperts]:
     routes = routes_of(h, experts)
-    g, u = times_experts(to_pairs(h, routes), experts.gate_up, routes.counts).chunk(2, 1)
+    n = len(routes.counts)
+    factors_gate_up = by_expert(lora_gate_up, n, experts.turns)
+    gu, z_gate_up = times_experts(to_pairs(h, routes), experts.gate_up, routes.counts, factors_gate_up)
+    g, u = gu.chunk(2, 1)
     gate, up = g.contiguous(), u.contiguous()
-    y = times_experts(swiglu(gate, up), experts.down, routes.counts)
-    return of_tokens(y, routes.weights, routes), SavedExperts(routes, gate, up)
+    if experts.limit > 0.0:
+        m = clamped_swiglu(gate, up, experts.alpha, experts.limit)
+    else:
+        m = swiglu(gate, up)
+    y, z_down = times_experts(m, experts.down, routes.counts, by_expert(lora_down, n, False))
+    return of_tokens(y, routes.weights, routes), SavedExperts(routes, gate, up, z_gate_up, z_down)
 
 
-# d_h from d_y, both [N, width]. With m = silu(g) u of a pair, d_w = d_y . (m W^T) = (d_y W) . m.
-def d_run_experts(d_y: Tensor, saved: SavedExperts, experts: Experts) -> Tensor:
+# d_h from d_y, both [N, width]; the derivatives by the factors are left in G. With y = m W^T + b of a pair, d_w = d_y . y, and
+# d_y . m W^T = (d_y W) . m.
+def d_run_experts(
+    d_y: Tensor,
+    h: Tensor,
+    saved: SavedExperts,
+    experts: Experts,
+    lora_gate_up: Lora,
+    lora_down: Lora,
+    G_gate_up: Lora,
+    G_down: Lora,
+) -> Tensor:
     routes = saved.routes
-    d_m = d_times_experts(to_pairs(d_y, routes), experts.down, routes.counts)
+    n = len(routes.counts)
+    factors_gate_up = by_expert(lora_gate_up, n, experts.turns)
+    factors_down = by_expert(lora_down, n, False)
+    d_pairs = to_pairs(d_y, routes)
+    d_m, d_z_down = d_times_experts(d_pairs, experts.down, routes.counts, factors_down)
     w = routes.weights.flatten().index_select(0, routes.order).unsqueeze(1)
-    d_gate, d_up, m = d_swiglu(d_m * w.to(d_m.dtype), saved.gate, saved.up, False)
-    d_w = torch.empty_like(w).index_copy_(0, routes.order, (d_m.to(FLOAT32) * m.to(FLOAT32)).sum([1], True))
-    d_x = d_times_experts(torch.cat([d_gate, d_up], 1), experts.gate_up, routes.counts)
+    weighted = d_m * w.to(d_m.dtype)
+    if experts.limit > 0.0:
+        d_gate, d_up, m = d_clamped_swiglu(weighted, saved.gate, saved.up, experts.alpha, experts.limit)
+    else:
+        d_gate, d_up, m = d_swiglu(weighted, saved.gate, saved.up, False)
+    d_sorted = (d_m.to(FLOAT32) * m.to(FLOAT32)).sum([1], True)
+    bias = experts.down.bias
+    if bias is not None:
+        expert = routes.top.flatten().index_select(0, routes.order)
+        of_pairs = bias.view([n, -1]).index_select(0, expert)
+        d_sorted = d_sorted + (d_pairs.to(FLOAT32) * of_pairs.to(FLOAT32)).sum([1], True)
+    d_w = torch.empty_like(w).index_copy_(0, routes.order, d_sorted)
+    if factors_down.rank > 0:
+        v = w.to(d_pairs.dtype)
+        d_factors(d_pairs * v, d_z_down * v, m, saved.z_down, routes.counts, factors_down, False, G_down)
+    d_gu = torch.cat([d_gate, d_up], 1)
+    d_x, d_z_gate_up = d_times_experts(d_gu, experts.gate_up, routes.counts, factors_gate_up)
+    if factors_gate_up.rank > 0:
+        x = to_pairs(h, routes)
+        d_factors(d_gu, d_z_gate_up, x, saved.z_gate_up, routes.counts, factors_gate_up, experts.turns, G_gate_up)
     d_h = of_tokens(d_x, torch.ones_like(routes.weights), routes)
     return d_h.add_(d_routes(d_w.view_as(routes.weights), routes, experts))
+
+
+# The weights of all experts with s B A added, or, sign -1, taken out again.
+def merge_experts_(experts: Experts, lora_gate_up: Lora, lora_down: Lora, sign: float) -> None:
+    n = experts.router.size(0)
+    merge_product_(experts.gate_up, by_expert(lora_gate_up, n, experts.turns), sign)
+    merge_product_(experts.down, by_expert(lora_down, n, False), sign)
+
+
+def merge_product_(W: Linear, lora: ExpertLora, sign: float) -> None:
+    if lora.rank > 0:
+        n = lora.A.size(0)
+        per = len(W.widths) // n
+        for expert in range(n):
+            delta = lora.B[expert].mm(lora.A[expert]) * (sign * lora.scale)
+            for i, piece in enumerate(delta.split_with_sizes(W.widths[expert * per : (expert + 1) * per])):
+                if len(W.parts) > 0:
+                    target = W.parts[expert * per + i].codes
+                else:
+                    rows = delta.size(0)
+                    first = expert * rows
+                    for width in W.widths[0:i]:
+                        first += width
+                    target = W.weight[first : first + piece.size(0)]
+                target.copy_((target.to(piece.dtype) + piece))

@@ -39,6 +39,15 @@ def from_files(
     return y.flatten() if columns == 0 else y
 
 
+# Values that lie apart in a mapped file, [rows, columns], or [columns] for rows 0.
+def strided_from_file(
+    file: Tensor, start: int, rows: int, columns: int, row_step: int, column_step: int, dtype: Dtype, like: Tensor
+) -> Tensor:
+    x = torch.as_strided(file, [max(rows, 1), columns], [row_step, column_step], start)
+    y = x.contiguous().to(like.device, dtype)
+    return y.flatten() if rows == 0 else y
+
+
 def halves(x: Tensor, heads: int) -> Tensor:
     if heads == 0:
         return x
@@ -72,6 +81,23 @@ def blocks_from_file(
     else:
         d, codes = h[:, 0:scales], b[:, 2 * scales :]
     return [d.clone().to(like.device), codes.to(like.device)]
+
+
+# The same of MXFP4, whose blocks of 17 bytes begin with an exponent.
+def mxfp4_from_file(file: Tensor, start: int, rows: int, length: int, like: Tensor) -> List[Tensor]:
+    b = file[start : start + rows * length].view([-1, 17])
+    return [b[:, 0:1].clone().to(like.device), b[:, 1:].clone().to(like.device)]
+
+
+# The same of safetensors, which have exponents and codes apart: so many rows of so many blocks, every step'th from a place on
+# that is counted in blocks.
+def mxfp4_from_parts(
+    codes: Tensor, codes_start: int, scales: Tensor, scales_start: int, rows: int, per: int, first: int, step: int, like: Tensor
+) -> List[Tensor]:
+    end = first + ((rows - 1) * step + 1) * per
+    c = codes[codes_start + first * 16 : codes_start + end * 16].view([-1, per * 16])
+    s = scales[scales_start + first : scales_start + end].view([-1, per])
+    return [s[0::step].reshape([-1, 1]).clone().to(like.device), c[0::step].reshape([-1, 16]).clone().to(like.device)]
 
 
 # Quantized tensors of the same columns below one another, expanded for good.

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, ops
 
 from .adapter import no_lora
-from .attention import Rotation, angles, by_head, rotated, window_of
+from .attention import Rotation, angles, by_head, past_with_sinks, rotated, window_of
 from .decoder import Model, dense_layer, embedded, head, tables_for
 from .dtypes import FLOAT32, INT64
 from .experts import run_experts
@@ -81,7 +81,10 @@ def prompt_layer(
     values[:, :, p : p + T].copy_(by_head(v, 1, 1))
     k, v = keys[:, :, 0 : p + T], values[:, :, 0 : p + T]
     window = layer.window if layer.window > 0 else p + T
-    if p > 0 or window < T:
+    sinks = layer.sinks
+    if sinks is not None:
+        o = past_with_sinks(q.squeeze(0), k.squeeze(0), v.squeeze(0), sinks, window, config.scale).unsqueeze(0)
+    elif p > 0 or window < T:
         past = window_of(T, p + T, window, x)
         o = ops.aten.scaled_dot_product_attention(q, k, v, past, 0.0, False, scale=config.scale, enable_gqa=True)
     else:
@@ -91,7 +94,7 @@ def prompt_layer(
     h, _t1 = normed(x1, layer.norms.mlp, config.eps)
     experts = layer.experts
     if experts is not None:
-        y, _routed = run_experts(h, experts)
+        y, _routed = run_experts(h, experts, lora.gate_up, lora.down)
         return add_branch(x1, y, layer.norms.mlp_out, config)
     gate, up = gate_and_up(h, inputs(h, lora.gate_up, []), layer.gate_up, lora.gate_up)
     m = geglu(gate, up) if config.gelu else swiglu(gate, up)
@@ -125,11 +128,16 @@ def next_layer(
         qk = rotated(heads_normed(qk, layer.norms, config), rotations, layer.rotary, False)
     keys.select(2, p).copy_(qk[:, config.heads :])
     values.select(2, p).copy_(heads[:, n:])
-    # the queries of a group stand where attention expects the positions of a sequence, so that no key is copied
-    q = qk[:, 0 : config.heads].view([1, config.kv_heads, -1, config.head_dim])
     first = max(p + 1 - layer.window, 0) if layer.window > 0 else 0
     k, v = keys[:, :, first : p + 1], values[:, :, first : p + 1]
-    a = ops.aten.scaled_dot_product_attention(q, k, v, None, 0.0, False, scale=config.scale).flatten()
+    sinks = layer.sinks
+    if sinks is not None:
+        one = qk[:, 0 : config.heads].transpose(0, 1)
+        a = past_with_sinks(one, k.squeeze(0), v.squeeze(0), sinks, p + 1, config.scale).flatten()
+    else:
+        # the queries of a group stand where attention expects the positions of a sequence, so that no key is copied
+        q = qk[:, 0 : config.heads].view([1, config.kv_heads, -1, config.head_dim])
+        a = ops.aten.scaled_dot_product_attention(q, k, v, None, 0.0, False, scale=config.scale).flatten()
     y = vector_lora_(times_vector(a, layer.o), a, lora.o, layer.o.widths)
     o_bias = layer.o.bias
     if o_bias is not None:
@@ -138,7 +146,7 @@ def next_layer(
     h1 = vector_norm(x1, layer.norms.mlp, config.eps)
     experts = layer.experts
     if experts is not None:
-        y1, _routed = run_experts(h1.unsqueeze(0), experts)
+        y1, _routed = run_experts(h1.unsqueeze(0), experts, lora.gate_up, lora.down)
         return x1.add(vector_norm(y1.squeeze(0), layer.norms.mlp_out, config.eps), alpha=config.residual)
     gate, up = vector_lora_(times_vector(h1, layer.gate_up), h1, lora.gate_up, layer.gate_up.widths).chunk(2)
     m = geglu(gate, up) if config.gelu else swiglu(gate, up)

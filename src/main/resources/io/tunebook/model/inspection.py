@@ -1,6 +1,7 @@
 # Looking into one layer, which no computation needs.
 from typing import List
 
+import torch
 from torch import Tensor
 
 from .adapter import no_lora, no_masks
@@ -11,7 +12,7 @@ from .layer import LayerLora, project, run_layer
 
 
 # How much each position of one text, [T], looks at each position up to itself, in each head of a layer:
-# softmax(scale q k^T), float32 [heads, T, T]. The kernels for attention keep no such matrix.
+# softmax(scale q k^T), float32 [heads, T, T]; where there is a sink, what it takes is missing. The kernels for attention keep no such matrix.
 def attention_weights(model: Model, adapter: List[LayerLora], tokens: Tokens, layer: int, cudnn: bool) -> Tensor:
     config = model.config
     x = embedded(model, tokens.ids)
@@ -28,4 +29,9 @@ def attention_weights(model: Model, adapter: List[LayerLora], tokens: Tokens, la
     scores = q.to(FLOAT32).matmul(k.to(FLOAT32).transpose(2, 3)) * config.scale
     T = tokens.ids.size(0)
     seen = window_of(T, T, ready.window if ready.window > 0 else T, x)
-    return scores.masked_fill(seen.bitwise_not(), float("-inf")).softmax(3).squeeze(0)
+    scores = scores.masked_fill(seen.bitwise_not(), float("-inf"))
+    sinks = ready.sinks
+    if sinks is not None:
+        sink = sinks.to(FLOAT32).view([1, -1, 1, 1]).expand([1, config.heads, T, 1])
+        return torch.cat([scores, sink], 3).softmax(3).squeeze(0)[:, :, 0:T]
+    return scores.softmax(3).squeeze(0)

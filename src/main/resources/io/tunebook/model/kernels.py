@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, ops
 
 from .dtypes import FLOAT8, FLOAT32
+from .quantized import expand_mx
 
 
 # The threads for a row of so many elements, eight each
@@ -170,6 +171,8 @@ def expand(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
         return out.copy_(codes)
     if kind == -8:
         return torch.mul(codes.to(FLOAT32), scales, out=out.view(codes.size()))
+    if kind == 39 or kind == -39:
+        return expand_mx(scales, codes, kind, out)
     vectors = out.numel() // 8
     ops.tunebook.expand(scales, codes, out, kind, vectors, (vectors + 255) // 256, 256)
     return out

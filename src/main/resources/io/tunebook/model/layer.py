@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .attention import Places, Rotation, Softmax, attention, d_attention, d_rotated, rotated
+from .attention import Places, Rotation, Softmax, attention, d_attention, d_rotated, rotated, with_sinks
 from .experts import Experts, SavedExperts, d_run_experts, run_experts
 from .lora import Lora, d_A, d_magnitude, d_x, d_z, inputs, linear, loras_of
 from .mlp import d_geglu, d_swiglu, d_swiglu_lora, geglu, swiglu, swiglu_lora
@@ -48,7 +48,8 @@ class Layer(NamedTuple):
     down: Linear  # [width, inner]
     rotary: int  # which of the model's rotary tables; -1: positions are not rotated
     window: int  # how many keys a query sees; 0: all
-    experts: Optional[Experts]  # in the place of gate_up and down, which have no targets then
+    experts: Optional[Experts]  # in the place of gate_up and down, which say then only what LoRA's factors of all are like
+    sinks: Optional[Tensor]  # [heads], one more score of each head's attention
 
 
 # LoRA's factors of a layer's four products, or their gradients.
@@ -219,11 +220,14 @@ def run_layer(
     qk, v, t, h, z, qkv = project(x, at.rotations, layer, lora.qkv, config, masks.qkv)
     q, k = qk.split_with_sizes([config.heads, config.kv_heads], 1)
     o, softmax = attention(q, k, v, at, layer.window, config.scale)
+    sinks = layer.sinks
+    if sinks is not None:
+        o, softmax = with_sinks(o, softmax, sinks, at)
     x1, z_o, y_o = add_attention(x, o.flatten(1, 2), layer, lora.o, config, masks.o)
     h1, t1 = normed(x1, layer.norms.mlp, config.eps)
     experts = layer.experts
     if experts is not None:
-        y, routed = run_experts(h1, experts)
+        y, routed = run_experts(h1, experts, lora.gate_up, lora.down)
         out = add_branch(x1, y, layer.norms.mlp_out, config)
         y_out = y if layer.norms.mlp_out is not None else None
         return out, Saved(
@@ -284,7 +288,7 @@ def d_layer(
     d_y = d_branch(d_out, saved.y_down, layer.norms.mlp_out, config)
     experts, routed = layer.experts, saved.experts
     if experts is not None and routed is not None:
-        d_h1 = d_run_experts(d_y, routed, experts)
+        d_h1 = d_run_experts(d_y, saved.h1, routed, experts, lora.gate_up, lora.down, G.gate_up, G.down)
     else:
         d_h1 = d_mlp(d_y, saved, layer, lora, G, config, masks, around)
     d_x1 = d_normed(d_h1, saved.x1, saved.t1, layer.norms.mlp, d_out)

@@ -1,4 +1,4 @@
-# SwiGLU, alone and with LoRA's thin products around it, and GeGLU; forward and backward.
+# SwiGLU, alone, clamped and with LoRA's thin products around it, and GeGLU; forward and backward.
 from typing import Tuple
 
 import torch
@@ -18,6 +18,24 @@ def d_swiglu(d_m: Tensor, g: Tensor, u: Tensor, overwrite: bool) -> Tuple[Tensor
     d_g = ops.aten.silu_backward(d_m * u, g)
     d_u = d_m.mul_(sg) if overwrite else d_m * sg
     return d_g, d_u, m
+
+
+# gpt-oss's: with a = min(g, limit) and b = u between -limit and limit, m = a sigmoid(alpha a) (b + 1).
+def clamped_swiglu(g: Tensor, u: Tensor, alpha: float, limit: float) -> Tensor:
+    a = g.clamp_max(limit)
+    return (a * (a * alpha).sigmoid()).mul_(u.clamp(-limit, limit) + 1)
+
+
+# With s = sigmoid(alpha a): d_a = d_m (b + 1) (s + alpha a s (1 - s)),  d_b = d_m a s, and nothing beyond the limits. Returns
+# d_g, d_u and m again.
+def d_clamped_swiglu(d_m: Tensor, g: Tensor, u: Tensor, alpha: float, limit: float) -> Tuple[Tensor, Tensor, Tensor]:
+    a = g.clamp_max(limit)
+    s = (a * alpha).sigmoid()
+    h = a * s
+    b = u.clamp(-limit, limit) + 1
+    d_g = (d_m * b * (s + h * (1 - s) * alpha)).masked_fill_(g > limit, 0.0)
+    d_u = (d_m * h).masked_fill_(u.abs() > limit, 0.0)
+    return d_g, d_u, h * b
 
 
 # GeGLU (Shazeer, 2020), with the tanh form of GELU (Hendrycks and Gimpel, 2016): m = gelu(g) * u.

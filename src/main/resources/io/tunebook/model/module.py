@@ -9,7 +9,7 @@ from .adapter import adapter_of
 from .attention import cudnn_differs
 from .decoder import Labels, Model, Tokens, head, hidden_states, loss_and_gradient, summed_loss
 from .dtypes import FLOAT32, INT32, INT64
-from .experts import Experts
+from .experts import Experts, merge_experts_
 from .files import stored_linear
 from .generation import Cache, new_cache, next_logits
 from .inspection import attention_weights
@@ -107,17 +107,19 @@ class Decoder(Module):
         self.products.append(Linear(W.weight, W.parts, widths, columns, optional(bias), None))
 
     # What stands in the place of the next layer's MLP; its two products are the last ones.
-    def add_experts(self, router: Tensor, chosen: int, normed: bool) -> None:
+    def add_experts(
+        self, router: Tensor, bias: Tensor, chosen: int, normed: bool, alpha: float, limit: float, turns: bool
+    ) -> None:
         down = self.products.pop()
         gate_up = self.products.pop()
-        self.experts.append(Experts(router, gate_up, down, chosen, normed))
+        self.experts.append(Experts(router, optional(bias), gate_up, down, chosen, normed, alpha, limit, turns))
 
-    # A product of no targets, where the layer has experts.
-    def add_nothing(self) -> None:
-        self.products.append(Linear(torch.empty([0, 1]), [], [], 1, None, None))
+    # A product without a weight, where the layer has experts: what LoRA's factors of all of them are like.
+    def add_shape(self, widths: List[int], columns: int) -> None:
+        self.products.append(Linear(torch.empty([0, 1]), [], widths, columns, None, None))
 
     # norms in the order of Norms.
-    def add_layer(self, norms: List[Tensor], rotary: int, window: int) -> None:
+    def add_layer(self, norms: List[Tensor], sinks: Tensor, rotary: int, window: int) -> None:
         down = self.products.pop()
         gate_up = self.products.pop()
         o = self.products.pop()
@@ -135,7 +137,7 @@ class Decoder(Module):
         experts: Optional[Experts] = None
         if len(self.experts) > 0:
             experts = self.experts.pop()
-        self.layers.append(Layer(of_layer, qkv, o, gate_up, down, rotary, window, experts))
+        self.layers.append(Layer(of_layer, qkv, o, gate_up, down, rotary, window, experts, optional(sinks)))
 
     # logits is what logits are multiplied with; the last norm does it, since its output goes into the last product alone.
     def complete(
@@ -223,8 +225,12 @@ class Decoder(Module):
         for layer, lora in zip(m.layers, adapter_of(m.layers, m.norm, flat, ranks, scales, False)):
             merge_(layer.qkv, lora.qkv, sign)
             merge_(layer.o, lora.o, sign)
-            merge_(layer.gate_up, lora.gate_up, sign)
-            merge_(layer.down, lora.down, sign)
+            experts = layer.experts
+            if experts is not None:
+                merge_experts_(experts, lora.gate_up, lora.down, sign)
+            else:
+                merge_(layer.gate_up, lora.gate_up, sign)
+                merge_(layer.down, lora.down, sign)
 
     # The norms of the rows of one target's weight, float32. product counts q | k | v, o, gate | up, down.
     def target_norms(self, layer: int, product: int, index: int) -> Tensor:

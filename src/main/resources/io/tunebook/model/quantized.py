@@ -6,14 +6,14 @@ from typing import List, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .dtypes import FLOAT8, FLOAT32, INT8
+from .dtypes import FLOAT8, FLOAT32, FLOAT64, INT8
 
 
 # One target's weight as its file has it.
 class Matrix(NamedTuple):
-    scales: Tensor  # [blocks, 1 or 2], float16: d, and m or dmin; empty where the codes are the weights
+    scales: Tensor  # [blocks, 1 or 2], float16: d, and m or dmin; an exponent of MXFP4; empty where the codes are the weights
     codes: Tensor  # [blocks, the block's other bytes]; or the weights [rows, columns] in a type of their own
-    kind: int  # GGUF's number for the type of the blocks; 0: no blocks; -8: e4m3, a row is a block
+    kind: int  # GGUF's number for the type of the blocks; 0: no blocks; -8: e4m3, a row is a block; -39: see expand_mx
     rows: int
 
 
@@ -39,7 +39,7 @@ class Linear(NamedTuple):
 
 # GGUF's blocks, expanded into out, by their number:
 #   0 not quantized: codes are the weights    2 Q4_0: d (c - 8)      3 Q4_1: d c + m
-#   8 Q8_0: d c                              12 Q4_K: d s c - dmin t    14 Q6_K: d s (c - 32)
+#   8 Q8_0: d c                              12 Q4_K: d s c - dmin t    14 Q6_K: d s (c - 32)    39 MXFP4: see expand_mx
 # The arithmetic is float32, as in ggml-quants.c; only what comes out has the model's type.
 def expand(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
     if kind == 0:
@@ -48,6 +48,8 @@ def expand(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
     if kind == -8:
         torch.mul(codes.to(FLOAT32), scales, out=out.view(codes.size()))
         return out
+    if kind == 39 or kind == -39:
+        return expand_mx(scales, codes, kind, out)
     d = scales[:, 0:1].to(FLOAT32)
     m = scales[:, 1:2].to(FLOAT32)
     if kind == 8:
@@ -76,6 +78,18 @@ def expand(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
         two = torch.cat([high << 4, high << 2, high, high >> 2], 2)
         c = (four | (two & 48)).to(INT8).view([n, 16, 16])
         torch.mul(c - 32, (d * s).unsqueeze(2), out=out.view([n, 16, 16]))
+    return out
+
+
+# MXFP4 (OCP Microscaling Formats, version 1.0): 32 values of four bits, a sign and one of 0, 0.5, 1, 1.5, 2, 3, 4 and 6, times
+# 2^(e - 127). A byte has values i and i + 16 of a block in GGUF (39), 2i and 2i + 1 in safetensors (-39).
+def expand_mx(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
+    low, high = codes & 15, codes >> 4
+    c = (torch.cat([low, high], 1) if kind == 39 else torch.stack([low, high], 2).flatten(1)).to(INT8)
+    m = c & 7
+    twice = m + (m - 4).clamp_min_(0) + (m == 7).to(INT8) * 2
+    d = torch.exp2(scales.to(FLOAT64) - 128.0).to(FLOAT32)
+    torch.mul(twice * (1 - (c >> 3) * 2), d, out=out.view([codes.size(0), 32]))
     return out
 
 

@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.export.MergedGguf;
 import io.tunebook.export.Quantization;
 import io.tunebook.lora.LoraAdapter;
@@ -51,7 +49,7 @@ final class FamilyTest {
     Path temp;
 
     static Stream<String> generatesTheLikeliestTokens() {
-        return Stream.concat(Stream.of("mistral_window"), OWN.stream());
+        return Stream.concat(Stream.of("mistral_window", "gpt_oss", "gpt_oss_mxfp4"), OWN.stream());
     }
 
     static Stream<String> keepsItsLogitsInGguf() {
@@ -81,7 +79,7 @@ final class FamilyTest {
     @MethodSource
     void keepsItsLogitsInGguf(String family) throws Exception {
         Path file = temp.resolve("model.gguf");
-        MergedGguf.quantize(withWords(family, "{}"), Quantization.AS_BASE, file, done -> {});
+        MergedGguf.quantize(TinyModels.withWords(temp, family, "{}"), Quantization.AS_BASE, file, done -> {});
 
         float[] expected = Reference.floats(family + "/logits.safetensors", "logits");
         try (CausalLM model = CausalLM.load(file, LoadOptions.in(Precision.FLOAT32))) {
@@ -106,7 +104,7 @@ final class FamilyTest {
         JsonNode theirs = golden("llama_cpp.json").path(family);
         assertThat(theirs.path("greedy")).hasSize(32);
         Path file = temp.resolve("model.gguf");
-        Path folder = withWords(family, theirs.path("changes").toString());
+        Path folder = TinyModels.withWords(temp, family, theirs.path("changes").toString());
         MergedGguf.quantize(folder, Quantization.AS_BASE, file, done -> {});
 
         try (GgufFile written = GgufFile.open(file)) {
@@ -200,93 +198,16 @@ final class FamilyTest {
         }
     }
 
-    /** Each expert is expanded by itself where it stays in its file's blocks: the same logits, losses and gradients as expanded once for all. */
-    @Test
-    void expertsStayInTheirBlocks() throws Exception {
-        Path file = temp.resolve("model.gguf");
-        MergedGguf.quantize(withWords("qwen3_moe", "{}"), Quantization.Q8_0, file, done -> {});
-        LoadOptions wide = LoadOptions.in(Precision.FLOAT32);
-        Path factors = Reference.path("cases/qwen3_moe/final");
-        TokenBatch batch = Reference.padded().get(0);
-
-        try (CausalLM expanded = CausalLM.load(file, wide);
-                CausalLM stored = CausalLM.load(file, wide.quantized());
-                LoraAdapter there = LoraAdapter.load(factors, expanded);
-                LoraAdapter here = LoraAdapter.load(factors, stored)) {
-            assertThat(stored.quantized()).isTrue();
-            assertThat(stored.weightBytes()).isLessThan(expanded.weightBytes());
-            float[][] expected = expanded.logits(Reference.ids());
-            float[][] found = stored.logits(Reference.ids());
-            for (int i = 0; i < expected.length; i++) {
-                assertThat(found[i]).usingComparatorWithPrecision(1e-4f).containsExactly(expected[i]);
-            }
-            there.addGradient(batch, 1, 1, false);
-            float[] exact = there.gradient().toFloatArray();
-            for (boolean checkpointing : new boolean[] {false, true}) {
-                here.gradient().muli(0);
-                here.addGradient(batch, 1, 1, checkpointing);
-                assertThat(here.gradient().toFloatArray())
-                        .usingComparatorWithPrecision(1e-3f)
-                        .containsExactly(exact);
-            }
-            float largest = 0;
-            for (float x : exact) {
-                largest = Math.max(largest, Math.abs(x));
-            }
-            assertThat(largest).as("a gradient that can differ").isGreaterThan(0.1f);
-        }
-    }
-
-    /** llama.cpp always divides the weights of the chosen experts by their sum. */
-    @Test
-    void refusesExpertsThatGgufCannotSay() throws Exception {
-        Path file = temp.resolve("model.gguf");
-        Path folder = withWords("qwen3_moe", "{\"norm_topk_prob\": false}");
-
-        assertThatThrownBy(() -> MergedGguf.quantize(folder, Quantization.AS_BASE, file, done -> {}))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("norm_topk_prob")
-                .hasMessageContaining("llama.cpp");
-        assertThat(file).doesNotExist();
-    }
-
     /** llama.cpp assumes the order of windows and rotations, so another order cannot be written. */
     @Test
     void refusesAnOrderOfLayersThatGgufCannotSay() throws Exception {
         Path file = temp.resolve("model.gguf");
-        Path folder = withWords("olmo3", "{\"layer_types\": [\"full_attention\"]}");
+        Path folder = TinyModels.withWords(temp, "olmo3", "{\"layer_types\": [\"full_attention\"]}");
 
         assertThatThrownBy(() -> MergedGguf.quantize(folder, Quantization.AS_BASE, file, done -> {}))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("olmo3")
                 .hasMessageContaining("llama.cpp");
         assertThat(file).doesNotExist();
-    }
-
-    /** A reference's folder with a tokenizer that GGUF has a name for: a real one, cut to the model's vocabulary. */
-    private Path withWords(String family, String changes) throws Exception {
-        Path from = Reference.path(family);
-        Path words = Path.of(FamilyTest.class
-                .getResource("/io/tunebook/export/llama/hub/tokenizer.json")
-                .toURI());
-        Files.copy(from.resolve("model.safetensors"), temp.resolve("model.safetensors"));
-        ObjectNode config = (ObjectNode) JSON.readTree(Files.readAllBytes(from.resolve("config.json")));
-        Files.write(temp.resolve("config.json"), JSON.writeValueAsBytes(config.setAll((ObjectNode)
-                JSON.readTree(changes))));
-        int rows = config.path("vocab_size").intValue();
-        ObjectNode tokenizer = (ObjectNode) JSON.readTree(Files.readAllBytes(words));
-        ObjectNode model = (ObjectNode) tokenizer.get("model");
-        ObjectNode vocabulary = (ObjectNode) model.get("vocab");
-        vocabulary.properties().removeIf(e -> e.getValue().intValue() >= rows);
-        model.set("merges", JSON.createArrayNode());
-        ArrayNode added = JSON.createArrayNode();
-        for (var token : tokenizer.path("added_tokens")) {
-            if (token.path("id").intValue() < rows) {
-                added.add(token);
-            }
-        }
-        tokenizer.set("added_tokens", added);
-        Files.write(temp.resolve("tokenizer.json"), JSON.writeValueAsBytes(tokenizer));
-        return temp;
     }
 }

@@ -20,7 +20,7 @@ final class GgufFileTest {
     Path folder;
 
     @ParameterizedTest
-    @CsvSource({"16, IQ2_XXS", "29, IQ1_M", "39, MXFP4", "26, I32", "34, TQ1_0", "99, number 99"})
+    @CsvSource({"16, IQ2_XXS", "29, IQ1_M", "40, NVFP4", "26, I32", "34, TQ1_0", "99, number 99"})
     void tensorsOfOtherTypesAreNamedAndTheRestIsRead(int id, String name) throws IOException {
         Path file = folder.resolve("m.gguf");
         ByteBuffer out = ByteBuffer.allocate(512).order(ByteOrder.LITTLE_ENDIAN);

@@ -88,7 +88,7 @@ final class GgufTokenizerTest {
 
     /** The whole kind: metadata, tokenizer and template of a file whose weights are of a type that is not read. */
     @ParameterizedTest
-    @CsvSource({"16, IQ2_XXS", "29, IQ1_M", "39, MXFP4", "34, TQ1_0", "99, number 99"})
+    @CsvSource({"16, IQ2_XXS", "29, IQ1_M", "40, NVFP4", "34, TQ1_0", "99, number 99"})
     void weightsOfATypeThatIsNotReadLeaveTheRest(int id, String name) throws IOException {
         Path file = folder.resolve("m.gguf");
         model().string("tokenizer.chat_template", PLAIN).write(file, done -> {});

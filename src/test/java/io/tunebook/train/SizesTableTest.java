@@ -38,6 +38,7 @@ final class SizesTableTest {
             Qwen3 | 14.8 | qwen3 | 5120 | 17408 | 40 | 40 | 8 | 128 | 151936 | false
             Qwen3 | 32.8 | qwen3 | 5120 | 25600 | 64 | 64 | 8 | 128 | 151936 | false
             Qwen3-MoE | 30.5 | qwen3_moe | 2048 | 6144 | 48 | 32 | 4 | 128 | 151936 | false
+            gpt-oss | 20.9 | gpt_oss | 2880 | 2880 | 24 | 64 | 8 | 64 | 201088 | false
             Gemma 3 | 0.27 | gemma3_text | 640 | 2048 | 18 | 4 | 1 | 256 | 262144 | true
             Gemma 3 | 1.0 | gemma3_text | 1152 | 6912 | 26 | 4 | 1 | 256 | 262144 | true
             Gemma 3 | 3.88 | gemma3_text | 2560 | 10240 | 34 | 8 | 4 | 256 | 262208 | true
@@ -78,11 +79,13 @@ final class SizesTableTest {
             String[] f = line.split(" *\\| *");
             Path file = Files.writeString(
                     temp.resolve("config.json"),
-                    String.format("""
+                    String.format(
+                            """
                             {"model_type": "%s", "hidden_size": %s, "intermediate_size": %s, "num_hidden_layers": %s, "num_attention_heads": %s,
                              "num_key_value_heads": %s, "head_dim": %s, "vocab_size": %s, "tie_word_embeddings": %s, "max_position_embeddings": 8192,
-                             "num_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 768, "norm_topk_prob": true}
-                            """, f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10]));
+                             "num_experts": 128, "num_local_experts": 32, "num_experts_per_tok": %s, "moe_intermediate_size": 768, "norm_topk_prob": true}
+                            """,
+                            f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10], f[2].equals("gpt_oss") ? 4 : 8));
             all.add(new Size(f[0], Double.parseDouble(f[1]), ModelConfig.read(file)));
         }
         return all;

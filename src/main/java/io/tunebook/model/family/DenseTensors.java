@@ -8,6 +8,7 @@ import java.util.regex.Pattern;
 /** The tensors of a decoder whose layers are attention and SwiGLU or experts, each behind an RMSNorm, and their names in GGUF. */
 final class DenseTensors {
     private static final Pattern LAYER = Pattern.compile("model\\.layers\\.(\\d+)\\.(.+)\\.(weight|bias)");
+    private static final String SINKS = "self_attn.sinks";
     private static final Map<String, String> ENDS = Map.of(
             "model.embed_tokens.weight", "token_embd.weight",
             "model.norm.weight", "output_norm.weight",
@@ -21,10 +22,12 @@ final class DenseTensors {
         for (int i = 0; i < c.layers(); i++) {
             norm(c, Norm.ATTENTION, i, out);
             for (Target t : c.targets()) {
-                if (t.product() == Target.Product.GATE_UP && t.index(c) == 0) {
+                if (t.product() == Target.Product.GATE_UP && t.index(c) == 0 && !t.ofExperts()) {
                     betweenHalves(c, i, out);
                 }
-                out.put(t.module(i) + ".weight", new long[] {t.out(c), t.in(c)});
+                if (!t.ofExperts()) {
+                    out.put(t.module(i) + ".weight", new long[] {t.out(c), t.in(c)});
+                }
             }
             if (c.experts().isPresent()) {
                 betweenHalves(c, i, out);
@@ -49,6 +52,9 @@ final class DenseTensors {
         if (c.outputBias()) {
             out.put(Target.O.module(layer) + ".bias", new long[] {c.hiddenSize()});
         }
+        if (c.family().sinks()) {
+            out.put("model.layers." + layer + "." + SINKS, new long[] {c.heads()});
+        }
         norm(c, Norm.Q, layer, out);
         norm(c, Norm.K, layer, out);
         norm(c, Norm.ATTENTION_OUT, layer, out);
@@ -65,10 +71,10 @@ final class DenseTensors {
         if (ENDS.containsKey(name)) {
             return ENDS.get(name);
         }
-        Matcher layer = LAYER.matcher(name);
+        Matcher layer = LAYER.matcher(name.endsWith(SINKS) ? name + ".weight" : name);
         if (layer.matches()) {
             String module = layer.group(2);
-            String gguf = Experts.gguf(module);
+            String gguf = module.equals(SINKS) ? "attn_sinks" : Experts.gguf(module);
             for (Norm norm : Norm.values()) {
                 gguf = family.module(norm).equals(module) ? family.gguf(norm) : gguf;
             }

@@ -1,35 +1,46 @@
 package io.tunebook.model.family;
 
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The experts of a layer in the place of its MLP, and the router that chooses among them. Hugging Face's files have three matrices for each expert, under the names
- * below; GGUF has the same matrices of all experts as one tensor [experts, rows, columns].
+ * The experts of a layer in the place of its MLP, and the router that chooses among them. Here each expert has matrices of its own, under the names below, as in
+ * Qwen's files; GGUF has the same matrices of all experts as one tensor [experts, rows, columns].
  *
  * @param count how many a layer has
  * @param chosen how many a token has
  * @param width between the two products of an expert
  * @param normed whether the weights of those that are chosen are divided by their sum
+ * @param clamp gpt-oss's form; none: SwiGLU without biases
  */
-public record Experts(int count, int chosen, int width, boolean normed) {
-    private static final String ROUTER = "mlp.gate";
+public record Experts(int count, int chosen, int width, boolean normed, Optional<Clamp> clamp) {
     private static final Pattern EXPERT =
-            Pattern.compile("(?:.*\\.)?mlp\\.experts\\.(\\d+)\\.(\\w+)_proj(?:\\.weight)?");
+            Pattern.compile("(?:.*\\.)?mlp\\.experts\\.(\\d+)\\.(\\w+)_proj(?:\\.(?:weight|bias))?");
+    private static final Pattern PARAMETER = Pattern.compile("(?:.*\\.)?mlp\\.experts\\.(gate_up|down)_proj");
 
-    /** The router's tensor. */
-    public static String router(int layer) {
-        return "model.layers." + layer + "." + ROUTER + ".weight";
+    /**
+     * gpt-oss's form: SwiGLU with clamped values, biases of experts and router, and Hugging Face's parameters of all experts have a row of gate and one of up in turns.
+     *
+     * @param alpha what the gate is multiplied with in the sigmoid
+     * @param limit of the gate, and of up to both sides
+     */
+    public record Clamp(double alpha, double limit) {}
+
+    /** The router's module. */
+    public String router(int layer) {
+        return "model.layers." + layer + (clamp.isPresent() ? ".mlp.router" : ".mlp.gate");
     }
 
     /**
      * A tensor of one expert.
      *
      * @param part {@code gate}, {@code up} or {@code down}
+     * @param kind {@code weight} or {@code bias}
      */
-    public static String tensor(int layer, int expert, String part) {
-        return "model.layers." + layer + ".mlp.experts." + expert + "." + part + "_proj.weight";
+    public static String tensor(int layer, int expert, String part, String kind) {
+        return "model.layers." + layer + ".mlp.experts." + expert + "." + part + "_proj." + kind;
     }
 
     /** Which expert a tensor is of, from 0; -1 if it is of none. */
@@ -38,20 +49,61 @@ public record Experts(int count, int chosen, int width, boolean normed) {
         return expert.matches() ? Integer.parseInt(expert.group(1)) : -1;
     }
 
+    /** Whether a name is that of a parameter of all experts, as Transformers and PEFT have it, such as {@code mlp.experts.gate_up_proj}. */
+    public static boolean parameter(String module) {
+        return PARAMETER.matcher(module).matches();
+    }
+
+    /** The parameter of all experts that has an expert's matrix, such as {@code model.layers.0.mlp.experts.gate_up_proj}; none for other tensors. */
+    public static Optional<String> parameterOf(String tensor) {
+        Matcher expert = EXPERT.matcher(tensor);
+        if (!expert.matches() || tensor.endsWith(".bias")) {
+            return Optional.empty();
+        }
+        String before = tensor.substring(0, tensor.indexOf(".mlp.experts.") + ".mlp.experts.".length());
+        return Optional.of(before + (expert.group(2).equals("down") ? "down_proj" : "gate_up_proj"));
+    }
+
+    /** Which row of the parameter of all experts is the first one of an expert's matrix. */
+    public int firstRow(String tensor) {
+        return tensor.contains(".up_proj") ? clamp.isPresent() ? 1 : width : 0;
+    }
+
+    /** How far apart its rows are there. */
+    public int rowStep(String tensor) {
+        return clamp.isPresent() && !tensor.contains(".down_proj") ? 2 : 1;
+    }
+
     /** llama.cpp's name within a block, such as {@code ffn_up_exps}, for Hugging Face's within a layer; null if it is none of these. */
     static String gguf(String module) {
         Matcher expert = EXPERT.matcher(module);
-        return module.equals(ROUTER) ? "ffn_gate_inp" : expert.matches() ? "ffn_" + expert.group(2) + "_exps" : null;
+        boolean router = module.equals("mlp.gate") || module.equals("mlp.router");
+        return router ? "ffn_gate_inp" : expert.matches() ? "ffn_" + expert.group(2) + "_exps" : null;
     }
 
     void shapes(ModelConfig c, int layer, Map<String, long[]> out) {
-        out.put(router(layer), new long[] {count, c.hiddenSize()});
+        out.put(router(layer) + ".weight", new long[] {count, c.hiddenSize()});
+        if (clamp.isPresent()) {
+            out.put(router(layer) + ".bias", new long[] {count});
+        }
         for (String part : new String[] {"gate", "up", "down"}) {
-            long[] shape =
-                    part.equals("down") ? new long[] {c.hiddenSize(), width} : new long[] {width, c.hiddenSize()};
+            int rows = part.equals("down") ? c.hiddenSize() : width;
+            int columns = part.equals("down") ? width : c.hiddenSize();
             for (int expert = 0; expert < count; expert++) {
-                out.put(tensor(layer, expert, part), shape);
+                out.put(tensor(layer, expert, part, "weight"), new long[] {rows, columns});
+            }
+            for (int expert = 0; expert < count && clamp.isPresent(); expert++) {
+                out.put(tensor(layer, expert, part, "bias"), new long[] {rows});
             }
         }
+    }
+
+    /** @throws IllegalArgumentException if llama.cpp computes the model otherwise */
+    Map<String, Object> ggufKeys() {
+        if (!normed) {
+            throw new IllegalArgumentException("norm_topk_prob is false in this model's configuration, which llama.cpp"
+                    + " does not compute: it cannot be written to a GGUF file");
+        }
+        return Map.of("expert_count", count, "expert_used_count", chosen, "expert_feed_forward_length", width);
     }
 }

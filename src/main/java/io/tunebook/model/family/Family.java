@@ -18,6 +18,7 @@ public interface Family {
             new Qwen2(),
             new Qwen3(),
             new Qwen3Moe(),
+            new GptOss(),
             new Gemma3(),
             new SmolLM3(),
             new Granite(),
@@ -84,6 +85,11 @@ public interface Family {
         return false;
     }
 
+    /** Whether each head's attention has a sink: one more score, for nothing. */
+    default boolean sinks() {
+        return false;
+    }
+
     /** The tensors of such a model, by Hugging Face's names, with their shapes (the slowest dimension first). */
     default Map<String, long[]> tensors(ModelConfig config) {
         return DenseTensors.shapes(config);
@@ -106,6 +112,11 @@ public interface Family {
     /** What is added to a tensor's values in Hugging Face's files; in GGUF it has been. */
     default float added(String tensor) {
         return 0;
+    }
+
+    /** The scaling of the rotary embedding as it is written to GGUF. */
+    default Optional<RopeScaling> ggufScaling(ModelConfig config) {
+        return config.ropeScaling();
     }
 
     /** The keys that llama.cpp reads besides those of all decoders, with {@link Integer} or {@link Float} as values. */

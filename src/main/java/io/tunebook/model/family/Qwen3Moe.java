@@ -4,8 +4,9 @@ import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
-/** Qwen3's mixtures of experts, such as Qwen3-30B-A3B: {@link Qwen3} with experts in the place of each MLP. LoRA adapts their attention; routers and experts are frozen. */
+/** Qwen3's mixtures of experts, such as Qwen3-30B-A3B: {@link Qwen3} with experts in the place of each MLP. LoRA adapts their attention and, where it is told to, experts; routers are frozen. */
 final class Qwen3Moe implements Family {
     @Override
     public String name() {
@@ -19,7 +20,7 @@ final class Qwen3Moe implements Family {
 
     @Override
     public List<Target> targets() {
-        return List.of(Target.Q, Target.K, Target.V, Target.O);
+        return Target.WITH_EXPERTS;
     }
 
     @Override
@@ -32,7 +33,8 @@ final class Qwen3Moe implements Family {
                         json.json().has("num_experts") ? "num_experts" : "num_local_experts"), // Transformers 5's name
                 json.positive("num_experts_per_tok"),
                 json.positive("moe_intermediate_size"),
-                json.flag("norm_topk_prob"));
+                json.flag("norm_topk_prob"),
+                Optional.empty());
         return json.dense(name())
                 .biases(bias, bias)
                 .qkNorm(true)
@@ -47,18 +49,13 @@ final class Qwen3Moe implements Family {
                         gguf.positive("expert_count"),
                         gguf.positive("expert_used_count"),
                         gguf.positive("expert_feed_forward_length"),
-                        true));
+                        true,
+                        Optional.empty()));
     }
 
     /** llama.cpp divides the chosen experts' weights by their sum, whatever the file says. */
     @Override
     public Map<String, Object> ggufKeys(ModelConfig config) {
-        Experts e = config.experts().orElseThrow();
-        if (!e.normed()) {
-            throw new IllegalArgumentException("norm_topk_prob is false in this model's configuration, which llama.cpp"
-                    + " does not compute: it cannot be written to a GGUF file");
-        }
-        return Map.of(
-                "expert_count", e.count(), "expert_used_count", e.chosen(), "expert_feed_forward_length", e.width());
+        return config.experts().orElseThrow().ggufKeys();
     }
 }

@@ -115,6 +115,10 @@ public sealed interface RopeScaling {
             return frequency / factor * divided + frequency * (1 - divided);
         }
 
+        Yarn truncated() {
+            return new Yarn(factor, betaFast, betaSlow, originalMaxPositions, attentionFactor, true);
+        }
+
         /** Which frequency turns so often within the original length. */
         private double place(double turns, Rope rope) {
             return rope.width() * Math.log(originalMaxPositions / (turns * 2 * Math.PI)) / (2 * Math.log(rope.theta()));

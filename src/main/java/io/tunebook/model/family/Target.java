@@ -14,10 +14,16 @@ public enum Target {
     /** Queries, keys and values as one module, where a family has them so. */
     QKV("self_attn.qkv_proj", "attn_qkv", Product.QKV),
     /** Gate and up as one module. */
-    GATE_UP("mlp.gate_up_proj", "ffn_up", Product.GATE_UP);
+    GATE_UP("mlp.gate_up_proj", "ffn_up", Product.GATE_UP),
+    /** Gate and up of all experts of a layer: a parameter, not a module, which PEFT has in {@code target_parameters}. */
+    EXPERTS_GATE_UP("mlp.experts.gate_up_proj", "ffn_gate_up_exps", Product.GATE_UP),
+    EXPERTS_DOWN("mlp.experts.down_proj", "ffn_down_exps", Product.DOWN);
 
     /** Each as a module of its own, in the order of a layer. */
     static final List<Target> APART = List.of(Q, K, V, O, GATE, UP, DOWN);
+
+    /** Of models with experts in the place of the MLP. */
+    static final List<Target> WITH_EXPERTS = List.of(Q, K, V, O, EXPERTS_GATE_UP, EXPERTS_DOWN);
 
     private final String module;
     private final String gguf;
@@ -66,11 +72,22 @@ public enum Target {
         return product.targets(config).indexOf(this);
     }
 
+    /** Whether it is a parameter of all experts, which have factors of their own: A is [experts * rank, in], B [out, rank * experts]. */
+    public boolean ofExperts() {
+        return this == EXPERTS_GATE_UP || this == EXPERTS_DOWN;
+    }
+
+    /** How many weights it has of these widths: the number of experts, or 1. */
+    public int copies(ModelConfig c) {
+        return ofExperts() ? c.experts().orElseThrow().count() : 1;
+    }
+
     /** The width of its input. */
     public int in(ModelConfig c) {
         return switch (this) {
             case O -> c.heads() * c.headDim();
             case DOWN -> c.intermediateSize();
+            case EXPERTS_DOWN -> c.innerSize();
             default -> c.hiddenSize();
         };
     }
@@ -83,6 +100,7 @@ public enum Target {
             case QKV -> (c.heads() + 2 * c.kvHeads()) * c.headDim();
             case GATE, UP -> c.intermediateSize();
             case GATE_UP -> 2 * c.intermediateSize();
+            case EXPERTS_GATE_UP -> 2 * c.innerSize();
             default -> c.hiddenSize();
         };
     }

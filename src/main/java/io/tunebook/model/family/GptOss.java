@@ -1,0 +1,94 @@
+package io.tunebook.model.family;
+
+import io.tunebook.model.family.ModelConfig.LayerKind;
+import io.tunebook.tensors.ModelFormatException;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * OpenAI's gpt-oss: attention with sinks, windows in every second layer from the first on, biases, YaRN, and experts whose SwiGLU is clamped. The router's softmax goes
+ * over the chosen experts alone, which is the same as dividing their shares of the whole by their sum.
+ */
+final class GptOss implements Family {
+    private static final double ALPHA = 1.702;
+    private static final double LIMIT = 7;
+
+    @Override
+    public String name() {
+        return "gpt_oss";
+    }
+
+    @Override
+    public String gguf() {
+        return "gpt-oss";
+    }
+
+    @Override
+    public List<Target> targets() {
+        return Target.WITH_EXPERTS;
+    }
+
+    @Override
+    public ModelConfig read(ConfigJson json) throws ModelFormatException {
+        boolean bias = json.flag("attention_bias", true);
+        ModelConfig c = json.orElse(Map.of("head_dim", 64)).dense(name());
+        Experts experts = new Experts(
+                json.positive("num_local_experts"),
+                json.positive(json.json().has("num_experts_per_tok") ? "num_experts_per_tok" : "experts_per_token"),
+                c.intermediateSize(),
+                true,
+                Optional.of(new Experts.Clamp(json.number("swiglu_alpha", ALPHA), json.number("swiglu_limit", LIMIT))));
+        return c.biases(bias, bias).layers(json.kinds(c.layers(), 2)).experts(experts);
+    }
+
+    @Override
+    public ModelConfig read(ConfigGguf gguf) throws IOException {
+        ModelConfig c = gguf.decoder(name());
+        return c.layers(pattern(gguf.window(), c.layers()))
+                .experts(new Experts(
+                        gguf.positive("expert_count"),
+                        gguf.positive("expert_used_count"),
+                        gguf.positive("expert_feed_forward_length"),
+                        true,
+                        Optional.of(new Experts.Clamp(ALPHA, LIMIT))));
+    }
+
+    private static List<LayerKind> pattern(int window, int layers) {
+        return LayerKind.every(2, LayerKind.PLAIN, new LayerKind(0, window), layers);
+    }
+
+    @Override
+    public boolean sinks() {
+        return true;
+    }
+
+    /** In llama.cpp the norm before the MLP has the name that others have for one behind attention. */
+    @Override
+    public String gguf(Norm norm) {
+        return norm == Norm.MLP ? Norm.ATTENTION_OUT.gguf() : norm.gguf();
+    }
+
+    /** The files have YaRN without rounded places, and llama.cpp rounds them; its converter writes the files all the same. */
+    @Override
+    public Optional<RopeScaling> ggufScaling(ModelConfig config) {
+        return config.ropeScaling().map(s -> s instanceof RopeScaling.Yarn yarn ? yarn.truncated() : s);
+    }
+
+    @Override
+    public Map<String, Object> ggufKeys(ModelConfig config) {
+        config.requireKinds(pattern(config.slidingWindow(), config.layers()));
+        Experts experts = config.experts().orElseThrow();
+        Experts.Clamp clamp = experts.clamp().orElseThrow();
+        if (clamp.alpha() != ALPHA || clamp.limit() != LIMIT) {
+            throw new IllegalArgumentException("swiglu_alpha and swiglu_limit: expected " + ALPHA + " and " + LIMIT
+                    + ", which llama.cpp computes with, found " + clamp.alpha() + " and " + clamp.limit()
+                    + ": the model cannot be written to a GGUF file");
+        }
+        Map<String, Object> keys = new HashMap<>(experts.ggufKeys());
+        keys.put("attention.sliding_window", config.slidingWindow());
+        return keys;
+    }
+}
