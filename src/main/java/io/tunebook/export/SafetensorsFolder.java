@@ -2,6 +2,7 @@ package io.tunebook.export;
 
 import io.tunebook.model.Weights;
 import io.tunebook.model.family.ConfigWriter;
+import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.SafetensorsWriter;
 import io.tunebook.tokenizer.TokenizerFolder;
@@ -9,8 +10,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 
 /**
  * A model as a folder, in the form that Hugging Face and ModelScope keep: {@code config.json}, {@code tokenizer.json},
@@ -41,6 +44,43 @@ public final class SafetensorsFolder {
                         (first, out) -> read(weights, tensor, first, out)));
             }
             SafetensorsWriter.write(folder.resolve("model.safetensors"), tensors, Map.of("format", "pt"));
+        }
+    }
+
+    /**
+     * Writes {@code config.json} and {@code model.safetensors} of a model that nobody trained: to measure the speed and the memory of a
+     * training, which follow from a model's shapes alone. What such a model says is noise. Matrices are uniform with a standard deviation
+     * of 0.02, from which pre-training begins as well; norms are 1, biases 0.
+     *
+     * @param shapes of a model whose configuration the usual fields of {@code config.json} say
+     * @param folder is made where it is not there; the tokenizer's files are not among those written
+     * @param seed the same seed and shapes give the same file
+     * @throws UnsupportedOperationException if those fields do not say all of the configuration
+     */
+    public static void random(ModelConfig shapes, Path folder, long seed) throws IOException {
+        Files.createDirectories(folder);
+        ConfigWriter.write(shapes, folder);
+        List<SafetensorsWriter.Tensor> tensors = new ArrayList<>();
+        shapes.tensors().forEach((name, shape) -> {
+            float plain = name.endsWith("norm.weight") ? 1 - shapes.family().added(name) : 0;
+            tensors.add(new SafetensorsWriter.Tensor(name, GgufType.BF16, shape, (first, out) -> {
+                if (shape.length == 1) {
+                    Arrays.fill(out, plain);
+                } else {
+                    uniform(new SplittableRandom(31 * (31 * seed + name.hashCode()) + first), out);
+                }
+            }));
+        });
+        SafetensorsWriter.write(folder.resolve("model.safetensors"), tensors, Map.of("format", "pt"));
+    }
+
+    /** Four values of 16 bits from each draw: a large model has billions. */
+    private static void uniform(SplittableRandom random, float[] out) {
+        float step = (float) (0.02 * Math.sqrt(12) / (1 << 16));
+        long drawn = 0;
+        for (int i = 0; i < out.length; i++) {
+            drawn = i % 4 == 0 ? random.nextLong() : drawn >>> 16;
+            out[i] = step * ((short) drawn + 0.5f);
         }
     }
 

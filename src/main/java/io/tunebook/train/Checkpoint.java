@@ -3,7 +3,6 @@ package io.tunebook.train;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.files.AtomicFile;
 import io.tunebook.files.Json;
@@ -17,7 +16,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.time.Duration;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -141,28 +139,10 @@ record Checkpoint(
     }
 
     private ObjectNode state() {
-        ObjectNode json = JSON.createObjectNode()
-                .put("step", step)
-                .put("planned_steps", report.plannedSteps())
-                .put("stale", stale);
+        ObjectNode json = JSON.createObjectNode().put("step", step).put("stale", stale);
         ObjectNode prints = json.putObject("fingerprint");
         fingerprint.forEach(prints::put);
-        ArrayNode steps = json.putArray("steps");
-        for (TrainingReport.Step s : report.steps()) {
-            steps.addArray()
-                    .add(s.epoch())
-                    .add(s.loss())
-                    .add(s.learningRate())
-                    .add(s.gradientNorm())
-                    .add(s.tokensPerSecond())
-                    .add(s.memory())
-                    .add(s.timeLeft().toMillis());
-        }
-        ArrayNode evaluations = json.putArray("evaluations");
-        report.evaluations().forEach(e -> evaluations.addArray().add(e.step()).add(e.loss()));
-        ArrayNode samples = json.putArray("samples");
-        report.samples()
-                .forEach(s -> samples.addArray().add(s.step()).add(s.prompt()).add(s.answer()));
+        ReportJson.write(report, json);
         return json;
     }
 
@@ -186,30 +166,7 @@ record Checkpoint(
             throw new ModelFormatException(
                     place.resolve(STATE), "expected the state of a training run, found other JSON");
         }
-        TrainingReport report =
-                TrainingReport.beginning(json.path("planned_steps").asInt());
-        for (JsonNode s : json.path("steps")) {
-            report.steps()
-                    .add(new TrainingReport.Step(
-                            report.steps().size() + 1,
-                            s.path(0).asDouble(),
-                            s.path(1).asDouble(),
-                            s.path(2).asDouble(),
-                            s.path(3).asDouble(),
-                            s.path(4).asDouble(),
-                            s.path(5).asLong(),
-                            Duration.ofMillis(s.path(6).asLong())));
-        }
-        for (JsonNode e : json.path("evaluations")) {
-            report.evaluations()
-                    .add(new TrainingReport.Evaluation(
-                            e.path(0).asInt(), e.path(1).asDouble()));
-        }
-        for (JsonNode s : json.path("samples")) {
-            report.samples()
-                    .add(new TrainingReport.Sample(
-                            s.path(0).asInt(), s.path(1).asText(), s.path(2).asText()));
-        }
+        TrainingReport report = ReportJson.read(json);
         Map<String, String> fingerprint = new LinkedHashMap<>();
         json.path("fingerprint")
                 .properties()

@@ -1,5 +1,14 @@
 package io.tunebook.train;
 
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.files.AtomicFile;
+import io.tunebook.files.Json;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,6 +27,8 @@ import tech.tablesaw.api.Table;
  */
 public record TrainingReport(
         int plannedSteps, List<Step> steps, List<Evaluation> evaluations, List<Sample> samples, Outcome outcome) {
+
+    private static final ObjectMapper JSON = Json.files();
 
     /** How a run stands or ended. */
     public enum Outcome {
@@ -99,6 +110,39 @@ public record TrainingReport(
             memory.append(s.memory / 1e6);
         }
         return Table.create("Training", step, epoch, loss, heldOut, rate, norm, speed, memory);
+    }
+
+    /**
+     * Writes the report as JSON, to draw or compare it later. The file is written beside and moved into place.
+     *
+     * @throws IOException if it cannot be written
+     */
+    public void save(Path file) throws IOException {
+        ObjectNode json = JSON.createObjectNode().put("outcome", outcome.name());
+        ReportJson.write(this, json);
+        AtomicFile.write(file, JSON.writeValueAsBytes(json));
+    }
+
+    /**
+     * Reads a report that {@link #save} wrote.
+     *
+     * @throws IOException if there is no such file, or it holds something else
+     */
+    public static TrainingReport read(Path file) throws IOException {
+        JsonNode json;
+        try {
+            json = JSON.readTree(Files.readAllBytes(file));
+        } catch (JacksonException broken) {
+            throw new IOException(file + ": expected JSON: " + broken.getOriginalMessage(), broken);
+        }
+        String outcome = json == null ? "" : json.path("outcome").asText();
+        for (Outcome known : Outcome.values()) {
+            if (known.name().equals(outcome) && json.path("steps").isArray()) {
+                return ReportJson.read(json).ended(known);
+            }
+        }
+        throw new IOException(file + ": expected the report of a training run, found other JSON. Give the file that"
+                + " TrainingReport.save wrote");
     }
 
     /** The same run so far with lists that grow no more. */
