@@ -1,6 +1,10 @@
 package io.tunebook.jinja;
 
+import io.tunebook.jinja.Builtin.Arguments;
+import io.tunebook.jinja.Node.Expression;
+import io.tunebook.jinja.Run.Scope;
 import io.tunebook.jinja.Value.Bool;
+import io.tunebook.jinja.Value.Dict;
 import io.tunebook.jinja.Value.Function;
 import io.tunebook.jinja.Value.Int;
 import io.tunebook.jinja.Value.Items;

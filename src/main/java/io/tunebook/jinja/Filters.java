@@ -1,5 +1,6 @@
 package io.tunebook.jinja;
 
+import io.tunebook.jinja.Builtin.Arguments;
 import io.tunebook.jinja.Value.Int;
 import io.tunebook.jinja.Value.None;
 import io.tunebook.jinja.Value.Real;

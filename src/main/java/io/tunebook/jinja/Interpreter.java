@@ -1,9 +1,14 @@
 package io.tunebook.jinja;
 
-import io.tunebook.jinja.Statement.Flow;
-import io.tunebook.jinja.Statement.Signature;
-import io.tunebook.jinja.Statement.Target;
+import io.tunebook.jinja.Builtin.Arguments;
+import io.tunebook.jinja.Jinja.Values;
+import io.tunebook.jinja.Node.Statement.Flow;
+import io.tunebook.jinja.Node.Statement.Signature;
+import io.tunebook.jinja.Node.Statement.Target;
+import io.tunebook.jinja.Node.Statement;
+import io.tunebook.jinja.Run.Scope;
 import io.tunebook.jinja.Value.Bool;
+import io.tunebook.jinja.Value.Dict;
 import io.tunebook.jinja.Value.Function;
 import io.tunebook.jinja.Value.Items;
 import io.tunebook.jinja.Value.Namespace;

@@ -1,5 +1,6 @@
 package io.tunebook.jinja;
 
+import io.tunebook.jinja.Builtin.Arguments;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;

@@ -1,5 +1,8 @@
 package io.tunebook.jinja;
 
+import io.tunebook.jinja.BraceFormat.FormatSpec;
+import io.tunebook.jinja.Builtin.Arguments;
+import io.tunebook.jinja.Value.Dict;
 import io.tunebook.jinja.Value.Int;
 import io.tunebook.jinja.Value.Items;
 import io.tunebook.jinja.Value.Real;

@@ -1,7 +1,9 @@
 package io.tunebook.jinja;
 
 import io.tunebook.jinja.Value.Bool;
+import io.tunebook.jinja.Value.Dict;
 import io.tunebook.jinja.Value.Function;
+import io.tunebook.jinja.Value.Generator;
 import io.tunebook.jinja.Value.Int;
 import io.tunebook.jinja.Value.Items;
 import io.tunebook.jinja.Value.Namespace;

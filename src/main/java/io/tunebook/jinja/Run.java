@@ -1,5 +1,9 @@
 package io.tunebook.jinja;
 
+import io.tunebook.jinja.Jinja.Limits;
+import java.util.HashMap;
+import java.util.Map;
+
 /** One rendering: where it is in the template and what it has used of its limits. */
 final class Run {
     private final Limits limits;
@@ -64,5 +68,29 @@ final class Run {
 
     TemplateException located(TemplateException e) {
         return e.line() > 0 || node == null ? e : new TemplateException(node.line(), node.column(), e.reason());
+    }
+
+    /** Variables: those of this block, then those around it. */
+    static final class Scope {
+        private final Map<String, Value> variables = new HashMap<>();
+        private final Scope around;
+
+        Scope(Scope around) {
+            this.around = around;
+        }
+
+        Value get(String name) {
+            for (Scope scope = this; scope != null; scope = scope.around) {
+                Value value = scope.variables.get(name);
+                if (value != null) {
+                    return value;
+                }
+            }
+            return Value.Undefined.named(name);
+        }
+
+        void put(String name, Value value) {
+            variables.put(name, value);
+        }
     }
 }

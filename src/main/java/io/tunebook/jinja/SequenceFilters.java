@@ -1,5 +1,8 @@
 package io.tunebook.jinja;
 
+import io.tunebook.jinja.Builtin.Arguments;
+import io.tunebook.jinja.Value.Dict;
+import io.tunebook.jinja.Value.Generator;
 import io.tunebook.jinja.Value.Int;
 import io.tunebook.jinja.Value.Items;
 import io.tunebook.jinja.Value.Text;

@@ -1,6 +1,8 @@
 package io.tunebook.jinja;
 
+import io.tunebook.jinja.Builtin.Arguments;
 import io.tunebook.jinja.Value.Bool;
+import io.tunebook.jinja.Value.Dict;
 import io.tunebook.jinja.Value.Int;
 import io.tunebook.jinja.Value.Items;
 import io.tunebook.jinja.Value.Text;

@@ -1,6 +1,7 @@
 package io.tunebook.jinja;
 
-import io.tunebook.jinja.Token.Kind;
+import io.tunebook.jinja.Jinja.Limits;
+import io.tunebook.jinja.Tokens.Token.Kind;
 import java.util.List;
 
 /** The tokens of a template, read from left to right, and how deeply what is being read lies. */
@@ -78,5 +79,39 @@ final class Tokens {
 
     TemplateException error(Token token, String message) {
         return new TemplateException(token.place().line(), token.place().column(), message);
+    }
+
+    /**
+     * A piece of template text, a bracket of a tag or a word in one.
+     *
+     * @param text as written; for TEXT what the template writes
+     * @param value of a literal, else null
+     */
+    record Token(Kind kind, String text, Value value, Node.Place place) {
+        enum Kind {
+            TEXT,
+            NAME,
+            STRING,
+            NUMBER,
+            OPERATOR,
+            OPEN_OUTPUT,
+            CLOSE_OUTPUT,
+            OPEN_BLOCK,
+            CLOSE_BLOCK,
+            END
+        }
+
+        boolean is(String operatorOrName) {
+            return (kind == Kind.OPERATOR || kind == Kind.NAME) && text.equals(operatorOrName);
+        }
+
+        String describe() {
+            return switch (kind) {
+                case END -> "the template's end";
+                case STRING -> "the string " + text;
+                case TEXT -> "text";
+                default -> text;
+            };
+        }
     }
 }

@@ -1,6 +1,8 @@
 package io.tunebook.jinja;
 
+import io.tunebook.jinja.Builtin.Arguments;
 import java.math.BigInteger;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,8 +12,8 @@ import java.util.Map;
  * for them, so {@code 1}, {@code 1.0} and {@code true} are one key of a mapping.
  */
 sealed interface Value
-        permits Dict,
-                Generator,
+        permits Value.Dict,
+                Value.Generator,
                 LoopContext,
                 Value.Bool,
                 Value.Cycler,
@@ -26,7 +28,6 @@ sealed interface Value
                 Value.Text,
                 Value.Undefined,
                 Value.View {
-
     /** How deeply lists and mappings lie in one another, and how many values one holds, those of its parts included. */
     int DEEPEST = 500;
 
@@ -130,7 +131,9 @@ sealed interface Value
         }
     }
 
-    /** A list or a tuple. {@code names} are the fields of a named tuple, {@code origin} the Java object it was made of. */
+    /**
+     * A list or a tuple. {@code names} are the fields of a named tuple, {@code origin} the Java object it was made of.
+     */
     final class Items implements Value {
         static final Items EMPTY = list(List.of());
 
@@ -276,6 +279,88 @@ sealed interface Value
         @Override
         public int hashCode() {
             return 0;
+        }
+    }
+
+    /**
+     * A sequence that is computed when it is read, and can be read once: what {@code map}, {@code select} and other
+     * filters give. It is true in a condition, and has no length.
+     */
+    final class Generator implements Value {
+        private final Iterator<Value> values;
+
+        Generator(Iterator<Value> values) {
+            this.values = values;
+        }
+
+        Iterator<Value> values() {
+            return values;
+        }
+    }
+
+    /** A mapping, in the order of its entries. {@code origin} is the Java object it was made of. */
+    final class Dict implements Value {
+        private final Map<Value, Value> entries;
+        private final Size size;
+        final Object origin;
+
+        private Dict(Map<Value, Value> entries, Object origin) {
+            this.entries = entries;
+            this.origin = origin;
+            this.size = Size.around(entries.values());
+        }
+
+        static Dict of(Map<Value, Value> entries) {
+            return new Dict(entries, null);
+        }
+
+        static Dict of(Object origin, Map<Value, Value> entries) {
+            return new Dict(entries, origin);
+        }
+
+        static Dict ofNamed(Map<String, Value> named) {
+            Map<Value, Value> entries = new LinkedHashMap<>();
+            named.forEach((name, value) -> entries.put(Text.of(name), value));
+            return of(entries);
+        }
+
+        Map<Value, Value> entries() {
+            return entries;
+        }
+
+        /** The value of a key; null if there is none. */
+        Value get(Value key) {
+            return entries.get(key(key));
+        }
+
+        /**
+         * A value that can be a key.
+         *
+         * @throws TemplateException if it is a list, a mapping or holds one
+         */
+        static Value key(Value value) {
+            if (value instanceof Dict || value instanceof Items items && !items.tuple) {
+                throw new TemplateException(Repr.typeName(value) + " cannot be the key of a mapping");
+            }
+            if (value instanceof Items tuple) {
+                tuple.values.forEach(Dict::key);
+            }
+            return value;
+        }
+
+        @Override
+        public Size extent() {
+            return size;
+        }
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Dict dict && dict.entries.equals(entries);
+        }
+
+        @Override
+        public int hashCode() {
+            return entries.hashCode();
         }
     }
 }

@@ -3,6 +3,8 @@ package io.tunebook.jinja;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tunebook.jinja.Globals.Strftime;
+import io.tunebook.jinja.Jinja.Limits;
 import java.math.BigInteger;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
