@@ -2,11 +2,30 @@ package io.tunebook.picture;
 
 import io.tunebook.data.Cleaning;
 import io.tunebook.kernel.display.MimeBundle;
+import io.tunebook.picture.DataPictures.CleaningPicture;
+import io.tunebook.picture.DataPictures.PreparationPicture;
+import io.tunebook.picture.DataPictures.ShardsPicture;
+import io.tunebook.picture.DataPictures.SplitPicture;
+import io.tunebook.picture.DataPictures.StreamingPicture;
+import io.tunebook.picture.DataPictures.TwinsPicture;
+import io.tunebook.picture.ServerPictures.ConversationPicture;
+import io.tunebook.picture.ServerPictures.RoadsPicture;
+import io.tunebook.picture.ServerPictures.ServersPicture;
+import io.tunebook.picture.ServerPictures.StreamPicture;
+import io.tunebook.picture.ServerPictures.TemperaturePicture;
+import io.tunebook.picture.TrainingPictures.LoraPicture;
+import io.tunebook.picture.TrainingPictures.LowRankPicture;
+import io.tunebook.picture.TrainingPictures.RatesPicture;
+import io.tunebook.picture.TrainingPictures.RoundingPicture;
+import io.tunebook.picture.TrainingPictures.StepPicture;
 import io.tunebook.prepare.PreparedCorpus;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
-/** The course's pictures, one line in a cell each. Each comes with a text that says the same to those who do not see it. */
+/**
+ * The course's pictures, one line in a cell each. Each comes with a text that says the same to those who do not see it.
+ */
 public final class Pictures {
     private Pictures() {}
 
@@ -159,5 +178,71 @@ public final class Pictures {
      */
     public static MimeBundle bars(String title, String unit, Map<String, ? extends Number> values) {
         return BarsPicture.draw(title, unit, values);
+    }
+
+    /** The ten chapters in a row with what each gives, and the one where the reader is. */
+    static final class PathPicture {
+        static final int CHAPTERS = 10;
+        private static final int STEP = 76;
+
+        private PathPicture() {}
+
+        static MimeBundle draw(int here, Words words) {
+            if (here < 0 || here >= CHAPTERS) {
+                throw new IllegalArgumentException("expected a chapter from 0 to " + (CHAPTERS - 1) + ", found " + here);
+            }
+            Drawing drawing = new Drawing(CHAPTERS * STEP + 16, 120);
+            for (int i = 0; i < CHAPTERS; i++) {
+                double x = 12 + i * STEP;
+                Drawing.Tone tone = i == here ? Drawing.Tone.BLUE : i < here ? Drawing.Tone.GREEN : Drawing.Tone.PLAIN;
+                drawing.box(x, 16, STEP - 14, 44, tone, String.valueOf(i), words.of("path." + i));
+                String[] gives = words.lines("path." + i + ".gives");
+                for (int l = 0; l < gives.length; l++) {
+                    drawing.note(x + (STEP - 14) / 2.0, 80 + 14 * l, Drawing.Anchor.MIDDLE, gives[l]);
+                }
+                if (i + 1 < CHAPTERS) {
+                    drawing.arrow(x + STEP - 13, 38, x + STEP - 1, 38);
+                }
+            }
+            return drawing.bundle(words.of("path.title"), words.of("path.description", here, words.of("path." + here)));
+        }
+    }
+
+    /** Horizontal bars, each with its name before it and its value behind it, so that none goes without a label. */
+    private static final class BarsPicture {
+        private static final int ROW = 24;
+        private static final int MOST = 40;
+
+        private BarsPicture() {}
+
+        static MimeBundle draw(String title, String unit, Map<String, ? extends Number> values) {
+            if (values.isEmpty() || values.size() > MOST) {
+                throw new IllegalArgumentException("expected 1 to " + MOST + " bars, found " + values.size());
+            }
+            Drawing drawing = new Drawing(720, 56 + values.size() * ROW);
+            drawing.head(16, 26, Drawing.Anchor.START, Drawing.cut(title + " (" + unit + ")", 14, 680));
+            double most = Double.MIN_VALUE;
+            for (Number value : values.values()) {
+                if (!Double.isFinite(value.doubleValue()) || value.doubleValue() < 0) {
+                    throw new IllegalArgumentException("expected numbers that are not negative, found " + value);
+                }
+                most = Math.max(most, value.doubleValue());
+            }
+            double y = 40;
+            StringBuilder said = new StringBuilder(unit);
+            for (Map.Entry<String, ? extends Number> entry : values.entrySet()) {
+                double value = entry.getValue().doubleValue();
+                double length = 400 * value / most;
+                String number = value == Math.rint(value)
+                        ? String.format(Locale.ROOT, "%,d", (long) value)
+                        : String.format(Locale.ROOT, "%.4g", value);
+                drawing.text(190, y + 13, 12, Drawing.Anchor.END, Drawing.INK, false, Drawing.cut(entry.getKey(), 12, 174));
+                drawing.bar(200, y, length, ROW - 8, Drawing.Tone.BLUE);
+                drawing.note(206 + length, y + 12, Drawing.Anchor.START, number);
+                said.append(", ").append(entry.getKey()).append(' ').append(number);
+                y += ROW;
+            }
+            return drawing.bundle(title, said.toString());
+        }
     }
 }

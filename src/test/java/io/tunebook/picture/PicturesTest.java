@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tunebook.data.Cleaning;
 import io.tunebook.kernel.display.MimeBundle;
+import io.tunebook.picture.DataPictures.ShardsPicture;
+import io.tunebook.picture.Pictures.PathPicture;
+import io.tunebook.picture.ServerPictures.TemperaturePicture;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
