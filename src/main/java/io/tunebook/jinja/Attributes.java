@@ -216,7 +216,9 @@ final class Attributes {
             long n = all.size();
             long start = a.integer(2, 0);
             long stop = a.integer(3, n);
-            for (long i = Math.max(0, start < 0 ? start + n : start); i < Math.min(n, stop < 0 ? stop + n : stop); i++) {
+            for (long i = Math.max(0, start < 0 ? start + n : start);
+                    i < Math.min(n, stop < 0 ? stop + n : stop);
+                    i++) {
                 if (all.get((int) i).equals(a.get(1))) {
                     return Int.of(i);
                 }

@@ -174,18 +174,23 @@ final class BraceFormat {
                 }
                 int end = precision < 0 ? text.value().length() : offset(text.value(), precision);
                 body = text.value().substring(0, end);
-            } else if (!number || "s".equals(type) || plain instanceof Real && type != null && "bcdoxX".contains(type)) {
+            } else if (!number
+                    || "s".equals(type)
+                    || plain instanceof Real && type != null && "bcdoxX".contains(type)) {
                 throw new TemplateException("format: " + Repr.typeName(value) + " takes no format " + spec);
             } else {
                 String digits = plain instanceof Int whole && (type == null || "bcdnoxX".contains(type))
                         ? whole(whole.value(), type == null ? "d" : type, m.group("alt") != null, precision)
                         : real(Numbers.real(plain), type, m.group("alt") != null, precision);
                 boolean negative = digits.startsWith("-");
-                sign = negative ? "-" : m.group("sign") == null || m.group("sign").equals("-") ? "" : m.group("sign");
+                sign = negative
+                        ? "-"
+                        : m.group("sign") == null || m.group("sign").equals("-") ? "" : m.group("sign");
                 body = grouped(negative ? digits.substring(1) : digits, m.group("group"), type);
             }
             String fill = m.group("fill") != null ? m.group("fill") : m.group("zero") != null ? "0" : " ";
-            String align = m.group("align") != null ? m.group("align") : number ? m.group("zero") != null ? "=" : ">" : "<";
+            String align =
+                    m.group("align") != null ? m.group("align") : number ? m.group("zero") != null ? "=" : ">" : "<";
             long width = m.group("width") == null ? 0 : Long.parseLong(m.group("width"));
             if (align.equals("=")) {
                 return sign + Texts.pad(run, body, width - sign.length(), fill, '>');
@@ -231,8 +236,9 @@ final class BraceFormat {
                 }
                 return Character.toString(value.intValue());
             }
-            String digits =
-                    radix == 10 ? Repr.digits(new Int(value.abs())) : value.abs().toString(radix);
+            String digits = radix == 10
+                    ? Repr.digits(new Int(value.abs()))
+                    : value.abs().toString(radix);
             String prefix = alternative && radix != 10 ? "0" + type : "";
             digits = type.equals("X") ? digits.toUpperCase(Locale.ROOT) : digits;
             return (value.signum() < 0 ? "-" : "") + prefix + digits;
@@ -270,7 +276,9 @@ final class BraceFormat {
             BigDecimal rounded = value.round(new MathContext(digits + 1, RoundingMode.HALF_EVEN));
             int exponent = value.signum() == 0 ? 0 : rounded.precision() - rounded.scale() - 1;
             String all = value.signum() == 0 ? "0" : rounded.unscaledValue().toString();
-            all = all.length() > digits + 1 ? all.substring(0, digits + 1) : all + "0".repeat(digits + 1 - all.length());
+            all = all.length() > digits + 1
+                    ? all.substring(0, digits + 1)
+                    : all + "0".repeat(digits + 1 - all.length());
             return all.charAt(0)
                     + (digits > 0 ? "." + all.substring(1) : alternative ? "." : "")
                     + String.format(Locale.ROOT, "e%s%02d", exponent < 0 ? "-" : "+", Math.abs(exponent));
@@ -279,10 +287,11 @@ final class BraceFormat {
         private static String general(BigDecimal value, int digits, boolean alternative, boolean likeStr) {
             BigDecimal rounded = value.round(new MathContext(digits, RoundingMode.HALF_EVEN));
             int exponent = value.signum() == 0 ? 0 : rounded.precision() - rounded.scale() - 1;
-            boolean plain =
-                    exponent >= -4 && (likeStr ? exponent < digits - 1 || exponent == 0 && digits == 1 : exponent < digits);
-            String text =
-                    plain ? fixed(value, digits - 1 - exponent, alternative) : scientific(value, digits - 1, alternative);
+            boolean plain = exponent >= -4
+                    && (likeStr ? exponent < digits - 1 || exponent == 0 && digits == 1 : exponent < digits);
+            String text = plain
+                    ? fixed(value, digits - 1 - exponent, alternative)
+                    : scientific(value, digits - 1, alternative);
             if (alternative) {
                 return text;
             }

@@ -1,10 +1,10 @@
 package io.tunebook.jinja;
 
-import io.tunebook.jinja.Node.Expression.Given;
 import io.tunebook.jinja.Node.Expression;
+import io.tunebook.jinja.Node.Expression.Given;
 import io.tunebook.jinja.Node.Place;
-import io.tunebook.jinja.Tokens.Token.Kind;
 import io.tunebook.jinja.Tokens.Token;
+import io.tunebook.jinja.Tokens.Token.Kind;
 import io.tunebook.jinja.Value.Bool;
 import io.tunebook.jinja.Value.None;
 import java.util.ArrayList;

@@ -132,7 +132,8 @@ final class Globals {
                         case 'z', 'Z' -> "";
                         case 'p' -> t.getHour() < 12 ? "AM" : "PM";
                         case 'P' -> t.getHour() < 12 ? "am" : "pm";
-                        case 's' -> Long.toString(t.atZone(ZoneId.systemDefault()).toEpochSecond());
+                        case 's' ->
+                            Long.toString(t.atZone(ZoneId.systemDefault()).toEpochSecond());
                         case 'f' -> String.format(Locale.ROOT, "%06d", t.getNano() / 1000);
                         default -> null;
                     };
@@ -204,7 +205,9 @@ final class Globals {
             }
             char filler = flag == '_' ? ' ' : flag == '0' ? '0' : pad;
             String digits = Long.toString(value);
-            return flag == '-' ? digits : Character.toString(filler).repeat(Math.max(0, width - digits.length())) + digits;
+            return flag == '-'
+                    ? digits
+                    : Character.toString(filler).repeat(Math.max(0, width - digits.length())) + digits;
         }
     }
 }

@@ -2,10 +2,10 @@ package io.tunebook.jinja;
 
 import io.tunebook.jinja.Builtin.Arguments;
 import io.tunebook.jinja.Jinja.Values;
+import io.tunebook.jinja.Node.Statement;
 import io.tunebook.jinja.Node.Statement.Flow;
 import io.tunebook.jinja.Node.Statement.Signature;
 import io.tunebook.jinja.Node.Statement.Target;
-import io.tunebook.jinja.Node.Statement;
 import io.tunebook.jinja.Run.Scope;
 import io.tunebook.jinja.Value.Bool;
 import io.tunebook.jinja.Value.Dict;

@@ -119,7 +119,10 @@ public final class Jinja {
             if (object instanceof BigInteger whole) {
                 return new Int(whole);
             }
-            if (object instanceof Long || object instanceof Integer || object instanceof Short || object instanceof Byte) {
+            if (object instanceof Long
+                    || object instanceof Integer
+                    || object instanceof Short
+                    || object instanceof Byte) {
                 return Int.of(((Number) object).longValue());
             }
             if (object instanceof Double || object instanceof Float || object instanceof BigDecimal) {

@@ -1,8 +1,8 @@
 package io.tunebook.jinja;
 
 import io.tunebook.jinja.Node.Place;
-import io.tunebook.jinja.Tokens.Token.Kind;
 import io.tunebook.jinja.Tokens.Token;
+import io.tunebook.jinja.Tokens.Token.Kind;
 import java.math.BigInteger;
 import java.util.ArrayDeque;
 import java.util.ArrayList;

@@ -318,7 +318,8 @@ sealed interface Node {
             }
         }
 
-        record With(Place place, List<Target> targets, List<Expression> values, List<Statement> body) implements Statement {
+        record With(Place place, List<Target> targets, List<Expression> values, List<Statement> body)
+                implements Statement {
             @Override
             public Flow accept(Visitor visitor, Scope scope) {
                 return visitor.visit(this, scope);

@@ -2,12 +2,12 @@ package io.tunebook.jinja;
 
 import io.tunebook.jinja.Node.Expression;
 import io.tunebook.jinja.Node.Place;
+import io.tunebook.jinja.Node.Statement;
 import io.tunebook.jinja.Node.Statement.Flow;
 import io.tunebook.jinja.Node.Statement.Signature;
 import io.tunebook.jinja.Node.Statement.Target;
-import io.tunebook.jinja.Node.Statement;
-import io.tunebook.jinja.Tokens.Token.Kind;
 import io.tunebook.jinja.Tokens.Token;
+import io.tunebook.jinja.Tokens.Token.Kind;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

@@ -78,7 +78,10 @@ final class DataPictures {
                 drawing.bar(LABEL + 10, y, kept, ROW - 12, Drawing.Tone.GREEN);
                 drawing.bar(LABEL + 10 + kept, y, gone, ROW - 12, Drawing.Tone.RED);
                 drawing.note(LABEL + 20 + kept + gone, y + 15, Drawing.Anchor.START, text);
-                said.append(i == 0 ? "" : "; ").append(count.step()).append(": ").append(text);
+                said.append(i == 0 ? "" : "; ")
+                        .append(count.step())
+                        .append(": ")
+                        .append(text);
             }
             return drawing.bundle(words.of("cleaning.title"), said.toString());
         }
@@ -236,7 +239,8 @@ final class DataPictures {
             for (Row row : shards) {
                 double y = 14 + said.size() * ROW;
                 String name = row.getString("file");
-                String holds = words.of("shards.file", grouped(row.getLong("documents")), grouped(row.getLong("tokens")));
+                String holds =
+                        words.of("shards.file", grouped(row.getLong("documents")), grouped(row.getLong("tokens")));
                 drawing.arrow(326, middle, 398, y + 21);
                 Drawing.Tone tone = name.startsWith("heldout") ? Drawing.Tone.ORANGE : Drawing.Tone.PLAIN;
                 drawing.box(400, y, 346, 42, tone, name, holds);

@@ -90,7 +90,14 @@ public final class ModelPictures {
             matrix(d, 166, 96, "k", kv, h);
             matrix(d, 166, 140, "v", kv, h);
             d.arrow(278, 77, 320, 100).arrow(278, 115, 320, 115).arrow(278, 159, 320, 130);
-            d.box(322, 88, 170, 54, Tone.ORANGE, words.of("layer.look"), words.of("layer.heads", c.heads(), c.headDim()));
+            d.box(
+                    322,
+                    88,
+                    170,
+                    54,
+                    Tone.ORANGE,
+                    words.of("layer.look"),
+                    words.of("layer.heads", c.heads(), c.headDim()));
             d.arrow(494, 115, 526, 115);
             matrix(d, 528, 96, "o", h, q);
             plus(d, 115);
@@ -167,7 +174,10 @@ public final class ModelPictures {
                     }
                     most = weights[i][j] > weights[i][most] ? j : most;
                 }
-                said.append(i == 0 ? "" : ", ").append(pieces.get(i)).append(" → ").append(pieces.get(most));
+                said.append(i == 0 ? "" : ", ")
+                        .append(pieces.get(i))
+                        .append(" → ")
+                        .append(pieces.get(most));
             }
             d.note(14, n * CELL + 62, Drawing.Anchor.START, words.of("attention.note"));
             return d.bundle(words.of("attention.title"), words.of("attention.description", said));

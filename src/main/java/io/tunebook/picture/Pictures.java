@@ -189,7 +189,8 @@ public final class Pictures {
 
         static MimeBundle draw(int here, Words words) {
             if (here < 0 || here >= CHAPTERS) {
-                throw new IllegalArgumentException("expected a chapter from 0 to " + (CHAPTERS - 1) + ", found " + here);
+                throw new IllegalArgumentException(
+                        "expected a chapter from 0 to " + (CHAPTERS - 1) + ", found " + here);
             }
             Drawing drawing = new Drawing(CHAPTERS * STEP + 16, 120);
             for (int i = 0; i < CHAPTERS; i++) {
@@ -236,7 +237,8 @@ public final class Pictures {
                 String number = value == Math.rint(value)
                         ? String.format(Locale.ROOT, "%,d", (long) value)
                         : String.format(Locale.ROOT, "%.4g", value);
-                drawing.text(190, y + 13, 12, Drawing.Anchor.END, Drawing.INK, false, Drawing.cut(entry.getKey(), 12, 174));
+                drawing.text(
+                        190, y + 13, 12, Drawing.Anchor.END, Drawing.INK, false, Drawing.cut(entry.getKey(), 12, 174));
                 drawing.bar(200, y, length, ROW - 8, Drawing.Tone.BLUE);
                 drawing.note(206 + length, y + 12, Drawing.Anchor.START, number);
                 said.append(", ").append(entry.getKey()).append(' ').append(number);

@@ -129,7 +129,13 @@ final class ServerPictures {
                 for (int i = 0; i < chances.length; i++) {
                     double y = 42 + i * ROW;
                     drawing.text(
-                            x, y + 13, 12, Drawing.Anchor.START, Drawing.INK, false, Drawing.cut(tokens.get(i), 12, 68));
+                            x,
+                            y + 13,
+                            12,
+                            Drawing.Anchor.START,
+                            Drawing.INK,
+                            false,
+                            Drawing.cut(tokens.get(i), 12, 68));
                     drawing.bar(x + 72, y, 90 * chances[i], ROW - 8, Drawing.Tone.BLUE);
                     String percent = String.format(Locale.ROOT, "%.1f %%", 100 * chances[i]);
                     drawing.note(x + 76 + 90 * chances[i], y + 12, Drawing.Anchor.START, percent);
@@ -154,7 +160,8 @@ final class ServerPictures {
             double[] chances = new double[scores.length];
             double sum = 0;
             for (int i = 0; i < scores.length; i++) {
-                chances[i] = temperature == 0 ? (i == best ? 1 : 0) : Math.exp((scores[i] - scores[best]) / temperature);
+                chances[i] =
+                        temperature == 0 ? (i == best ? 1 : 0) : Math.exp((scores[i] - scores[best]) / temperature);
                 sum += chances[i];
             }
             for (int i = 0; i < scores.length; i++) {

@@ -57,7 +57,8 @@ public final class TokenPictures {
         static MimeBundle draw(ModelStore store, StoredModel model, Words words) {
             String blob = model.gguf().getFileName().toString();
             String digest = blob.length() > 20 ? blob.substring(0, 19) + "…" : blob;
-            String size = words.of("store.size", String.format(java.util.Locale.ROOT, "%,d", model.bytes() / 1_000_000));
+            String size =
+                    words.of("store.size", String.format(java.util.Locale.ROOT, "%,d", model.bytes() / 1_000_000));
             Drawing d = new Drawing(720, 244);
             d.head(20, 28, Drawing.Anchor.START, words.of("store.folder"));
             d.box(20, 60, 190, 70, Drawing.Tone.ORANGE, "manifests/…", model.name(), words.of("store.manifest"));
@@ -147,7 +148,11 @@ public final class TokenPictures {
             for (int s = 0; s < states.size(); s++) {
                 double x = 160;
                 double y = 12 + s * ROW;
-                d.note(148, y + 18, Drawing.Anchor.END, s == 0 ? words.of("merges.letters") : words.of("merges.after", s));
+                d.note(
+                        148,
+                        y + 18,
+                        Drawing.Anchor.END,
+                        s == 0 ? words.of("merges.letters") : words.of("merges.after", s));
                 for (String piece : states.get(s)) {
                     int letters = piece.codePointCount(0, piece.length());
                     double w = letters * LETTER + (letters - 1) * 2;
@@ -197,7 +202,8 @@ public final class TokenPictures {
             }
             double y = rows * CELL_HEIGHT + 30;
             d.bar(14, y, 14, 14, Drawing.Tone.BLUE).note(34, y + 11, Drawing.Anchor.START, words.of("batch.real"));
-            d.bar(230, y, 14, 14, Drawing.Tone.PLAIN).note(250, y + 11, Drawing.Anchor.START, words.of("batch.padding"));
+            d.bar(230, y, 14, 14, Drawing.Tone.PLAIN)
+                    .note(250, y + 11, Drawing.Anchor.START, words.of("batch.padding"));
             return d.bundle(
                     words.of("batch.title"), words.of("batch.description", rows, columns, real, rows * columns - real));
         }

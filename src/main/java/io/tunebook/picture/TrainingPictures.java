@@ -97,7 +97,12 @@ final class TrainingPictures {
             for (int i = 0; i < m.length; i++) {
                 for (int j = 0; j < m[i].length; j++) {
                     drawing.cell(
-                            x + j * CELL, y + i * HEIGHT, CELL, HEIGHT, tone, String.format(Locale.ROOT, "%.2f", m[i][j]));
+                            x + j * CELL,
+                            y + i * HEIGHT,
+                            CELL,
+                            HEIGHT,
+                            tone,
+                            String.format(Locale.ROOT, "%.2f", m[i][j]));
                 }
             }
         }
@@ -215,7 +220,8 @@ final class TrainingPictures {
                         .append(": ")
                         .append(result);
             }
-            drawing.note(700, 24, Drawing.Anchor.END, words.of("rounding.legend", number(weight), number(weight + change)));
+            drawing.note(
+                    700, 24, Drawing.Anchor.END, words.of("rounding.legend", number(weight), number(weight + change)));
             return drawing.bundle(words.of("rounding.title"), said.toString());
         }
 

@@ -17,8 +17,8 @@ import java.util.function.IntFunction;
 record AddedTokens(int[] prefix, int[] suffix, IntFunction<String> token) {
     /** Finds them by what the library makes of a text with and without them. */
     static AddedTokens of(NativeTokenizer loaded, IntFunction<String> token) {
-        int[] plain = LibraryText.toInts(loaded.plain());
-        int[] full = LibraryText.toInts(loaded.full());
+        int[] plain = NativeTokenizer.toInts(loaded.plain());
+        int[] full = NativeTokenizer.toInts(loaded.full());
         int at = Math.max(Collections.indexOfSubList(boxed(full), boxed(plain)), 0);
         return new AddedTokens(
                 Arrays.copyOf(full, at), Arrays.copyOfRange(full, at + plain.length, full.length), token);

@@ -3,6 +3,8 @@ package io.tunebook.tokenizer;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.ibm.icu.lang.UCharacter;
 import io.tunebook.files.Json;
+import io.tunebook.tokenizer.BpeTables.PairTable;
+import io.tunebook.tokenizer.BpeTables.TokenTable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.text.Normalizer;

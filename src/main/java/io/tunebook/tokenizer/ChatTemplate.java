@@ -4,6 +4,8 @@ import io.tunebook.data.ChatExample;
 import io.tunebook.data.Message;
 import io.tunebook.jinja.Jinja;
 import io.tunebook.jinja.TemplateException;
+import io.tunebook.tokenizer.ChatTurn.ThoughtForm;
+import io.tunebook.tokenizer.TrainingTemplate.TrainingProbe;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,5 +1,6 @@
 package io.tunebook.tokenizer;
 
+import io.tunebook.tokenizer.BpeTables.PairTable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

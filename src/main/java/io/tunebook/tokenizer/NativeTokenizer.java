@@ -1,9 +1,12 @@
 package io.tunebook.tokenizer;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -11,11 +14,15 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * The tokenizers library with a vocabulary, and the ids of "a" with and without the special tokens around.
+ * The native tokenizers library with a vocabulary, and the ids of "a" with and without the special tokens around; with what
+ * goes to the library and what comes from it: texts that it can read, and its arrays as {@link Encoding}.
  */
 record NativeTokenizer(HuggingFaceTokenizer library, long[] plain, long[] full) {
     /** The largest vocabularies take two seconds; a file made to take for ever is given up after so many. */
     private static final int SECONDS = 120;
+
+    /** A longer run of white space, or of anything else, is too much for the library's regular expressions. */
+    private static final int LONGEST_RUN = 2_000_000;
 
     static {
         // Without this the native library's loader tries to download another build where it sees a GPU.
@@ -57,5 +64,81 @@ record NativeTokenizer(HuggingFaceTokenizer library, long[] plain, long[] full) 
             throw (InterruptedIOException)
                     new InterruptedIOException("interrupted while " + vocabulary.source() + " was loaded").initCause(e);
         }
+    }
+
+    /**
+     * The library's regular expressions end the process when they go back ten million times in one match, which
+     * they do on a text without a change between white space and other characters for so long.
+     *
+     * @throws IllegalArgumentException if a text that has to go to the library has so long a run
+     */
+    static void requireShortRuns(String text, Vocabulary vocabulary) {
+        if (text.length() <= LONGEST_RUN) {
+            return;
+        }
+        int start = 0;
+        for (int i = 1; i <= text.length(); i++) {
+            if (i < text.length()
+                    && Character.isWhitespace(text.charAt(i)) == Character.isWhitespace(text.charAt(i - 1))) {
+                continue;
+            }
+            if (i - start > LONGEST_RUN && vocabulary.splits()) {
+                throw new IllegalArgumentException("expected at most " + LONGEST_RUN
+                        + " characters in a row that are all white space or all other," + " found " + (i - start)
+                        + " from character " + start + " on; cut the text there");
+            }
+            start = i;
+        }
+    }
+
+    /** From the library's arrays and code points to ours and UTF-16 units. */
+    static Encoding convert(ai.djl.huggingface.tokenizers.Encoding found, String text) {
+        int[] ids = toInts(found.getIds());
+        int[] starts = new int[ids.length];
+        int[] ends = new int[ids.length];
+        CharSpan[] spans = found.getCharTokenSpans();
+        int points = text.codePointCount(0, text.length());
+        int[] units = points == text.length() ? null : units(text, points);
+        for (int i = 0; i < ids.length; i++) {
+            if (spans[i] != null) {
+                starts[i] = units == null ? spans[i].getStart() : units[spans[i].getStart()];
+                ends[i] = units == null ? spans[i].getEnd() : units[spans[i].getEnd()];
+            }
+        }
+        int[] mask = new int[ids.length];
+        Arrays.fill(mask, 1);
+        return new Encoding(ids, mask, List.of(found.getTokens()), starts, ends, new boolean[ids.length]);
+    }
+
+    /** For each code point of a text, and its end, where it begins in UTF-16 units. */
+    private static int[] units(String text, int points) {
+        int[] units = new int[points + 1];
+        for (int i = 0, at = 0; i < points; i++) {
+            at += Character.charCount(text.codePointAt(at));
+            units[i + 1] = at;
+        }
+        return units;
+    }
+
+    /** The text with U+FFFD for unpaired surrogates, which UTF-8 cannot write. */
+    static String wellFormed(String text) {
+        StringBuilder mended = null;
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (!Character.isSurrogate(c)) {
+                continue;
+            }
+            if (Character.isHighSurrogate(c) && i + 1 < text.length() && Character.isLowSurrogate(text.charAt(i + 1))) {
+                i++;
+                continue;
+            }
+            mended = mended == null ? new StringBuilder(text) : mended;
+            mended.setCharAt(i, '\uFFFD');
+        }
+        return mended == null ? text : mended.toString();
+    }
+
+    static int[] toInts(long[] values) {
+        return Arrays.stream(values).mapToInt(Math::toIntExact).toArray();
     }
 }

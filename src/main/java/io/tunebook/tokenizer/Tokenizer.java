@@ -113,9 +113,9 @@ public final class Tokenizer implements AutoCloseable {
      *     sequence. Special tokens that the text spells out are found either way.
      */
     public Encoding encode(String text, boolean special) {
-        String clean = LibraryText.wellFormed(text);
-        LibraryText.requireShortRuns(clean, vocabulary);
-        return added.around(LibraryText.convert(library.encode(clean, false, false), clean), special);
+        String clean = NativeTokenizer.wellFormed(text);
+        NativeTokenizer.requireShortRuns(clean, vocabulary);
+        return added.around(NativeTokenizer.convert(library.encode(clean, false, false), clean), special);
     }
 
     /**
@@ -127,13 +127,13 @@ public final class Tokenizer implements AutoCloseable {
     public Encoding.Batch encode(List<String> texts, Encoding.Options options) {
         List<Encoding> found = new ArrayList<>();
         List<Integer> sources = new ArrayList<>();
-        String[] clean = texts.stream().map(LibraryText::wellFormed).toArray(String[]::new);
+        String[] clean = texts.stream().map(NativeTokenizer::wellFormed).toArray(String[]::new);
         for (String text : clean) {
-            LibraryText.requireShortRuns(text, vocabulary);
+            NativeTokenizer.requireShortRuns(text, vocabulary);
         }
         var all = library.batchEncode(clean, false, false);
         for (int i = 0; i < all.length; i++) {
-            for (Encoding piece : added.windows(LibraryText.convert(all[i], clean[i]), options)) {
+            for (Encoding piece : added.windows(NativeTokenizer.convert(all[i], clean[i]), options)) {
                 found.add(added.around(piece, options.special()));
                 sources.add(i);
             }
@@ -149,12 +149,12 @@ public final class Tokenizer implements AutoCloseable {
 
     /** A text's ids alone, faster than {@link #encode(String, boolean)}. */
     public int[] ids(String text, boolean special) {
-        String clean = LibraryText.wellFormed(text);
+        String clean = NativeTokenizer.wellFormed(text);
         return fast(text.length())
                 .map(f -> f.ids(clean))
                 .map(found -> added.around(found, special))
                 .orElseGet(() -> {
-                    LibraryText.requireShortRuns(clean, vocabulary);
+                    NativeTokenizer.requireShortRuns(clean, vocabulary);
                     return take(TokenizersLibrary.LIB.encode(handle(), clean, false), special);
                 });
     }
@@ -166,7 +166,7 @@ public final class Tokenizer implements AutoCloseable {
         Optional<ByteLevelBpe> quick =
                 fast(Arrays.stream(clean).mapToLong(String::length).sum());
         IntStream.range(0, clean.length).parallel().forEach(i -> {
-            clean[i] = LibraryText.wellFormed(clean[i]);
+            clean[i] = NativeTokenizer.wellFormed(clean[i]);
             all[i] = quick.map(f -> f.ids(clean[i]))
                     .map(found -> added.around(found, special))
                     .orElse(null);
@@ -177,7 +177,7 @@ public final class Tokenizer implements AutoCloseable {
             int to = from;
             for (int size = 0; to < rest.length && size < PARCEL; to++) {
                 size += clean[rest[to]].length();
-                LibraryText.requireShortRuns(clean[rest[to]], vocabulary);
+                NativeTokenizer.requireShortRuns(clean[rest[to]], vocabulary);
             }
             String[] parcel =
                     Arrays.stream(rest, from, to).mapToObj(i -> clean[i]).toArray(String[]::new);
@@ -388,7 +388,7 @@ public final class Tokenizer implements AutoCloseable {
     /** The ids of a native encoding, which is freed. */
     private int[] take(long encoding, boolean special) {
         try {
-            return added.around(LibraryText.toInts(TokenizersLibrary.LIB.getTokenIds(encoding)), special);
+            return added.around(NativeTokenizer.toInts(TokenizersLibrary.LIB.getTokenIds(encoding)), special);
         } finally {
             TokenizersLibrary.LIB.deleteEncoding(encoding);
         }
