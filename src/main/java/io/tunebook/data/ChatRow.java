@@ -1,8 +1,10 @@
 package io.tunebook.data;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /** A row of a file as a conversation, whatever form it has. */
@@ -159,6 +161,55 @@ final class ChatRow {
                     && !row.get(name).toString().isBlank()) {
                 messages.add(Message.system(Turns.text(row.get(name), name)));
             }
+        }
+    }
+
+    /** Other names for the fields of a row, given by the one who knows the file. */
+    @FunctionalInterface
+    interface Columns {
+        /** Fields that mean the same under every name of the others. */
+        Set<String> KEPT = Set.of("tools", "system", "label", "id");
+
+        /**
+         * The row under the names that are known here.
+         *
+         * @return null to leave the row out
+         * @throws WrongRow if it lacks a field
+         */
+        Map<String, Object> apply(Map<String, Object> row) throws WrongRow;
+
+        /**
+         * Takes these fields alone, besides those that mean the same everywhere: none is taken for an answer by chance.
+         */
+        static Columns named(Map<String, String> names) {
+            Map<String, String> known = new LinkedHashMap<>(names);
+            return row -> {
+                Map<String, Object> renamed = new LinkedHashMap<>();
+                for (Map.Entry<String, String> name : known.entrySet()) {
+                    if (!row.containsKey(name.getValue())) {
+                        throw new WrongRow(
+                                "columns",
+                                "expected a field \"" + name.getValue() + "\" for " + name.getKey() + ", found "
+                                        + row.keySet());
+                    }
+                    renamed.put(name.getKey(), row.get(name.getValue()));
+                }
+                for (String same : KEPT) {
+                    if (row.containsKey(same) && !known.containsValue(same)) {
+                        renamed.putIfAbsent(same, row.get(same));
+                    }
+                }
+                return renamed;
+            };
+        }
+    }
+
+    /** Says where in a row something is wrong, and what. */
+    static final class WrongRow extends Exception {
+        private static final long serialVersionUID = 1;
+
+        WrongRow(String where, String what) {
+            super(where.isEmpty() ? what : where + ": " + what);
         }
     }
 }

@@ -1,5 +1,9 @@
 package io.tunebook.data;
 
+import io.tunebook.data.ChatRow.Columns;
+import io.tunebook.data.ChatRow.WrongRow;
+import io.tunebook.data.CorpusSummary.FirstDocuments;
+import io.tunebook.data.Cursor.ParallelCursor;
 import io.tunebook.kernel.display.Display;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,5 +1,7 @@
 package io.tunebook.data;
 
+import io.tunebook.data.ChatRow.WrongRow;
+import io.tunebook.data.Turns.TurnWeight;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,5 +1,6 @@
 package io.tunebook.data;
 
+import io.tunebook.data.ChatRow.Columns;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.display.Progress;

@@ -1,6 +1,7 @@
 package io.tunebook.data;
 
 import com.fasterxml.jackson.core.JsonParser;
+import io.tunebook.data.Records.Utf8;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

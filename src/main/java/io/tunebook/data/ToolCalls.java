@@ -1,6 +1,7 @@
 package io.tunebook.data;
 
 import com.fasterxml.jackson.core.JsonParser;
+import io.tunebook.data.ChatRow.WrongRow;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
