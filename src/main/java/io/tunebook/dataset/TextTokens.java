@@ -1,5 +1,7 @@
 package io.tunebook.dataset;
 
+import io.tunebook.dataset.TokenFile.TokenHeader;
+import io.tunebook.dataset.TokenFileWriter.TokenFileLock;
 import io.tunebook.files.Sha256;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;

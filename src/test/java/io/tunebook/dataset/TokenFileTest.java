@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tunebook.data.Corpus;
+import io.tunebook.dataset.TokenFile.TokenHeader;
+import io.tunebook.dataset.TokenFileWriter.TokenFileLock;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.LoadOptions;
