@@ -3,6 +3,7 @@ package io.tunebook.prepare;
 import io.tunebook.data.MinHash;
 import io.tunebook.files.Json;
 import io.tunebook.files.Sha256;
+import io.tunebook.prepare.KeyBuckets.KeyFile;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.Serializable;

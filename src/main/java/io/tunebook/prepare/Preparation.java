@@ -4,11 +4,15 @@ import io.tunebook.data.Corpus;
 import io.tunebook.files.AtomicFile;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.Progress;
+import io.tunebook.prepare.UnitReader.UnitReport;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.BufferedOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.management.ManagementFactory;
+import java.lang.management.MemoryPoolMXBean;
+import java.lang.management.MemoryType;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -37,8 +41,8 @@ import java.util.stream.Stream;
  *
  * <p>The files are read once. The documents that the first steps leave lie compressed in a work folder, the hashes that
  * tell duplicates beside them; these are sorted bucket by bucket, as many at a time as fit into the memory given, and
- * at last the shards are written one by one. A run that is cut off goes on where it was when it is called again with the
- * same options: with the first unit, the duplicates or the first shard that is missing. The same files, options and
+ * at last the shards are written one by one. A run that is cut off goes on where it was when it is called again with
+ * the same options: with the first unit, the duplicates or the first shard that is missing. The same files, options and
  * tokenizer give the same bytes, whatever the number of threads.
  */
 public final class Preparation {
@@ -274,5 +278,24 @@ public final class Preparation {
                 open.readFully(into);
             }
         };
+    }
+
+    /** The most that the heap held since a moment, garbage included, as the JVM's own counters have it. */
+    private static final class HeapPeak {
+        private HeapPeak() {}
+
+        private static List<MemoryPoolMXBean> pools() {
+            return ManagementFactory.getMemoryPoolMXBeans().stream()
+                    .filter(p -> p.getType() == MemoryType.HEAP && p.isValid())
+                    .toList();
+        }
+
+        static void reset() {
+            pools().forEach(MemoryPoolMXBean::resetPeakUsage);
+        }
+
+        static long bytes() {
+            return pools().stream().mapToLong(p -> p.getPeakUsage().getUsed()).sum();
+        }
     }
 }

@@ -1,6 +1,9 @@
 package io.tunebook.prepare;
 
 import io.tunebook.data.Corpus;
+import io.tunebook.data.Document;
+import io.tunebook.data.MinHash;
+import it.unimi.dsi.fastutil.longs.LongOpenHashSet;
 import java.io.Serializable;
 import java.nio.charset.Charset;
 import java.util.ArrayList;
@@ -11,9 +14,9 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /**
- * What is done to a corpus before a model learns from it, in this order: normalize, length, language, quality, evaluation
- * set, exact duplicates, near duplicates; then the documents are split, put in a random order, tokenized and written in
- * shards. Immutable: every method gives other options.
+ * What is done to a corpus before a model learns from it, in this order: normalize, length, language, quality,
+ * evaluation set, exact duplicates, near duplicates; then the documents are split, put in a random order, tokenized and
+ * written in shards. Immutable: every method gives other options.
  *
  * <pre>{@code
  * PrepareOptions.defaults().length(50, 100_000).languages("zh", "en").quality(QualityRule.gopher()).heldOut(0.01)
@@ -103,8 +106,8 @@ public final class PrepareOptions implements Serializable {
     }
 
     /**
-     * Removes documents that share a run of so many words with a text of an evaluation set, which is read now. A text of
-     * the set that has fewer words than a run is not looked for; the manifest says how many.
+     * Removes documents that share a run of so many words with a text of an evaluation set, which is read now. A text
+     * of the set that has fewer words than a run is not looked for; the manifest says how many.
      *
      * @param words 13 is usual; a Chinese character counts as a word
      */
@@ -134,7 +137,9 @@ public final class PrepareOptions implements Serializable {
         return with(o -> o.heldOut = share);
     }
 
-    /** Examples of exactly so many tokens, documents one after the other; 0, the default, for one example a document. */
+    /**
+     * Examples of exactly so many tokens, documents one after the other; 0, the default, for one example a document.
+     */
     public PrepareOptions sequence(int tokens) {
         require(tokens == 0 || tokens > 1, "at least 2 tokens, or 0", tokens);
         return with(o -> o.sequence = tokens);
@@ -173,8 +178,8 @@ public final class PrepareOptions implements Serializable {
     }
 
     /**
-     * How many bytes of the heap the work may take beside the tokenizer and a few MB a thread: what does not fit lies on
-     * the disk. Half of the heap unless said otherwise. A quarter of a byte for each document comes on top.
+     * How many bytes of the heap the work may take beside the tokenizer and a few MB a thread: what does not fit lies
+     * on the disk. Half of the heap unless said otherwise. A quarter of a byte for each document comes on top.
      */
     public PrepareOptions memory(long bytes) {
         require(bytes >= 1 << 20, "at least 1 MiB", bytes);
@@ -265,5 +270,61 @@ public final class PrepareOptions implements Serializable {
         all.put("columns", columns);
         all.put("charset", charset == null ? "as the files say" : charset);
         return all;
+    }
+
+    /**
+     * The runs of words of texts that a model will be measured with, and so must not learn: a document that shares one
+     * of them is taken out. 13 words are usual, as in appendix C of <a
+     * href="https://arxiv.org/abs/2005.14165">GPT-3</a>; a Chinese character is a word here, case and punctuation do
+     * not count.
+     */
+    static final class EvaluationSet implements Serializable {
+        private static final long serialVersionUID = 1;
+
+        private final int run;
+        private final LongOpenHashSet runs = new LongOpenHashSet();
+        private final int texts;
+        private final int tooShort;
+
+        EvaluationSet(Corpus corpus, int run) {
+            if (run < 2) {
+                throw new IllegalArgumentException("expected runs of at least 2 words, found " + run);
+            }
+            this.run = run;
+            List<Document> all = new ArrayList<>();
+            corpus.forEach(all::add);
+            int few = 0;
+            for (Document document : all) {
+                // A text of fewer words than a run would match everything that begins like it.
+                if (MinHash.runs(document.content(), 1).length < run) {
+                    few++;
+                } else {
+                    for (long hash : MinHash.runs(document.content(), run)) {
+                        runs.add(hash);
+                    }
+                }
+            }
+            texts = all.size();
+            tooShort = few;
+        }
+
+        boolean isIn(String text) {
+            for (long hash : MinHash.runs(text, run)) {
+                if (runs.contains(hash)) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        /** What it is, for the manifest: two sets of the same runs have the same description. */
+        String description() {
+            long sum = 0;
+            for (long hash : runs) {
+                sum += MinHash.mix(hash);
+            }
+            return texts + " texts (" + tooShort + " of them shorter than a run and not looked for), " + runs.size()
+                    + " runs of " + run + " words, digest " + Long.toHexString(sum);
+        }
     }
 }

@@ -6,6 +6,7 @@ import io.tunebook.dataset.Dataset;
 import io.tunebook.files.AtomicFile;
 import io.tunebook.files.Json;
 import io.tunebook.files.Sha256;
+import io.tunebook.prepare.UnitReader.UnitReport;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;

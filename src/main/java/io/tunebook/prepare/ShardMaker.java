@@ -2,6 +2,7 @@ package io.tunebook.prepare;
 
 import io.tunebook.dataset.Dataset;
 import io.tunebook.files.Sha256;
+import io.tunebook.prepare.UnitReader.DocumentSteps;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.Serializable;

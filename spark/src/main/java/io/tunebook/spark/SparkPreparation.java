@@ -9,7 +9,7 @@ import io.tunebook.prepare.PrepareOptions;
 import io.tunebook.prepare.PreparedCorpus;
 import io.tunebook.prepare.ShardMaker;
 import io.tunebook.prepare.UnitReader;
-import io.tunebook.prepare.UnitReport;
+import io.tunebook.prepare.UnitReader.UnitReport;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
