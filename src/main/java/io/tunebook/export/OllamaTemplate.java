@@ -1,8 +1,9 @@
 package io.tunebook.export;
 
+import io.tunebook.export.ChatRendering.ProbeChat;
 import io.tunebook.ollama.store.StoredModel;
 import io.tunebook.ollama.template.GoTemplate;
-import io.tunebook.ollama.template.GoTemplateException;
+import io.tunebook.ollama.template.GoTemplate.GoTemplateException;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tokenizer.ChatTemplate;
 import io.tunebook.tokenizer.Tokenizer;

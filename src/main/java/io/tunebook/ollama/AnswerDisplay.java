@@ -2,6 +2,10 @@ package io.tunebook.ollama;
 
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.MimeBundle;
+import io.tunebook.kernel.display.Progress;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Consumer;
 
 /** Shows an answer under the cell as it comes, as Markdown in the end; a plain program gets it printed. */
 final class AnswerDisplay {
@@ -45,6 +49,24 @@ final class AnswerDisplay {
             id = Display.display(bundle);
         } else {
             Display.update(id, bundle);
+        }
+    }
+
+    /** A progress bar for each layer that is pulled or pushed. */
+    static final class LayerProgress implements Consumer<Ollama.Status>, AutoCloseable {
+        private final Map<String, Progress> bars = new LinkedHashMap<>();
+
+        @Override
+        public void accept(Ollama.Status status) {
+            if (status.total() > 0) {
+                bars.computeIfAbsent(status.digest(), d -> Display.progress(status.total(), status.status()))
+                        .at(status.completed());
+            }
+        }
+
+        @Override
+        public void close() {
+            bars.values().forEach(Progress::close);
         }
     }
 }

@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
 import io.tunebook.files.Json;
 import io.tunebook.files.Sha256;
+import io.tunebook.ollama.AnswerDisplay.LayerProgress;
+import io.tunebook.ollama.OllamaHttp.OllamaHost;
 import io.tunebook.ollama.store.ModelStore;
 import java.io.IOException;
 import java.net.URI;

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.tunebook.ollama.OllamaHttp.OllamaHost;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;

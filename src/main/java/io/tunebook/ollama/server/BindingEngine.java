@@ -7,6 +7,7 @@ import de.kherud.llama.LlamaModel;
 import de.kherud.llama.LlamaOutput;
 import de.kherud.llama.ModelParameters;
 import de.kherud.llama.args.PoolingType;
+import io.tunebook.ollama.server.Engine.SamplingOptions;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;

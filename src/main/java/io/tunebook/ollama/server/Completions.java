@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.files.Json;
+import io.tunebook.ollama.server.Models.LoadedModels;
 import io.tunebook.ollama.store.ModelName;
 import io.tunebook.ollama.template.GoTemplate;
 import io.tunebook.ollama.template.TemplateTags;

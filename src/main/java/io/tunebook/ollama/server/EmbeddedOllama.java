@@ -1,6 +1,7 @@
 package io.tunebook.ollama.server;
 
 import com.sun.net.httpserver.HttpServer;
+import io.tunebook.ollama.server.Models.LoadedModels;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.files.Json;
+import io.tunebook.ollama.server.Models.LoadedModels;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -2,6 +2,9 @@ package io.tunebook.ollama.server;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import io.tunebook.ollama.llamacpp.LlamaSampler;
+import java.util.ArrayList;
+import java.util.List;
 
 /** A model in the process of a {@link RunnerProcess}, for one request at a time. */
 interface Engine {
@@ -44,5 +47,56 @@ interface Engine {
 
         /** Whether nobody wants the rest. */
         boolean stopped();
+    }
+
+    /** How tokens are chosen: a request's options by Ollama's names, with Ollama's defaults. */
+    final class SamplingOptions {
+        static final double TEMPERATURE = 0.8;
+        static final int TOP_K = 40;
+        static final double TOP_P = 0.9;
+        static final int REPEAT_LAST = 64;
+
+        private SamplingOptions() {}
+
+        /** For llama.cpp's samplers. */
+        static LlamaSampler.Settings of(JsonNode options) {
+            return new LlamaSampler.Settings(
+                    (float) options.path("temperature").asDouble(TEMPERATURE),
+                    options.path("top_k").asInt(TOP_K),
+                    (float) options.path("top_p").asDouble(TOP_P),
+                    (float) options.path("min_p").asDouble(0),
+                    (float) options.path("typical_p").asDouble(1.0),
+                    options.path("repeat_last_n").asInt(REPEAT_LAST),
+                    (float) options.path("repeat_penalty").asDouble(1.0),
+                    (float) options.path("frequency_penalty").asDouble(0),
+                    (float) options.path("presence_penalty").asDouble(0),
+                    options.path("seed").asInt(-1));
+        }
+
+        /**
+         * How many tokens an answer may have.
+         *
+         * @throws IllegalArgumentException if the prompt fills the context
+         */
+        static int limit(JsonNode options, int context, int promptTokens) {
+            int room = context - promptTokens;
+            if (room <= 0) {
+                throw new IllegalArgumentException("the input length exceeds the context length");
+            }
+            int asked = options.path("num_predict").asInt(-1);
+            return asked <= 0 ? room : Math.min(asked, room);
+        }
+
+        /** The texts that end an answer. */
+        static List<String> stops(JsonNode options) {
+            List<String> stops = new ArrayList<>();
+            JsonNode stop = options.path("stop");
+            if (stop.isTextual()) {
+                stops.add(stop.asText());
+            }
+            stop.forEach(s -> stops.add(s.asText()));
+            stops.removeIf(String::isEmpty);
+            return stops;
+        }
     }
 }

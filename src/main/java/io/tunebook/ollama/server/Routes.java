@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpExchange;
 import io.tunebook.files.Json;
+import io.tunebook.ollama.server.Answer.OllamaAnswer;
+import io.tunebook.ollama.server.Models.LoadedModels;
 import java.io.IOException;
 import java.util.Comparator;
 import java.util.LinkedHashMap;

@@ -4,7 +4,7 @@ import io.tunebook.files.Json;
 import io.tunebook.files.Sha256;
 import io.tunebook.ollama.ChatMessage;
 import io.tunebook.ollama.template.GoTemplate;
-import io.tunebook.ollama.template.GoTemplateException;
+import io.tunebook.ollama.template.GoTemplate.GoTemplateException;
 import io.tunebook.ollama.template.KnownTemplate;
 import io.tunebook.ollama.template.TemplateTags;
 import io.tunebook.tensors.GgufFile;

@@ -1,5 +1,6 @@
 package io.tunebook.ollama.template;
 
+import io.tunebook.ollama.template.GoTemplate.GoTemplateException;
 import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;
 import java.util.Arrays;

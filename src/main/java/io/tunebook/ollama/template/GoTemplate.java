@@ -1,5 +1,6 @@
 package io.tunebook.ollama.template;
 
+import io.tunebook.ollama.template.GoParser.GoNode;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -9,8 +10,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * A template in Go's syntax: the part of {@code text/template} that templates for language models use, with Ollama's functions. Safe for several
- * threads.
+ * A template in Go's syntax: the part of {@code text/template} that templates for language models use, with Ollama's
+ * functions. Safe for several threads.
  */
 public final class GoTemplate {
     private static final int LARGEST = 64 << 20;
@@ -363,6 +364,13 @@ public final class GoTemplate {
                 }
             }
             return value;
+        }
+    }
+
+    /** A template that is no template, or that cannot be rendered with the values given; the message names the line. */
+    public static final class GoTemplateException extends RuntimeException {
+        GoTemplateException(int line, String message) {
+            super(line > 0 ? "template, line " + line + ": " + message : "template: " + message);
         }
     }
 }

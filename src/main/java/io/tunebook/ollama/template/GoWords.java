@@ -1,5 +1,6 @@
 package io.tunebook.ollama.template;
 
+import io.tunebook.ollama.template.GoTemplate.GoTemplateException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;

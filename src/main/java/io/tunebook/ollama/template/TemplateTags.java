@@ -1,5 +1,6 @@
 package io.tunebook.ollama.template;
 
+import io.tunebook.ollama.template.GoParser.GoNode;
 import java.util.List;
 
 /**

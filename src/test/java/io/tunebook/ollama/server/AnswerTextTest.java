@@ -2,6 +2,7 @@ package io.tunebook.ollama.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tunebook.ollama.server.LlamaCppEngine.AnswerText;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
