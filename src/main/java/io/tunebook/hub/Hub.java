@@ -1,6 +1,7 @@
 package io.tunebook.hub;
 
 import io.tunebook.data.Corpus;
+import io.tunebook.hub.HubListing.HubRepository;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.Progress;
 import java.io.IOException;

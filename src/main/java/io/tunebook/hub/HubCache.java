@@ -2,6 +2,7 @@ package io.tunebook.hub;
 
 import io.tunebook.files.AtomicFile;
 import io.tunebook.files.Sha256;
+import io.tunebook.hub.HubListing.HubRepository;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;

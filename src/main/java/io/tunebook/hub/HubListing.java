@@ -15,6 +15,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -32,7 +33,6 @@ record HubListing(
         String commit,
         List<HubFile> files,
         Path root) {
-
     /** Asks a source. */
     static HubListing of(
             HubSource source, HubRepository repository, Optional<String> token, Duration silence, Instant deadline)
@@ -194,5 +194,33 @@ record HubListing(
 
     private static String encode(String text) {
         return URLEncoder.encode(text, StandardCharsets.UTF_8).replace("+", "%20");
+    }
+
+    /**
+     * Which repository, in which state.
+     *
+     * @param kind {@code model} or {@code dataset}
+     * @param id {@code owner/name}, or a name alone as old repositories have
+     * @param revision branch, tag or commit
+     */
+    record HubRepository(String kind, String id, String revision) {
+        private static final Pattern ID = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)?");
+
+        HubRepository {
+            if (!ID.matcher(id).matches() || id.contains("..")) {
+                throw new IllegalArgumentException(
+                        "expected a repository such as \"owner/name\", found \"" + id + "\"");
+            }
+            HubFile.requireInside(revision);
+        }
+
+        String name() {
+            return id.substring(id.indexOf('/') + 1);
+        }
+
+        /** The folder in huggingface_hub's cache. */
+        String cacheName() {
+            return kind + "s--" + id.replace("/", "--");
+        }
     }
 }

@@ -1,5 +1,6 @@
 package io.tunebook.hub;
 
+import io.tunebook.hub.HubListing.HubRepository;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,5 +1,6 @@
 package io.tunebook.tensors;
 
+import io.tunebook.tensors.Quantizer.HalfFloat;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 

@@ -1,5 +1,6 @@
 package io.tunebook.tensors;
 
+import io.tunebook.tensors.Safetensors.StoredTensor;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -84,7 +84,10 @@ public final class Safetensors implements AutoCloseable {
         return Collections.unmodifiableMap(unread);
     }
 
-    /** All tensors as they lie in the file, those that are not read as floats among them; none of a type whose width is not known here. */
+    /**
+     * All tensors as they lie in the file, those that are not read as floats among them; none of a type whose width is
+     * not known here.
+     */
     public Map<String, StoredTensor> stored() {
         return Collections.unmodifiableMap(stored);
     }
@@ -180,7 +183,10 @@ public final class Safetensors implements AutoCloseable {
         }
     }
 
-    /** Why a tensor is not read, null if it is: files have positions in integers and empty tensors that no model here computes with. */
+    /**
+     * Why a tensor is not read, null if it is: files have positions in integers and empty tensors that no model here
+     * computes with.
+     */
     private static String unread(JsonNode entry) {
         String dtype = entry.path("dtype").asText("nothing");
         if (!DTYPES.contains(dtype)) {
@@ -272,5 +278,20 @@ public final class Safetensors implements AutoCloseable {
                     (first, out) -> System.arraycopy(t.values(), (int) first, out, 0, out.length)));
         });
         SafetensorsWriter.write(path, all, metadata);
+    }
+
+    /**
+     * Where a tensor of any type lies in a safetensors file.
+     *
+     * @param dtype the format's name of its type, such as {@code I32} or {@code F8_E4M3}
+     * @param shape the lengths of its dimensions, the slowest first
+     * @param offset the position of its first byte in the file
+     * @param bytes how many it takes
+     */
+    public record StoredTensor(String name, String dtype, long[] shape, Path file, long offset, long bytes) {
+        /** The number of values. */
+        public long values() {
+            return Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+        }
     }
 }
