@@ -1,5 +1,6 @@
 package io.tunebook.export;
 
+import io.tunebook.export.Modelfile.ExportSettings;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.Progress;
 import io.tunebook.lora.AdapterFile;

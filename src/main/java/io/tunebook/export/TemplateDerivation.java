@@ -1,6 +1,6 @@
 package io.tunebook.export;
 
-import static io.tunebook.export.ProbeChat.TOOLS;
+import static io.tunebook.export.ChatRendering.ProbeChat.TOOLS;
 
 import io.tunebook.data.Message;
 import java.util.ArrayList;

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpServer;
+import io.tunebook.export.Modelfile.ExportSettings;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.LoadOptions;

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.export.ChatRendering.ProbeChat;
 import io.tunebook.jinja.Jinja;
 import io.tunebook.ollama.template.OllamaPrompt;
 import java.io.IOException;

@@ -5,9 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.export.ChatRendering.ProbeChat;
 import io.tunebook.ollama.ChatMessage;
 import io.tunebook.ollama.template.GoTemplate;
-import io.tunebook.ollama.template.GoTemplateException;
+import io.tunebook.ollama.template.GoTemplate.GoTemplateException;
 import io.tunebook.ollama.template.OllamaPrompt;
 import java.io.IOException;
 import java.io.InputStream;
