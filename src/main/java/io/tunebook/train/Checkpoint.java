@@ -13,23 +13,28 @@ import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tensors.Safetensors;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * All state of a run after a whole step. On disk it is a folder {@code step-00000120} in the run's own: the adapter as PEFT's two files, {@code
- * optimizer.safetensors} with AdamW's moments as flat float32 arrays (and the best factors so far, where early stopping keeps them), {@code
- * state.json}, and {@code SHA256SUMS} of these files as {@code sha256sum} writes it, which are compared when it is read. The order of the data and
- * dropout follow from the seed and the step, so that they are no state. The folder is written under another name, forced to the disk and then
- * moved: one with its final name is always whole.
+ * All state of a run after a whole step. On disk it is a folder {@code step-00000120} in the run's own: the adapter as
+ * PEFT's two files, {@code optimizer.safetensors} with AdamW's moments as flat float32 arrays (and the best factors so
+ * far, where early stopping keeps them), {@code state.json}, and {@code SHA256SUMS} of these files as {@code sha256sum}
+ * writes it, which are compared when it is read. The order of the data and dropout follow from the seed and the step,
+ * so that they are no state. The folder is written under another name, forced to the disk and then moved: one with its
+ * final name is always whole.
  *
  * @param step how many steps are done
  * @param mean AdamW's running mean of the gradient
@@ -54,8 +59,8 @@ record Checkpoint(
     private static final int KEPT = 2;
 
     /**
-     * Writes this state into a folder of its own and deletes all but the two newest checkpoints. Done by another thread, waited for: an interrupt of this
-     * one would close its files.
+     * Writes this state into a folder of its own and deletes all but the two newest checkpoints. Done by another
+     * thread, waited for: an interrupt of this one would close its files.
      */
     void write(RunFolder folder, AdapterFile adapter) throws IOException {
         try {
@@ -214,5 +219,74 @@ record Checkpoint(
             throw new ModelFormatException(place.resolve(OPTIMIZER), "expected a tensor " + name + ", found none");
         }
         return file.read(tensor);
+    }
+
+    /**
+     * The folder of one run, {@code run-0003}, in the folder for checkpoints, with its checkpoints
+     * {@code step-00000120}. Each run has its own, so that none is taken for another's, and none deletes another's.
+     */
+    record RunFolder(Path path) {
+        private static final Pattern RUN = Pattern.compile("run-[0-9]{4,9}");
+        private static final Pattern STEP = Pattern.compile("step-[0-9]{8}");
+
+        /** A new folder, behind those that are there. */
+        static RunFolder create(Path checkpoints) throws IOException {
+            Files.createDirectories(checkpoints);
+            for (int number = runs(checkpoints).stream()
+                                    .findFirst()
+                                    .map(RunFolder::number)
+                                    .orElse(0)
+                            + 1;
+                    ;
+                    number++) {
+                try {
+                    return new RunFolder(
+                            Files.createDirectory(checkpoints.resolve(String.format(Locale.ROOT, "run-%04d", number))));
+                } catch (FileAlreadyExistsException e) {
+                    // another process began a run meanwhile
+                }
+            }
+        }
+
+        /** The newest run's folder; a new one if there is none. */
+        static RunFolder newest(Path checkpoints) throws IOException {
+            Optional<Path> newest = runs(checkpoints).stream().findFirst();
+            return newest.isPresent() ? new RunFolder(newest.get()) : create(checkpoints);
+        }
+
+        /** The newest first. */
+        private static List<Path> runs(Path checkpoints) throws IOException {
+            return folders(checkpoints, RUN, Comparator.comparingInt(RunFolder::number));
+        }
+
+        private static int number(Path run) {
+            return Integer.parseInt(run.getFileName().toString().substring("run-".length()));
+        }
+
+        /** Where the checkpoint of a step belongs. */
+        Path checkpoint(int step) {
+            return path.resolve(String.format(Locale.ROOT, "step-%08d", step));
+        }
+
+        /** The newest first. */
+        List<Path> checkpoints() throws IOException {
+            return folders(path, STEP, Comparator.naturalOrder());
+        }
+
+        Optional<Path> newestCheckpoint() throws IOException {
+            return checkpoints().stream().findFirst();
+        }
+
+        private static List<Path> folders(Path in, Pattern name, Comparator<Path> order) throws IOException {
+            if (!Files.isDirectory(in)) {
+                return List.of();
+            }
+            try (Stream<Path> files = Files.list(in)) {
+                return files.filter(
+                                f -> name.matcher(f.getFileName().toString()).matches())
+                        .sorted(order.reversed())
+                        .toList();
+            }
+        }
     }
 }

@@ -2,6 +2,8 @@ package io.tunebook.train;
 
 import io.tunebook.dataset.Dataset;
 import io.tunebook.dataset.Packing;
+import io.tunebook.kernel.display.Display;
+import io.tunebook.kernel.display.Progress;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
@@ -12,6 +14,7 @@ import java.nio.file.Path;
 import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
@@ -26,8 +29,9 @@ import java.util.function.Supplier;
  *         .train(data);
  * }</pre>
  *
- * <p>A step's loss is the mean over all counted tokens of its micro-batches, so that accumulation gives the gradients of one large batch. On
- * the CPU, the same seed, data and number of threads give the same run bit for bit, through a checkpoint too.
+ * <p>A step's loss is the mean over all counted tokens of its micro-batches, so that accumulation gives the gradients
+ * of one large batch. On the CPU, the same seed, data and number of threads give the same run bit for bit, through a
+ * checkpoint too.
  */
 public final class Trainer {
     private final CausalLM model;
@@ -60,7 +64,9 @@ public final class Trainer {
         return this;
     }
 
-    /** Goes on from the newest checkpoint of the newest run in the arguments' folder, or begins anew if there is none. */
+    /**
+     * Goes on from the newest checkpoint of the newest run in the arguments' folder, or begins anew if there is none.
+     */
     public Trainer resume() {
         resume = true;
         return this;
@@ -84,15 +90,17 @@ public final class Trainer {
     }
 
     /**
-     * Trains. The adapter is in use by the model afterwards. If the thread is interrupted, training stops after the current step and the
-     * adapter is returned as that step left it, with the interrupt cleared and {@link TrainingReport.Outcome#INTERRUPTED} in the report. If
-     * training ends by an exception, what it had allocated is freed and the model is as it was loaded.
+     * Trains. The adapter is in use by the model afterwards. If the thread is interrupted, training stops after the
+     * current step and the adapter is returned as that step left it, with the interrupt cleared and {@link
+     * TrainingReport.Outcome#INTERRUPTED} in the report. If training ends by an exception, what it had allocated is
+     * freed and the model is as it was loaded.
      *
      * @param dataset what to learn
      * @param heldOut what to measure with; null for nothing
      * @return the trained adapter; after early stopping, that of the best measurement
      * @throws TrainingException if the loss is not finite any more, or memory does not suffice
-     * @throws IllegalArgumentException if the tokens are another tokenizer's, there are no examples, or a checkpoint is of another run
+     * @throws IllegalArgumentException if the tokens are another tokenizer's, there are no examples, or a checkpoint is
+     * of another run
      * @throws UncheckedIOException if a checkpoint cannot be written or read
      */
     public LoraAdapter train(Dataset dataset, Dataset heldOut) {
@@ -121,7 +129,8 @@ public final class Trainer {
     /**
      * Trains an adapter on batches as they are given.
      *
-     * @param epochs the batches of each pass over the data, counted from 0, in their order; the same number gives the same batches
+     * @param epochs the batches of each pass over the data, counted from 0, in their order; the same number gives the
+     * same batches
      * @param heldOut what to measure with; empty for nothing
      * @param adapter where to begin; it stays the caller's
      * @return the same adapter
@@ -141,8 +150,8 @@ public final class Trainer {
     }
 
     /**
-     * Hands training over to PEFT, for where more machines are wanted than one: the adapter of the last run, or a fresh one
-     * before the first, the data in the order of the first pass, the arguments, a script that goes on from there by
+     * Hands training over to PEFT, for where more machines are wanted than one: the adapter of the last run, or a fresh
+     * one before the first, the data in the order of the first pass, the arguments, a script that goes on from there by
      * {@code torchrun} or {@code accelerate launch}, and a README with these lines. What comes back is loaded by
      * {@link LoraAdapter#load}. The optimizer begins anew.
      *
@@ -191,5 +200,64 @@ public final class Trainer {
                             : " whose answer begins within maxLength(" + arguments.maxLength() + ")"));
         }
         return fitting;
+    }
+
+    /**
+     * One line under the cell: steps done, time left, loss, speed and memory; and sample answers, printed as they come.
+     */
+    private static final class ProgressBar implements TrainingListener {
+        private Progress bar;
+
+        @Override
+        public void started(TrainingReport soFar) {
+            bar = Display.progress(soFar.plannedSteps(), "Training");
+        }
+
+        @Override
+        public void progressed(TrainingReport soFar) {
+            if (!soFar.steps().isEmpty()) {
+                TrainingReport.Step s = soFar.steps().get(soFar.steps().size() - 1);
+                bar.message(String.format(
+                        Locale.ROOT,
+                        "loss %.4f · rate %.2g · norm %.2f · %,.0f tokens/s · %,d MB",
+                        s.loss(),
+                        s.learningRate(),
+                        s.gradientNorm(),
+                        s.tokensPerSecond(),
+                        s.memory() / 1_000_000));
+                bar.at(s.step());
+            }
+        }
+
+        @Override
+        public void sampled(TrainingReport.Sample sample) {
+            System.out.println("step " + sample.step() + " · " + sample.prompt() + "\n    "
+                    + sample.answer().strip().replace("\n", "\n    "));
+        }
+
+        @Override
+        public void finished(TrainingReport report) {
+            bar.close();
+        }
+
+        @Override
+        public void failed(TrainingReport soFar, Throwable failure) {
+            if (bar != null) {
+                bar.close();
+            }
+        }
+    }
+
+    /** A seed of its own for each use. */
+    static final class Seeds {
+        private Seeds() {}
+
+        /** By the finaliser of SplitMix64 (Steele, Lea and Flood, 2014). */
+        static long mix(long seed, long use) {
+            long z = seed + use * 0x9e3779b97f4a7c15L;
+            z = (z ^ z >>> 30) * 0xbf58476d1ce4e5b9L;
+            z = (z ^ z >>> 27) * 0x94d049bb133111ebL;
+            return z ^ z >>> 31;
+        }
     }
 }

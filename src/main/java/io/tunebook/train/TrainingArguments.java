@@ -1,6 +1,10 @@
 package io.tunebook.train;
 
-import io.tunebook.train.Setting.Range;
+import io.tunebook.train.TrainingArguments.Setting.Range;
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
 import java.nio.file.Path;
@@ -8,41 +12,54 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.DoublePredicate;
 
 /**
- * How to train. Every field has a default that suits a LoRA adapter of rank 8 to 32 on a chat data set of a hundred to some thousand examples;
- * {@link #defaults()} and then what is to be different: {@code TrainingArguments.defaults().epochs(2).learningRate(1e-4)}.
+ * How to train. Every field has a default that suits a LoRA adapter of rank 8 to 32 on a chat data set of a hundred to
+ * some thousand examples; {@link #defaults()} and then what is to be different:
+ * {@code TrainingArguments.defaults().epochs(2).learningRate(1e-4)}.
  *
- * <p>An argument is a component here, with its default and range, and a method below that changes it; nothing else lists them.
+ * <p>An argument is a component here, with its default and range, and a method below that changes it; nothing else
+ * lists them.
  *
- * @param epochs passes over the data, fractions allowed; default 3, since small chat sets need more than one and soon overfit
- * @param maxSteps optimiser steps; default 0, which means that epochs decide; if set, it ends the run, over as many epochs as that takes
+ * @param epochs passes over the data, fractions allowed; default 3, since small chat sets need more than one and soon
+ * overfit
+ * @param maxSteps optimiser steps; default 0, which means that epochs decide; if set, it ends the run, over as many
+ * epochs as that takes
  * @param batchSize sequences a forward pass; default 4, what fits small machines; on a GPU as many as fit
- * @param gradientAccumulation forward passes a step; default 1; raise it for larger batches than memory holds, the gradients are the same
- * @param devices GPUs that share a step's work; default 1; each takes gradientAccumulation forward passes of a step, so that two devices give the steps of twice the
- *     accumulation in half the time
- * @param learningRate peak rate of AdamW, a factor without unit; default 2e-4, LoRA's usual one, ten times that of full fine-tuning
+ * @param gradientAccumulation forward passes a step; default 1; raise it for larger batches than memory holds, the
+ * gradients are the same
+ * @param devices GPUs that share a step's work; default 1; each takes gradientAccumulation forward passes of a step, so
+ *     that two devices give the steps of twice the accumulation in half the time
+ * @param learningRate peak rate of AdamW, a factor without unit; default 2e-4, LoRA's usual one, ten times that of full
+ * fine-tuning
  * @param schedule how the rate runs after the warm-up; default linear, Transformers' own
  * @param warmup share of all steps in which the rate rises from 0; default 0.03, while AdamW's moments are still noise
- * @param weightDecay decoupled decay (Loshchilov and Hutter, 2019), a share of the rate each step; default 0, as low rank regularises already
+ * @param weightDecay decoupled decay (Loshchilov and Hutter, 2019), a share of the rate each step; default 0, as low
+ * rank regularises already
  * @param beta1 AdamW's decay of the gradient's mean, per step; default 0.9, from Kingma and Ba, 2015
  * @param beta2 AdamW's decay of its square's mean, per step; default 0.999, likewise
  * @param epsilon added to AdamW's denominator, in units of the gradient; default 1e-8, likewise
- * @param maxGradientNorm the gradient's Euclidean norm over all factors is scaled down to this; default 1, 0 for no clipping
+ * @param maxGradientNorm the gradient's Euclidean norm over all factors is scaled down to this; default 1, 0 for no
+ * clipping
  * @param maxLength tokens a sequence, longer ones are cut; default 512, as memory grows with it
- * @param packing whether several examples share a row, each attending only to itself; default false; padding is not computed either way, but packed rows make steps of one size
- * @param assistantOnly whether only the assistant's tokens count for the loss; default true: the model shall answer, not ask
- * @param gradientCheckpointing whether layers are computed again in the backward pass instead of kept; default false; a third slower, but
- *     memory for one layer in place of all
- * @param evaluateEvery steps between measurements of the held-out loss; default 0, which means 10 times in the run; also before the first step
- *     and after the last
+ * @param packing whether several examples share a row, each attending only to itself; default false; padding is not
+ * computed either way, but packed rows make steps of one size
+ * @param assistantOnly whether only the assistant's tokens count for the loss; default true: the model shall answer,
+ * not ask
+ * @param gradientCheckpointing whether layers are computed again in the backward pass instead of kept; default false; a
+ *     third slower, but memory for one layer in place of all
+ * @param evaluateEvery steps between measurements of the held-out loss; default 0, which means 10 times in the run;
+ *     also before the first step and after the last
  * @param saveEvery steps between checkpoints; default 0, which means only at the end, if there is a folder
- * @param checkpoints folder in which each run has a folder of its own for its checkpoints, the last two of which are kept; default null, which
- *     means none
+ * @param checkpoints folder in which each run has a folder of its own for its checkpoints, the last two of which are
+ *     kept; default null, which means none
  * @param sampleEvery steps between sample answers; default 0, which means none
  * @param samplePrompt what the samples answer; default "Who are you?"
- * @param patience measurements of the held-out loss without a new best one after which training stops; default 0, which means never
- * @param seed of the order of the data, the factors' start and dropout; default 42; the same seed gives the same run on the CPU
+ * @param patience measurements of the held-out loss without a new best one after which training stops; default 0, which
+ * means never
+ * @param seed of the order of the data, the factors' start and dropout; default 42; the same seed gives the same run on
+ * the CPU
  */
 public record TrainingArguments(
         @Setting(value = "3", range = Range.POSITIVE) double epochs,
@@ -83,7 +100,6 @@ public record TrainingArguments(
 
         @Setting(value = "0", range = Range.NOT_NEGATIVE) int patience,
         @Setting("42") long seed) {
-
     /** @throws IllegalArgumentException if checkpoints are to be saved and there is no folder for them */
     public TrainingArguments {
         if (saveEvery != 0 && checkpoints == null) {
@@ -151,7 +167,10 @@ public record TrainingArguments(
                 .toArray());
     }
 
-    /** @throws IllegalArgumentException if a value is out of its range; the message names the argument, the range and the value */
+    /**
+     * @throws IllegalArgumentException if a value is out of its range; the message names the argument, the range and
+     * the value
+     */
     void requireInRange() {
         for (RecordComponent c : TrainingArguments.class.getRecordComponents()) {
             c.getAnnotation(Setting.class).range().require(c.getName(), value(c));
@@ -278,5 +297,49 @@ public record TrainingArguments(
     /** Seed of everything random. */
     public TrainingArguments seed(long value) {
         return with("seed", value);
+    }
+
+    /** What is to know of an argument besides its name and type. */
+    @Retention(RetentionPolicy.RUNTIME)
+    @Target(ElementType.RECORD_COMPONENT)
+    @interface Setting {
+        /** Its default, as Java prints it; empty for null. */
+        String value();
+
+        Range range() default Range.ANY;
+
+        /**
+         * Whether another value gives other losses, so that a run does not go on from a checkpoint of one with another
+         * value.
+         */
+        boolean decidesLosses() default true;
+
+        /** Which numbers an argument may be. */
+        enum Range {
+            ANY("any value", v -> true),
+            POSITIVE("a positive number", v -> v > 0 && Double.isFinite(v)),
+            NOT_NEGATIVE("0 or a positive number", v -> v >= 0 && Double.isFinite(v)),
+            AT_LEAST_1("at least 1", v -> v >= 1),
+            AT_LEAST_2_TOKENS("at least 2 tokens", v -> v >= 2),
+            SHARE("a share from 0 to 1", v -> v >= 0 && v <= 1),
+            DECAY("from 0 to less than 1", v -> v >= 0 && v < 1);
+
+            private final String words;
+            private final DoublePredicate holds;
+
+            Range(String words, DoublePredicate holds) {
+                this.words = words;
+                this.holds = holds;
+            }
+
+            /**
+             * @throws IllegalArgumentException if the value is outside; it names the argument, the range and the value
+             */
+            void require(String name, Object value) {
+                if (this != ANY && !holds.test(((Number) value).doubleValue())) {
+                    throw new IllegalArgumentException(name + ": expected " + words + ", found " + value);
+                }
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ import io.tunebook.dataset.Dataset;
 import io.tunebook.files.AtomicFile;
 import io.tunebook.files.Json;
 import io.tunebook.lora.LoraAdapter;
+import io.tunebook.train.Trainer.Seeds;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;

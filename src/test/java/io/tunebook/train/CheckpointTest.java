@@ -9,6 +9,7 @@ import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
 import io.tunebook.tensors.ModelFormatException;
+import io.tunebook.train.Checkpoint.RunFolder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;

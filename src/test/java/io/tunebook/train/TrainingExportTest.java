@@ -11,6 +11,7 @@ import io.tunebook.model.CausalLM;
 import io.tunebook.model.LoadOptions;
 import io.tunebook.model.Precision;
 import io.tunebook.model.TokenBatch;
+import io.tunebook.train.Trainer.Seeds;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
