@@ -7,6 +7,7 @@ import com.sun.jna.Pointer;
 import com.sun.jna.ptr.IntByReference;
 import com.sun.jna.ptr.PointerByReference;
 import io.tunebook.cuda.KernelText.Kernel;
+import io.tunebook.cuda.Nvrtc.KernelCache;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,15 +15,19 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * One NVIDIA card with its kernels: those of {@code kernels.cu}, compiled by NVRTC for this card's architecture when they are first wanted, kept on
- * disk, and started through CUDA's driver by the operators {@code ops.tunebook.NAME}. Where that cannot be done, {@link #missing} says why, and
- * PyTorch's own operators compute the same.
+ * One NVIDIA card with its kernels: those of {@code kernels.cu}, compiled by NVRTC for this card's architecture when
+ * they are first wanted, kept on disk, and started through CUDA's driver by the operators {@code ops.tunebook.NAME}.
+ * Where that cannot be done, {@link #missing} says why, and PyTorch's own operators compute the same.
  */
 public final class CudaDevice {
-    /** The shared memory in bytes that a block may have on compute capability 9.0; kernels with a rank take all of it. */
+    /**
+     * The shared memory in bytes that a block may have on compute capability 9.0; kernels with a rank take all of it.
+     */
     static final int SHARED = 227 * 1024;
 
-    /** The ranks that there are kernels for, which have a parameter {@code rank}. They get one block a multiprocessor. */
+    /**
+     * The ranks that there are kernels for, which have a parameter {@code rank}. They get one block a multiprocessor.
+     */
     private static final List<Long> RANKS = List.of(8L, 16L, 32L);
 
     /** {@code kernels.py} makes room for the parts of so many. */
@@ -59,7 +64,10 @@ public final class CudaDevice {
         return DEVICES.computeIfAbsent(device.getDeviceId(), CudaDevice::new);
     }
 
-    /** Why there are no kernels on this card; empty if there are. The first call compiles them, or reads them from the disk. */
+    /**
+     * Why there are no kernels on this card; empty if there are. The first call compiles them, or reads them from the
+     * disk.
+     */
     public synchronized Optional<String> missing() {
         if (missing == null) {
             try {
@@ -87,8 +95,8 @@ public final class CudaDevice {
     }
 
     /**
-     * Whether the card multiplies in bfloat16: from compute capability 8.0 on (CUDA C++ Programming Guide, "Compute Capabilities"). Where CUDA's driver is not
-     * found, the answer is yes, as nearly all cards do.
+     * Whether the card multiplies in bfloat16: from compute capability 8.0 on (CUDA C++ Programming Guide, "Compute
+     * Capabilities"). Where CUDA's driver is not found, the answer is yes, as nearly all cards do.
      */
     public synchronized boolean hasBfloat16() {
         try {
@@ -130,7 +138,10 @@ public final class CudaDevice {
         return value.getValue();
     }
 
-    /** Whether there are kernels for this rank; they are compiled when it is asked for first, which takes a second or two where none are kept. */
+    /**
+     * Whether there are kernels for this rank; they are compiled when it is asked for first, which takes a second or
+     * two where none are kept.
+     */
     public boolean compiled(long rank) {
         return missing().isEmpty()
                 && RANKS.contains(rank)
@@ -188,8 +199,8 @@ public final class CudaDevice {
     }
 
     /**
-     * The stream that work is recorded on. There is one for as long as the process lives, since PyTorch's allocator keeps memory apart by streams:
-     * what was recorded on the same one shares it.
+     * The stream that work is recorded on. There is one for as long as the process lives, since PyTorch's allocator
+     * keeps memory apart by streams: what was recorded on the same one shares it.
      */
     synchronized long recordingStream() {
         if (stream == 0) {
@@ -225,5 +236,20 @@ public final class CudaDevice {
     @Override
     public String toString() {
         return "GPU " + ordinal;
+    }
+
+    /**
+     * The sizes that decide whether the kernels can compute something.
+     *
+     * @param hidden elements of a residual's row
+     * @param inner elements between the two products of a feed-forward layer
+     * @param head elements of an attention head
+     * @param vocabulary elements of a row of logits
+     */
+    public record Widths(int hidden, int inner, int head, int vocabulary) {
+        /** Whether rows are multiples of what a thread works on, and no longer than what a block works on. */
+        public boolean fit() {
+            return hidden % 8 == 0 && hidden <= 8192 && inner % 8 == 0 && head % 16 == 0 && vocabulary % 8 == 0;
+        }
     }
 }

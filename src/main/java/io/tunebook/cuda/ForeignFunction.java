@@ -7,6 +7,7 @@ import static io.tunebook.cuda.ForeignLibrary.TORCH_CUDA;
 
 import ai.djl.engine.EngineException;
 import com.sun.jna.Function;
+import io.tunebook.cuda.ForeignLibrary.Libtorch;
 import java.util.List;
 import java.util.Optional;
 

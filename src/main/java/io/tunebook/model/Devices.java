@@ -9,7 +9,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.jni.JniUtils;
 import com.sun.jna.NativeLibrary;
 import io.tunebook.cuda.CudaDevice;
-import io.tunebook.cuda.Widths;
+import io.tunebook.cuda.CudaDevice.Widths;
 import io.tunebook.model.family.ModelConfig;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;

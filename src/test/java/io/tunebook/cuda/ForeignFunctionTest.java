@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
+import io.tunebook.cuda.ForeignLibrary.Libtorch;
 import java.lang.reflect.Modifier;
 import java.util.Arrays;
 import java.util.List;

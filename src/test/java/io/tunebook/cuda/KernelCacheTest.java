@@ -2,6 +2,7 @@ package io.tunebook.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tunebook.cuda.Nvrtc.KernelCache;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
