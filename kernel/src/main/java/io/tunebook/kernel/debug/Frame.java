@@ -1,5 +1,6 @@
 package io.tunebook.kernel.debug;
 
+import io.tunebook.kernel.debug.Debugger.ThreadState;
 import java.util.ArrayList;
 import java.util.List;
 

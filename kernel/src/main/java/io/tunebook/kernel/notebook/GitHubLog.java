@@ -1,6 +1,10 @@
 package io.tunebook.kernel.notebook;
 
-import io.tunebook.kernel.notebook.CellResult.Verdict;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import io.tunebook.kernel.notebook.NotebookReport.CellResult;
+import io.tunebook.kernel.notebook.NotebookReport.CellResult.Verdict;
+import io.tunebook.kernel.notebook.NotebookReport.SummaryTable;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -12,11 +16,13 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What GitHub Actions shows beside the code: an annotation for each failure at the line of the notebook's file, and a table in the job's summary.
+ * What GitHub Actions shows beside the code: an annotation for each failure at the line of the notebook's file, and a
+ * table in the job's summary.
  *
  * @param workspace the repository's folder; annotations name files below it
  * @param summary the file of the job's summary, if there is one
- * @see <a href="https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands">Workflow commands</a>
+ * @see <a href="https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands">Workflow
+ * commands</a>
  */
 record GitHubLog(Path workspace, Optional<Path> summary) {
     /** An annotation is a few lines; the log holds the rest. */
@@ -74,5 +80,44 @@ record GitHubLog(Path workspace, Optional<Path> summary) {
 
     private static String property(String text) {
         return escape(text).replace(":", "%3A").replace(",", "%2C");
+    }
+
+    /** Where a cell's lines stand in the notebook's file. */
+    private static final class SourceLines {
+        private SourceLines() {}
+
+        /**
+         * The line of the file.
+         *
+         * @param cell from 1
+         * @param line of the cell's source, from 1; 0 for its begin
+         * @return 1 if the file does not tell
+         */
+        static int of(Path notebook, int cell, int line) {
+            try (JsonParser json = Notebook.JSON.getFactory().createParser(notebook.toFile())) {
+                int cells = 0;
+                while (json.nextToken() != null) {
+                    var context = json.getParsingContext();
+                    boolean source = json.currentToken() == JsonToken.FIELD_NAME
+                            && "source".equals(json.currentName())
+                            && context.getParent() != null
+                            && context.getParent().inArray()
+                            && "cells".equals(context.getParent().getParent().getCurrentName())
+                            && context.getParent().getParent().getParent().inRoot();
+                    if (source && ++cells == cell) {
+                        boolean lines = json.nextToken() == JsonToken.START_ARRAY;
+                        for (int i = 1; lines && i <= Math.max(1, line); i++) {
+                            if (json.nextToken() == JsonToken.END_ARRAY) {
+                                break;
+                            }
+                        }
+                        return json.currentTokenLocation().getLineNr();
+                    }
+                }
+            } catch (IOException e) {
+                // the annotation is of use without its line
+            }
+            return 1;
+        }
     }
 }

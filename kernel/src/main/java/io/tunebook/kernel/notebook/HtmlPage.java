@@ -3,9 +3,19 @@ package io.tunebook.kernel.notebook;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tunebook.kernel.display.Html;
 import io.tunebook.kernel.display.MimeBundle;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.commonmark.Extension;
+import org.commonmark.ext.gfm.tables.TablesExtension;
+import org.commonmark.parser.Parser;
+import org.commonmark.renderer.html.HtmlRenderer;
 
-/** A notebook as one HTML file for people who have no Jupyter: its text, its code and its outputs, pictures included. */
+/**
+ * A notebook as one HTML file for people who have no Jupyter: its text, its code and its outputs, pictures included.
+ */
 final class HtmlPage {
     /** What is shown of an output, the first that it has. */
     private static final List<String> TYPES = List.of(
@@ -119,5 +129,141 @@ final class HtmlPage {
             }
         }
         return "";
+    }
+
+    /** Markdown cells as HTML: CommonMark with GitHub's tables, formulas left as they are typed. */
+    static final class Markdown {
+        private static final Pattern FORMULA = Pattern.compile(
+                "(?<code>(?m:^ {0,3})(?<fence>`{3,}|~{3,})[\\s\\S]*?\\k<fence>|(?<ticks>`+)[^`][\\s\\S]*?\\k<ticks>)"
+                        + "|\\$\\$[\\s\\S]+?\\$\\$|\\\\\\([\\s\\S]+?\\\\\\)|\\\\\\[[\\s\\S]+?\\\\\\]"
+                        + "|(?<![\\\\$\\w])\\$(?![\\s\\d])(?:[^$\\n\\\\]|\\\\.)+?(?<!\\s)\\$(?![\\w$])");
+        /** Nothing that a cell holds: a private character on each side. */
+        private static final String MARK = "\uE000%d\uE001";
+
+        private static final Pattern MARKED = Pattern.compile("\uE000(\\d+)\uE001");
+
+        private final List<Extension> extensions = List.of(TablesExtension.create());
+        private final Parser parser = Parser.builder().extensions(extensions).build();
+        private final HtmlRenderer renderer =
+                HtmlRenderer.builder().extensions(extensions).build();
+        private boolean formulas;
+
+        /** Whether a formula has been met. */
+        boolean formulas() {
+            return formulas;
+        }
+
+        /** A formula in LaTeX with its delimiters. */
+        String formula(String latex) {
+            formulas = true;
+            return Html.escape(latex);
+        }
+
+        /**
+         * HTML of a text.
+         *
+         * @param attachments pictures that the cell holds: name to MIME type to base64
+         */
+        String html(String text, JsonNode attachments) {
+            List<String> kept = new ArrayList<>();
+            Matcher m = FORMULA.matcher(text);
+            StringBuilder marked = new StringBuilder();
+            while (m.find()) {
+                boolean code = m.group("code") != null;
+                m.appendReplacement(marked, Matcher.quoteReplacement(code ? m.group() : MARK.formatted(kept.size())));
+                if (!code) {
+                    kept.add(formula(m.group()));
+                }
+            }
+            m.appendTail(marked);
+            String html = renderer.render(parser.parse(marked.toString()));
+            String whole = MARKED.matcher(html)
+                    .replaceAll(r -> Matcher.quoteReplacement(kept.get(Integer.parseInt(r.group(1)))));
+            for (Map.Entry<String, JsonNode> attachment : attachments.properties()) {
+                for (Map.Entry<String, JsonNode> picture : attachment.getValue().properties()) {
+                    whole = whole.replace(
+                            "\"attachment:" + Html.escape(attachment.getKey()) + "\"",
+                            "\"data:" + picture.getKey() + ";base64,"
+                                    + Notebook.joined(picture.getValue()).replaceAll("\\s", "") + "\"");
+                }
+            }
+            return whole;
+        }
+    }
+
+    /** Java's source in colours. */
+    private static final class JavaHighlighter {
+        private static final List<String> CLASSES = List.of("comment", "string", "number", "keyword");
+        private static final Pattern TOKEN = Pattern.compile("(?<comment>//[^\\n]*|/\\*[\\s\\S]*?(?:\\*/|$))"
+                + "|(?<string>\"\"\"[\\s\\S]*?(?:\"\"\"|$)|\"(?:[^\"\\\\\\n]|\\\\.)*+\"?|'(?:[^'\\\\\\n]|\\\\.)*+'?)"
+                + "|(?<number>\\b\\d[\\w.]*)"
+                + "|(?<keyword>\\b(?:abstract|assert|boolean|break|byte|case|catch|char|class|continue|default|do|double|else|enum"
+                + "|extends|false|final|finally|float|for|if|implements|import|instanceof|int|interface|long|native|new|null"
+                + "|package|private|protected|public|record|return|sealed|permits|short|static|super|switch|synchronized|this|throw"
+                + "|throws|transient|true|try|var|void|volatile|while|yield)\\b)");
+
+        private JavaHighlighter() {}
+
+        static String html(String source) {
+            StringBuilder out = new StringBuilder();
+            Matcher m = TOKEN.matcher(source);
+            int from = 0;
+            while (m.find()) {
+                out.append(Html.escape(source.substring(from, m.start())));
+                String kind = CLASSES.stream()
+                        .filter(c -> m.group(c) != null)
+                        .findFirst()
+                        .orElseThrow();
+                out.append("<span class=\"" + kind + "\">" + Html.escape(m.group()) + "</span>");
+                from = m.end();
+            }
+            return out.append(Html.escape(source.substring(from))).toString();
+        }
+    }
+
+    /** A terminal's text as HTML: its colours and bold letters, other control sequences left out. */
+    private static final class AnsiColours {
+        private static final Pattern SEQUENCE = Pattern.compile("\u001b\\[([\\d;]*)([A-Za-z])");
+        private static final List<String> COLOURS =
+                List.of("#000000", "#cf222e", "#116329", "#9a6700", "#0969da", "#8250df", "#1b7c83", "#59636e");
+
+        private AnsiColours() {}
+
+        static String html(String text) {
+            StringBuilder out = new StringBuilder();
+            Matcher m = SEQUENCE.matcher(text);
+            int from = 0;
+            boolean open = false;
+            boolean bold = false;
+            String colour = "";
+            while (m.find()) {
+                out.append(Html.escape(text.substring(from, m.start())));
+                from = m.end();
+                if (!m.group(2).equals("m")) {
+                    continue;
+                }
+                for (String code :
+                        m.group(1).isEmpty() ? new String[] {"0"} : m.group(1).split(";")) {
+                    int n = code.isEmpty() || code.length() > 3 ? 0 : Integer.parseInt(code);
+                    bold = n == 1 || bold && n != 0 && n != 22;
+                    colour = n >= 30 && n < 38
+                            ? COLOURS.get(n - 30)
+                            : n >= 90 && n < 98 ? COLOURS.get(n - 90) : n == 0 || n == 39 ? "" : colour;
+                }
+                out.append(open ? "</span>" : "");
+                List<String> styles = new ArrayList<>();
+                if (bold) {
+                    styles.add("font-weight:bold");
+                }
+                if (!colour.isEmpty()) {
+                    styles.add("color:" + colour);
+                }
+                open = !styles.isEmpty();
+                out.append(open ? "<span style=\"" + String.join(";", styles) + "\">" : "");
+            }
+            return out.append(Html.escape(text.substring(from)))
+                    .append(open ? "</span>" : "")
+                    .toString();
+        }
     }
 }

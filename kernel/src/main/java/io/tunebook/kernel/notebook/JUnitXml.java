@@ -1,6 +1,7 @@
 package io.tunebook.kernel.notebook;
 
-import io.tunebook.kernel.notebook.CellResult.Verdict;
+import io.tunebook.kernel.notebook.NotebookReport.CellResult;
+import io.tunebook.kernel.notebook.NotebookReport.CellResult.Verdict;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.nio.file.Path;

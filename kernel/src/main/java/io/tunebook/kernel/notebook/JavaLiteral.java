@@ -1,6 +1,7 @@
 package io.tunebook.kernel.notebook;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tunebook.kernel.notebook.ParameterCell.ParameterValues;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.net.URI;

@@ -1,9 +1,11 @@
 package io.tunebook.kernel.notebook;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.tunebook.kernel.eval.ClassPath;
 import io.tunebook.kernel.launch.JvmOptions;
 import io.tunebook.kernel.launch.KernelProcess;
-import io.tunebook.kernel.notebook.CellResult.Verdict;
+import io.tunebook.kernel.notebook.NotebookReport.CellResult;
+import io.tunebook.kernel.notebook.NotebookReport.CellResult.Verdict;
 import io.tunebook.kernel.session.Settings;
 import java.io.BufferedReader;
 import java.io.File;
@@ -16,6 +18,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** The JVM of one notebook, seen from the one that starts it. */
@@ -201,5 +204,36 @@ final class Launch {
             entries.add(Path.of(entry).toAbsolutePath().toString());
         }
         return String.join(File.pathSeparator, entries);
+    }
+
+    /**
+     * What the JVM of one notebook is told, by a file.
+     *
+     * @param notebook the source, absolute
+     * @param out the executed notebook, absolute
+     * @param report where the {@link NotebookReport} goes
+     * @param seconds the limit of a cell, 0 for none
+     * @param check null if outputs are not compared
+     */
+    record Order(
+            String notebook,
+            String out,
+            String report,
+            double seconds,
+            String classPath,
+            Map<String, JsonNode> parameters,
+            OutputCheck check) {
+        static Order read(Path file) throws IOException {
+            return Notebook.JSON.readValue(Files.readString(file, StandardCharsets.UTF_8), Order.class);
+        }
+
+        void write(Path file) throws IOException {
+            Files.writeString(file, Notebook.JSON.writeValueAsString(this), StandardCharsets.UTF_8);
+        }
+
+        /** As {@link RunOptions} have it. */
+        Optional<OutputCheck> comparison() {
+            return Optional.ofNullable(check);
+        }
     }
 }

@@ -3,7 +3,9 @@ package io.tunebook.kernel.notebook;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.eval.CellException;
-import io.tunebook.kernel.notebook.CellResult.Verdict;
+import io.tunebook.kernel.notebook.Launch.Order;
+import io.tunebook.kernel.notebook.NotebookReport.CellResult;
+import io.tunebook.kernel.notebook.NotebookReport.CellResult.Verdict;
 import io.tunebook.kernel.session.Session;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -24,8 +26,13 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
-/** Runs the cells of one notebook in this process, writing the file as it goes: what a crash leaves is what had been shown until then. */
+/**
+ * Runs the cells of one notebook in this process, writing the file as it goes: what a crash leaves is what had been
+ * shown until then.
+ */
 final class NotebookExecution {
     private static final Duration STILL_RUNNING = Duration.ofSeconds(30);
     private static final DateTimeFormatter CLOCK = DateTimeFormatter.ofPattern("HH:mm:ss");
@@ -194,7 +201,10 @@ final class NotebookExecution {
         return raises && !late ? null : failure;
     }
 
-    /** What the cell shows beside what is stored, where both are to be compared; cells that had never run have nothing stored. */
+    /**
+     * What the cell shows beside what is stored, where both are to be compared; cells that had never run have nothing
+     * stored.
+     */
     private Optional<String> difference(Notebook.Cell cell) {
         JsonNode before = stored.get(cell.node());
         return before == null || check.isEmpty() || !CellMarkers.of(cell).check()
@@ -214,7 +224,9 @@ final class NotebookExecution {
         return new CellException(t.getClass().getName(), "the cell could not be run: " + t.getMessage(), trace, t);
     }
 
-    /** The cell's own limit, else the notebook's, else the command's; zero for none. Seconds, as nbclient counts them. */
+    /**
+     * The cell's own limit, else the notebook's, else the command's; zero for none. Seconds, as nbclient counts them.
+     */
     private Duration timeout(Notebook.Cell cell) {
         for (JsonNode metadata : List.of(cell.metadata(), notebook.metadata())) {
             JsonNode seconds = metadata.path("execution").path("timeout");
@@ -266,6 +278,51 @@ final class NotebookExecution {
                     .orElse(0);
         } catch (IOException e) {
             return 0;
+        }
+    }
+
+    /** What is told about a cell that failed, to somebody who sees only the log. */
+    private static final class CellAccount {
+        private static final String NO_COLOUR = "\\u001b\\[[0-9;]*m";
+
+        private CellAccount() {}
+
+        /**
+         * About a cell that raised something.
+         *
+         * @param count its execution count, by which the trace names it
+         */
+        static CellResult of(Path file, Notebook.Cell cell, int count, CellException failure, double seconds) {
+            StringBuilder trace = new StringBuilder();
+            failure.traceback().forEach(line -> trace.append(line.replaceAll(NO_COLOUR, ""))
+                    .append('\n'));
+            String headline = failure.name() + ": " + failure.getMessage();
+            String text = head(file, cell, "failed") + "---- output so far\n" + cell.shown() + "---- " + headline + "\n"
+                    + trace + "\n";
+            return new CellResult(
+                    cell.number(), cell.id(), Verdict.FAILED, seconds, first(headline), text, line(trace, count));
+        }
+
+        /** About a cell whose outputs are not the stored ones. */
+        static CellResult different(Path file, Notebook.Cell cell, String difference, double seconds) {
+            String text = head(file, cell, "shows something else than what is stored") + "---- difference\n"
+                    + difference + "\n";
+            String headline = "the outputs differ from the stored ones: " + first(difference);
+            return new CellResult(cell.number(), cell.id(), Verdict.FAILED, seconds, headline, text, 0);
+        }
+
+        private static String head(Path file, Notebook.Cell cell, String what) {
+            return "\n" + file + ": cell " + cell.number() + (cell.id().isEmpty() ? "" : " (" + cell.id() + ")") + " "
+                    + what + "\n---- source\n" + cell.source().stripTrailing() + "\n";
+        }
+
+        private static String first(String text) {
+            return text.lines().findFirst().orElse("");
+        }
+
+        private static int line(CharSequence trace, int count) {
+            Matcher m = Pattern.compile("Cell\\[" + count + "\\], line (\\d+)").matcher(trace);
+            return m.find() ? Integer.parseInt(m.group(1)) : 0;
         }
     }
 }

@@ -1,6 +1,9 @@
 package io.tunebook.kernel.notebook;
 
-import io.tunebook.kernel.notebook.CellResult.Verdict;
+import io.tunebook.kernel.notebook.Launch.Order;
+import io.tunebook.kernel.notebook.NotebookReport.CellResult;
+import io.tunebook.kernel.notebook.NotebookReport.CellResult.Verdict;
+import io.tunebook.kernel.notebook.NotebookReport.SummaryTable;
 import io.tunebook.kernel.session.Settings;
 import java.io.IOException;
 import java.io.PrintStream;

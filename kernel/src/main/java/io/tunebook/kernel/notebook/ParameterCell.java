@@ -2,6 +2,10 @@ package io.tunebook.kernel.notebook;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,10 +14,14 @@ import jdk.jshell.JShell;
 import jdk.jshell.Snippet;
 import jdk.jshell.SourceCodeAnalysis;
 import jdk.jshell.VarSnippet;
+import org.snakeyaml.engine.v2.api.Load;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 
 /**
- * Parameters as papermill has them: behind the cell tagged {@code parameters} stands one tagged {@code injected-parameters} that declares some of its variables
- * again, with other values. It replaces the one of an earlier run.
+ * Parameters as papermill has them: behind the cell tagged {@code parameters} stands one tagged {@code
+ * injected-parameters} that declares some of its variables again, with other values. It replaces the one of an earlier
+ * run.
  *
  * @see <a href="https://papermill.readthedocs.io/en/latest/usage-parameterize.html">papermill, Parameterize</a>
  */
@@ -28,7 +36,8 @@ final class ParameterCell {
     /**
      * Puts the cell into a notebook.
      *
-     * @throws IllegalArgumentException if the notebook declares no such parameter, or a value does not fit its type; nothing is changed then
+     * @throws IllegalArgumentException if the notebook declares no such parameter, or a value does not fit its type;
+     * nothing is changed then
      */
     static void inject(Notebook notebook, Map<String, JsonNode> values) {
         if (values.isEmpty()) {
@@ -73,7 +82,8 @@ final class ParameterCell {
     }
 
     /**
-     * The variables that a cell declares, with their types as Java writes them; {@code var} where only running it would tell.
+     * The variables that a cell declares, with their types as Java writes them; {@code var} where only running it would
+     * tell.
      */
     static Map<String, String> declarations(String source) {
         Map<String, String> types = new LinkedHashMap<>();
@@ -100,5 +110,60 @@ final class ParameterCell {
     private static Optional<String> untyped(String piece) {
         var matcher = java.util.regex.Pattern.compile("\\bvar\\s+(\\w+)\\s*=").matcher(piece);
         return matcher.find() ? Optional.of(matcher.group(1)) : Optional.empty();
+    }
+
+    /**
+     * The values that a command line gives for a notebook's parameters, as papermill reads them: from YAML files, then
+     * one by one.
+     */
+    static final class ParameterValues {
+        private ParameterValues() {}
+
+        /**
+         * Reads them.
+         *
+         * @param files YAML files, each a map from names to values
+         * @param pairs names with their values; they win over the files
+         * @throws IOException if a file cannot be read
+         * @throws IllegalArgumentException if it is no map in YAML
+         */
+        static Map<String, JsonNode> read(List<String> files, List<List<String>> pairs) throws IOException {
+            Map<String, JsonNode> all = new LinkedHashMap<>();
+            for (String file : files) {
+                String text = Files.readString(Path.of(file), StandardCharsets.UTF_8);
+                JsonNode values;
+                try {
+                    values = yaml(text);
+                } catch (IllegalArgumentException e) {
+                    throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
+                }
+                if (values.isNull()) {
+                    continue; // an empty file
+                } else if (!values.isObject()) {
+                    throw new IllegalArgumentException(
+                            file + ": expected a map from names to values, found " + values.getNodeType());
+                }
+                values.fields().forEachRemaining(e -> all.put(e.getKey(), e.getValue()));
+            }
+            for (List<String> pair : pairs) {
+                all.put(pair.get(0), Notebook.JSON.getNodeFactory().textNode(pair.get(1)));
+            }
+            return all;
+        }
+
+        /**
+         * A YAML document.
+         *
+         * @throws IllegalArgumentException if it is none
+         */
+        static JsonNode yaml(String text) {
+            try {
+                Object value = new Load(LoadSettings.builder().build()).loadFromString(text);
+                return Notebook.JSON.valueToTree(value);
+            } catch (YamlEngineException e) {
+                throw new IllegalArgumentException(
+                        "expected YAML: " + e.getMessage().strip(), e);
+            }
+        }
     }
 }

@@ -1,8 +1,10 @@
 package io.tunebook.kernel.notebook;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tunebook.kernel.notebook.OutputCheck.SanitizeRule;
+import io.tunebook.kernel.notebook.ParameterCell.ParameterValues;
 import io.tunebook.kernel.options.CommandLine;
-import io.tunebook.kernel.options.Option;
+import io.tunebook.kernel.options.CommandLine.Option;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

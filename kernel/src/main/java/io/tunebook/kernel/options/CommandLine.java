@@ -1,6 +1,7 @@
 package io.tunebook.kernel.options;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,7 +15,8 @@ import java.util.Optional;
  */
 public record CommandLine(Map<String, List<List<String>>> given, List<String> operands) {
     /**
-     * Reads a command line. {@code --name=value} is {@code --name value}, and behind {@code --} everything is an operand.
+     * Reads a command line. {@code --name=value} is {@code --name value}, and behind {@code --} everything is an
+     * operand.
      *
      * @throws IllegalArgumentException if an option is unknown or lacks its values; the message says which
      */
@@ -75,5 +77,55 @@ public record CommandLine(Map<String, List<List<String>>> given, List<String> op
     /** An option's value, the last one if it was given more than once. */
     public Optional<String> value(String name) {
         return all(name).stream().reduce((first, second) -> second);
+    }
+
+    /**
+     * An option that a command knows.
+     *
+     * @param names each with its dashes, such as {@code -p} and {@code --parameter}; the last is the one that messages
+     * use
+     * @param values what follows it, such as {@code FILE}; none for a switch
+     * @param help what it does, as the usage says it
+     */
+    public record Option(List<String> names, List<String> values, String help) {
+        /**
+         * An option from its synopsis.
+         *
+         * @param synopsis such as {@code --out DIR}, or {@code -p, --parameter NAME VALUE}
+         */
+        public static Option of(String synopsis, String help) {
+            List<String> words = Arrays.asList(synopsis.split("[, ]+"));
+            return new Option(
+                    words.stream().filter(w -> w.startsWith("-")).toList(),
+                    words.stream().filter(w -> !w.startsWith("-")).toList(),
+                    help);
+        }
+
+        String name() {
+            return names.get(names.size() - 1);
+        }
+
+        String synopsis() {
+            return String.join(", ", names) + values.stream().map(v -> " " + v).reduce("", String::concat);
+        }
+
+        /** The lines of a usage, one option under the other. */
+        public static String help(List<Option> options) {
+            int width =
+                    options.stream().mapToInt(o -> o.synopsis().length()).max().orElse(0);
+            StringBuilder text = new StringBuilder();
+            for (Option o : options) {
+                List<String> lines = o.help().lines().toList();
+                for (int i = 0; i < lines.size(); i++) {
+                    String left = i == 0 ? o.synopsis() : "";
+                    text.append("  ")
+                            .append(left)
+                            .append(" ".repeat(width - left.length() + 2))
+                            .append(lines.get(i))
+                            .append('\n');
+                }
+            }
+            return text.toString();
+        }
     }
 }

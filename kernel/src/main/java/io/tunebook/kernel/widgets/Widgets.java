@@ -1,5 +1,10 @@
 package io.tunebook.kernel.widgets;
 
+import io.tunebook.kernel.widgets.Widget.Box;
+import io.tunebook.kernel.widgets.Widget.Button;
+import io.tunebook.kernel.widgets.Widget.Control;
+import io.tunebook.kernel.widgets.Widget.Output;
+import io.tunebook.kernel.widgets.Widget.Progress;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tunebook.kernel.WireKernel;
 import io.tunebook.kernel.WithKernel;
+import io.tunebook.kernel.debug.CellFiles.Murmur2;
 import io.tunebook.kernel.protocol.Message;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

@@ -2,6 +2,7 @@ package io.tunebook.kernel.debug;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tunebook.kernel.debug.CellFiles.Murmur2;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.kernel.notebook.OutputCheck.SanitizeRule;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tunebook.kernel.notebook.ParameterCell.ParameterValues;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

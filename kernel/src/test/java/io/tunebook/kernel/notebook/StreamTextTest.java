@@ -3,6 +3,7 @@ package io.tunebook.kernel.notebook;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import io.tunebook.kernel.notebook.CellOutputs.StreamText;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -3,6 +3,7 @@ package io.tunebook.kernel.options;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tunebook.kernel.options.CommandLine.Option;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
