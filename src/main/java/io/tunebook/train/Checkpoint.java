@@ -11,6 +11,7 @@ import io.tunebook.lora.AdapterFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tensors.Safetensors;
+import io.tunebook.train.TrainingReport.ReportJson;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
