@@ -241,10 +241,12 @@ public record TrainingReport(
                         .add(s.timeLeft().toMillis());
             }
             ArrayNode evaluations = json.putArray("evaluations");
-            report.evaluations().forEach(e -> evaluations.addArray().add(e.step()).add(e.loss()));
+            report.evaluations()
+                    .forEach(e -> evaluations.addArray().add(e.step()).add(e.loss()));
             ArrayNode samples = json.putArray("samples");
             report.samples()
-                    .forEach(s -> samples.addArray().add(s.step()).add(s.prompt()).add(s.answer()));
+                    .forEach(s ->
+                            samples.addArray().add(s.step()).add(s.prompt()).add(s.answer()));
         }
 
         /** The report that the fields hold, as one that goes on. */
