@@ -19,6 +19,9 @@ final class CourseKernel {
     private static final Path JAR =
             Path.of("../kernel/target/tunebook-kernel.jar").toAbsolutePath().normalize();
 
+    /** Tests may run on two cores, where Java uses new threads in place of those of the common pool, which have another class loader. */
+    private static final String MANY_CORES = "-Djava.util.concurrent.ForkJoinPool.common.parallelism=4";
+
     /** What a command said, and its exit status. */
     record Run(int status, String text) {}
 
@@ -33,6 +36,7 @@ final class CourseKernel {
     static Run notebooks(List<Path> notebooks, Path out, String... options) throws IOException, InterruptedException {
         List<String> arguments = new ArrayList<>(
                 List.of("run", "--class-path", classPath(), "--timeout", "300", "--out", out.toString()));
+        arguments.addAll(List.of("--jvm-option", MANY_CORES));
         arguments.addAll(List.of(options));
         notebooks.forEach(n -> arguments.add(n.toString()));
         return kernel(arguments, out.resolve("log.txt"));
