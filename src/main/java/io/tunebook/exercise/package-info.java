@@ -1,2 +1,6 @@
-/** What notebooks and exercises are checked with, the course's data wherever they lie, and a server that fails on purpose. */
+/**
+ * What notebooks and exercises are checked with ({@code Check}), the course's data wherever they lie
+ * ({@code CourseData}), and a server that fails on purpose ({@code ReplayServer}). Knows nothing of the rest of the
+ * library.
+ */
 package io.tunebook.exercise;
