@@ -204,9 +204,9 @@ final class DataPictures {
             drawing.box(316, 130, 140, 50, Drawing.Tone.PLAIN, words.lines("preparation.keys"));
             drawing.arrow(458, 155, 480, 155);
             drawing.box(482, 130, 100, 50, Drawing.Tone.ORANGE, words.lines("preparation.sort"));
-            drawing.arrow(458, 55, 612, 92);
-            drawing.arrow(584, 150, 612, 122);
-            drawing.box(614, 80, 134, 54, Drawing.Tone.GREEN, words.lines("preparation.shards"));
+            drawing.arrow(458, 55, 600, 92);
+            drawing.arrow(584, 150, 600, 128);
+            drawing.box(602, 80, 148, 54, Drawing.Tone.GREEN, words.lines("preparation.shards"));
             drawing.note(386, 22, Drawing.Anchor.MIDDLE, words.of("preparation.disk"));
             drawing.note(532, 198, Drawing.Anchor.MIDDLE, words.of("preparation.memory"));
             return drawing.bundle(words.of("preparation.title"), words.of("preparation.description"));
@@ -233,17 +233,17 @@ final class DataPictures {
             for (Row row : shards) {
                 documents += row.getLong("documents");
             }
-            drawing.box(12, middle - 26, 130, 52, Drawing.Tone.GREEN, words.lines("shards.stayed", grouped(documents)));
-            drawing.arrow(144, middle, 172, middle);
-            drawing.box(174, middle - 26, 150, 52, Drawing.Tone.BLUE, words.lines("shards.order"));
+            drawing.box(12, middle - 26, 148, 52, Drawing.Tone.GREEN, words.lines("shards.stayed", grouped(documents)));
+            drawing.arrow(162, middle, 184, middle);
+            drawing.box(186, middle - 26, 176, 52, Drawing.Tone.BLUE, words.lines("shards.order"));
             for (Row row : shards) {
                 double y = 14 + said.size() * ROW;
                 String name = row.getString("file");
                 String holds =
                         words.of("shards.file", grouped(row.getLong("documents")), grouped(row.getLong("tokens")));
-                drawing.arrow(326, middle, 398, y + 21);
+                drawing.arrow(364, middle, 420, y + 21);
                 Drawing.Tone tone = name.startsWith("heldout") ? Drawing.Tone.ORANGE : Drawing.Tone.PLAIN;
-                drawing.box(400, y, 346, 42, tone, name, holds);
+                drawing.box(422, y, 326, 42, tone, name, holds);
                 said.add(name + ": " + holds);
             }
             return drawing.bundle(
