@@ -86,12 +86,20 @@ public final class CellEvaluator implements AutoCloseable {
 
     // ---- running
 
-    /** Waits until nothing is compiled. From then on code runs for this cell, and what this thread prints and shows belongs to it. */
+    /**
+     * Waits until nothing is compiled. From now on code runs for this cell, what this thread prints and shows belongs to it, and an interrupt ends it, also while it
+     * waits.
+     */
     public void begin(CellContext cell, CellRunner on) {
-        execution.turn().take(on);
         cell.runsIn(this);
         on.begin(cell);
-        packages.refresh();
+        execution.turn().take(on);
+        try {
+            packages.refresh();
+        } catch (RuntimeException | Error e) {
+            end(on);
+            throw e;
+        }
     }
 
     /** The cell has ended. */

@@ -94,6 +94,9 @@ public final class Peer {
     }
 
     void read() {
+        if (closed) {
+            return; // what it still had would count for ever
+        }
         try {
             boolean open = incoming.read(channel, new Incoming.Receiver() {
                 @Override
