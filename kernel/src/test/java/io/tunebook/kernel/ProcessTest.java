@@ -48,6 +48,20 @@ class ProcessTest {
         }
     }
 
+    @Test
+    void whatItsStartLeftIsCollectedWhenItRests() throws Exception {
+        String collections = "java.lang.management.ManagementFactory.getGarbageCollectorMXBeans().stream()"
+                + ".filter(b -> b.getName().contains(\"Old\") || b.getName().contains(\"MarkSweep\"))"
+                + ".mapToLong(b -> b.getCollectionCount()).sum()";
+        try (WireKernel kernel = WireKernel.start(List.of("-XX:+UseG1GC"), Map.of())) {
+            String before = kernel.execute(collections).result();
+            for (int i = 0; i < 10 && kernel.execute(collections).result().equals(before); i++) {
+                Thread.sleep(5000);
+            }
+            assertThat(kernel.execute(collections).result()).isNotEqualTo(before);
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"", "{}", "[]"})
     void itRefusesAConnectionFileThatIsNotWhole(String content, @TempDir Path folder) throws Exception {

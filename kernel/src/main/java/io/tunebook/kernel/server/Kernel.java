@@ -45,6 +45,7 @@ public final class Kernel implements AutoCloseable {
     private final Subshells subshells;
     private final ExecutorService aside;
     private final CountDownLatch shutdown = new CountDownLatch(1);
+    private final FirstRest rest = new FirstRest();
     private final Succession succession;
     private final Object entrance = new Object();
     private volatile int exitStatus;
@@ -236,6 +237,7 @@ public final class Kernel implements AutoCloseable {
 
     /** @param lane whose thread this is, or null */
     private void handle(Lane lane, Request request) {
+        rest.begins();
         persistently(() -> frontends.status(request.message(), "busy"));
         ObjectNode[] reply = {null};
         try {
@@ -260,8 +262,11 @@ public final class Kernel implements AutoCloseable {
         if (request.type().equals("shutdown_request") && reply[0] != null) {
             shutdown.countDown();
         }
-        if (request.type().equals("execute_request") && succession.isDue()) {
-            handOver();
+        if (request.type().equals("execute_request")) {
+            rest.cellEnded();
+            if (succession.isDue()) {
+                handOver();
+            }
         }
         for (Request next : doomed) {
             if (next.type().equals("execute_request")) {
