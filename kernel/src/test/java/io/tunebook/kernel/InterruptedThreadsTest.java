@@ -52,10 +52,11 @@ class InterruptedThreadsTest {
 
     @Test
     void theTracebackSaysWhereTheThreadWas(WireKernel kernel) {
-        WireKernel.Answer answer = kernel.interruptAfterOutput("var ended = new Semaphore(0);\n"
-                + "new Thread(() -> {\n  try {\n    System.out.println(1);\n    while (true) {}\n  } finally {\n    ended.release();\n  }\n}).start();\n"
-                + "ended.acquireUninterruptibly();");
-        assertThat(answer.traceback()).contains("KeyboardInterrupt", "line 5", "while (true) {}");
+        // One snippet, so that the cell's own thread runs when the interrupt comes.
+        WireKernel.Answer answer = kernel.interruptAfterOutput("{\n  var ended = new Semaphore(0);\n"
+                + "  new Thread(() -> {\n    try {\n      System.out.println(1);\n      while (true) {}\n    } finally {\n"
+                + "      ended.release();\n    }\n  }).start();\n  ended.acquireUninterruptibly();\n}");
+        assertThat(answer.traceback()).contains("KeyboardInterrupt", "line 6", "while (true) {}");
     }
 
     @Test
