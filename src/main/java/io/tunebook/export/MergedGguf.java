@@ -171,7 +171,7 @@ public final class MergedGguf {
     private Map<String, List<Weights.Tensor>> stacked() {
         Map<String, List<Weights.Tensor>> stacked = new LinkedHashMap<>();
         for (Weights.Tensor tensor : weights.tensors().values()) {
-            String name = weights.config().family().ggufName(tensor.name());
+            String name = weights.ggufName(tensor.name());
             stacked.computeIfAbsent(name, n -> new ArrayList<>()).add(tensor);
         }
         return stacked;
@@ -199,7 +199,7 @@ public final class MergedGguf {
     private void add(GgufWriter writer, List<Weights.Tensor> parts) {
         ModelConfig config = weights.config();
         Weights.Tensor tensor = parts.get(0);
-        String name = config.family().ggufName(tensor.name());
+        String name = weights.ggufName(tensor.name());
         long[] one = tensor.shape();
         boolean vector = one.length == 1;
         long[] shape = one;

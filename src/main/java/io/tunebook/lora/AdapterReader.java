@@ -81,11 +81,12 @@ final class AdapterReader {
                 throw new ModelFormatException(weights, "tensor " + unread.getKey() + ": " + unread.getValue());
             }
             AdapterEmbeddings embeddings = EmbeddingsReader.read(config, json, weights, file);
-            Map<String, Factors> factors = ExpertNames.parameters(config, json, factors(weights, file));
+            ExpertNames.Named named = ExpertNames.parameters(config, json, factors(weights, file));
+            Map<String, Factors> factors = named.factors();
             if (factors.isEmpty() && embeddings.isEmpty()) {
                 throw new ModelFormatException(weights, "expected the factors of some layer, found no tensor");
             }
-            Settings settings = settings(config, json, adapted(factors, embeddings));
+            Settings settings = settings(config, named.json(), adapted(factors, embeddings));
             for (var entry : adapted(factors, embeddings).entrySet()) {
                 int expected = settings.rank(entry.getKey());
                 int found = entry.getValue().rank();

@@ -184,6 +184,11 @@ public final class LoraAdapter implements AutoCloseable {
                 throw new IllegalArgumentException(folder + ": " + module + ": expected [" + s.out() + ", " + s.in()
                         + "] as in the model, found [" + f.outFeatures() + ", " + f.inFeatures() + "]");
             }
+            if (s.copies() > 1 && s.rank() != file.settings().rank(module) * s.copies()) {
+                throw new IllegalArgumentException(folder + ": " + module + ": expected factors of " + s.copies()
+                        + " experts as in the model, found those of "
+                        + s.rank() / file.settings().rank(module));
+            }
             System.arraycopy(f.a(), 0, values, s.a(), f.a().length);
             System.arraycopy(f.b(), 0, values, s.b(), f.b().length);
             if (s.magnitude() >= 0) {

@@ -1,6 +1,5 @@
 package io.tunebook.model;
 
-import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 
 /** What a model takes while it computes that follows from its configuration alone, so that it is known before the model is loaded. */
@@ -14,14 +13,14 @@ public final class Sizes {
 
     private Sizes() {}
 
-    /** The bytes that weights take for as long as they are used, where they stay in blocks: the output matrix, and a layer's, or an expert's where it is larger. */
+    /** The bytes that weights take for as long as they are used, where they stay in blocks: the output matrix, and a layer's, or gate and up of all experts where they are larger. */
     public static long expandedBytes(ModelConfig config, Precision precision) {
         long layer = config.targets().stream()
                 .filter(t -> !t.ofExperts())
                 .mapToLong(t -> (long) t.in(config) * t.out(config))
                 .sum();
-        long expert = config.experts().map(Experts::width).orElse(0) * 3L * config.hiddenSize();
-        return precision.bytes() * ((long) config.vocabularySize() * config.hiddenSize() + Math.max(layer, expert));
+        long experts = config.experts().map(e -> 2L * e.count() * e.width()).orElse(0L) * config.hiddenSize();
+        return precision.bytes() * ((long) config.vocabularySize() * config.hiddenSize() + Math.max(layer, experts));
     }
 
     /** For how many positions at a time logits are made. */

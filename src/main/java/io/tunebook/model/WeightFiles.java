@@ -49,6 +49,7 @@ final class WeightFiles {
             Map<String, Tensor> found = new LinkedHashMap<>();
             for (String name : config.tensors().keySet()) {
                 file.tensor(config.family().ggufName(name))
+                        .or(() -> file.tensor(config.family().otherGgufName(name)))
                         .ifPresent(t -> found.put(name, tensor(name, t, config, true)));
             }
             Map<Path, Source> sources = new LinkedHashMap<>();

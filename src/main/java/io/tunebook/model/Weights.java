@@ -201,6 +201,16 @@ public final class Weights implements AutoCloseable {
         return tensor;
     }
 
+    /** A tensor's name in GGUF: that of the file, where these are a GGUF file's weights, else llama.cpp's. */
+    public String ggufName(String tensor) {
+        String usual = config.family().ggufName(tensor);
+        String other = config.family().otherGgufName(tensor);
+        boolean others = gguf.filter(g ->
+                        g.tensor(usual).isEmpty() && g.tensor(other).isPresent())
+                .isPresent();
+        return others ? other : usual;
+    }
+
     /** The folder that holds the weights, and beside safetensors {@code config.json} and the tokenizer. */
     public Path folder() {
         return Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();

@@ -134,7 +134,9 @@ final class GgufVocabulary {
     }
 
     private boolean byteLevel(ObjectNode root) throws IOException {
-        String name = gguf.string("tokenizer.ggml.pre").orElse("default");
+        // Ollama's own converter of gpt-oss names the rule of GPT-2
+        boolean gptOss = gguf.string("general.architecture").orElse("").equals("gptoss");
+        String name = gptOss ? "gpt-4o" : gguf.string("tokenizer.ggml.pre").orElse("default");
         PreTokenizers.Pre pre = PreTokenizers.kind(name)
                 .orElseThrow(() -> new ModelFormatException(
                         gguf.path(),

@@ -68,10 +68,11 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
         long attention = (long) (c.heads() + 2 * c.kvHeads()) * c.headDim();
         // Kept a layer: two residuals and two norms of them, q|k|v before and after the rotation, the attention's
         // output, gate|up.
-        // With experts gate|up of each that a token has, and in between a row of the residual's width for each.
+        // With experts gate|up of each that a token has; in between a row of the residual's width for each, and on a GPU at
+        // most four times as many rows, before and behind a product.
         int chosen = c.experts().map(Experts::chosen).orElse(1);
         long inner = (long) chosen * c.innerSize();
-        long rows = c.experts().isPresent() ? 3L * chosen * c.hiddenSize() : 0;
+        long rows = c.experts().isPresent() ? 6L * chosen * c.hiddenSize() + 8 * inner : 0;
         long kept = tokens * (4L * c.hiddenSize() + 2 * attention + (long) c.heads() * c.headDim() + 2 * inner);
         long temporary = tokens * (4L * c.hiddenSize() + 2 * attention + 6 * inner + rows);
         long layers = checkpointing ? tokens * c.hiddenSize() * c.layers() + kept : kept * c.layers();

@@ -7,10 +7,10 @@ from typing import List, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .dtypes import FLOAT32
+from .dtypes import FLOAT32, INT64
 from .lora import Lora
 from .mlp import clamped_swiglu, d_clamped_swiglu, d_swiglu, swiglu
-from .quantized import Linear, dense, times_stored
+from .quantized import Linear, Matrix, dense, times_stored
 
 
 class Experts(NamedTuple):
@@ -41,6 +41,12 @@ class SavedExperts(NamedTuple):
     up: Tensor
     z_gate_up: Tensor  # LoRA's x A^T of each pair, [N * chosen, rank]
     z_down: Tensor
+
+
+# Where each pair stands where every expert has as many rows as the one that has most.
+class Slots(NamedTuple):
+    at: Tensor  # int64 [N * chosen]
+    most: int
 
 
 # LoRA's factors of one product, expert by expert, or their gradients.
@@ -107,9 +113,40 @@ def d_routes(d_w: Tensor, routes: Routes, experts: Experts) -> Tensor:
     return d_logits.to(experts.router.dtype).mm(experts.router)
 
 
+# The blocks of all experts below one another, so that a GPU expands them in one kernel.
+def joined_blocks(W: Linear) -> Linear:
+    if len(W.parts) < 2 or W.parts[0].kind == 0:
+        return W
+    scales: List[Tensor] = []
+    codes: List[Tensor] = []
+    kind, rows = W.parts[0].kind, 0
+    for part in W.parts:
+        if part.kind != kind:
+            return W
+        scales.append(part.scales)
+        codes.append(part.codes)
+        rows += part.rows
+    whole = Matrix(torch.cat(scales, 0), torch.cat(codes, 0), kind, rows)
+    return Linear(W.weight, [whole], [rows], W.columns, W.bias, None)
+
+
+# The rows of each expert.
+def rows_of_expert(W: Linear, experts: int) -> int:
+    rows = 0
+    for width in W.widths:
+        rows += width
+    return rows // experts
+
+
 # The weight of one expert, [rows, columns], in the type of like.
 def expert_weight(W: Linear, expert: int, experts: int, like: Tensor) -> Tensor:
     per = len(W.widths) // experts
+    if per == 0:
+        whole = W.parts[0]
+        n = whole.codes.size(0) // experts
+        first, end = expert * n, (expert + 1) * n
+        part = Matrix(whole.scales[first:end], whole.codes[first:end], whole.kind, whole.rows // experts)
+        return dense(Linear(W.weight, [part], [part.rows], W.columns, None, None), like, None)
     if len(W.parts) > 0:
         parts, widths = W.parts[expert * per : (expert + 1) * per], W.widths[expert * per : (expert + 1) * per]
         return dense(Linear(W.weight, parts, widths, W.columns, None, None), like, None)
@@ -117,13 +154,67 @@ def expert_weight(W: Linear, expert: int, experts: int, like: Tensor) -> Tensor:
     return W.weight[expert * rows : (expert + 1) * rows]
 
 
+# On a GPU each expert gets as many rows as the one that has most, so that all are one product. None where there would be more than four times as many rows as pairs, and on a CPU.
+def padded_slots(x: Tensor, counts: List[int]) -> Optional[Slots]:
+    most, total = 0, 0
+    for n in counts:
+        most = max(most, n)
+        total += n
+    slots: Optional[Slots] = None
+    if pads(x) and most * len(counts) <= 4 * total:
+        starts: List[Tensor] = []
+        for expert, n in enumerate(counts):
+            starts.append(torch.arange(expert * most, expert * most + n, dtype=INT64))
+        slots = Slots(torch.cat(starts, 0).to(x.device), most)
+    return slots
+
+
+def pads(x: Tensor) -> bool:
+    return x.is_cuda
+
+
+# Rows of pairs in their slots, zeros between them: [experts, most, columns].
+def in_slots(x: Tensor, slots: Slots, experts: int) -> Tensor:
+    room = x.new_zeros([experts * slots.most, x.size(1)])
+    return room.index_copy_(0, slots.at, x).view([experts, slots.most, -1])
+
+
+# y and z of times_experts in one product each.
+def times_padded(x: Tensor, W: Linear, experts: int, slots: Slots, lora: ExpertLora) -> Tuple[Tensor, Tensor]:
+    weight = dense(W, x, None).view([experts, -1, W.columns])
+    p = in_slots(x, slots, experts)
+    y = p.bmm(weight.transpose(1, 2))
+    bias = W.bias
+    if bias is not None:
+        y.add_(bias.view([experts, 1, -1]))
+    z = x.new_empty([x.size(0), 0])
+    if lora.rank > 0:
+        q = p.bmm(lora.A.transpose(1, 2))
+        y.baddbmm_(q, lora.B.transpose(1, 2), alpha=lora.scale)
+        z = q.flatten(0, 1).index_select(0, slots.at)
+    return y.flatten(0, 1).index_select(0, slots.at), z
+
+
+def d_times_padded(d_y: Tensor, W: Linear, experts: int, slots: Slots, lora: ExpertLora) -> Tuple[Tensor, Tensor]:
+    weight = dense(W, d_y, None).view([experts, -1, W.columns])
+    p = in_slots(d_y, slots, experts)
+    d = p.bmm(weight)
+    d_z = d_y.new_empty([d_y.size(0), 0])
+    if lora.rank > 0:
+        q = p.bmm(lora.B) * lora.scale
+        d.baddbmm_(q, lora.A)
+        d_z = q.flatten(0, 1).index_select(0, slots.at)
+    return d.flatten(0, 1).index_select(0, slots.at), d_z
+
+
 # y = x W^T + b + s z B^T with z = x A^T, each row with the weight of its expert; rows are sorted, and each expert has as many as
 # counts says. Returns y and z. On a CPU weights that stay as they are stored are expanded a few rows at a time.
 def times_experts(x: Tensor, W: Linear, counts: List[int], lora: ExpertLora) -> Tuple[Tensor, Tensor]:
+    slots = padded_slots(x, counts)
+    if slots is not None:
+        return times_padded(x, W, len(counts), slots, lora)
     per = len(W.widths) // len(counts)
-    rows = 0
-    for width in W.widths[0:per]:
-        rows += width
+    rows = rows_of_expert(W, len(counts))
     y = x.new_empty([x.size(0), rows])
     z = x.new_empty([x.size(0), lora.rank])
     bias = W.bias
@@ -131,7 +222,7 @@ def times_experts(x: Tensor, W: Linear, counts: List[int], lora: ExpertLora) -> 
     for expert, n in enumerate(counts):
         end = at + n
         if n > 0:
-            if len(W.parts) > 0:
+            if len(W.parts) > 0 and per > 0:
                 y[at:end] = times_stored(x[at:end], W.parts[expert * per : (expert + 1) * per])
             else:
                 y[at:end].addmm_(x[at:end], expert_weight(W, expert, len(counts), x).t(), beta=0)
@@ -146,6 +237,9 @@ def times_experts(x: Tensor, W: Linear, counts: List[int], lora: ExpertLora) -> 
 
 # d_z = s d_y B and d_x = d_y W + d_z A. Returns d_x and d_z.
 def d_times_experts(d_y: Tensor, W: Linear, counts: List[int], lora: ExpertLora) -> Tuple[Tensor, Tensor]:
+    slots = padded_slots(d_y, counts)
+    if slots is not None:
+        return d_times_padded(d_y, W, len(counts), slots, lora)
     d = d_y.new_empty([d_y.size(0), W.columns])
     d_z = d_y.new_empty([d_y.size(0), lora.rank])
     at = 0
@@ -166,6 +260,13 @@ def d_factors(
 ) -> None:
     if lora.rank > 0:
         found = zeros_by_expert(lora)
+        slots = padded_slots(x, counts)
+        if slots is not None:
+            n = len(counts)
+            found.A.baddbmm_(in_slots(d_z, slots, n).transpose(1, 2), in_slots(x, slots, n))
+            found.B.baddbmm_(in_slots(d_y, slots, n).transpose(1, 2), in_slots(z, slots, n), alpha=lora.scale)
+            leave(found, turns, G)
+            return
         at = 0
         for expert, n in enumerate(counts):
             end = at + n

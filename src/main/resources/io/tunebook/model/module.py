@@ -9,7 +9,7 @@ from .adapter import adapter_of
 from .attention import cudnn_differs
 from .decoder import Labels, Model, Tokens, head, hidden_states, loss_and_gradient, summed_loss
 from .dtypes import FLOAT32, INT32, INT64
-from .experts import Experts, merge_experts_
+from .experts import Experts, joined_blocks, merge_experts_
 from .files import stored_linear
 from .generation import Cache, new_cache, next_logits
 from .inspection import attention_weights
@@ -112,6 +112,8 @@ class Decoder(Module):
     ) -> None:
         down = self.products.pop()
         gate_up = self.products.pop()
+        if router.is_cuda:
+            gate_up, down = joined_blocks(gate_up), joined_blocks(down)
         self.experts.append(Experts(router, optional(bias), gate_up, down, chosen, normed, alpha, limit, turns))
 
     # A product without a weight, where the layer has experts: what LoRA's factors of all of them are like.

@@ -2,16 +2,29 @@ package io.tunebook.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.export.MergedGguf;
 import io.tunebook.export.Quantization;
+import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.LoraAdapter;
+import io.tunebook.lora.LoraConfig;
+import io.tunebook.tensors.GgufFile;
+import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.GgufType;
+import io.tunebook.tensors.GgufWriter;
+import io.tunebook.tensors.Safetensors;
 import io.tunebook.train.Reference;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Mixtures of experts: blocks, files, and LoRA on experts. {@code ReferenceTest} holds logits, losses and adapters against Transformers and PEFT. */
 final class ExpertsTest {
@@ -24,6 +37,180 @@ final class ExpertsTest {
 
     @TempDir
     Path temp;
+
+    /** Saved with PEFT's names and values; the same when it is merged in memory, into a folder's export and into a GGUF file. */
+    @ParameterizedTest
+    @ValueSource(strings = {"qwen3_moe_experts", "gpt_oss_experts", "gpt_oss_down"})
+    void anAdapterOfExpertsGoesRound(String name) throws Exception {
+        String family = Reference.json("cases/" + name + "/case.json")
+                .path("architecture")
+                .asText();
+        Path folder = TinyModels.withWords(temp, family, family.equals("gpt_oss") ? ROUNDED : "{}");
+        Path theirs = Reference.path("cases/" + name + "/final");
+        Path saved = temp.resolve("adapter");
+        float[][] expected;
+        try (CausalLM model = CausalLM.load(folder, WIDE);
+                LoraAdapter adapter = LoraAdapter.load(theirs, model)) {
+            adapter.save(saved);
+            adapter.use();
+            expected = model.logits(Reference.ids());
+            model.detach();
+            assertThat(off(model.logits(Reference.ids()), expected))
+                    .as("without it")
+                    .isGreaterThan(0.01f);
+            adapter.merge();
+            assertThat(off(model.logits(Reference.ids()), expected)).isLessThan(1e-4f);
+            adapter.unmerge();
+        }
+        try (Safetensors ours = Safetensors.open(saved.resolve(AdapterFile.TENSORS));
+                Safetensors peft = Safetensors.open(theirs.resolve(AdapterFile.TENSORS))) {
+            assertThat(ours.tensors().keySet())
+                    .containsExactlyInAnyOrderElementsOf(peft.tensors().keySet());
+            for (String tensor : peft.tensors().keySet()) {
+                assertThat(ours.tensors().get(tensor).shape())
+                        .isEqualTo(peft.tensors().get(tensor).shape());
+                assertThat(ours.read(ours.tensors().get(tensor)))
+                        .isEqualTo(peft.read(peft.tensors().get(tensor)));
+            }
+        }
+        for (String field : List.of("target_parameters", "target_modules", "r", "lora_alpha")) {
+            assertThat(config(saved).path(field))
+                    .hasSameElementsAs(config(theirs).path(field));
+        }
+        Path base = temp.resolve("base.gguf");
+        MergedGguf.quantize(folder, Quantization.AS_BASE, base, done -> {});
+        for (Path from : List.of(folder, base)) {
+            Path file = temp.resolve("merged.gguf");
+            MergedGguf.write(from, AdapterFile.read(saved), Quantization.AS_BASE, file);
+            try (CausalLM merged = CausalLM.load(file, WIDE)) {
+                assertThat(off(merged.logits(Reference.ids()), expected)).isLessThan(1e-4f);
+            }
+        }
+    }
+
+    private static JsonNode config(Path folder) throws Exception {
+        return new ObjectMapper().readTree(Files.readAllBytes(folder.resolve(AdapterFile.CONFIG)));
+    }
+
+    private static float off(float[][] found, float[][] expected) {
+        float worst = 0;
+        for (int i = 0; i < found.length; i++) {
+            for (int j = 0; j < found[i].length; j++) {
+                worst = Math.max(worst, Math.abs(found[i][j] - expected[i][j]));
+            }
+        }
+        return worst;
+    }
+
+    /** PEFT makes parameters of all experts of an adapter whose experts had modules of their own ({@code training.py --older-experts}). */
+    @Test
+    void readsAdaptersWithModulesOfEachExpert() throws Exception {
+        float[] expected = Reference.floats("older_experts/expected.safetensors", "logits");
+        try (CausalLM model = Reference.model("qwen3_moe");
+                LoraAdapter adapter = LoraAdapter.load(Reference.path("older_experts"), model)) {
+            adapter.save(temp.resolve("saved"));
+            try (LoraAdapter again = LoraAdapter.load(temp.resolve("saved"), model)) {
+                assertThat(again.floats()).isEqualTo(adapter.floats());
+                for (LoraAdapter each : List.of(adapter, again)) {
+                    each.use();
+                    int at = 0;
+                    for (float[] row : model.logits(Reference.ids())) {
+                        for (float logit : row) {
+                            assertThat(logit).isCloseTo(expected[at++], within(1e-4f));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /** The same model as Ollama's own converter writes it: architecture gptoss, other names, and keys that are missing. */
+    @Test
+    void readsGptOssOfOllamasConverter() throws Exception {
+        Path usual = temp.resolve("usual.gguf");
+        Path other = temp.resolve("other.gguf");
+        MergedGguf.quantize(TinyModels.withWords(temp, "gpt_oss", ROUNDED), Quantization.AS_BASE, usual, done -> {});
+        try (GgufFile file = GgufFile.open(usual)) {
+            GgufWriter writer = new GgufWriter().string("general.architecture", "gptoss");
+            for (var entry : file.metadata().entrySet()) {
+                String key = entry.getKey().replace("gpt-oss.", "gptoss.");
+                boolean left = key.contains("expert_feed_forward") || key.contains("scaling.type") || key.contains("scaling.attn");
+                if (key.startsWith("tokenizer.")) {
+                    writer.copy(file, key);
+                } else if (!left && entry.getValue() instanceof Long whole) {
+                    writer.uint32(key, whole);
+                } else if (!left && entry.getValue() instanceof Number number) {
+                    writer.float32(key, number.floatValue());
+                }
+            }
+            for (GgufTensor tensor : file.tensors()) {
+                String name = tensor.name()
+                        .replace(".attn_output.", ".attn_out.")
+                        .replace(".attn_sinks.weight", ".attn_sinks")
+                        .replace(".post_attention_norm.", ".ffn_norm.");
+                ByteBuffer bytes = ByteBuffer.allocate((int) tensor.bytes());
+                file.read(tensor.file(), tensor.offset(), bytes);
+                writer.tensor(name, tensor.type(), tensor.shape(), out -> out.write(bytes.rewind()));
+            }
+            writer.write(other, done -> {});
+        }
+        Path merged = temp.resolve("merged.gguf");
+        AdapterFile adapter = AdapterFile.read(Reference.path("cases/gpt_oss/final"));
+        float[][] plain;
+        float[][] adapted;
+        try (CausalLM model = CausalLM.load(usual, WIDE)) {
+            plain = model.logits(Reference.ids());
+            LoraAdapter.load(Reference.path("cases/gpt_oss/final"), model).use();
+            adapted = model.logits(Reference.ids());
+        }
+        try (CausalLM model = CausalLM.load(other, WIDE)) {
+            assertThat(off(model.logits(Reference.ids()), plain)).isLessThan(1e-5f);
+        }
+        MergedGguf.write(other, adapter, Quantization.AS_BASE, merged);
+        try (CausalLM model = CausalLM.load(merged, WIDE);
+                GgufFile file = GgufFile.open(merged)) {
+            assertThat(off(model.logits(Reference.ids()), adapted)).isLessThan(1e-4f);
+            assertThat(file.tensor("blk.0.attn_out.weight")).as("Ollama's name").isPresent();
+        }
+    }
+
+    /** Experts are adapted where they are named, and not otherwise; PEFT has neither dropout nor DoRA for them. */
+    @Test
+    void expertsAreAdaptedOnRequest() throws Exception {
+        try (CausalLM model = Reference.model("qwen3_moe")) {
+            LoraConfig plain = LoraConfig.rank(3);
+            assertThat(plain.layout(model.config()).slices().keySet())
+                    .hasSize(8)
+                    .noneMatch(m -> m.contains("experts"));
+            LoraConfig both = plain.targetParameters("mlp.experts.gate_up_proj", "mlp.experts.down_proj");
+            assertThat(both.layout(model.config()).slices().keySet())
+                    .hasSize(12)
+                    .contains("model.layers.1.mlp.experts.gate_up_proj");
+            // A [3, 32] and B [48, 3] of each of 10 experts, and [3, 24] and [32, 3]
+            assertThat(both.layout(model.config()).parameters()
+                            - plain.layout(model.config()).parameters())
+                    .isEqualTo(2 * 10 * 3 * (32 + 48 + 24 + 32));
+            for (LoraConfig other : List.of(
+                    both.dropout(0.1),
+                    both.dora(true),
+                    LoraConfig.rank(4).targetParameters("mlp.experts.down_proj").initialization("orthogonal"))) {
+                assertThatThrownBy(() -> other.layout(model.config()))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("targetParameters");
+            }
+            assertThatThrownBy(() -> plain.targetParameters("mlp.gate"))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("mlp.experts.gate_up_proj");
+            float[][] before = model.logits(Reference.ids());
+            try (LoraAdapter fresh = LoraAdapter.create(model, both, 1)) {
+                fresh.use();
+                assertThat(off(model.logits(Reference.ids()), before)).isLessThan(1e-5f);
+                fresh.save(temp.resolve("fresh"));
+                assertThat(LoraAdapter.load(temp.resolve("fresh"), model).floats())
+                        .isEqualTo(fresh.floats());
+            }
+        }
+    }
 
     /** Each expert is expanded by itself where it stays in its file's blocks: the same logits, losses and gradients as expanded once for all. */
     @Test

@@ -25,6 +25,11 @@ public record ConfigGguf(GgufFile gguf, String arch) {
 
     /** The same for models whose layers may have experts. */
     ModelConfig decoder(String family) throws IOException {
+        return decoder(family, "none");
+    }
+
+    /** @param scaling the kind of the rotary embedding's scaling where the file names none */
+    ModelConfig decoder(String family, String scaling) throws IOException {
         int hidden = positive("embedding_length");
         int heads = positive("attention.head_count");
         int headDim = positive("attention.key_length", hidden / heads);
@@ -45,7 +50,7 @@ public record ConfigGguf(GgufFile gguf, String arch) {
                         positions,
                         (float) number("attention.layer_norm_rms_epsilon", 1e-6),
                         number("rope.freq_base", 10000),
-                        scaling(rotated, positions),
+                        scaling(rotated, positions, scaling),
                         !has("output.weight"),
                         has("blk.0.attn_q.bias"),
                         has("blk.0.attn_output.bias"),
@@ -64,7 +69,7 @@ public record ConfigGguf(GgufFile gguf, String arch) {
         return (int) gguf.integer(arch + ".attention.sliding_window").orElse(0);
     }
 
-    private Optional<RopeScaling> scaling(int rotated, int positions) throws IOException {
+    private Optional<RopeScaling> scaling(int rotated, int positions, String absent) throws IOException {
         Optional<GgufTensor> factors = gguf.tensor("rope_freqs.weight");
         if (factors.isPresent()) {
             return Optional.of(new RopeScaling.Factors(divisors(factors.get(), rotated), 1));
@@ -78,7 +83,7 @@ public record ConfigGguf(GgufFile gguf, String arch) {
                     positive("rope.scaling.original_context_length", positions),
                     number("rope.scaling.attn_factor", 1)));
         }
-        String kind = gguf.string(arch + ".rope.scaling.type").orElse("none");
+        String kind = gguf.string(arch + ".rope.scaling.type").orElse(absent);
         return switch (kind) {
             case "none" -> Optional.empty();
             case "linear" -> Optional.of(new RopeScaling.Linear(number("rope.scaling.factor", 1)));
@@ -138,7 +143,7 @@ public record ConfigGguf(GgufFile gguf, String arch) {
         }
     }
 
-    private int positive(String key, int absent) throws ModelFormatException {
+    int positive(String key, int absent) throws ModelFormatException {
         return gguf.metadata().containsKey(arch + "." + key) ? positive(key) : absent;
     }
 

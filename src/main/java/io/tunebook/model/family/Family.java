@@ -104,6 +104,11 @@ public interface Family {
         return DenseTensors.ggufName(tensor, this);
     }
 
+    /** The name that a tensor has in files of another converter, such as Ollama's own, where there is one that names it otherwise. */
+    default String otherGgufName(String tensor) {
+        return ggufName(tensor);
+    }
+
     /** In how many heads llama.cpp interleaves the rows of a tensor's two halves; 0 for a tensor whose rows lie in GGUF as in Hugging Face's files. */
     default int permutedHeads(ModelConfig config, String tensor) {
         return 0;

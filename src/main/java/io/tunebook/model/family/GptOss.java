@@ -26,6 +26,20 @@ final class GptOss implements Family {
         return "gpt-oss";
     }
 
+    /** In the files of Ollama's own converter, which names some tensors otherwise and leaves keys out. */
+    @Override
+    public List<String> otherNames() {
+        return List.of("gptoss");
+    }
+
+    @Override
+    public String otherGgufName(String tensor) {
+        return ggufName(tensor)
+                .replace(".attn_output.", ".attn_out.")
+                .replace(".attn_sinks.weight", ".attn_sinks")
+                .replace(".post_attention_norm.", ".ffn_norm.");
+    }
+
     @Override
     public List<Target> targets() {
         return Target.WITH_EXPERTS;
@@ -46,12 +60,14 @@ final class GptOss implements Family {
 
     @Override
     public ModelConfig read(ConfigGguf gguf) throws IOException {
-        ModelConfig c = gguf.decoder(name());
-        return c.layers(pattern(gguf.window(), c.layers()))
+        ModelConfig c = gguf.decoder(name(), "yarn");
+        boolean outputBias = c.outputBias() || gguf.has("blk.0.attn_out.bias");
+        return c.biases(c.attentionBias(), outputBias)
+                .layers(pattern(gguf.window(), c.layers()))
                 .experts(new Experts(
                         gguf.positive("expert_count"),
                         gguf.positive("expert_used_count"),
-                        gguf.positive("expert_feed_forward_length"),
+                        gguf.positive("expert_feed_forward_length", c.intermediateSize()),
                         true,
                         Optional.of(new Experts.Clamp(ALPHA, LIMIT))));
     }
