@@ -112,7 +112,8 @@ final class ExpertNames {
                 Map<Integer, Factors> up = parts.getOrDefault(holder + ".up", Map.of());
                 if (!gate.keySet().equals(up.keySet())) {
                     throw new ModelFormatException(
-                            config, "the factors of " + holder + ": expected both gate_proj and up_proj of each expert");
+                            config,
+                            "the factors of " + holder + ": expected both gate_proj and up_proj of each expert");
                 }
                 parameters.add("mlp.experts.gate_up_proj");
                 found.putIfAbsent(holder + ".gate_up_proj", joined(config, key, List.of(gate, up)));
@@ -155,7 +156,9 @@ final class ExpertNames {
                         || f.outFeatures() != like.outFeatures()
                         || f.magnitude().length > 0) {
                     throw new ModelFormatException(
-                            config, "the factors of " + name + ": expected alike for all experts and no DoRA, found " + like + " and " + f);
+                            config,
+                            "the factors of " + name + ": expected alike for all experts and no DoRA, found " + like
+                                    + " and " + f);
                 }
                 int expert = entry.getKey();
                 System.arraycopy(

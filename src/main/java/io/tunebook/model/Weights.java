@@ -205,8 +205,8 @@ public final class Weights implements AutoCloseable {
     public String ggufName(String tensor) {
         String usual = config.family().ggufName(tensor);
         String other = config.family().otherGgufName(tensor);
-        boolean others = gguf.filter(g ->
-                        g.tensor(usual).isEmpty() && g.tensor(other).isPresent())
+        boolean others = gguf.filter(
+                        g -> g.tensor(usual).isEmpty() && g.tensor(other).isPresent())
                 .isPresent();
         return others ? other : usual;
     }

@@ -68,7 +68,8 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
         long attention = (long) (c.heads() + 2 * c.kvHeads()) * c.headDim();
         // Kept a layer: two residuals and two norms of them, q|k|v before and after the rotation, the attention's
         // output, gate|up.
-        // With experts gate|up of each that a token has; in between a row of the residual's width for each, and on a GPU at
+        // With experts gate|up of each that a token has; in between a row of the residual's width for each, and on a
+        // GPU at
         // most four times as many rows, before and behind a product.
         int chosen = c.experts().map(Experts::chosen).orElse(1);
         long inner = (long) chosen * c.innerSize();

@@ -134,7 +134,9 @@ final class ExpertsTest {
             GgufWriter writer = new GgufWriter().string("general.architecture", "gptoss");
             for (var entry : file.metadata().entrySet()) {
                 String key = entry.getKey().replace("gpt-oss.", "gptoss.");
-                boolean left = key.contains("expert_feed_forward") || key.contains("scaling.type") || key.contains("scaling.attn");
+                boolean left = key.contains("expert_feed_forward")
+                        || key.contains("scaling.type")
+                        || key.contains("scaling.attn");
                 if (key.startsWith("tokenizer.")) {
                     writer.copy(file, key);
                 } else if (!left && entry.getValue() instanceof Long whole) {
