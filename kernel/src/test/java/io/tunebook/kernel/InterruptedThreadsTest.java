@@ -60,6 +60,13 @@ class InterruptedThreadsTest {
     }
 
     @Test
+    void anInterruptAtAMethodsEntryStandsAtItsLine(WireKernel kernel) {
+        WireKernel.Answer answer = kernel.interruptAfterOutput(
+                "\n\nint up(int n) { return n <= 0 ? 0 : up(n - 1) + up(n - 1); }\n{ System.out.println(1); up(200); }");
+        assertThat(answer.traceback()).containsPattern("up, Cell\\[\\d+\\], line 3").doesNotContain("line 1\n");
+    }
+
+    @Test
     void aCellThatEndsByItselfWhenItIsAskedToHasEndedWell(WireKernel kernel) {
         WireKernel.Answer answer = kernel.interruptAfterOutput(
                 "int done = 0;\ntry { System.out.println(1); Thread.sleep(600_000); } catch (InterruptedException e) { done = 7; }");

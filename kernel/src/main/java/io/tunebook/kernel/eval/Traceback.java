@@ -144,7 +144,8 @@ final class Traceback {
                 lines.add(CellNames.clean("    at " + frame) + times(again));
                 continue;
             }
-            int line = Math.max(frame.getLineNumber(), 1);
+            // The poll at a method's entry stands before its first line: there the snippet begins.
+            int line = Math.max(frame.getLineNumber() > 0 ? frame.getLineNumber() : o.line(0), 1);
             String wrapper = CellNames.wrapper(frame.getClassName());
             String method = CellNames.method(
                     frame.getClassName()
