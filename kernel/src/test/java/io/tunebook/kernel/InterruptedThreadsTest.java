@@ -63,7 +63,9 @@ class InterruptedThreadsTest {
     void anInterruptAtAMethodsEntryStandsAtItsLine(WireKernel kernel) {
         WireKernel.Answer answer = kernel.interruptAfterOutput(
                 "\n\nint up(int n) { return n <= 0 ? 0 : up(n - 1) + up(n - 1); }\n{ System.out.println(1); up(200); }");
-        assertThat(answer.traceback()).containsPattern("up, Cell\\[\\d+\\], line 3").doesNotContain("line 1\n");
+        assertThat(answer.traceback())
+                .containsPattern("up, Cell\\[\\d+\\], line 3")
+                .doesNotContain("line 1\n");
     }
 
     @Test
