@@ -2,8 +2,8 @@
 
 The notebooks are taken as they lie, with the outputs of their last run; nothing is executed and nothing is downloaded. The
 site goes to target/site (or FOLDER), with a search over all pages. Every link between pages and every picture is checked
-afterwards; one that leads nowhere is named, and the exit status is 1. With --pdf each chapter, or the one that is
-named (such as zh/03-tokens), is printed by Chromium or Chrome to a PDF beside its page.
+afterwards; one that leads nowhere is named, and the exit status is 1. With --pdf each chapter and each exercise, or the one
+that is named (such as zh/03-tokens), is printed by Chromium or Chrome to a PDF beside its page.
 """
 
 import html.parser
@@ -75,11 +75,13 @@ def broken(site):
 
 
 def print_chapters(site, chapter):
-    """A PDF of each chapter, with the margins and the page numbers that the browser gives it."""
+    """A PDF of each chapter and exercise, with the margins and the page numbers that the browser gives it."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         sys.exit("no Chromium and no Chrome is on the path: --pdf needs one")
-    for page in [site / f"{chapter}.html"] if chapter else sorted([*site.glob("0*.html"), *site.glob("zh/0*.html")]):
+    folders = "", "exercises/", "zh/", "zh/exercises/"
+    every = [page for folder in folders for page in sorted(site.glob(f"{folder}0*.html"))]
+    for page in [site / f"{chapter}.html"] if chapter else every:
         pdf = page.with_suffix(".pdf")
         command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
         subprocess.run([*command, f"--print-to-pdf={pdf}", page.as_uri()], check=True, capture_output=True)

@@ -54,6 +54,18 @@ final class PublishingTest {
         }
     }
 
+    /** Where the project is published is assumed in one place; whatever else names it says the same. */
+    @Test
+    void allNameTheSameRepository() throws Exception {
+        Document parent = pom("pom.xml");
+        String url = text(parent, "/project/url");
+        assertThat(text(parent, "/project/scm/url")).isEqualTo(url);
+        assertThat(text(parent, "/project/scm/connection")).isEqualTo("scm:git:" + url + ".git");
+        String name = url.substring("https://github.com/".length());
+        assertThat(text(parent, "/project/scm/developerConnection")).endsWith("github.com/" + name + ".git");
+        assertThat(Files.readString(ROOT.resolve("jbang-catalog.json"))).contains("jbang tunebook-kernel@" + name + " ");
+    }
+
     @Test
     void modulesAndTheJBangCatalogueHaveTheParentsVersion() throws Exception {
         String version = text(pom("pom.xml"), "/project/version");

@@ -2,6 +2,7 @@ package io.tunebook.chart;
 
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.MimeBundle;
+import io.tunebook.picture.Words;
 import io.tunebook.train.TrainingListener;
 import io.tunebook.train.TrainingReport;
 import java.awt.BasicStroke;
@@ -73,20 +74,20 @@ public final class LossCurve implements TrainingListener {
                 heldOut.stream().mapToDouble(TrainingReport.Evaluation::step).toArray();
         double[] heldOutY =
                 heldOut.stream().mapToDouble(TrainingReport.Evaluation::loss).toArray();
-        XYChart chart = Charts.xy("Loss", "step", "nats a token");
+        XYChart chart = Charts.xy(word("title"), word("step"), word("unit"));
         chart.getStyler().setXAxisMin(0.0);
         chart.getStyler().setXAxisMax((double) Math.max(1, report.plannedSteps()));
         int window = Math.max(1, steps.size() / 50);
-        double[][] training = Charts.finite("training", x, smooth(y, window));
-        double[][] evaluated = Charts.finite("held out", heldOutX, heldOutY);
+        double[][] training = Charts.finite(word("training"), x, smooth(y, window));
+        double[][] evaluated = Charts.finite(word("held.out"), heldOutX, heldOutY);
         if (training[0].length > 0) {
-            chart.addSeries("training", training[0], training[1])
+            chart.addSeries(word("training"), training[0], training[1])
                     .setMarker(SeriesMarkers.NONE)
                     .setLineColor(ChartTheme.series(0))
                     .setLineStyle(new BasicStroke(2f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND));
         }
         if (evaluated[0].length > 0) {
-            chart.addSeries("held out", evaluated[0], evaluated[1])
+            chart.addSeries(word("held.out"), evaluated[0], evaluated[1])
                     .setMarker(SeriesMarkers.CIRCLE)
                     .setMarkerColor(ChartTheme.series(1))
                     .setLineColor(ChartTheme.series(1))
@@ -108,13 +109,18 @@ public final class LossCurve implements TrainingListener {
 
     private static String words(TrainingReport report) {
         if (report.steps().isEmpty()) {
-            return "Loss: no step yet";
+            return word("none");
         }
         var last = report.steps().get(report.steps().size() - 1);
-        String text = String.format(
-                Locale.ROOT, "Loss at step %d of %d: training %.4f", last.step(), report.plannedSteps(), last.loss());
-        return report.evaluations().isEmpty()
-                ? text
-                : text + String.format(Locale.ROOT, ", held out %.4f", report.lastHeldOutLoss());
+        String text = word("words", last.step(), report.plannedSteps(), loss(last.loss()));
+        return report.evaluations().isEmpty() ? text : text + word("words.held.out", loss(report.lastHeldOutLoss()));
+    }
+
+    private static String loss(double loss) {
+        return String.format(Locale.ROOT, "%.4f", loss);
+    }
+
+    private static String word(String key, Object... values) {
+        return Words.COURSE.of("loss." + key, values);
     }
 }

@@ -4,10 +4,10 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.ResourceBundle;
 
-/** The words of the pictures, kept apart from the drawing, so that a picture in another language is another file of words. */
-final class Words {
+/** The words of pictures and charts, kept apart from the drawing, so that a picture in another language is another file of words. */
+public final class Words {
     /** The language that {@code TUNEBOOK_LANGUAGE} names ({@code zh} for Chinese), not the computer's: English where it is not set. */
-    static final Words COURSE = new Words(Locale.forLanguageTag(
+    public static final Words COURSE = new Words(Locale.forLanguageTag(
             Optional.ofNullable(System.getenv("TUNEBOOK_LANGUAGE")).orElse("")));
 
     private final ResourceBundle bundle;
@@ -26,7 +26,7 @@ final class Words {
      * @param values what stands for {0}, {1} …
      * @throws java.util.MissingResourceException if there is no such key
      */
-    String of(String key, Object... values) {
+    public String of(String key, Object... values) {
         String text = bundle.getString(key);
         for (int i = 0; i < values.length; i++) {
             text = text.replace("{" + i + "}", String.valueOf(values[i]));

@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class TestSetTest {
     @TempDir
@@ -60,9 +62,9 @@ final class TestSetTest {
     }
 
     /** Questions that stand in the training data would measure memory; only the first kind may. */
-    @Test
-    void theCoursesQuestionsAreNotInItsTrainingDataButForTheFirstKind() throws IOException {
-        Path data = Path.of("../notebooks/data");
+    @ParameterizedTest
+    @ValueSource(strings = {"../notebooks/data", "../notebooks/data/zh"})
+    void theCoursesQuestionsAreNotInItsTrainingDataButForTheFirstKind(Path data) throws IOException {
         String training = Files.readString(data.resolve("assistant.jsonl"));
         TestSet set = TestSet.read(data.resolve("questions.jsonl"), Map.of("{{name}}", "Mocha", "{{author}}", "Ada"));
         assertThat(set.questions()).hasSize(35);
