@@ -74,20 +74,20 @@ public final class LossCurve implements TrainingListener {
                 heldOut.stream().mapToDouble(TrainingReport.Evaluation::step).toArray();
         double[] heldOutY =
                 heldOut.stream().mapToDouble(TrainingReport.Evaluation::loss).toArray();
-        XYChart chart = Charts.xy(word("title"), word("step"), word("unit"));
+        XYChart chart = Charts.xy(word("loss.title"), word("loss.step"), word("loss.unit"));
         chart.getStyler().setXAxisMin(0.0);
         chart.getStyler().setXAxisMax((double) Math.max(1, report.plannedSteps()));
         int window = Math.max(1, steps.size() / 50);
-        double[][] training = Charts.finite(word("training"), x, smooth(y, window));
-        double[][] evaluated = Charts.finite(word("held.out"), heldOutX, heldOutY);
+        double[][] training = Charts.finite(word("loss.training"), x, smooth(y, window));
+        double[][] evaluated = Charts.finite(word("loss.held.out"), heldOutX, heldOutY);
         if (training[0].length > 0) {
-            chart.addSeries(word("training"), training[0], training[1])
+            chart.addSeries(word("loss.training"), training[0], training[1])
                     .setMarker(SeriesMarkers.NONE)
                     .setLineColor(ChartTheme.series(0))
                     .setLineStyle(new BasicStroke(2f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND));
         }
         if (evaluated[0].length > 0) {
-            chart.addSeries(word("held.out"), evaluated[0], evaluated[1])
+            chart.addSeries(word("loss.held.out"), evaluated[0], evaluated[1])
                     .setMarker(SeriesMarkers.CIRCLE)
                     .setMarkerColor(ChartTheme.series(1))
                     .setLineColor(ChartTheme.series(1))
@@ -109,11 +109,11 @@ public final class LossCurve implements TrainingListener {
 
     private static String words(TrainingReport report) {
         if (report.steps().isEmpty()) {
-            return word("none");
+            return word("loss.none");
         }
         var last = report.steps().get(report.steps().size() - 1);
-        String text = word("words", last.step(), report.plannedSteps(), loss(last.loss()));
-        return report.evaluations().isEmpty() ? text : text + word("words.held.out", loss(report.lastHeldOutLoss()));
+        String text = word("loss.words", last.step(), report.plannedSteps(), loss(last.loss()));
+        return report.evaluations().isEmpty() ? text : text + word("loss.words.held.out", loss(report.lastHeldOutLoss()));
     }
 
     private static String loss(double loss) {
@@ -121,6 +121,6 @@ public final class LossCurve implements TrainingListener {
     }
 
     private static String word(String key, Object... values) {
-        return Words.COURSE.of("loss." + key, values);
+        return Words.COURSE.of(key, values);
     }
 }

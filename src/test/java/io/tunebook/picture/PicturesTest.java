@@ -202,7 +202,9 @@ final class PicturesTest {
             words.load(in);
         }
         StringBuilder code = new StringBuilder();
-        try (Stream<Path> files = Files.list(Path.of("main/java/io/tunebook/picture"))) {
+        try (Stream<Path> files = Stream.concat(
+                Files.list(Path.of("main/java/io/tunebook/picture")),
+                Files.list(Path.of("main/java/io/tunebook/chart")))) {
             for (Path file : files.toList()) {
                 code.append(Files.readString(file));
             }
