@@ -63,7 +63,8 @@ final class PublishingTest {
         assertThat(text(parent, "/project/scm/connection")).isEqualTo("scm:git:" + url + ".git");
         String name = url.substring("https://github.com/".length());
         assertThat(text(parent, "/project/scm/developerConnection")).endsWith("github.com/" + name + ".git");
-        assertThat(Files.readString(ROOT.resolve("jbang-catalog.json"))).contains("jbang tunebook-kernel@" + name + " ");
+        assertThat(Files.readString(ROOT.resolve("jbang-catalog.json")))
+                .contains("jbang tunebook-kernel@" + name + " ");
     }
 
     @Test

@@ -113,7 +113,9 @@ public final class LossCurve implements TrainingListener {
         }
         var last = report.steps().get(report.steps().size() - 1);
         String text = word("loss.words", last.step(), report.plannedSteps(), loss(last.loss()));
-        return report.evaluations().isEmpty() ? text : text + word("loss.words.held.out", loss(report.lastHeldOutLoss()));
+        return report.evaluations().isEmpty()
+                ? text
+                : text + word("loss.words.held.out", loss(report.lastHeldOutLoss()));
     }
 
     private static String loss(double loss) {
