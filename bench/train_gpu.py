@@ -1,167 +1,233 @@
-"""LoRA on one CUDA GPU against PEFT: tokens a second, optimiser included, and the most memory the process took on the card (both by NVML, allocator's
-reserve and CUDA's own included). Rank 16 on all seven linear modules, bfloat16, random weights. The peer: Transformers with sdpa, PEFT, autocast, fused
-AdamW; eager, under torch.compile, with gradient checkpointing. Tunebook needs a libtorch with CUDA: PYTORCH_LIBRARY_PATH, PYTORCH_VERSION, PYTORCH_FLAVOR.
+"""LoRA on CUDA GPUs against its peers: tokens a second, optimiser included, and the most memory the process took on the card (both by NVML, allocator's reserve and
+CUDA's own included). Rank 16 on all seven linear modules, bfloat16, random weights. The peers are those of bench/gpu_peers.py; one whose packages are not installed is left out
+of "the fastest", and said. Tunebook needs a libtorch with CUDA: PYTORCH_LIBRARY_PATH, PYTORCH_VERSION, PYTORCH_FLAVOR.
 
-    python bench/train_gpu.py [--record] [--only 4x1024,fp8,mixed,1x512,1x8192,8b,8b-bf16,70b,two,gemma3,moe] [--folder DIR] [--model MODEL.gguf]
+    python bench/train_gpu.py [--record] [--only SECTION,...] [--folder DIR] [--model MODEL.gguf]
+
+SECTION: 4x1024, fp8, 1x512, mixed, load, 1x8192, 1x32768, gemma3, moe, 8b-qlora, 8b-bf16, 8b-32, 70b, 70b-checkpoint, two, four.
 
 Two peers are not run but published by NVIDIA (NeMo AutoModel, H100, bfloat16): Llama-8B at 2x4096, 12,473 tokens/s; Llama-70B on eight cards, 1,092 a card.
 """
 
 import argparse
-import json
+import functools
 import pathlib
-import sys
+import re
 import tempfile
-import time
 
 import training
 
-COMMAND = "python bench/train_gpu.py --record"
+COMMAND = "python bench/train_gpu.py --record --only "
+PEERS = str(pathlib.Path(__file__).with_name("gpu_peers.py"))
+NOT_COMPILED = ("eager", "bf16", "liger", "axolotl", "unsloth")
 STEPS = 20
+QWEN = "LoRA, Qwen2-1.5B shapes, bf16, "
+NAMES = dict(eager="PEFT under autocast", bf16="PEFT in bfloat16", liger="Liger", axolotl="Axolotl's kernels", unsloth="Unsloth", compile="PEFT under torch.compile",
+             checkpoint="PEFT with gradient checkpointing", qlora="PEFT on bitsandbytes' NF4")
+NAMES |= {"unsloth-checkpoint": "Unsloth with gradient checkpointing", "unsloth-4bit": "Unsloth on NF4"}
 
 
-def lora(model):
-    import peft
-    attention, rest = ["q_proj", "k_proj", "v_proj", "o_proj"], ["gate_proj", "up_proj", "down_proj"]
-    targets = attention if hasattr(model.config, "num_experts") else attention + rest  # experts stay as they are on both sides
-    return peft.get_peft_model(model, peft.LoraConfig(r=16, lora_alpha=32, task_type="CAUSAL_LM", target_modules=targets))
+class Bench:
+    """What the sections share: the card, random models, peers that were run already, rows."""
+
+    def __init__(self, options):
+        import torch
+        self.options, self.cards, self.machine = options, torch.cuda.device_count(), torch.cuda.get_device_name(0)
+        self.folder = options.folder or pathlib.Path(tempfile.mkdtemp(prefix="tunebook-gpu"))
+        self.section = ""
+
+    @functools.cached_property
+    def qwen(self):
+        return training.random_model(self.folder / "qwen", training.QWEN_1_5B)
+
+    @functools.cached_property
+    def llama(self):
+        return training.random_model(self.folder / "8b", training.LLAMA_8B)
+
+    @functools.cache
+    def peer(self, mode, shape, rows, length, from_folder=False):
+        """What a peer printed; None if it failed."""
+        needs = from_folder or mode.startswith("unsloth")
+        folder = [str(self.llama if shape == "8b" else self.qwen)] if needs else []
+        try:
+            return training.peer(PEERS, mode, shape, rows, length, *folder)
+        except SystemExit as e:
+            print(f"{mode}, {shape}, {rows}x{length}: left out: {str(e)[-300:]}", flush=True)
+            return None
+
+    def fastest(self, shape, rows, length, modes=NOT_COMPILED):
+        """The fastest peer and its name among those that ran."""
+        ran = {mode: found for mode in modes if (found := self.peer(mode, shape, rows, length))}
+        if not ran:
+            return None, ""
+        best = max(ran, key=lambda mode: ran[mode]["tokens_per_second"])
+        return ran[best], f"the fastest of {len(ran)} peers: {NAMES[best]}"
+
+    def speed(self, id, work, mine, found, name, goal):
+        if found:
+            self.row(id, f"{work}, {name}", mine["tokens_per_second"], found["tokens_per_second"], "tokens/s", goal)
+
+    def row(self, id, work, our, their, unit, goal, machine=None):
+        training.report(self.options.record, "train.gpu." + id, work, our, their, unit, goal, COMMAND + self.section, machine or self.machine)
 
 
-def run_peer(shape: str, rows: int, length: int, mode: str) -> None:
-    import torch
-    import transformers
-    config = {"8b": training.LLAMA_8B, "gemma3": training.GEMMA3_1B, "moe": training.QWEN3_30B}.get(shape, training.QWEN_1_5B)
-    values = {k: v for k, v in config.items() if k not in ("architectures", "torch_dtype")}
-    cls = getattr(transformers, config["architectures"][0])
-    kind = cls.config_class
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.bfloat16)
-    with torch.device("cuda"):
-        model = cls._from_config(kind(**{k: v for k, v in values.items() if k != "model_type"}), attn_implementation="sdpa")
-    torch.set_default_dtype(torch.float32)
-    model.config.use_cache = False
-    if mode == "checkpoint":
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        model.enable_input_require_grads()
-    model = lora(model)
-    model.train()
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-4, weight_decay=0.0, fused=True)
-    step = torch.compile(model) if mode == "compile" else model
-    rates = []
-    for _ in range(STEPS):
-        ids = torch.randint(0, values["vocab_size"], (rows, length), device="cuda")
-        torch.cuda.synchronize()
-        start = time.time()
-        with torch.autocast("cuda", dtype=torch.bfloat16):
-            loss = step(input_ids=ids, labels=ids).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        value = loss.item()
-        torch.cuda.synchronize()
-        rates.append(rows * length / (time.time() - start))
-    rates = sorted(rates[4:])
-    print(json.dumps(dict(tokens_per_second=rates[len(rates) // 2], best=rates[-1], loss=value, allocated_gib=torch.cuda.max_memory_allocated() / 2**30)))
+def again(mine):
+    """How many layers a run computed again for want of memory, in words."""
+    found = re.search(r"first (\d+) of (\d+) layers", mine["notes"])
+    return f"{found[1]} of {found[2]} layers computed again" if found else "no layer computed again"
+
+
+def four_rows(b):
+    mine = training.ours("train", b.qwen, 4, 1024, STEPS, "plain", "loaded")
+    work = QWEN + "4x1024 tokens a step"
+    best, name = b.fastest("1.5b", 4, 1024)
+    b.speed("4x1024.fastest", work, mine, best, name, ">=2.8")
+    eager = b.peer("eager", "1.5b", 4, 1024)
+    b.speed("4x1024.eager", work, mine, eager, NAMES["eager"], ">=3.5")
+    b.row("4x1024.memory", work + ", PEFT under autocast, peak memory", mine["gpu_gib"], eager["gpu_gib"], "GiB", "<=0.6")
+    b.speed("4x1024.compile", work, mine, b.peer("compile", "1.5b", 4, 1024), NAMES["compile"], ">=1.8")
+    b.row("4x1024.tokens", work + ", beside 75,000", mine["tokens_per_second"], 75000, "tokens/s", ">=1.0")
+
+
+def fp8(b):
+    mine = training.ours("train", b.qwen, 4, 1024, STEPS, "plain", "fp8")
+    work = "LoRA, Qwen2-1.5B shapes, base in FP8, 4x1024 tokens a step"
+    best, name = b.fastest("1.5b", 4, 1024)
+    b.speed("fp8.fastest", work, mine, best, name + ", in bf16", ">=3.5")
+    b.speed("fp8.compile", work, mine, b.peer("compile", "1.5b", 4, 1024), NAMES["compile"] + " in bf16", ">=2.3")
+    b.row("fp8.tokens", work + ", beside 95,000", mine["tokens_per_second"], 95000, "tokens/s", ">=1.0")
+    if b.options.model:
+        chat = training.ROOT / "notebooks/data/assistant.jsonl"
+        narrow, wide = (training.ours("heldout", b.options.model, chat, storage)["after"] for storage in ("fp8", "loaded"))
+        name = pathlib.Path(b.options.model).name
+        b.row("fp8.loss", f"{name}, three epochs of conversations, base in FP8, held-out loss beside bf16's", narrow, wide, "nats", "<=1.005")
+
+
+def short(b):
+    mine = training.ours("train", b.qwen, 1, 512, 2 * STEPS, "plain", "loaded")
+    work = QWEN + "1x512 tokens a step"
+    best, name = b.fastest("1.5b", 1, 512)
+    b.speed("1x512", work, mine, best, name, ">=15")
+    b.speed("1x512.compile", work, mine, b.peer("compile", "1.5b", 1, 512), NAMES["compile"], ">=7")
+
+
+def mixed(b):
+    mine = training.ours("mixed", b.qwen, 4, 1024, 10 * STEPS)
+    whole = training.ours("train", b.qwen, 4, 1024, STEPS, "plain", "loaded")
+    work = QWEN + "four conversations of mixed lengths a step, padding not counted"
+    b.speed("mixed", work, mine, whole, "against our own 4x1024", ">=0.9")
+    b.speed("mixed.unsloth", work, mine, b.peer("unsloth", "1.5b", 4, 1024), "against Unsloth on whole rows of 4x1024, which its packing cannot beat", ">=2.0")
+
+
+def load(b):
+    mine = training.ours("train", b.qwen, 4, 1024, 2, "plain", "loaded")
+    work = "Qwen2-1.5B shapes from safetensors, start of the process to the end of the first step of 4x1024"
+    for mode in ("eager", "unsloth"):
+        found = b.peer(mode, "1.5b", 4, 1024, True)
+        if found:
+            b.row("load." + mode, f"{work}, {NAMES[mode]}", mine["first_step_seconds"], found["first_step_seconds"], "s", "<=0.2")
+    b.row("load.seconds", work + ", beside 3 s", mine["first_step_seconds"], 3, "s", "<=1.0")
+
+
+def long(b, length):
+    mine = training.ours("train", b.qwen, 1, length, STEPS // 2, "plain", "loaded")
+    work = QWEN + f"1x{length} tokens a step, no layer computed again that need not be ({mine['gpu_gib']:.0f} GiB)"
+    plain = b.fastest("1.5b", 1, length, ("eager", "unsloth"))
+    best, name = plain if plain[0] else b.fastest("1.5b", 1, length, ("checkpoint", "unsloth-checkpoint"))
+    b.speed(f"1x{length}", work, mine, best, name, ">=2.0")
+
+
+def checkpointed(b):
+    long(b, 8192)
+    mine = training.ours("train", b.qwen, 1, 8192, STEPS, "checkpoint", "loaded")
+    eager = b.peer("checkpoint", "1.5b", 1, 8192)
+    work = QWEN + "1x8192 tokens a step, gradient checkpointing"
+    b.speed("1x8192.checkpoint", work, mine, eager, "PEFT", ">=1.5")
+    b.row("1x8192.memory", work + ", PEFT, peak memory", mine["gpu_gib"], eager["gpu_gib"], "GiB", "<=0.8")
+
+
+def eight_qlora(b):
+    gguf = training.random_q4_k(b.folder / "8b.gguf", training.LLAMA_8B)
+    mine = training.ours("train", gguf, 1, 2048, STEPS, "plain", "quantized")
+    work = "QLoRA on GGUF's Q4_K blocks, Llama-8B shapes, 1x2048 tokens a step"
+    b.speed("8b.qlora", work, mine, b.peer("qlora", "8b", 1, 2048), NAMES["qlora"], ">=2.5")
+    b.speed("8b.unsloth", work, mine, b.peer("unsloth-4bit", "8b", 1, 2048), NAMES["unsloth-4bit"], ">=1.5")
+    b.row("8b.bytes", work + ", bytes a parameter of the base, the parameter being the peer's unit", mine["weight_bytes"] / mine["parameters"], 1, "bytes", "<=0.6")
+    gguf.unlink()
+
+
+def eight_whole(b):
+    work = "LoRA, Llama-8B shapes, 2x4096 tokens a step, NVIDIA's published 12,473 in bf16"
+    for id, mode, storage, goal in (("", "plain", "loaded", ">=1.5"), (".fp8", "plain", "fp8", ">=2.0"), (".checkpoint", "checkpoint", "loaded", ">=1.1")):
+        mine = training.ours("train", b.llama, 2, 4096, STEPS, mode, storage, heap="2g")
+        b.row("8b.2x4096" + id, f"{work}; ours {mode}, {'base in FP8' if storage == 'fp8' else 'bf16'}, {mine['gpu_gib']:.1f} GiB", mine["tokens_per_second"], 12473,
+              "tokens/s", goal)
+
+
+def eight_on_32(b):
+    mine = training.ours("train", b.llama, 2, 4096, STEPS, "plain", "loaded", heap="2g", card=32)
+    b.row("8b.2x4096.32", f"LoRA, Llama-8B shapes, 2x4096 tokens a step, NVIDIA's published 12,473 in bf16; ours on a card of 32 GiB ({mine['gpu_gib']:.1f} taken), {again(mine)}", mine["tokens_per_second"], 12473, "tokens/s", ">=1.1")
+
+
+def seventy(b, id, mode, card, goal):
+    path = b.folder / "70b.gguf"
+    gguf = path if path.exists() else training.random_q4_k(path, training.LLAMA_70B)
+    mine = training.ours("train", gguf, 1, 2048, 10, mode, "quantized", heap="2g", card=card)
+    what = f"on a card of {card} GiB, {again(mine)}" if card else "all layers computed again"
+    work = f"QLoRA on GGUF's Q4_K blocks, Llama-70B shapes, 1x2048 tokens a step, {what}"
+    b.row(id, f"{work} ({mine['gpu_gib']:.1f} GiB); NVIDIA's published figure a card, of eight, in bf16", mine["tokens_per_second"], 1092, "tokens/s", goal)
+    if not card:
+        b.row("70b.memory", work + ", peak memory, beside a card of 46 GiB", mine["gpu_gib"], 46, "GiB", "<=1.0")
+
+
+def cards(b, id, count, goal):
+    if b.cards < count:
+        print(f"{count} GPUs against one: not run, there are {b.cards}", flush=True)
+        return
+    all = training.ours("train", b.qwen, 4, 1024, 2 * STEPS, "plain", "loaded", "fastest", count)
+    one = training.ours("train", b.qwen, 4, 1024, 2 * STEPS, "plain", "loaded")
+    b.row(id, QWEN + f"4x1024 tokens a step on each of {id} GPUs, against one of them", all["tokens_per_second"], one["tokens_per_second"], "tokens/s", goal,
+          f"{count} x {b.machine}")
+
+
+def gemma(b):
+    folder = training.random_model(b.folder / "gemma3", training.GEMMA3_1B)
+    mine = training.ours("train", folder, 4, 1024, STEPS, "plain", "loaded")
+    work = "LoRA, Gemma 3 1B shapes, bf16, 4x1024 tokens a step"
+    for mode in ("eager", "compile"):
+        b.speed(f"gemma3.{mode}", work, mine, b.peer(mode, "gemma3", 4, 1024), NAMES[mode], ">=2.0")
+    theirs = b.peer("eager", "gemma3", 4, 1024)
+    if theirs:
+        b.row("gemma3.memory", work + ", PEFT under autocast, peak memory", mine["gpu_gib"], theirs["gpu_gib"], "GiB", "<=1.0")
+
+
+def experts(b):
+    gguf = training.random_q4_k(b.folder / "moe.gguf", training.QWEN3_30B)
+    mine = training.ours("train", gguf, 1, 2048, STEPS, "plain", "quantized")
+    work = f"QLoRA on attention, GGUF's Q4_K blocks, {training.QWEN3_30B['num_hidden_layers']} layers of Qwen3-30B-A3B's shapes, 1x2048 tokens a step"
+    theirs = b.peer("eager", "moe", 1, 2048)
+    b.speed("moe.qlora", work, mine, theirs, "PEFT in bf16 under autocast (bitsandbytes has no blocks for experts)", ">=2.0")
+    if theirs:
+        b.row("moe.memory", work + ", peak memory", mine["gpu_gib"], theirs["gpu_gib"], "GiB", "<=0.5")
+
+
+SECTIONS = {"4x1024": four_rows, "fp8": fp8, "1x512": short, "mixed": mixed, "load": load, "1x8192": checkpointed, "1x32768": lambda b: long(b, 32768), "gemma3": gemma, "moe": experts,
+            "8b-qlora": eight_qlora, "8b-bf16": eight_whole, "8b-32": eight_on_32,
+            "70b": lambda b: seventy(b, "70b.qlora", "plain", 75, ">=1.83"), "70b-checkpoint": lambda b: seventy(b, "70b.qlora.checkpoint", "checkpoint", 0, ">=1.28"),
+            "two": lambda b: cards(b, "two", 2, ">=1.95"), "four": lambda b: cards(b, "four", 4, ">=3.8")}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--record", action="store_true")
-    parser.add_argument("--only", default="4x1024,fp8,mixed,1x512,1x8192,8b,8b-bf16,70b,two,gemma3,moe")
+    parser.add_argument("--only", default=",".join(SECTIONS))
     parser.add_argument("--folder", type=pathlib.Path)
     parser.add_argument("--model", help="trained on conversations with and without FP8")
-    options = parser.parse_args()
-    folder = options.folder or pathlib.Path(tempfile.mkdtemp(prefix="tunebook-gpu"))
-    import torch
-    machine = torch.cuda.get_device_name(0)
-    only = options.only.split(",")
-
-    def row(id, work, our, their, unit, goal):
-        training.report(options.record, "train.gpu." + id, work, our, their, unit, goal, COMMAND, machine)
-
-    qwen = None
-    if set(only) & {"4x1024", "fp8", "mixed", "1x512", "1x8192", "two"}:
-        qwen = training.random_model(folder / "qwen", training.QWEN_1_5B)
-    if set(only) & {"4x1024", "fp8"}:
-        eager = training.peer(__file__, "1.5b", 4, 1024, "eager")
-        compiled = training.peer(__file__, "1.5b", 4, 1024, "compile")
-    if "4x1024" in only:
-        mine = training.ours("train", qwen, 4, 1024, STEPS, "plain", "loaded")
-        work = "LoRA, Qwen2-1.5B shapes, bf16, 4x1024 tokens a step"
-        row("4x1024.eager", work + ", PEFT eager", mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=3.5")
-        row("4x1024.memory", work + ", PEFT eager, peak memory", mine["gpu_gib"], eager["gpu_gib"], "GiB", "<=0.6")
-        row("4x1024.compile", work + ", PEFT under torch.compile", mine["tokens_per_second"], compiled["tokens_per_second"], "tokens/s", ">=1.8")
-    if "fp8" in only:
-        mine = training.ours("train", qwen, 4, 1024, STEPS, "plain", "fp8")
-        work = "LoRA, Qwen2-1.5B shapes, base in FP8, 4x1024 tokens a step"
-        row("fp8.eager", work + ", PEFT eager in bf16", mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=3.5")
-        row("fp8.compile", work + ", PEFT under torch.compile in bf16", mine["tokens_per_second"], compiled["tokens_per_second"], "tokens/s", ">=2.3")
-    if "fp8" in only and options.model:
-        chat = training.ROOT / "notebooks/data/assistant.jsonl"
-        narrow, wide = (training.ours("heldout", options.model, chat, storage)["after"] for storage in ("fp8", "loaded"))
-        row("fp8.loss", f"{pathlib.Path(options.model).name}, three epochs of conversations, base in FP8, held-out loss beside bf16's", narrow, wide, "nats", "<=1.005")
-    if "mixed" in only:
-        mine = training.ours("mixed", qwen, 4, 1024, 10 * STEPS)
-        whole = training.ours("train", qwen, 4, 1024, STEPS, "plain", "loaded")
-        row("mixed", "LoRA, Qwen2-1.5B shapes, bf16, four conversations of mixed lengths a step, without padding, against our own 4x1024",
-            mine["tokens_per_second"], whole["tokens_per_second"], "tokens/s", ">=0.9")
-    if "1x512" in only:
-        mine = training.ours("train", qwen, 1, 512, 2 * STEPS, "plain", "loaded")
-        eager = training.peer(__file__, "1.5b", 1, 512, "eager")
-        row("1x512", "LoRA, Qwen2-1.5B shapes, bf16, 1x512 tokens a step, PEFT eager", mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=15")
-    if "1x8192" in only:
-        mine = training.ours("train", qwen, 1, 8192, STEPS, "checkpoint", "loaded")
-        eager = training.peer(__file__, "1.5b", 1, 8192, "checkpoint")
-        work = "LoRA, Qwen2-1.5B shapes, bf16, 1x8192 tokens a step, gradient checkpointing"
-        row("1x8192.checkpoint", work, mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=1.5")
-        row("1x8192.memory", work + ", peak memory", mine["gpu_gib"], eager["gpu_gib"], "GiB", "<=0.8")
-    if "two" in only and torch.cuda.device_count() < 2:
-        print("two GPUs against one: skipped, there is only one", flush=True)
-    elif "two" in only:
-        both = training.ours("train", qwen, 4, 1024, 2 * STEPS, "plain", "loaded", "fastest", 2)
-        one = training.ours("train", qwen, 4, 1024, 2 * STEPS, "plain", "loaded")
-        training.report(options.record, "train.gpu.two", "LoRA, Qwen2-1.5B shapes, bf16, 4x1024 tokens a step on each of two GPUs, against one of them",
-                        both["tokens_per_second"], one["tokens_per_second"], "tokens/s", ">=1.8", COMMAND, "2 x " + machine)
-    if "gemma3" in only:
-        gemma = training.random_model(folder / "gemma3", training.GEMMA3_1B)
-        mine = training.ours("train", gemma, 4, 1024, STEPS, "plain", "loaded")
-        work = "LoRA, Gemma 3 1B shapes, bf16, 4x1024 tokens a step"
-        for mode, goal in (("eager", ">=2.0"), ("compile", ">=2.0")):
-            theirs = training.peer(__file__, "gemma3", 4, 1024, mode)
-            row(f"gemma3.{mode}", f"{work}, PEFT {mode}", mine["tokens_per_second"], theirs["tokens_per_second"], "tokens/s", goal)
-        row("gemma3.memory", work + ", the last one's peak memory", mine["gpu_gib"], theirs["gpu_gib"], "GiB", "<=1.0")
-    if "moe" in only:
-        gguf = training.random_q4_k(folder / "moe.gguf", training.QWEN3_30B)
-        mine = training.ours("train", gguf, 1, 2048, STEPS, "plain", "quantized")
-        theirs = training.peer(__file__, "moe", 1, 2048, "eager")
-        work = f"QLoRA on attention, GGUF's Q4_K blocks, {training.QWEN3_30B['num_hidden_layers']} layers of Qwen3-30B-A3B's shapes, 1x2048 tokens a step"
-        row("moe.qlora", work + ", PEFT in bf16 (no bitsandbytes there)", mine["tokens_per_second"], theirs["tokens_per_second"], "tokens/s", ">=2.0")
-        row("moe.memory", work + ", peak memory", mine["gpu_gib"], theirs["gpu_gib"], "GiB", "<=0.5")
-    if "8b" in only:
-        gguf = training.random_q4_k(folder / "8b.gguf", training.LLAMA_8B)
-        mine = training.ours("train", gguf, 1, 2048, STEPS, "plain", "quantized")
-        eager = training.peer(__file__, "8b", 1, 2048, "eager")
-        work = "QLoRA on GGUF's Q4_K blocks, Llama-8B shapes, 1x2048 tokens a step"
-        row("8b.qlora", work + ", PEFT in bf16 (no bitsandbytes there)", mine["tokens_per_second"], eager["tokens_per_second"], "tokens/s", ">=1.0")
-        row("8b.bytes", work + ", bytes a parameter of the base, the parameter being the peer's unit", mine["weight_bytes"] / mine["parameters"], 1, "bytes", "<=0.6")
-    if "8b-bf16" in only:
-        work = "LoRA, Llama-8B shapes, 2x4096 tokens a step, NVIDIA's published 12,473 in bf16"
-        llama = training.random_model(folder / "8b", training.LLAMA_8B)
-        for id, mode, storage, goal in (("", "plain", "loaded", ">=1.5"), (".fp8", "plain", "fp8", ">=2.0"), (".checkpoint", "checkpoint", "loaded", ">=1.1")):
-            mine = training.ours("train", llama, 2, 4096, STEPS, mode, storage, heap="2g")
-            row("8b.2x4096" + id, f"{work}; ours {mode}, {'base in FP8' if storage == 'fp8' else 'bf16'}, {mine['gpu_gib']:.1f} GiB", mine["tokens_per_second"], 12473,
-                "tokens/s", goal)
-    if "70b" in only:
-        gguf = training.random_q4_k(folder / "70b.gguf", training.LLAMA_70B)
-        mine = training.ours("train", gguf, 1, 2048, 10, "checkpoint", "quantized", heap="2g")
-        row("70b.qlora", f"QLoRA on GGUF's Q4_K blocks, Llama-70B shapes, 1x2048 tokens a step, one card ({mine['gpu_gib']:.1f} GiB); NVIDIA's published figure a card, "
-            "of eight, in bf16", mine["tokens_per_second"], 1092, "tokens/s", ">=1.83")
-        gguf.unlink()
+    bench = Bench(parser.parse_args())
+    for section in bench.options.only.split(","):
+        bench.section = section
+        SECTIONS[section](bench)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["peer"]:
-        run_peer(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
-    else:
-        main()
+    main()

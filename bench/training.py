@@ -81,7 +81,7 @@ def measured(command: list, env=None) -> dict:
     """Runs a command that prints JSON in its last line; adds wall seconds, peak resident MiB and peak GPU GiB of the process."""
     start = time.time()
     with GpuMemory() as gpu:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **(env or {})}, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "TUNEBOOK_BENCH_STARTED": str(start), **(env or {})}, text=True)
         out = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -91,9 +91,12 @@ def measured(command: list, env=None) -> dict:
     return {**result, "wall": time.time() - start, "mib": usage.ru_maxrss / 1024, "gpu_gib": gpu.most}
 
 
-def ours(*arguments, cores=None, heap="512m") -> dict:
-    command = ["java", f"-Xmx{heap}", "-XX:+UseSerialGC", "-cp", classpath(), "io.tunebook.bench.TrainBench", *map(str, arguments)]
+def ours(*arguments, cores=None, heap="512m", card=0) -> dict:
+    """@param card a card of so many GiB is planned for; 0: the one that is there"""
+    command = ["java", f"-Xmx{heap}", f"-Dtunebook.bench.card={card}", "-XX:+UseSerialGC", "-cp", classpath(), "io.tunebook.bench.TrainBench", *map(str, arguments)]
     result = measured(pinned(command, cores), KERNEL_ENVIRONMENT)
+    if result["gpu_gib"]:
+        result["gpu_gib"] -= result.get("occupied_gib", 0)
     print("ours ", json.dumps(result), flush=True)
     return result
 
@@ -155,6 +158,8 @@ def random_model(folder: pathlib.Path, config: dict) -> pathlib.Path:
     (folder / "tokenizer.json").write_text(json.dumps(dict(
         version="1.0", added_tokens=[], normalizer=None, pre_tokenizer=dict(type="Whitespace"), post_processor=None, decoder=None,
         model=dict(type="WordLevel", vocab=words, unk_token="w0"))))
+    (folder / "tokenizer_config.json").write_text(json.dumps(dict(
+        tokenizer_class="PreTrainedTokenizerFast", unk_token="w0", bos_token="w0", eos_token="w1", pad_token="w2")))
     header, at = {"__metadata__": {"format": "pt"}}, 0
     tensors = sorted(shapes(config).items())
     for name, shape in tensors:

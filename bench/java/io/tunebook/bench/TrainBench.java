@@ -1,5 +1,10 @@
 package io.tunebook.bench;
 
+import ai.djl.Device;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.util.cuda.CudaUtils;
 import io.tunebook.data.ChatExample;
 import io.tunebook.dataset.Dataset;
 import io.tunebook.lora.LoraAdapter;
@@ -23,7 +28,7 @@ import java.util.Random;
  * Our side of the training benchmarks; {@code bench/training.py} starts it. Prints one line of JSON.
  *
  * <p>{@code train MODEL ROWS LENGTH STEPS plain|checkpoint loaded|quantized|fp8 [float32|bfloat16|fastest [DEVICES]]}: tokens a second of LoRA steps from the fifth on, rank 16 on all
- * linear modules, as {@code Trainer} does and reports them; each device takes ROWS by LENGTH tokens. {@code mixed
+ * linear modules, as {@code Trainer} does and reports them; each device takes ROWS by LENGTH tokens; plain computes as many layers again as memory demands. {@code mixed
  * MODEL ROWS LENGTH STEPS}: the same for conversations of mixed lengths, half of them shorter than 330 tokens and none longer than LENGTH, over all steps from the third on,
  * recordings included; padding is not counted. {@code heldout MODEL CHAT loaded|fp8}: the loss of a fifth of a file of conversations, in nats a label, before and
  * after three epochs of the rest. {@code generate MODEL TOKENS ID…}: seconds of greedy answers. {@code load MODEL ID…}: the first token of a fresh process.
@@ -52,10 +57,12 @@ final class TrainBench {
     /** When each step's results were there. On a GPU they may come in pairs, so that only the time of many steps says how long one takes. */
     private static final class Clock implements TrainingListener {
         private final List<Long> at = new ArrayList<>();
+        private double first;
 
         @Override
         public void progressed(TrainingReport report) {
             if (report.steps().size() > at.size()) {
+                first = at.isEmpty() ? System.currentTimeMillis() / 1e3 : first;
                 at.add(System.nanoTime());
             }
         }
@@ -105,8 +112,10 @@ final class TrainBench {
         boolean checkpointing = args[5].equals("checkpoint");
         int devices = args.length > 8 ? Integer.parseInt(args[8]) : 1;
         Random random = new Random(1);
-        try (CausalLM model = load(path, args[6], args.length > 7 ? args[7] : null);
+        try (NDManager others = NDManager.newBaseManager();
+                CausalLM model = load(path, args[6], args.length > 7 ? args[7] : null);
                 LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(16), 1)) {
+            long occupied = occupy(others);
             List<TokenBatch> batches = new ArrayList<>();
             for (int i = 0; i < steps * devices; i++) {
                 batches.add(batch(random, rows, length, model.config().vocabularySize()));
@@ -130,8 +139,27 @@ final class TrainBench {
                     "parameters",
                     model.parameters(),
                     "precision",
-                    model.precision().toString());
+                    model.precision().toString(),
+                    "first_step_seconds",
+                    clock.first - Double.parseDouble(System.getenv("TUNEBOOK_BENCH_STARTED")),
+                    "occupied_gib",
+                    occupied,
+                    "notes",
+                    String.join(" ", trainer.report().notes()));
         }
+    }
+
+    /** Takes what a card has beyond {@code -Dtunebook.bench.card} GiB, so that a step is planned for a smaller one. @return how many GiB */
+    private static long occupy(NDManager manager) {
+        long card = Long.getLong("tunebook.bench.card", 0) << 30;
+        long beyond = CudaUtils.hasCuda() && card > 0
+                ? CudaUtils.getGpuMemory(Device.gpu()).getMax() - card
+                : 0;
+        long pieces = Math.max(0, (beyond + (1 << 30) - 1) >> 30);
+        for (long i = 0; i < pieces; i++) {
+            manager.create(new Shape(1 << 30), DataType.UINT8, Device.gpu());
+        }
+        return pieces;
     }
 
     private static void mixed(Path path, String[] args) throws Exception {

@@ -298,14 +298,14 @@ public final class LoraAdapter implements AutoCloseable {
      *
      * @see CausalLM#gradient
      */
-    public void addGradient(TokenBatch batch, double weight, long seed, boolean checkpointing) {
-        model.gradient(batch, all(), gradient(), losses(), weight, settings.dropout(), seed, checkpointing);
+    public void addGradient(TokenBatch batch, double weight, long seed, int checkpointed) {
+        model.gradient(batch, all(), gradient(), losses(), weight, settings.dropout(), seed, checkpointed);
     }
 
-    /** The same as {@link #addGradient}, waited for. @return the summed loss of this batch */
+    /** The same as {@link #addGradient}, waited for, with all layers computed again in the backward or none. @return the summed loss of this batch */
     public double gradient(TokenBatch batch, double weight, long seed, boolean checkpointing) {
         double before = losses().toDoubleArray()[0];
-        addGradient(batch, weight, seed, checkpointing);
+        addGradient(batch, weight, seed, checkpointing ? model.config().layers() : 0);
         return losses().toDoubleArray()[0] - before;
     }
 

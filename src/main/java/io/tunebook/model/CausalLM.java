@@ -340,7 +340,7 @@ public final class CausalLM implements AutoCloseable {
      * @param losses float64 [1]; the summed loss is added to it
      * @param dropout the probability with which an input of A is dropped
      * @param seed of dropout
-     * @param checkpointing whether activations are computed again in the backward instead of kept
+     * @param checkpointed of how many layers, from the first, activations are computed again in the backward instead of kept
      */
     public void gradient(
             TokenBatch batch,
@@ -350,10 +350,10 @@ public final class CausalLM implements AutoCloseable {
             double weight,
             double dropout,
             long seed,
-            boolean checkpointing) {
+            int checkpointed) {
         BatchInputs inputs = inputs(BatchInputs.of(batch, adapters.vocabulary(factors)));
         if (inputs.labelPositions().length > 0) {
-            steps.add(inputs, factors, gradient, losses, weight, dropout, seed, checkpointing);
+            steps.add(inputs, factors, gradient, losses, weight, dropout, seed, checkpointed);
         }
     }
 

@@ -280,6 +280,7 @@ final class DecoderScript implements AutoCloseable {
      * The summed loss, and its derivative by the factors in the model's type.
      *
      * @param keys what dropout drops, two of 32 bits for each target of each layer; none without dropout
+     * @param checkpointed how many layers, from the first, are computed again in the backward
      * @param around the rank whose products around SwiGLU are computed with it; 0 for none
      */
     List<NDArray> gradient(
@@ -288,14 +289,15 @@ final class DecoderScript implements AutoCloseable {
             Factors factors,
             double dropout,
             long[] keys,
-            boolean checkpointing,
+            int checkpointed,
             long around) {
         try (Arguments a = new Arguments()) {
             factors.arguments(batch.arguments(a));
             return script.call(
                     owner,
                     "gradient",
-                    embeddings(a.real(dropout).numbers(keys).flag(checkpointing).number(around), factors));
+                    embeddings(
+                            a.real(dropout).numbers(keys).number(checkpointed).number(around), factors));
         }
     }
 

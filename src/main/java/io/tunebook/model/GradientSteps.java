@@ -52,7 +52,7 @@ final class GradientSteps implements AutoCloseable {
             double weight,
             double dropout,
             long seed,
-            boolean checkpointing) {
+            int checkpointed) {
         long around = dropout == 0 ? rankAroundSwiglu(factors) : 0;
         try (NDManager scope = manager.newSubManager()) {
             List<NDArray> lossAndGradient;
@@ -62,13 +62,13 @@ final class GradientSteps implements AutoCloseable {
                                 scope,
                                 batch.padded(sizes.choose(batch.size())).with(script),
                                 factors.flat(),
-                                checkpointing,
-                                (owner, tensors) -> script.gradient(
-                                        owner, tensors, factors, 0, new long[0], checkpointing, around));
+                                checkpointed,
+                                (owner, tensors) ->
+                                        script.gradient(owner, tensors, factors, 0, new long[0], checkpointed, around));
             } else {
                 long[] keys = dropoutKeys(factors, dropout, seed);
                 lossAndGradient =
-                        script.gradient(scope, batch.on(scope, script), factors, dropout, keys, checkpointing, around);
+                        script.gradient(scope, batch.on(scope, script), factors, dropout, keys, checkpointed, around);
             }
             script.accumulate(gradient, lossAndGradient.get(1), weight, losses, lossAndGradient.get(0));
         }

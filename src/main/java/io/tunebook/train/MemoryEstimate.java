@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.IntFunction;
 
 /**
  * What a step needs besides the model that is loaded already, in bytes. A trainer makes it before its first step; {@link #planned} makes it
@@ -31,22 +32,52 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
     /** The part of free memory that a step may take: allocators round up, and other programs live too. */
     private static final double USABLE = 0.95;
 
+    /** The estimates of one step, by the number of layers that are computed again in its backward pass. */
+    record ForLayers(int layers, IntFunction<MemoryEstimate> estimates) {
+        MemoryEstimate of(int checkpointed) {
+            return estimates.apply(checkpointed);
+        }
+
+        /**
+         * The fewest layers that must be computed again so that the step fits. The last layer never: its backward comes first, so that it would be
+         * kept and computed again at once.
+         */
+        int fewest() {
+            int checkpointed = 0;
+            while (checkpointed < layers - 1 && !of(checkpointed).fits()) {
+                checkpointed++;
+            }
+            return checkpointed;
+        }
+
+        /** What a person reads where that was decided. */
+        String note(int checkpointed) {
+            return "The activations of all layers do not fit into memory: a step would need about " + of(0)
+                    + ". The first " + checkpointed + " of " + layers
+                    + " layers are computed again in the backward pass (gradient checkpointing). The losses stay the"
+                    + " same; a step takes up to a third longer.";
+        }
+    }
+
     /**
-     * The estimate.
+     * The estimates for a model that is loaded. What is free is asked for once.
      *
      * @param parameters how many factors are trained
      * @param tokens those of the largest batch, without its padding
      */
-    static MemoryEstimate of(CausalLM model, long parameters, long tokens, boolean checkpointing) {
-        return of(
-                model.config(),
-                model.precision().bytes(),
-                model.expandedBytes(),
-                model.lossTokens(),
-                parameters,
-                tokens,
-                checkpointing,
-                free(model.device()));
+    static ForLayers forLayers(CausalLM model, long parameters, long tokens) {
+        long free = free(model.device());
+        return new ForLayers(
+                model.config().layers(),
+                checkpointed -> of(
+                        model.config(),
+                        model.precision().bytes(),
+                        model.expandedBytes(),
+                        model.lossTokens(),
+                        parameters,
+                        tokens,
+                        checkpointed,
+                        free));
     }
 
     /**
@@ -55,6 +86,7 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
      * @param bytes of a value that the model computes with
      * @param expanded what weights take for as long as they are used, see {@link Sizes#expandedBytes}
      * @param lossTokens for how many tokens at a time logits are made
+     * @param checkpointed how many layers are computed again in the backward pass
      */
     static MemoryEstimate of(
             ModelConfig c,
@@ -63,7 +95,7 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
             int lossTokens,
             long parameters,
             long tokens,
-            boolean checkpointing,
+            int checkpointed,
             long free) {
         long attention = (long) (c.heads() + 2 * c.kvHeads()) * c.headDim();
         // Kept a layer: two residuals and two norms of them, q|k|v before and after the rotation, the attention's
@@ -76,7 +108,9 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
         long rows = c.experts().isPresent() ? 6L * chosen * c.hiddenSize() + 8 * inner : 0;
         long kept = tokens * (4L * c.hiddenSize() + 2 * attention + (long) c.heads() * c.headDim() + 2 * inner);
         long temporary = tokens * (4L * c.hiddenSize() + 2 * attention + 6 * inner + rows);
-        long layers = checkpointing ? tokens * c.hiddenSize() * c.layers() + kept : kept * c.layers();
+        // of a layer that is computed again its input is kept, and all the rest while its backward runs
+        long again = checkpointed == c.layers() ? kept : 0;
+        long layers = checkpointed * tokens * c.hiddenSize() + (c.layers() - checkpointed) * kept + again;
         return new MemoryEstimate(
                 4 * 4 * parameters,
                 bytes * (layers + temporary) + expanded,
@@ -101,7 +135,7 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
                 Sizes.lossTokens(shapes, true),
                 lora.layout(shapes).parameters(),
                 tokens,
-                checkpointing,
+                checkpointing ? shapes.layers() : 0,
                 0);
     }
 
@@ -115,9 +149,13 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
         return factors + activations + logits;
     }
 
+    private boolean fits() {
+        return free <= 0 || needed() <= USABLE * free;
+    }
+
     /** @throws TrainingException if it will not fit, with the figures and what to lower */
     void require(TrainingArguments arguments, int longest) {
-        if (free > 0 && needed() > USABLE * free) {
+        if (!fits()) {
             throw new TrainingException(
                     "A step will not fit into memory: it needs about " + this + ". " + advice(arguments, longest));
         }

@@ -58,17 +58,17 @@ final class Replicas implements AutoCloseable {
     }
 
     /** Forward and backward of a step's micro-batches. The first adapter's gradient and losses are those of all of them. GPUs are not waited for. */
-    void gradient(List<TokenBatch> micro, double weight, IntToLongFunction seeds, boolean checkpointing) {
+    void gradient(List<TokenBatch> micro, double weight, IntToLongFunction seeds, int checkpointed) {
         int devices = 1 + others.size();
         List<Future<?>> shares = new ArrayList<>();
         for (int d = 1; d < devices; d++) {
             int device = d;
             LoraAdapter adapter = others.get(d - 1);
-            shares.add(threads.submit(() -> share(adapter, device, devices, micro, weight, seeds, checkpointing)));
+            shares.add(threads.submit(() -> share(adapter, device, devices, micro, weight, seeds, checkpointed)));
         }
         RuntimeException failure = null;
         try {
-            share(first, 0, devices, micro, weight, seeds, checkpointing);
+            share(first, 0, devices, micro, weight, seeds, checkpointed);
         } catch (RuntimeException e) {
             failure = e; // the others are waited for all the same: nothing may be freed while they compute
         }
@@ -92,9 +92,9 @@ final class Replicas implements AutoCloseable {
             List<TokenBatch> micro,
             double weight,
             IntToLongFunction seeds,
-            boolean checkpointing) {
+            int checkpointed) {
         for (int i = device; i < micro.size(); i += devices) {
-            adapter.addGradient(micro.get(i), weight, seeds.applyAsLong(i), checkpointing);
+            adapter.addGradient(micro.get(i), weight, seeds.applyAsLong(i), checkpointed);
         }
     }
 

@@ -210,6 +210,7 @@ public final class Trainer {
 
         @Override
         public void started(TrainingReport soFar) {
+            soFar.notes().forEach(System.out::println);
             bar = Display.progress(soFar.plannedSteps(), "Training");
         }
 

@@ -12,7 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * A JSON object a line for every step, measurement and sample, written as they come. A resumed run's file holds what its checkpoint knew, and
+ * A JSON object a line for every note, step, measurement and sample, written as they come. A resumed run's file holds what its checkpoint knew, and
  * goes on from there.
  */
 public final class TrainingLog implements TrainingListener {
@@ -43,6 +43,7 @@ public final class TrainingLog implements TrainingListener {
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write the log " + file, e);
         }
+        soFar.notes().forEach(note -> write(JSON.createObjectNode().put("note", note)));
         append(soFar);
         soFar.samples().forEach(this::sampled);
     }

@@ -26,10 +26,16 @@ import tech.tablesaw.api.Table;
  * @param evaluations every measurement of the held-out loss, in order, the first before step 1; empty without held-out
  * data
  * @param samples the sample answers, in order
+ * @param notes what the run decided by itself, in sentences
  * @param outcome how it stands
  */
 public record TrainingReport(
-        int plannedSteps, List<Step> steps, List<Evaluation> evaluations, List<Sample> samples, Outcome outcome) {
+        int plannedSteps,
+        List<Step> steps,
+        List<Evaluation> evaluations,
+        List<Sample> samples,
+        List<String> notes,
+        Outcome outcome) {
 
     private static final ObjectMapper JSON = Json.files();
 
@@ -151,13 +157,23 @@ public record TrainingReport(
     /** The same run so far with lists that grow no more. */
     TrainingReport ended(Outcome how) {
         return new TrainingReport(
-                plannedSteps, List.copyOf(steps), List.copyOf(evaluations), List.copyOf(samples), how);
+                plannedSteps,
+                List.copyOf(steps),
+                List.copyOf(evaluations),
+                List.copyOf(samples),
+                List.copyOf(notes),
+                how);
     }
 
     /** A run that begins. */
     static TrainingReport beginning(int plannedSteps) {
         return new TrainingReport(
-                plannedSteps, new ArrayList<>(), new ArrayList<>(), new ArrayList<>(), Outcome.RUNNING);
+                plannedSteps,
+                new ArrayList<>(),
+                new ArrayList<>(),
+                new ArrayList<>(),
+                new ArrayList<>(),
+                Outcome.RUNNING);
     }
 
     /** How fast steps follow one another, and what they leave of the time. */
@@ -226,7 +242,7 @@ public record TrainingReport(
     static final class ReportJson {
         private ReportJson() {}
 
-        /** Adds the fields {@code planned_steps}, {@code steps}, {@code evaluations} and {@code samples}. */
+        /** Adds the fields {@code planned_steps}, {@code steps}, {@code evaluations}, {@code samples} and {@code notes}. */
         static void write(TrainingReport report, ObjectNode json) {
             json.put("planned_steps", report.plannedSteps());
             ArrayNode steps = json.putArray("steps");
@@ -243,6 +259,8 @@ public record TrainingReport(
             ArrayNode evaluations = json.putArray("evaluations");
             report.evaluations()
                     .forEach(e -> evaluations.addArray().add(e.step()).add(e.loss()));
+            ArrayNode notes = json.putArray("notes");
+            report.notes().forEach(notes::add);
             ArrayNode samples = json.putArray("samples");
             report.samples()
                     .forEach(s ->
@@ -270,6 +288,7 @@ public record TrainingReport(
                         .add(new TrainingReport.Evaluation(
                                 e.path(0).asInt(), e.path(1).asDouble()));
             }
+            json.path("notes").forEach(note -> report.notes().add(note.asText()));
             for (JsonNode s : json.path("samples")) {
                 report.samples()
                         .add(new TrainingReport.Sample(

@@ -39,6 +39,7 @@ final class TrainingRun {
     private Optimizer optimizer;
     private Replicas replicas;
     private Pace pace;
+    private int checkpointed;
     private final Queue<Started> started = new ArrayDeque<>();
 
     // what changes from step to step
@@ -125,12 +126,15 @@ final class TrainingRun {
                 throw new UncheckedIOException("the checkpoint cannot be read: " + e.getMessage(), e);
             }
         }
-        MemoryEstimate.of(
-                        model,
-                        adapter.factors().getShape().size(),
-                        longest(epochs.apply(0)),
-                        arguments.gradientCheckpointing())
-                .require(arguments, arguments.maxLength());
+        MemoryEstimate.ForLayers estimate =
+                MemoryEstimate.forLayers(model, adapter.factors().getShape().size(), longest(epochs.apply(0)));
+        int layers = model.config().layers();
+        checkpointed = arguments.gradientCheckpointing() ? layers : estimate.fewest();
+        estimate.of(checkpointed).require(arguments, arguments.maxLength());
+        report.notes().clear(); // a run that goes on decides anew
+        if (checkpointed > 0 && !arguments.gradientCheckpointing()) {
+            report.notes().add(estimate.note(checkpointed));
+        }
     }
 
     /** Frees, tells the listeners and gives back what to throw. */
@@ -227,7 +231,7 @@ final class TrainingRun {
                 micro,
                 1.0 / labels,
                 i -> Seeds.mix(arguments.seed(), (long) step * arguments.microBatches() + i),
-                arguments.gradientCheckpointing());
+                checkpointed);
         int planned = report.plannedSteps();
         int warmup = (int) Math.ceil(arguments.warmup() * planned);
         double rate = arguments.learningRate() * arguments.schedule().factor(step, warmup, planned);

@@ -119,8 +119,8 @@ def summed_loss(model: Model, adapter: List[LayerLora], tokens: Tokens, labels: 
 
 
 # One micro batch forward and backward: the sum of losses, float32 [1], and its derivative by the flat factors, in the
-# model's type. dropout is the probability to drop, and keys decide what is dropped, two for each target of each layer. With
-# checkpointing only the layers' inputs are kept, and each layer's forward is computed once more.
+# model's type. dropout is the probability to drop, and keys decide what is dropped, two for each target of each layer. Of the
+# first so many checkpointed layers only the inputs are kept, and their forward is computed once more (Chen et al., 2016).
 def loss_and_gradient(
     model: Model,
     tokens: Tokens,
@@ -131,7 +131,7 @@ def loss_and_gradient(
     dora: bool,
     dropout: float,
     keys: List[int],
-    checkpointing: bool,
+    checkpointed: int,
     around: int,
     cudnn: bool,
 ) -> Tuple[Tensor, Tensor]:
@@ -151,7 +151,7 @@ def loss_and_gradient(
         if dropout > 0.0:
             mask = masks_of(layer, n, x, dropout, keys, len(keys) // len(model.layers) * i)
         masks.append(mask)
-        if checkpointing:
+        if i < checkpointed:
             inputs_of_layers.append(x)
             x, _s = run_layer(x, at, layer, lora, config, mask, around)
         else:
@@ -169,7 +169,7 @@ def loss_and_gradient(
         l = len(model.layers) - 1 - i
         layer = dense_layer(model.layers[l], x, ready)
         ready = layer
-        if checkpointing:
+        if l < checkpointed:
             _x, s = run_layer(inputs_of_layers.pop(), at, layer, adapter[l], config, masks[l], around)
         else:
             s = saved.pop()

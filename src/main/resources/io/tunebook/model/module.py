@@ -272,7 +272,7 @@ class Decoder(Module):
         dora: bool,
         dropout: float,
         keys: List[int],
-        checkpointing: bool,
+        checkpointed: int,
         around: int,
         embeddings: List[Tensor],
     ) -> Tuple[Tensor, Tensor]:
@@ -287,7 +287,7 @@ class Decoder(Module):
             dora,
             dropout,
             keys,
-            checkpointing,
+            checkpointed,
             around,
             self.cudnn,
         )

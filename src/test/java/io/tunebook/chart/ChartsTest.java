@@ -208,7 +208,12 @@ final class ChartsTest {
         LossCurve curve = LossCurve.live();
         List<TrainingReport.Step> steps = new ArrayList<>();
         TrainingReport report = new TrainingReport(
-                1000, steps, List.of(new TrainingReport.Evaluation(0, 3)), List.of(), TrainingReport.Outcome.COMPLETED);
+                1000,
+                steps,
+                List.of(new TrainingReport.Evaluation(0, 3)),
+                List.of(),
+                List.of(),
+                TrainingReport.Outcome.COMPLETED);
         long start = System.nanoTime();
         for (int i = 1; i <= 1000; i++) {
             steps.add(new TrainingReport.Step(i, i / 500.0, 3.0 / i, 1e-4, 1, 100, 1, Duration.ZERO));

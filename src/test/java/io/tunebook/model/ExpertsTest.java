@@ -233,11 +233,11 @@ final class ExpertsTest {
             for (int i = 0; i < expected.length; i++) {
                 assertThat(found[i]).usingComparatorWithPrecision(1e-4f).containsExactly(expected[i]);
             }
-            there.addGradient(batch, 1, 1, false);
+            there.addGradient(batch, 1, 1, 0);
             float[] exact = there.gradient().toFloatArray();
-            for (boolean checkpointing : new boolean[] {false, true}) {
+            for (int checkpointed : new int[] {0, 1, stored.config().layers()}) {
                 here.gradient().muli(0);
-                here.addGradient(batch, 1, 1, checkpointing);
+                here.addGradient(batch, 1, 1, checkpointed);
                 assertThat(here.gradient().toFloatArray())
                         .usingComparatorWithPrecision(1e-3f)
                         .containsExactly(exact);

@@ -22,12 +22,12 @@ final class GradientTest {
         TokenBatch batch = Reference.padded().get(0);
         try (CausalLM model = Reference.model(architecture);
                 LoraAdapter adapter = LoraAdapter.load(Reference.path("cases/" + name + "/final"), model)) {
-            double loss = added(adapter, batch, false);
+            double loss = added(adapter, batch, 0);
             float[] general = adapter.gradient().toFloatArray();
             model.steps().aroundSwiglu();
-            for (boolean checkpointing : new boolean[] {false, true}) {
+            for (int checkpointed : new int[] {0, 1, model.config().layers()}) {
                 adapter.gradient().muli(0);
-                assertThat(added(adapter, batch, checkpointing)).isCloseTo(loss, within(1e-5 * loss));
+                assertThat(added(adapter, batch, checkpointed)).isCloseTo(loss, within(1e-5 * loss));
                 float[] found = adapter.gradient().toFloatArray();
                 assertClose(found, general);
             }
@@ -50,21 +50,21 @@ final class GradientTest {
                 TokenBatch batch = batch(lengths, 17, random);
                 adapter.losses().muli(0);
                 adapter.gradient().muli(0);
-                double together = added(adapter, batch, false);
+                double together = added(adapter, batch, 0);
                 float[] general = adapter.gradient().toFloatArray();
                 assertThat(model.loss(batch).sum()).isCloseTo(together, within(1e-5 * together));
 
                 adapter.gradient().muli(0);
                 double sum = 0;
                 for (TokenBatch one : documents(batch)) {
-                    sum += added(adapter, one, false);
+                    sum += added(adapter, one, 0);
                 }
                 assertThat(sum).isCloseTo(together, within(1e-5 * together));
                 assertClose(adapter.gradient().toFloatArray(), general);
 
                 TokenBatch other = other(batch, random);
                 adapter.gradient().muli(0);
-                assertThat(added(adapter, other, true))
+                assertThat(added(adapter, other, model.config().layers()))
                         .as("whatever padding holds")
                         .isEqualTo(together);
                 float[][] logits = model.logits(batch);
@@ -78,9 +78,9 @@ final class GradientTest {
         }
     }
 
-    private static double added(LoraAdapter adapter, TokenBatch batch, boolean checkpointing) {
+    private static double added(LoraAdapter adapter, TokenBatch batch, int checkpointed) {
         adapter.losses().muli(0);
-        adapter.addGradient(batch, 1, 1, checkpointing);
+        adapter.addGradient(batch, 1, 1, checkpointed);
         return adapter.losses().toDoubleArray()[0];
     }
 

@@ -148,10 +148,10 @@ final class ReferenceTest {
             try (CausalLM model = Reference.model("llama")) {
                 LoraAdapter adapter = LoraAdapter.load(Reference.path("cases/" + name + "/final"), model);
                 TokenBatch batch = Reference.padded().get(0);
-                adapter.addGradient(batch, 1, 1, false);
+                adapter.addGradient(batch, 1, 1, 0);
                 float[] plain = adapter.gradient().toFloatArray();
                 adapter.gradient().muli(0);
-                adapter.addGradient(batch, 1, 1, true);
+                adapter.addGradient(batch, 1, 1, model.config().layers());
                 float[] again = adapter.gradient().toFloatArray();
 
                 for (int i = 0; i < plain.length; i++) {
@@ -167,7 +167,7 @@ final class ReferenceTest {
         try (CausalLM model = Reference.model("qwen3")) {
             LoraAdapter adapter = LoraAdapter.load(Reference.path("cases/qwen3/final"), model);
             TokenBatch batch = Reference.packed().get(3);
-            adapter.addGradient(batch, 1, 1, false);
+            adapter.addGradient(batch, 1, 1, 0);
             float[] gradient = adapter.gradient().toFloatArray();
             float[] at = adapter.floats();
             double length = 0;
@@ -180,7 +180,7 @@ final class ReferenceTest {
             assertThat(length).isPositive();
             try (CausalLM plain = Reference.model("mistral")) {
                 LoraAdapter a = LoraAdapter.load(Reference.path("cases/mistral/final"), plain);
-                a.addGradient(batch, 1, 1, false);
+                a.addGradient(batch, 1, 1, 0);
                 float[] g = a.gradient().toFloatArray();
                 float[] p = a.floats();
                 double norm = 0;

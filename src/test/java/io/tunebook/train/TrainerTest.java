@@ -17,6 +17,7 @@ import io.tunebook.model.CausalLM;
 import io.tunebook.model.LoadOptions;
 import io.tunebook.model.Precision;
 import io.tunebook.model.TokenBatch;
+import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.Safetensors;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -298,9 +299,8 @@ final class TrainerTest {
     @Test
     void aStepThatCannotFitIsRefusedBeforeItBegins() {
         TrainingArguments arguments = TrainingArguments.defaults().batchSize(8).maxLength(4096);
-        MemoryEstimate small = MemoryEstimate.of(model, 5000, 1024, false);
-        small.require(arguments, 4096);
-        MemoryEstimate large = MemoryEstimate.of(model, 5000, 1L << 32, false);
+        MemoryEstimate.forLayers(model, 5000, 1024).of(0).require(arguments, 4096);
+        MemoryEstimate large = MemoryEstimate.forLayers(model, 5000, 1L << 32).of(0);
         assertThatThrownBy(() -> large.require(arguments, 4096))
                 .isInstanceOf(TrainingException.class)
                 .hasMessageContaining("it needs about")
@@ -308,8 +308,31 @@ final class TrainerTest {
                 .hasMessageContaining("batchSize(4) with gradientAccumulation(2)")
                 .hasMessageContaining("gradientCheckpointing(true)")
                 .hasMessageContaining("maxLength(2048)");
-        assertThat(MemoryEstimate.of(model, 5000, 1L << 20, true).needed())
-                .isLessThan(MemoryEstimate.of(model, 5000, 1L << 20, false).needed());
+    }
+
+    /** The peak of a step whose first layers are computed again falls layer by layer, and no more of them are than memory demands. */
+    @Test
+    void onlyAsManyLayersAreComputedAgainAsMemoryDemands() {
+        ModelConfig shapes = model.config();
+        int layers = shapes.layers();
+        long tokens = 1 << 20;
+        for (int fewest = 0; fewest < layers; fewest++) {
+            int checkpointed = fewest;
+            long room = needed(shapes, tokens, checkpointed, 0);
+            long free = (long) Math.ceil(room / 0.95) + 1;
+            var estimates = new MemoryEstimate.ForLayers(layers, n -> estimate(shapes, tokens, n, free));
+            assertThat(estimates.fewest()).isEqualTo(checkpointed);
+            var less = new MemoryEstimate.ForLayers(layers, n -> estimate(shapes, tokens, n, free - free / 1000));
+            assertThat(less.fewest()).isEqualTo(Math.min(layers - 1, checkpointed + 1));
+        }
+    }
+
+    private static long needed(ModelConfig shapes, long tokens, int checkpointed, long free) {
+        return estimate(shapes, tokens, checkpointed, free).needed();
+    }
+
+    private static MemoryEstimate estimate(ModelConfig shapes, long tokens, int checkpointed, long free) {
+        return MemoryEstimate.of(shapes, 4, 0, 1024, 5000, tokens, checkpointed, free);
     }
 
     @Test

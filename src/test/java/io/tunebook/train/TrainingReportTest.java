@@ -26,6 +26,7 @@ final class TrainingReportTest {
                         new TrainingReport.Step(2, 1, 1.0 / 3, 5e-4, 0.125, 1.5, 7, Duration.ZERO)),
                 List.of(new TrainingReport.Evaluation(0, 12), new TrainingReport.Evaluation(2, 0.1)),
                 List.of(new TrainingReport.Sample(2, "你是谁？", "I am\nMocha.")),
+                List.of("The first 2 of 4 layers are computed again."),
                 TrainingReport.Outcome.STOPPED_EARLY);
         Path file = folder.resolve("report.json");
         report.save(file);
