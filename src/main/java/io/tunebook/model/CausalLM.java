@@ -90,15 +90,7 @@ public final class CausalLM implements AutoCloseable {
     }
 
     public static CausalLM load(ModelSource source, LoadOptions options) throws IOException {
-        // libtorch takes as long to load as a tokenizer to read. The thread is one of ours: DJL looks for its engine by
-        // the thread's class loader, and
-        // those of the common pool, which a machine with more than two cores uses here, do not have a notebook's.
-        CompletableFuture<Device> device =
-                CompletableFuture.supplyAsync(() -> options.device().orElseGet(Devices::first), task -> {
-                    Thread thread = new Thread(task, "device");
-                    thread.setDaemon(true);
-                    thread.start();
-                });
+        CompletableFuture<Device> device = Devices.soon(options.device());
         try (Weights weights = source.weights()) {
             Tokenizer tokenizer = source.tokenizer(weights);
             try {

@@ -48,7 +48,19 @@ final class Devices {
                                 + ". nvidia-smi tells whether the driver sees a card, and the set-up's doctor whether this build has code for it");
     }
 
-    /** A device that is looked for on another thread. */
+    /**
+     * The device that is asked for or the first one, found by a thread of its own: libtorch takes as long to load as a tokenizer to read. It is no
+     * thread of the common pool, since DJL looks for its engine by the thread's class loader, and those do not have a notebook's.
+     */
+    static CompletableFuture<Device> soon(Optional<Device> asked) {
+        return CompletableFuture.supplyAsync(() -> asked.orElseGet(Devices::first), task -> {
+            Thread thread = new Thread(task, "device");
+            thread.setDaemon(true);
+            thread.start();
+        });
+    }
+
+    /** A device that {@link #soon} looks for. */
     static Device awaited(CompletableFuture<Device> device) {
         try {
             return device.join();

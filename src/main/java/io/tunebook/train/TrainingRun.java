@@ -131,7 +131,6 @@ final class TrainingRun {
         int layers = model.config().layers();
         checkpointed = arguments.gradientCheckpointing() ? layers : estimate.fewest();
         estimate.of(checkpointed).require(arguments, arguments.maxLength());
-        report.notes().clear(); // a run that goes on decides anew
         if (checkpointed > 0 && !arguments.gradientCheckpointing()) {
             report.notes().add(estimate.note(checkpointed));
         }
@@ -339,11 +338,7 @@ final class TrainingRun {
 
     /** Tokens of the largest batch among the first. */
     private static long longest(List<TokenBatch> batches) {
-        long longest = 0;
-        for (int i = 0; i < Math.min(1000, batches.size()); i++) {
-            longest = Math.max(longest, batches.get(i).tokens());
-        }
-        return longest;
+        return batches.stream().limit(1000).mapToInt(TokenBatch::tokens).max().orElse(0);
     }
 
     // ---- checkpoints

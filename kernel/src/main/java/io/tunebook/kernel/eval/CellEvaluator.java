@@ -334,11 +334,7 @@ public final class CellEvaluator implements AutoCloseable {
         SqlDrivers.register(Path.of(entry), loader);
     }
 
-    /**
-     * Takes an entry from the class path again.
-     *
-     * @return false if a class of it is loaded: it stays
-     */
+    /** Takes an entry from the class path again. @return false if a class of it is loaded: it stays */
     public boolean removeFromClassPath(Path entry) {
         if (loader.libraries().isUsed(entry)) {
             return false;
