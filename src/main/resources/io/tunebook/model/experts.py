@@ -7,7 +7,7 @@ from typing import List, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .dtypes import FLOAT32, INT64
+from .dtypes import FLOAT32
 from .lora import Lora
 from .mlp import clamped_swiglu, d_clamped_swiglu, d_swiglu, swiglu
 from .quantized import Linear, Matrix, dense, times_stored
@@ -25,6 +25,14 @@ class Experts(NamedTuple):
     turns: bool  # whether a row of gate and one of up take turns in LoRA's B
 
 
+# Experts that have about as many rows, so that they are one product where each gets as many as the one that has most.
+class Group(NamedTuple):
+    experts: Tensor  # which they are, int64 [n]
+    rows: Tensor  # their pairs, int64 [m]
+    slots: Tensor  # where these stand among n * most rows, int64 [m]
+    most: int
+
+
 # Which experts tokens go to. A pair is a token with one of its experts; there are N * chosen.
 class Routes(NamedTuple):
     p: Tensor  # the router's softmax, float32 [N, experts]
@@ -32,6 +40,7 @@ class Routes(NamedTuple):
     weights: Tensor  # what their outputs are multiplied with, float32 [N, chosen]
     order: Tensor  # the pairs, sorted by expert, int64 [N * chosen]
     counts: List[int]  # how many pairs each expert has
+    groups: List[Group]  # the experts that have any, where products are padded
 
 
 # What the backward needs of the forward.
@@ -41,12 +50,6 @@ class SavedExperts(NamedTuple):
     up: Tensor
     z_gate_up: Tensor  # LoRA's x A^T of each pair, [N * chosen, rank]
     z_down: Tensor
-
-
-# Where each pair stands where every expert has as many rows as the one that has most.
-class Slots(NamedTuple):
-    at: Tensor  # int64 [N * chosen]
-    most: int
 
 
 # LoRA's factors of one product, expert by expert, or their gradients.
@@ -98,7 +101,7 @@ def routes_of(h: Tensor, experts: Experts) -> Routes:
         weights = weights / weights.sum([1], True)
     pairs = top.flatten()
     counts: List[int] = pairs.bincount(minlength=p.size(1)).tolist()
-    return Routes(p, top, weights, pairs.argsort(), counts)
+    return Routes(p, top, weights, pairs.argsort(), counts, groups_of(counts, h))
 
 
 # d_h [N, width] of the router from d_w, float32 [N, chosen]. With s = sum(p_k) and w = p_k / s, d_p_k = (d_w - sum(d_w w)) / s;
@@ -154,65 +157,91 @@ def expert_weight(W: Linear, expert: int, experts: int, like: Tensor) -> Tensor:
     return W.weight[expert * rows : (expert + 1) * rows]
 
 
-# On a GPU each expert gets as many rows as the one that has most, so that all are one product. None where there would be more than four times as many rows as pairs, and on a CPU.
-def padded_slots(x: Tensor, counts: List[int]) -> Optional[Slots]:
-    most, total = 0, 0
-    for n in counts:
-        most = max(most, n)
-        total += n
-    slots: Optional[Slots] = None
-    if pads(x) and most * len(counts) <= 4 * total:
-        starts: List[Tensor] = []
-        for expert, n in enumerate(counts):
-            starts.append(torch.arange(expert * most, expert * most + n, dtype=INT64))
-        slots = Slots(torch.cat(starts, 0).to(x.device), most)
-    return slots
+# On a GPU the experts in groups: none has less than half as many rows as the first of its group, so that there are at most
+# twice as many rows as pairs, and some ten products where an expert by itself would be one. On a CPU none.
+def groups_of(counts: List[int], x: Tensor) -> List[Group]:
+    groups: List[Group] = []
+    if not pads(x):
+        return groups
+    n = torch.tensor(counts)
+    starts = n.cumsum(0) - n
+    order: List[int] = n.argsort(descending=True).tolist()
+    at = 0
+    while at < len(order) and counts[order[at]] > 0:
+        most = counts[order[at]]
+        members: List[int] = []
+        while at < len(order) and 2 * counts[order[at]] >= most:
+            members.append(order[at])
+            at += 1
+        experts = torch.tensor(members)
+        places = torch.arange(most)
+        there = places < n.index_select(0, experts).unsqueeze(1)
+        rows = (starts.index_select(0, experts).unsqueeze(1) + places).masked_select(there)
+        slots = there.flatten().nonzero().flatten()
+        groups.append(Group(experts.to(x.device), rows.to(x.device), slots.to(x.device), most))
+    return groups
 
 
 def pads(x: Tensor) -> bool:
     return x.is_cuda
 
 
-# Rows of pairs in their slots, zeros between them: [experts, most, columns].
-def in_slots(x: Tensor, slots: Slots, experts: int) -> Tensor:
-    room = x.new_zeros([experts * slots.most, x.size(1)])
-    return room.index_copy_(0, slots.at, x).view([experts, slots.most, -1])
+# A group's rows of pairs in their slots, zeros between them: [n, most, columns].
+def in_slots(x: Tensor, group: Group) -> Tensor:
+    n = group.experts.size(0)
+    room = x.new_zeros([n * group.most, x.size(1)])
+    return room.index_copy_(0, group.slots, x.index_select(0, group.rows)).view([n, group.most, -1])
 
 
-# y and z of times_experts in one product each.
-def times_padded(x: Tensor, W: Linear, experts: int, slots: Slots, lora: ExpertLora) -> Tuple[Tensor, Tensor]:
+# What stands in a group's slots, back in its rows of y.
+def from_slots(padded: Tensor, group: Group, y: Tensor) -> None:
+    y.index_copy_(0, group.rows, padded.flatten(0, 1).index_select(0, group.slots))
+
+
+# What a group's experts have of x [experts, ...].
+def of_group(x: Tensor, group: Group) -> Tensor:
+    return x.index_select(0, group.experts)
+
+
+# y and z of times_experts, a product a group.
+def times_groups(x: Tensor, W: Linear, experts: int, groups: List[Group], lora: ExpertLora) -> Tuple[Tensor, Tensor]:
     weight = dense(W, x, None).view([experts, -1, W.columns])
-    p = in_slots(x, slots, experts)
-    y = p.bmm(weight.transpose(1, 2))
+    y = x.new_empty([x.size(0), weight.size(1)])
+    z = x.new_empty([x.size(0), lora.rank])
     bias = W.bias
-    if bias is not None:
-        y.add_(bias.view([experts, 1, -1]))
-    z = x.new_empty([x.size(0), 0])
-    if lora.rank > 0:
-        q = p.bmm(lora.A.transpose(1, 2))
-        y.baddbmm_(q, lora.B.transpose(1, 2), alpha=lora.scale)
-        z = q.flatten(0, 1).index_select(0, slots.at)
-    return y.flatten(0, 1).index_select(0, slots.at), z
+    for group in groups:
+        p = in_slots(x, group)
+        y_group = p.bmm(of_group(weight, group).transpose(1, 2))
+        if bias is not None:
+            y_group.add_(of_group(bias.view([experts, 1, -1]), group))
+        if lora.rank > 0:
+            z_group = p.bmm(of_group(lora.A, group).transpose(1, 2))
+            y_group.baddbmm_(z_group, of_group(lora.B, group).transpose(1, 2), alpha=lora.scale)
+            from_slots(z_group, group, z)
+        from_slots(y_group, group, y)
+    return y, z
 
 
-def d_times_padded(d_y: Tensor, W: Linear, experts: int, slots: Slots, lora: ExpertLora) -> Tuple[Tensor, Tensor]:
+def d_times_groups(d_y: Tensor, W: Linear, experts: int, groups: List[Group], lora: ExpertLora) -> Tuple[Tensor, Tensor]:
     weight = dense(W, d_y, None).view([experts, -1, W.columns])
-    p = in_slots(d_y, slots, experts)
-    d = p.bmm(weight)
-    d_z = d_y.new_empty([d_y.size(0), 0])
-    if lora.rank > 0:
-        q = p.bmm(lora.B) * lora.scale
-        d.baddbmm_(q, lora.A)
-        d_z = q.flatten(0, 1).index_select(0, slots.at)
-    return d.flatten(0, 1).index_select(0, slots.at), d_z
+    d = d_y.new_empty([d_y.size(0), W.columns])
+    d_z = d_y.new_empty([d_y.size(0), lora.rank])
+    for group in groups:
+        p = in_slots(d_y, group)
+        d_group = p.bmm(of_group(weight, group))
+        if lora.rank > 0:
+            d_z_group = p.bmm(of_group(lora.B, group)) * lora.scale
+            d_group.baddbmm_(d_z_group, of_group(lora.A, group))
+            from_slots(d_z_group, group, d_z)
+        from_slots(d_group, group, d)
+    return d, d_z
 
 
-# y = x W^T + b + s z B^T with z = x A^T, each row with the weight of its expert; rows are sorted, and each expert has as many as
-# counts says. Returns y and z. On a CPU weights that stay as they are stored are expanded a few rows at a time.
-def times_experts(x: Tensor, W: Linear, counts: List[int], lora: ExpertLora) -> Tuple[Tensor, Tensor]:
-    slots = padded_slots(x, counts)
-    if slots is not None:
-        return times_padded(x, W, len(counts), slots, lora)
+# y = x W^T + b + s z B^T with z = x A^T, each row with the weight of its expert; rows are sorted as routes says. Returns y and z. On a CPU weights that stay as they are stored are expanded a few rows at a time.
+def times_experts(x: Tensor, W: Linear, routes: Routes, lora: ExpertLora) -> Tuple[Tensor, Tensor]:
+    counts = routes.counts
+    if pads(x):
+        return times_groups(x, W, len(counts), routes.groups, lora)
     per = len(W.widths) // len(counts)
     rows = rows_of_expert(W, len(counts))
     y = x.new_empty([x.size(0), rows])
@@ -236,10 +265,10 @@ def times_experts(x: Tensor, W: Linear, counts: List[int], lora: ExpertLora) -> 
 
 
 # d_z = s d_y B and d_x = d_y W + d_z A. Returns d_x and d_z.
-def d_times_experts(d_y: Tensor, W: Linear, counts: List[int], lora: ExpertLora) -> Tuple[Tensor, Tensor]:
-    slots = padded_slots(d_y, counts)
-    if slots is not None:
-        return d_times_padded(d_y, W, len(counts), slots, lora)
+def d_times_experts(d_y: Tensor, W: Linear, routes: Routes, lora: ExpertLora) -> Tuple[Tensor, Tensor]:
+    counts = routes.counts
+    if pads(d_y):
+        return d_times_groups(d_y, W, len(counts), routes.groups, lora)
     d = d_y.new_empty([d_y.size(0), W.columns])
     d_z = d_y.new_empty([d_y.size(0), lora.rank])
     at = 0
@@ -256,19 +285,20 @@ def d_times_experts(d_y: Tensor, W: Linear, counts: List[int], lora: ExpertLora)
 
 # d_A = d_z^T x and d_B = s d_y^T z, expert by expert, left in G.
 def d_factors(
-    d_y: Tensor, d_z: Tensor, x: Tensor, z: Tensor, counts: List[int], lora: ExpertLora, turns: bool, G: Lora
+    d_y: Tensor, d_z: Tensor, x: Tensor, z: Tensor, routes: Routes, lora: ExpertLora, turns: bool, G: Lora
 ) -> None:
     if lora.rank > 0:
         found = zeros_by_expert(lora)
-        slots = padded_slots(x, counts)
-        if slots is not None:
-            n = len(counts)
-            found.A.baddbmm_(in_slots(d_z, slots, n).transpose(1, 2), in_slots(x, slots, n))
-            found.B.baddbmm_(in_slots(d_y, slots, n).transpose(1, 2), in_slots(z, slots, n), alpha=lora.scale)
+        if pads(x):
+            for group in routes.groups:
+                d_A = in_slots(d_z, group).transpose(1, 2).bmm(in_slots(x, group))
+                d_B = in_slots(d_y, group).transpose(1, 2).bmm(in_slots(z, group)) * lora.scale
+                found.A.index_copy_(0, group.experts, d_A)
+                found.B.index_copy_(0, group.experts, d_B)
             leave(found, turns, G)
             return
         at = 0
-        for expert, n in enumerate(counts):
+        for expert, n in enumerate(routes.counts):
             end = at + n
             if n > 0:
                 found.A[expert].addmm_(d_z[at:end].t(), x[at:end])
@@ -293,14 +323,14 @@ def run_experts(h: Tensor, experts: Experts, lora_gate_up: Lora, lora_down: Lora
     routes = routes_of(h, experts)
     n = len(routes.counts)
     factors_gate_up = by_expert(lora_gate_up, n, experts.turns)
-    gu, z_gate_up = times_experts(to_pairs(h, routes), experts.gate_up, routes.counts, factors_gate_up)
+    gu, z_gate_up = times_experts(to_pairs(h, routes), experts.gate_up, routes, factors_gate_up)
     g, u = gu.chunk(2, 1)
     gate, up = g.contiguous(), u.contiguous()
     if experts.limit > 0.0:
         m = clamped_swiglu(gate, up, experts.alpha, experts.limit)
     else:
         m = swiglu(gate, up)
-    y, z_down = times_experts(m, experts.down, routes.counts, by_expert(lora_down, n, False))
+    y, z_down = times_experts(m, experts.down, routes, by_expert(lora_down, n, False))
     return of_tokens(y, routes.weights, routes), SavedExperts(routes, gate, up, z_gate_up, z_down)
 
 
@@ -321,7 +351,7 @@ def d_run_experts(
     factors_gate_up = by_expert(lora_gate_up, n, experts.turns)
     factors_down = by_expert(lora_down, n, False)
     d_pairs = to_pairs(d_y, routes)
-    d_m, d_z_down = d_times_experts(d_pairs, experts.down, routes.counts, factors_down)
+    d_m, d_z_down = d_times_experts(d_pairs, experts.down, routes, factors_down)
     w = routes.weights.flatten().index_select(0, routes.order).unsqueeze(1)
     weighted = d_m * w.to(d_m.dtype)
     if experts.limit > 0.0:
@@ -337,12 +367,12 @@ def d_run_experts(
     d_w = torch.empty_like(w).index_copy_(0, routes.order, d_sorted)
     if factors_down.rank > 0:
         v = w.to(d_pairs.dtype)
-        d_factors(d_pairs * v, d_z_down * v, m, saved.z_down, routes.counts, factors_down, False, G_down)
+        d_factors(d_pairs * v, d_z_down * v, m, saved.z_down, routes, factors_down, False, G_down)
     d_gu = torch.cat([d_gate, d_up], 1)
-    d_x, d_z_gate_up = d_times_experts(d_gu, experts.gate_up, routes.counts, factors_gate_up)
+    d_x, d_z_gate_up = d_times_experts(d_gu, experts.gate_up, routes, factors_gate_up)
     if factors_gate_up.rank > 0:
         x = to_pairs(h, routes)
-        d_factors(d_gu, d_z_gate_up, x, saved.z_gate_up, routes.counts, factors_gate_up, experts.turns, G_gate_up)
+        d_factors(d_gu, d_z_gate_up, x, saved.z_gate_up, routes, factors_gate_up, experts.turns, G_gate_up)
     d_h = of_tokens(d_x, torch.ones_like(routes.weights), routes)
     return d_h.add_(d_routes(d_w.view_as(routes.weights), routes, experts))
 
