@@ -29,10 +29,13 @@ final class Pack {
     private static final List<String> COPIED = List.of(
             "LICENSE",
             "README.md",
+            "README.zh.md",
             "notebooks",
             "environment/Lab.java",
             "environment/Pack.java",
             "environment/offline.py",
+            "environment/exercises.py",
+            "environment/nbgrader_config.py",
             "environment/requirements.txt",
             "kernel/target/tunebook-kernel.jar",
             "src/target/tunebook-0.1.0.jar",

@@ -81,6 +81,8 @@ final class OfflineTest {
         assertThat(Files.readString(packed.resolve("START.md"))).contains("Python 3.12");
         assertThat(packed.resolve("notebooks/data/identity.jsonl")).exists();
         assertThat(packed.resolve("notebooks/out")).doesNotExist();
+        assertThat(List.of("README.zh.md", "environment/exercises.py", "environment/nbgrader_config.py"))
+                .allSatisfy(name -> assertThat(packed.resolve(name)).exists());
 
         Path notebook = Files.writeString(temporary.resolve("offline.ipynb"), NOTEBOOK);
         Path out = temporary.resolve("out");

@@ -5,6 +5,8 @@ import java.nio.file.Path;
 
 /** A model's file does not hold what its format promises; the message names the file, the place, what was expected and what was found. */
 public final class ModelFormatException extends IOException {
+    private final String what;
+
     /**
      * Says what is wrong with a file.
      *
@@ -13,6 +15,7 @@ public final class ModelFormatException extends IOException {
      */
     public ModelFormatException(Path file, String what) {
         super(file + ": " + what);
+        this.what = what;
     }
 
     /**
@@ -24,5 +27,11 @@ public final class ModelFormatException extends IOException {
      */
     public ModelFormatException(Path file, String what, Throwable cause) {
         super(file + ": " + what, cause);
+        this.what = what;
+    }
+
+    /** The message without the file: for a server's answer, which tells nobody where files lie. */
+    public String what() {
+        return what;
     }
 }

@@ -167,6 +167,13 @@ final class PreparationTest {
                 tokenizer,
                 options.threads(3).memory(1 << 20),
                 folder.resolve("three"));
+        // So little memory for each thread that the keys of a column are divided among several files.
+        Preparation.run(
+                folder.resolve("in").toString(),
+                tokenizer,
+                options.threads(200).memory(1 << 20),
+                folder.resolve("divided"));
+        assertThat(files(folder.resolve("divided"))).isEqualTo(files(folder.resolve("one")));
         assertThat(files(folder.resolve("three")))
                 .isEqualTo(files(folder.resolve("one")))
                 .hasSize(6);

@@ -18,8 +18,8 @@ public final class PrepareJob {
     private static final String USAGE = """
             usage: PrepareJob INPUT TOKENIZER OUTPUT [option value]...
 
-            INPUT and OUTPUT may be in any of Hadoop's file systems, such as hdfs://… and s3a://…; INPUT is a file, a folder
-            or a glob. TOKENIZER is a folder, a tokenizer.json or a GGUF file on this machine.
+            INPUT and OUTPUT may be in any of Hadoop's file systems, such as hdfs://…, and s3a://… where hadoop-aws
+            is on the class path; INPUT is a file, a folder or a glob. TOKENIZER is a folder, a tokenizer.json or a GGUF file on this machine.
 
               --length LEAST,MOST      code points of a document
               --languages zh,en        languages to keep

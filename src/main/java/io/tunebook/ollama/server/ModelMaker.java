@@ -14,6 +14,7 @@ import io.tunebook.ollama.server.Models.LoadedModels;
 import io.tunebook.ollama.store.ModelName;
 import io.tunebook.ollama.template.GoTemplate;
 import io.tunebook.ollama.template.GoTemplate.GoTemplateException;
+import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
@@ -219,7 +220,13 @@ final class ModelMaker {
         try {
             return ServedModel.of(gguf, adapters, template, system, parameters, licenses, messages);
         } catch (IOException broken) {
-            throw new LocalHttp.Refusal(400, String.valueOf(broken.getMessage()));
+            // an answer names no path of this machine
+            throw new LocalHttp.Refusal(
+                    400,
+                    broken instanceof ModelFormatException format
+                            ? format.what()
+                            : "the model's file cannot be read ("
+                                    + broken.getClass().getSimpleName() + ")");
         }
     }
 

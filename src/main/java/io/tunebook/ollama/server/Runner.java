@@ -41,6 +41,7 @@ final class Runner implements AutoCloseable {
     /** As long as Ollama waits for a model unless {@code OLLAMA_LOAD_TIMEOUT} says otherwise. */
     static final Duration LOADING = Duration.ofMinutes(5);
 
+    private final Path gguf;
     private final ReentrantLock turn = new ReentrantLock(true);
     private final int context;
     private final TemporaryFolder folder;
@@ -81,6 +82,7 @@ final class Runner implements AutoCloseable {
      */
     Runner(Path gguf, List<Path> adapters, int context, boolean embedding) {
         this.context = context;
+        this.gguf = gguf;
         try {
             folder = new TemporaryFolder();
             List<String> command = new ArrayList<>(List.of(
@@ -315,7 +317,9 @@ final class Runner implements AutoCloseable {
             return new IllegalStateException("the model was unloaded");
         }
         // What llama.cpp writes may be text of any kind.
-        String log = new String(Files.readAllBytes(folder.path().resolve("log")), StandardCharsets.UTF_8).strip();
+        String log = new String(Files.readAllBytes(folder.path().resolve("log")), StandardCharsets.UTF_8)
+                .strip()
+                .replace(gguf.toString(), gguf.getFileName().toString()); // an answer names no path of this machine
         String status = "";
         try {
             status = " with exit status " + process.waitFor();

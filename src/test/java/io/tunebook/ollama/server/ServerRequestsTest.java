@@ -285,6 +285,27 @@ class ServerRequestsTest {
         }
     }
 
+    /** A file that begins as a model and is cut off: what is wrong with it is said, and not where it lies. */
+    @Test
+    void whatIsWrongWithAFileIsToldWithoutItsPath() throws Exception {
+        byte[] head = new byte[300_000];
+        try (InputStream whole = Files.newInputStream(model)) {
+            assertThat(whole.readNBytes(head, 0, head.length)).isEqualTo(head.length);
+        }
+        Path cut = Files.write(temp.resolve("cut.gguf"), head);
+        String digest = Sha256.hex(cut);
+        HTTP.send(
+                HttpRequest.newBuilder(URI.create(server.url() + "/api/blobs/sha256:" + digest))
+                        .POST(BodyPublishers.ofFile(cut))
+                        .build(),
+                BodyHandlers.ofString());
+        HttpResponse<String> answer =
+                post("/api/create", "{'model':'cut','files':{'cut.gguf':'sha256:" + digest + "'},'stream':false}");
+        assertThat(answer.statusCode()).isEqualTo(400);
+        assertThat(answer.body()).contains("tokenizer.ggml.tokens").doesNotContain(digest, temp.toString());
+        assertThat(answer.body()).doesNotContain(System.getProperty("java.io.tmpdir"), System.getProperty("user.home"));
+    }
+
     @Test
     void pullTellsNothingOfOtherFiles() throws Exception {
         Path secret = Files.writeString(temp.resolve("secret.gguf"), "root:x:0:0");
