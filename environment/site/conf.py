@@ -1,5 +1,7 @@
 """How Sphinx makes the site of the chapters; build.py copies this file beside them."""
 
+import operator
+
 from docutils import nodes
 from latex2mathml.converter import convert
 
@@ -16,8 +18,10 @@ nb_execution_mode = "off"  # the outputs are those of the last run
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
+# links between chapters name headings as JupyterLab does; Sphinx keeps its settings in a file, which a function of this one does not get through
+myst_heading_slug_func = operator.methodcaller("replace", " ", "-")
 html_math_renderer = "mathml"
-suppress_warnings = ["mystnb.unknown_mime_type", "misc.highlighting_failure", "myst.header", "myst.xref_missing"]
+suppress_warnings = ["mystnb.unknown_mime_type", "misc.highlighting_failure", "myst.header", "myst.xref_missing", "config.cache"]
 
 
 def formula(self, node):
