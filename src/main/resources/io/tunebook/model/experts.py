@@ -144,12 +144,6 @@ def rows_of_expert(W: Linear, experts: int) -> int:
 # The weight of one expert, [rows, columns], in the type of like.
 def expert_weight(W: Linear, expert: int, experts: int, like: Tensor) -> Tensor:
     per = len(W.widths) // experts
-    if per == 0:
-        whole = W.parts[0]
-        n = whole.codes.size(0) // experts
-        first, end = expert * n, (expert + 1) * n
-        part = Matrix(whole.scales[first:end], whole.codes[first:end], whole.kind, whole.rows // experts)
-        return dense(Linear(W.weight, [part], [part.rows], W.columns, None, None), like, None)
     if len(W.parts) > 0:
         parts, widths = W.parts[expert * per : (expert + 1) * per], W.widths[expert * per : (expert + 1) * per]
         return dense(Linear(W.weight, parts, widths, W.columns, None, None), like, None)
@@ -237,7 +231,8 @@ def d_times_groups(d_y: Tensor, W: Linear, experts: int, groups: List[Group], lo
     return d, d_z
 
 
-# y = x W^T + b + s z B^T with z = x A^T, each row with the weight of its expert; rows are sorted as routes says. Returns y and z. On a CPU weights that stay as they are stored are expanded a few rows at a time.
+# y = x W^T + b + s z B^T with z = x A^T, each row with the weight of its expert; rows are sorted as routes says. Returns y
+# and z. On a CPU weights that stay as they are stored are expanded a few rows at a time.
 def times_experts(x: Tensor, W: Linear, routes: Routes, lora: ExpertLora) -> Tuple[Tensor, Tensor]:
     counts = routes.counts
     if pads(x):
@@ -251,7 +246,7 @@ def times_experts(x: Tensor, W: Linear, routes: Routes, lora: ExpertLora) -> Tup
     for expert, n in enumerate(counts):
         end = at + n
         if n > 0:
-            if len(W.parts) > 0 and per > 0:
+            if len(W.parts) > 0:
                 y[at:end] = times_stored(x[at:end], W.parts[expert * per : (expert + 1) * per])
             else:
                 y[at:end].addmm_(x[at:end], expert_weight(W, expert, len(counts), x).t(), beta=0)
