@@ -216,7 +216,9 @@ def times_groups(x: Tensor, W: Linear, experts: int, groups: List[Group], lora: 
     return y, z
 
 
-def d_times_groups(d_y: Tensor, W: Linear, experts: int, groups: List[Group], lora: ExpertLora) -> Tuple[Tensor, Tensor]:
+def d_times_groups(
+    d_y: Tensor, W: Linear, experts: int, groups: List[Group], lora: ExpertLora
+) -> Tuple[Tensor, Tensor]:
     weight = dense(W, d_y, None).view([experts, -1, W.columns])
     d = d_y.new_empty([d_y.size(0), W.columns])
     d_z = d_y.new_empty([d_y.size(0), lora.rank])
