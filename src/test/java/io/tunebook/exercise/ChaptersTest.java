@@ -2,18 +2,27 @@ package io.tunebook.exercise;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The chapters run, in their quick setting, and show what their pages show. What differs by machine is marked in them. */
+/**
+ * The chapters run, in their quick setting, and show what their pages show: each cell the kinds of output that its page has, and the same values,
+ * within a tolerance, unless it is tagged {@code nbval-ignore-output}, since its values differ by machine or in the quick setting.
+ */
 final class ChaptersTest {
     /** Numbers may differ by this part: the pages come from one machine, the test runs on any. */
     private static final String TOLERANCE = "0.02";
@@ -47,23 +56,15 @@ final class ChaptersTest {
         "09-at-scale"
     };
 
-    /** With the checks of their cells. Outputs are compared at night alone: a model computes in the type that is faster on the machine, and answers follow it. */
     @Test
-    void chaptersRun() throws Exception {
-        runs(List.of(), CHAPTERS);
-    }
-
-    @Test
-    @Tag("nightly")
-    void chaptersShowWhatTheirPagesShow() throws Exception {
-        Path rules = Files.writeString(folder.resolve("rules.cfg"), ANY_FOLDER);
-        runs(List.of("--check", "--tolerance", TOLERANCE, "--sanitize-with", rules.toString()), CHAPTERS);
+    void chaptersRunAndShowWhatTheirPagesShow() throws Exception {
+        runAndShowWhatTheirPagesShow(CHAPTERS);
     }
 
     /** Chapters that ask a model little, so that every change runs some of the Chinese ones; their code is that of the English ones. */
     @Test
-    void chineseChaptersRun() throws Exception {
-        runs(List.of(), "zh/00-setup", "zh/01-data", "zh/03-tokens");
+    void chineseChaptersRunAndShowWhatTheirPagesShow() throws Exception {
+        runAndShowWhatTheirPagesShow("zh/00-setup", "zh/01-data", "zh/03-tokens");
     }
 
     @Test
@@ -78,6 +79,33 @@ final class ChaptersTest {
                             .map(f -> "zh/" + f.replace(".ipynb", ""))
                             .toArray(String[]::new));
         }
+    }
+
+    private void runAndShowWhatTheirPagesShow(String... chapters) throws Exception {
+        Path rules = Files.writeString(folder.resolve("rules.cfg"), ANY_FOLDER);
+        runs(List.of("--check", "--tolerance", TOLERANCE, "--sanitize-with", rules.toString()), chapters);
+        for (String chapter : chapters) {
+            Path page = ExerciseNotebook.FOLDER.resolve(chapter + ".ipynb");
+            Path executed = folder.resolve("executed").resolve(page.getFileName());
+            assertThat(kinds(executed)).as("kinds of output in %s", chapter).isEqualTo(kinds(page));
+        }
+    }
+
+    /** What each cell shows, by the cell's id: names of streams and MIME types, without their number, which follows how long a cell runs. */
+    private static Map<String, Set<String>> kinds(Path notebook) throws IOException {
+        Map<String, Set<String>> kinds = new LinkedHashMap<>();
+        for (JsonNode cell : new ObjectMapper().readTree(notebook.toFile()).path("cells")) {
+            if (cell.path("cell_type").asText().equals("code")) {
+                Set<String> shown = new TreeSet<>();
+                for (JsonNode output : cell.path("outputs")) {
+                    shown.add(output.path("output_type").asText() + " "
+                            + output.path("name").asText());
+                    output.path("data").fieldNames().forEachRemaining(shown::add);
+                }
+                kinds.put(cell.path("id").asText(), shown);
+            }
+        }
+        return kinds;
     }
 
     /** Runs chapters in a folder of their own, so that none finds what an earlier run left. */
