@@ -1,6 +1,7 @@
 package io.tunebook;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -13,6 +14,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the course's pages point to is there. */
@@ -50,6 +52,28 @@ class CourseLinksTest {
                 }
             }
         }
+    }
+
+    /** Chapter 8 rounds what was measured on a card; a later measurement that differs by more must be told there too. */
+    @ParameterizedTest
+    @CsvSource({
+        "'1.5B, bfloat16', 3, train.gpu.4x1024.tokens",
+        "'1.5B, bfloat16', 4, train.gpu.4x1024.memory",
+        "'1.5B, bfloat16, checkpointing', 3, train.gpu.1x8192.checkpoint",
+        "'1.5B, bfloat16, checkpointing', 4, train.gpu.1x8192.memory",
+        "'8B in 4-bit blocks', 3, train.gpu.8b.qlora"
+    })
+    void theFiguresOfChapter8AreThoseOfTheBench(String shapes, int column, String id) throws Exception {
+        String row = lines(NOTEBOOKS.resolve("08-your-model.ipynb")).stream()
+                .filter(line -> line.startsWith("| " + shapes + " |"))
+                .findFirst()
+                .orElseThrow();
+        double told = Double.parseDouble(row.split("\\|")[column + 1].replaceAll("[^0-9.]", ""));
+        double measured = 0;
+        for (JsonNode each : new ObjectMapper().readTree(Path.of("../bench/results.json").toFile())) {
+            measured = each.path("id").asText().equals(id) ? each.path("ours").asDouble() : measured;
+        }
+        assertThat(told).isCloseTo(measured, withinPercentage(5));
     }
 
     /** The headings of a notebook in the form in which JupyterLab finds them: without marks, and with a hyphen for each space. */

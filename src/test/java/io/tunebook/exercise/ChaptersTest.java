@@ -27,11 +27,14 @@ final class ChaptersTest {
     /** Numbers may differ by this part: the pages come from one machine, the test runs on any. */
     private static final String TOLERANCE = "0.02";
 
-    /** A message names a file by its whole path, which differs by machine before the chapters' own folder. */
-    private static final String ANY_FOLDER = """
+    /** A message names a file by its whole path, which differs by machine before the chapters' own folder; and a bar says how long it took. */
+    private static final String BY_MACHINE = """
             [files]
             regex: \\S*[/\\\\]out[/\\\\]
             replace: out/
+            [times]
+            regex: in \\d+:\\d\\d[^<\\n]*
+            replace: in TIME
             """;
 
     @TempDir
@@ -82,7 +85,7 @@ final class ChaptersTest {
     }
 
     private void runAndShowWhatTheirPagesShow(String... chapters) throws Exception {
-        Path rules = Files.writeString(folder.resolve("rules.cfg"), ANY_FOLDER);
+        Path rules = Files.writeString(folder.resolve("rules.cfg"), BY_MACHINE);
         runs(List.of("--check", "--tolerance", TOLERANCE, "--sanitize-with", rules.toString()), chapters);
         for (String chapter : chapters) {
             Path page = ExerciseNotebook.FOLDER.resolve(chapter + ".ipynb");
