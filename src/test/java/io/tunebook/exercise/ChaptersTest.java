@@ -18,6 +18,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The chapters run, in their quick setting, and show what their pages show: each cell the kinds of output that its page has, and the same values,
@@ -62,6 +64,14 @@ final class ChaptersTest {
     @Test
     void chaptersRunAndShowWhatTheirPagesShow() throws Exception {
         runAndShowWhatTheirPagesShow(CHAPTERS);
+    }
+
+    /** Chapters 6 and 7 where chapter 5 did not run: they train its adapter themselves. */
+    @ParameterizedTest
+    @Tag("nightly")
+    @ValueSource(strings = {"06-measure", "07-back-to-ollama"})
+    void aChapterRunsWithoutTheOneBefore(String chapter) throws Exception {
+        runs(List.of(), chapter);
     }
 
     /** Chapters that ask a model little, so that every change runs some of the Chinese ones; their code is that of the English ones. */
