@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** A page of JupyterLab cuts what is too wide, and a reader does not scroll sideways. A cell has one idea, so it is short. */
+/** A page of JupyterLab cuts what is too wide, and a reader does not scroll sideways. A cell has one idea, so it is short. A chapter has pictures. */
 final class ChapterCodeTest {
     private static final int WIDEST = 95;
 
@@ -44,6 +44,28 @@ final class ChapterCodeTest {
                 .isLessThanOrEqualTo(LONGEST));
     }
 
+    /** Each picture comes with words that tell it to who cannot see it. */
+    @Test
+    void eachChapterHasFourPictures() throws IOException {
+        try (Stream<Path> files = Files.list(Path.of("../notebooks"))) {
+            for (Path file : files.filter(f -> f.toString().endsWith(".ipynb")).toList()) {
+                int pictures = 0;
+                for (JsonNode cell : new ObjectMapper().readTree(file.toFile()).path("cells")) {
+                    for (JsonNode output : cell.path("outputs")) {
+                        JsonNode data = output.path("data");
+                        if (data.has("image/svg+xml") || data.has("image/png")) {
+                            pictures++;
+                            assertThat(text(data.path("text/plain")))
+                                    .as("%s, cell %s", file, cell.path("id").asText())
+                                    .hasSizeGreaterThan(20);
+                        }
+                    }
+                }
+                assertThat(pictures).as(file.toString()).isGreaterThanOrEqualTo(4);
+            }
+        }
+    }
+
     private static List<Cell> cells() throws IOException {
         List<Cell> cells = new ArrayList<>();
         Path notebooks = Path.of("../notebooks");
@@ -51,7 +73,7 @@ final class ChapterCodeTest {
             for (Path file : files.filter(f -> f.toString().endsWith(".ipynb")).toList()) {
                 for (JsonNode cell : new ObjectMapper().readTree(file.toFile()).path("cells")) {
                     if (cell.path("cell_type").asText().equals("code")) {
-                        cells.add(new Cell(file + ", cell " + cell.path("id").asText(), source(cell)));
+                        cells.add(new Cell(file + ", cell " + cell.path("id").asText(), text(cell.path("source"))));
                     }
                 }
             }
@@ -59,10 +81,11 @@ final class ChapterCodeTest {
         return cells;
     }
 
-    private static String source(JsonNode cell) {
+    /** A text of nbformat, which is one string or a list of lines. */
+    private static String text(JsonNode node) {
         StringBuilder text = new StringBuilder();
-        cell.path("source").forEach(line -> text.append(line.asText()));
-        return cell.path("source").isTextual() ? cell.path("source").asText() : text.toString();
+        node.forEach(line -> text.append(line.asText()));
+        return node.isTextual() ? node.asText() : text.toString();
     }
 
     /** In columns: a Chinese character takes two. */
