@@ -74,6 +74,11 @@ final class JsonLines implements HttpResponse.BodySubscriber<Optional<InputStrea
         }
     }
 
+    /** Whether the answer's body has begun, so that lines may have come. */
+    boolean begun() {
+        return subscription != null;
+    }
+
     @Override
     public void onNext(List<ByteBuffer> bytes) {
         events.add(new Event(bytes, null));

@@ -50,11 +50,20 @@ final class OllamaHttp {
     /** Sends an object and gives the lines of the answer, between which at most {@code silence} may pass. */
     JsonLines lines(String path, Object body, String model, Duration silence) throws IOException {
         JsonLines lines = new JsonLines(base + path, model, first, silence);
-        HttpResponse<Optional<InputStream>> answer = exchange(
-                request("POST", path, BodyPublishers.ofByteArray(JSON.writeValueAsBytes(body)), first),
-                info -> info.statusCode() == 200
-                        ? lines
-                        : BodySubscribers.mapping(BodySubscribers.ofInputStream(), Optional::of));
+        HttpResponse<Optional<InputStream>> answer;
+        try {
+            answer = exchange(
+                    request("POST", path, BodyPublishers.ofByteArray(JSON.writeValueAsBytes(body)), first),
+                    info -> info.statusCode() == 200
+                            ? lines
+                            : BodySubscribers.mapping(BodySubscribers.ofInputStream(), Optional::of));
+        } catch (OllamaException.BrokenStream broken) {
+            if (!lines.begun()) {
+                throw broken;
+            }
+            lines.onError(broken.getCause()); // it broke so soon that the client told of it here: what had come before comes first
+            return lines;
+        }
         if (answer.body().isPresent()) {
             throw failure(answer.statusCode(), answer.body().get(), path, model);
         }

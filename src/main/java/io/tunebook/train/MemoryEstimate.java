@@ -156,8 +156,9 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
     /** @throws TrainingException if it will not fit, with the figures and what to lower */
     void require(TrainingArguments arguments, int longest) {
         if (!fits()) {
-            throw new TrainingException(
-                    "A step will not fit into memory: it needs about " + this + ". " + advice(arguments, longest));
+            // The estimate has the layers computed again already, see ForLayers.
+            throw new TrainingException("A step will not fit into memory: it needs about " + this + ". "
+                    + advice(arguments.gradientCheckpointing(true), longest));
         }
     }
 

@@ -3,9 +3,14 @@ package io.tunebook.exercise;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tunebook.ollama.ChatMessage;
+import io.tunebook.ollama.ChatRequest;
 import io.tunebook.ollama.ChatResponse;
 import io.tunebook.ollama.Ollama;
 import io.tunebook.ollama.OllamaException;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 
 /** The three failures that the course shows, as Ollama's client meets them. */
@@ -41,5 +46,17 @@ final class ReplayServerTest {
             assertThatThrownBy(() -> Ollama.connect(server.url()).chat("m", "Hello?"))
                     .isInstanceOf(OllamaException.BrokenStream.class);
         }
+    }
+
+    /** However soon the connection breaks: the JDK's client may tell of it before it hands the answer over. */
+    @RepeatedTest(100)
+    void whatCameBeforeTheCutIsShown() throws Exception {
+        List<String> pieces = new ArrayList<>();
+        try (ReplayServer server = ReplayServer.cuttingOff(PIECE)) {
+            ChatRequest request = ChatRequest.of("m", ChatMessage.user("Hello?"));
+            assertThatThrownBy(() -> Ollama.connect(server.url()).chat(request, piece -> pieces.add(piece.text())))
+                    .isInstanceOf(OllamaException.BrokenStream.class);
+        }
+        assertThat(pieces).containsExactly("Hi");
     }
 }
