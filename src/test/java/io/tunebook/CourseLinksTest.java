@@ -70,7 +70,8 @@ class CourseLinksTest {
                 .orElseThrow();
         double told = Double.parseDouble(row.split("\\|")[column + 1].replaceAll("[^0-9.]", ""));
         double measured = 0;
-        for (JsonNode each : new ObjectMapper().readTree(Path.of("../bench/results.json").toFile())) {
+        for (JsonNode each :
+                new ObjectMapper().readTree(Path.of("../bench/results.json").toFile())) {
             measured = each.path("id").asText().equals(id) ? each.path("ours").asDouble() : measured;
         }
         assertThat(told).isCloseTo(measured, withinPercentage(5));

@@ -61,7 +61,8 @@ final class OllamaHttp {
             if (!lines.begun()) {
                 throw broken;
             }
-            lines.onError(broken.getCause()); // it broke so soon that the client told of it here: what had come before comes first
+            lines.onError(broken.getCause()); // it broke so soon that the client told of it here: what had come before
+            // comes first
             return lines;
         }
         if (answer.body().isPresent()) {
