@@ -87,6 +87,20 @@ final class PublishingTest {
                 .contains("<classifier>all</classifier>");
     }
 
+    /** What is checked with each change is checked for a release too, in the same way. */
+    @Test
+    void eachChangeAndEachReleaseAreCheckedAlike() throws Exception {
+        for (String name : List.of(".ci/run", ".github/workflows/ci.yml", ".github/workflows/release.yml")) {
+            String text = Files.readString(ROOT.resolve(name));
+            int tests = text.indexOf("java environment/Lab.java test");
+            assertThat(tests).as(name).isPositive();
+            assertThat(text.indexOf(".ci/published")).as(name).isGreaterThan(tests);
+        }
+        String release = Files.readString(ROOT.resolve(".github/workflows/release.yml"));
+        assertThat(release.substring(release.indexOf("gh release create")))
+                .contains("kernel/target/*.whl", "target/central-bundle.zip", "target/tunebook-site.zip");
+    }
+
     /** A tag of an action can be moved to other code; a commit cannot. */
     @Test
     void actionsAreNamedByTheirCommit() throws Exception {

@@ -118,12 +118,7 @@ record ExerciseNotebook(String name, ObjectNode solution, Map<String, List<Answe
 
     /** What a check is worth. */
     int points(String check) {
-        for (JsonNode cell : solution.path("cells")) {
-            if (cell.path("metadata").path("nbgrader").path("grade_id").asText().equals(check)) {
-                return cell.path("metadata").path("nbgrader").path("points").asInt();
-            }
-        }
-        throw new IllegalArgumentException("there is no check " + check);
+        return cell(check).path("metadata").path("nbgrader").path("points").asInt();
     }
 
     /**
@@ -143,19 +138,73 @@ record ExerciseNotebook(String name, ObjectNode solution, Map<String, List<Answe
             }
         }
         for (JsonNode cell : notebook.path("cells")) {
-            if (fail.contains(
-                    cell.path("metadata").path("nbgrader").path("grade_id").asText())) {
-                ArrayNode tags = ((ObjectNode) cell.path("metadata")).putArray("tags");
-                tags.add("raises-exception");
+            if (fail.contains(gradeId(cell))) {
+                hasToFail((ObjectNode) cell);
             }
         }
         return notebook;
     }
 
+    /**
+     * One notebook with every answer: behind each task its solution, which passes its checks, and then its wrong answers one after the
+     * other, each with the checks. So a solution meets wrong answers to all tasks before it, and none at all to those behind it.
+     */
+    ObjectNode withEveryAnswer() {
+        ObjectNode notebook = solution.deepCopy();
+        ArrayNode cells = notebook.putArray("cells");
+        List<String> tasks = tasks();
+        List<String> checks = cells("grade");
+        for (JsonNode cell : solution.path("cells")) {
+            String id = gradeId(cell);
+            if (!checks.contains(id)) {
+                cells.add(cell);
+            }
+            if (tasks.contains(id)) {
+                checks(id).forEach(check -> cells.add(cell(check)));
+                int n = 0;
+                for (Answer answer : wrong.get(id)) {
+                    addWrong(cells, id, answer, ++n);
+                }
+            }
+        }
+        return notebook;
+    }
+
+    private void addWrong(ArrayNode cells, String task, Answer answer, int number) {
+        ObjectNode code = cell(task).deepCopy();
+        code.putArray("source").add(answer.code().strip());
+        cells.add(code.put("id", task + "-wrong-" + number));
+        for (String check : checks(task)) {
+            ObjectNode checked = cell(check).deepCopy();
+            if (!answer.passes().contains(check)) {
+                hasToFail(checked);
+            }
+            cells.add(checked.put("id", task + "-wrong-" + number + "-" + check));
+        }
+    }
+
+    /** The runner takes a tick in this cell for a failure. */
+    private static void hasToFail(ObjectNode cell) {
+        ((ObjectNode) cell.path("metadata")).putArray("tags").add("raises-exception");
+    }
+
+    private ObjectNode cell(String gradeId) {
+        for (JsonNode cell : solution.path("cells")) {
+            if (gradeId(cell).equals(gradeId)) {
+                return (ObjectNode) cell;
+            }
+        }
+        throw new IllegalArgumentException("there is no cell " + gradeId);
+    }
+
+    private static String gradeId(JsonNode cell) {
+        return cell.path("metadata").path("nbgrader").path("grade_id").asText();
+    }
+
     /** Puts code into a task's cell. */
     static void set(ObjectNode notebook, String task, String code) {
         for (JsonNode cell : notebook.path("cells")) {
-            if (cell.path("metadata").path("nbgrader").path("grade_id").asText().equals(task)) {
+            if (gradeId(cell).equals(task)) {
                 ((ObjectNode) cell).putArray("source").add(code.strip());
             }
         }

@@ -15,8 +15,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The checks of the exercises take no wrong answer. Each task is solved in one notebook in which all others are wrong, so no check leans
- * on another task; in the other notebooks its own wrong answers take turns. A wrong answer passes exactly the checks that its list names.
+ * The checks of the exercises take no wrong answer: it passes exactly the checks that its list names. Each task is solved where all
+ * others are wrong, so no check leans on another task.
  */
 final class WrongAnswersTest {
     @TempDir
@@ -55,16 +55,26 @@ final class WrongAnswersTest {
         }
     }
 
-    /** One exercise that needs no model; the others take their time. */
+    /** Every answer of an exercise in one kernel, so that all wrong ones are run with each change. */
     @Test
-    void noWrongAnswerScoresInChapterOne() throws Exception {
-        noWrongAnswerScores("01-data");
+    void everySolutionIsFullAndNoWrongAnswerScores() throws Exception {
+        CourseKernel.require();
+        List<Path> notebooks = new ArrayList<>();
+        for (String name : exercises()) {
+            Path file = folder.resolve(name + ".ipynb");
+            ExerciseNotebook.write(ExerciseNotebook.read(name).withEveryAnswer(), file);
+            notebooks.add(file);
+        }
+        assertThat(notebooks).hasSize(9);
+        CourseKernel.Run run = CourseKernel.notebooks(notebooks, folder.resolve("out"));
+        assertThat(run.status()).as(run.text()).isZero();
     }
 
+    /** As students hand them in: other answers to all other tasks, those behind included, and a kernel of its own for each notebook. */
     @Tag("nightly")
     @ParameterizedTest
     @MethodSource("exercises")
-    void noWrongAnswerScores(String name) throws Exception {
+    void noWrongAnswerScoresBesideOthers(String name) throws Exception {
         CourseKernel.require();
         ExerciseNotebook exercise = ExerciseNotebook.read(name);
         List<Path> notebooks = new ArrayList<>();
