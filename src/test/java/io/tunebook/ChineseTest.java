@@ -40,6 +40,9 @@ final class ChineseTest {
             Pattern.compile("(?<!\\w)\\(inChinese \\? \"\"\\s*: \"\"\\)|inChinese \\? \"\"\\s*: \"\"");
 
     private static final Pattern HAN = Pattern.compile("\\p{IsHan}");
+    private static final Pattern ENGLISH_WORDS = Pattern.compile("[A-Za-z]{2,} [A-Za-z]{2,}");
+    private static final Pattern LABEL = Pattern.compile(
+            "\\b(?:check|checkEquals|checkClose|(?:Pictures|Charts)\\.\\w+|(?:row|line)\\.put)\\(\\s*\"((?:\\\\.|[^\"\\\\\n])*)\"");
     private static final Pattern MESSAGE = Pattern.compile("(?m)^\\| `([^`]+)` \\| [^|]+ \\| [^|]+ \\|$");
 
     @Test
@@ -129,6 +132,27 @@ final class ChineseTest {
                         .isTrue();
             }
         }
+    }
+
+    /** Titles of charts, headings of tables, and what a check says: the words that a reader sees beside the outputs. */
+    @Test
+    void titlesAndLabelsAreChinese() throws IOException {
+        List<Path> all = new ArrayList<>(notebooks(CHINESE));
+        all.addAll(notebooks(CHINESE.resolve("exercises")));
+        int found = 0;
+        for (Path chinese : all) {
+            for (JsonNode cell : cells(chinese)) {
+                Matcher label = LABEL.matcher(isCode(cell) ? source(cell) : "");
+                while (label.find()) {
+                    found++;
+                    assertThat(HAN.matcher(label.group(1)).find()
+                                    || !ENGLISH_WORDS.matcher(label.group(1)).find())
+                            .as("%s, cell %s: %s", chinese, id(cell), label.group())
+                            .isTrue();
+                }
+            }
+        }
+        assertThat(found).isGreaterThan(400);
     }
 
     @Test

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.DisplaySink;
 import io.tunebook.kernel.display.MimeBundle;
@@ -23,7 +25,9 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -107,6 +111,31 @@ final class ChartsTest {
                 .as("a glyph with an outline, in points of a font of 12")
                 .isBetween(8.0, 13.0);
         assertThat(ChartTheme.class.getResource("chart-sans-zh.OFL.txt")).isNotNull();
+    }
+
+    /** A machine without a Chinese font draws the charts of the Chinese chapters, whatever their words. */
+    @Test
+    void theFontThatComesAlongHasEveryCharacterOfTheChineseChaptersCode() throws IOException {
+        assumeTrue(ChartTheme.missing().isEmpty(), "skipped: this machine has no fonts, and Java then opens none");
+        Font own = ChartTheme.own().orElseThrow();
+        TreeSet<String> missing = new TreeSet<>();
+        try (Stream<Path> files = Files.list(Path.of("../notebooks/zh"))) {
+            for (Path file : files.filter(f -> f.toString().endsWith(".ipynb")).toList()) {
+                for (JsonNode cell : new ObjectMapper().readTree(file.toFile()).path("cells")) {
+                    if (cell.path("cell_type").asText().equals("code")) {
+                        cell.path("source")
+                                .forEach(line -> line.asText()
+                                        .codePoints()
+                                        .filter(c -> Character.UnicodeScript.of(c) == Character.UnicodeScript.HAN)
+                                        .filter(c -> !own.canDisplay(c))
+                                        .forEach(c -> missing.add(Character.toString(c))));
+                    }
+                }
+            }
+        }
+        assertThat(missing)
+                .as("characters that environment/chart_font.py has to put into the font")
+                .isEmpty();
     }
 
     /** What a JVM without fonts draws. */
