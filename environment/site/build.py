@@ -3,15 +3,25 @@
 The notebooks are taken as they lie, with the outputs of their last run; nothing is executed and nothing is downloaded. The
 site goes to target/site (or FOLDER), with a search over all pages. Every link between pages and every picture is checked
 afterwards; one that leads nowhere is named, and the exit status is 1. With --pdf each chapter and each exercise, or the one
-that is named (such as zh/03-tokens), is printed by Chromium or Chrome to a PDF beside its page.
+that is named (such as zh/03-tokens), is printed by Chromium or Chrome to a PDF beside its page, and the search is tried.
 """
 
 import html.parser
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import urllib.parse
+
+# What a reader may look for, and pages that have to be among those found.
+SEARCHES = {
+    "损失": ["zh/04-model.html", "zh/05-lora.html", "zh/06-measure.html"],
+    "秩": ["zh/05-lora.html", "zh/exercises/05-lora.html"],
+    "梯度检查点": ["zh/08-your-model.html"],
+    "gradient checkpointing": ["08-your-model.html"],
+    "Ollama 温度": ["zh/02-ollama.html"],
+}
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -74,19 +84,35 @@ def broken(site):
     return len(pages), faults
 
 
-def print_chapters(site, chapter):
-    """A PDF of each chapter and exercise, with the margins and the page numbers that the browser gives it."""
+def with_browser(*arguments):
+    """What Chromium or Chrome says, without a window."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         sys.exit("no Chromium and no Chrome is on the path: --pdf needs one")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
+
+
+def not_found(site):
+    """Pages that the site's own search does not find, as a reader would look for them."""
+    faults = []
+    for words, wanted in SEARCHES.items():
+        address = (site / "search.html").as_uri() + "?q=" + urllib.parse.quote(words)
+        page = with_browser("--virtual-time-budget=10000", "--dump-dom", address)
+        found = set(re.findall(r'<a href="([^"#?]+)', page.partition('id="search-results"')[2]))
+        faults += [f"the search for {words} does not find {name}" for name in wanted if name not in found]
+    return faults
+
+
+def print_chapters(site, chapter):
+    """A PDF of each chapter and exercise, with the margins and the page numbers that the browser gives it."""
     folders = "", "exercises/", "zh/", "zh/exercises/"
     every = [page for folder in folders for page in sorted(site.glob(f"{folder}0*.html"))]
     for page in [site / f"{chapter}.html"] if chapter else every:
         pdf = page.with_suffix(".pdf")
-        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
-        subprocess.run([*command, f"--print-to-pdf={pdf}", page.as_uri()], check=True, capture_output=True)
+        with_browser("--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())
         if not pdf.read_bytes().startswith(b"%PDF"):
-            sys.exit(f"{browser} made no PDF of {page}")
+            sys.exit(f"the browser made no PDF of {page}")
         print(f"{pdf.relative_to(site)}: {pdf.stat().st_size // 1000} kB")
 
 
@@ -103,6 +129,7 @@ def main(folder, pdf, chapter):
     pages, faults = broken(site)
     if pdf:
         print_chapters(site, chapter)
+        faults += not_found(site)
     print("\n".join(faults) or f"{pages} pages in {site}; every link and picture of theirs is there")
     return 1 if faults else 0
 
