@@ -6,12 +6,15 @@ afterwards; one that leads nowhere is named, and the exit status is 1. With --pd
 that is named (such as zh/03-tokens), is printed by Chromium or Chrome to a PDF beside its page, and the search is tried.
 """
 
+import concurrent.futures
 import html.parser
+import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 
 # What a reader may look for, and pages that have to be among those found.
@@ -89,8 +92,9 @@ def with_browser(*arguments):
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         sys.exit("no Chromium and no Chrome is on the path: --pdf needs one")
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:  # two of one profile wait for each other
+        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
 
 
 def not_found(site):
@@ -108,12 +112,17 @@ def print_chapters(site, chapter):
     """A PDF of each chapter and exercise, with the margins and the page numbers that the browser gives it."""
     folders = "", "exercises/", "zh/", "zh/exercises/"
     every = [page for folder in folders for page in sorted(site.glob(f"{folder}0*.html"))]
-    for page in [site / f"{chapter}.html"] if chapter else every:
-        pdf = page.with_suffix(".pdf")
-        with_browser("--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())
-        if not pdf.read_bytes().startswith(b"%PDF"):
-            sys.exit(f"the browser made no PDF of {page}")
-        print(f"{pdf.relative_to(site)}: {pdf.stat().st_size // 1000} kB")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as several:
+        for pdf in several.map(printed, [site / f"{chapter}.html"] if chapter else every):
+            print(f"{pdf.relative_to(site)}: {pdf.stat().st_size // 1000} kB")
+
+
+def printed(page):
+    pdf = page.with_suffix(".pdf")
+    with_browser("--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())
+    if not pdf.read_bytes().startswith(b"%PDF"):
+        sys.exit(f"the browser made no PDF of {page}")
+    return pdf
 
 
 def main(folder, pdf, chapter):
