@@ -123,12 +123,11 @@ final class ChartsTest {
             for (Path file : files.filter(f -> f.toString().endsWith(".ipynb")).toList()) {
                 for (JsonNode cell : new ObjectMapper().readTree(file.toFile()).path("cells")) {
                     if (cell.path("cell_type").asText().equals("code")) {
-                        cell.path("source")
-                                .forEach(line -> line.asText()
-                                        .codePoints()
-                                        .filter(c -> Character.UnicodeScript.of(c) == Character.UnicodeScript.HAN)
-                                        .filter(c -> !own.canDisplay(c))
-                                        .forEach(c -> missing.add(Character.toString(c))));
+                        cell.path("source").forEach(line -> line.asText()
+                                .codePoints()
+                                .filter(c -> Character.UnicodeScript.of(c) == Character.UnicodeScript.HAN)
+                                .filter(c -> !own.canDisplay(c))
+                                .forEach(c -> missing.add(Character.toString(c))));
                     }
                 }
             }

@@ -34,7 +34,9 @@ final class ExerciseTextTest {
                     exercise.checks(task).stream().mapToInt(exercise::points).sum();
             Matcher said = found(ENGLISH, text(english, task));
             assertThat(said.group(2)).as("%s, points of %s", name, task).isEqualTo("" + points);
-            assertThat(Integer.parseInt(said.group(1))).as("%s, minutes of %s", name, task).isBetween(1, 60);
+            assertThat(Integer.parseInt(said.group(1)))
+                    .as("%s, minutes of %s", name, task)
+                    .isBetween(1, 60);
             Matcher inChinese = found(CHINESE, text(chinese, task));
             assertThat(List.of(inChinese.group(1), inChinese.group(2)))
                     .as("%s, minutes and points of %s in Chinese", name, task)
