@@ -17,7 +17,8 @@ import model.dtypes  # noqa: E402
 
 model.dtypes.FLOAT32 = torch.float64  # what the text computes in float32 is not rounded here
 
-from model import adapter, attention, decoder, layer as layers_text, lora, loss, mlp, norm  # noqa: E402
+from model import adapter, attention, decoder, generation, lora, loss, mlp, norm, records as layers_text  # noqa: E402
+from model import delta as delta_text  # noqa: E402
 from model import experts as experts_text  # noqa: E402
 from model.experts import Experts  # noqa: E402
 from model.quantized import Linear  # noqa: E402
@@ -132,6 +133,59 @@ def pieces():
                 compare("attention.by_position, in one", [attention.by_position(rows.t(), at, 10)], [rows])
 
 
+def delta_pieces():
+    """The rule of Gated DeltaNet in chunks beside one token after the other, and its state behind texts in pieces."""
+    for heads, starts, batch, chunk in [(2, [0, 20], 1, 4), (4, [0, 20], 0, 8), (4, [0, 10, 20], 2, 4), (4, [0, 3, 4, 11, 17, 20, 20], 0, 4), (2, [0, 5, 20], 0, 32)]:
+        d = random_delta(2, heads, 3, 5, chunk)
+        y, starts = leaf(20, d.conv.size(0) + 7 * heads), torch.tensor(starts)
+        d_a = torch.randn(20, 5 * heads)
+        plain = plain_delta(y, starts, d, 1e-6)
+        (expected,) = torch.autograd.grad(plain, y, d_a)
+        what = f"{heads} value heads, {len(starts) - 1} documents, chunks of {chunk}"
+        with torch.no_grad():
+            o = delta_text.delta_rule(y, starts, batch, d)
+            compare(f"delta.delta_rule, {what}", [delta_text.delta_gated(o, y, d, 1e-6)], [plain])
+            compare(f"delta.d_delta, {what}", [delta_text.d_delta(d_a, o, y, starts, batch, d, 1e-6)], [expected])
+            if len(starts) == 2:
+                inputs, state = torch.randn(3, d.conv.size(0)), torch.randn(heads, 3, 5)  # of another text
+                pieces, p = [], 0
+                for length in [1, 1, 2, 9, 1, 6]:
+                    pieces.append(delta_text.next_delta(y[p : p + length], p, d, inputs, state))
+                    p += length
+                compare(f"delta.next_delta, {what}", [torch.cat(pieces)], [o])
+
+
+def random_delta(key_heads: int, heads: int, key_dim: int, value_dim: int, chunk: int) -> delta_text.Delta:
+    conv = torch.randn(2 * key_heads * key_dim + heads * value_dim, 4) * 0.7
+    return delta_text.Delta(conv, torch.randn(heads), torch.randn(heads) * 0.3, torch.rand(value_dim) + 0.5, key_heads, key_dim, chunk)
+
+
+def plain_delta(y: Tensor, starts: Tensor, d: delta_text.Delta, eps: float) -> Tensor:
+    """Gated DeltaNet one document and one token after the other."""
+    heads, width = d.dt.size(0), d.norm.size(0)
+    keys = d.key_heads * d.key_dim
+    qkv, z, b, a = y.split([d.conv.size(0), heads * width, heads, heads], 1)
+    outputs = []
+    for first, end in zip(starts[:-1], starts[1:]):
+        if first == end:
+            continue
+        x = torch.nn.functional.pad(qkv[first:end], (0, 0, 3, 0)).unfold(0, 4, 1)
+        q, k, v = torch.nn.functional.silu((x * d.conv).sum(2)).split([keys, keys, heads * width], 1)
+        q, k = (t.unflatten(1, (d.key_heads, -1)).repeat_interleave(heads // d.key_heads, 1) for t in (q, k))
+        q, k = (t * (t.square().sum(2, keepdim=True) + 1e-6).rsqrt() for t in (q, k))
+        v = v.unflatten(1, (heads, -1))
+        S = torch.zeros(heads, d.key_dim, width)
+        for t in range(end - first):
+            decay = torch.exp(-d.A.exp() * torch.nn.functional.softplus(a[first + t] + d.dt))
+            S = S * decay[:, None, None]
+            correction = (v[t] - torch.einsum("hkv,hk->hv", S, k[t])) * b[first + t].sigmoid()[:, None]
+            S = S + torch.einsum("hk,hv->hkv", k[t], correction)
+            outputs.append(torch.einsum("hkv,hk->hv", S, q[t]) * d.key_dim**-0.5)
+    o = torch.stack(outputs)
+    o = d.norm * o * (o.square().mean(2, keepdim=True) + eps).rsqrt()
+    return (o * torch.nn.functional.silu(z.unflatten(1, (heads, -1)))).flatten(1)
+
+
 def softmax_attention(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, window: int, scale: float, sinks: Tensor | None = None) -> Tensor:
     """As it is written in textbooks: a token sees those of its document that are not later."""
     q, k, v = (x.transpose(0, 1) for x in (q, k, v))
@@ -169,6 +223,8 @@ class Kind(NamedTuple):
     normed: bool = False  # whether their weights are divided by their sum
     limit: float = 0.0  # of the clamped SwiGLU; experts and router have biases then, and rows of LoRA's B take turns
     sinks: bool = False
+    gated: bool = False  # attention's output
+    delta: bool = False  # in the first of two layers, in the place of attention
 
 
 KINDS = {
@@ -185,6 +241,8 @@ KINDS = {
     "hunyuan": Kind(q_norm=1, norm_behind=True),
     "qwen3_moe": Kind(q_norm=1, experts=9, normed=True),
     "experts": Kind(residual=0.5, experts=5, behind=True),
+    "gated": Kind(gated=True, biases=True),
+    "qwen3_5": Kind(q_norm=1, rotated=4, gated=True, delta=True),
     "gpt_oss": Kind(biases=True, experts=6, normed=True, limit=1.5, sinks=True, window=3),
 }
 
@@ -209,6 +267,12 @@ def random_model(kind: Kind) -> decoder.Model:
         bias = torch.randn(kind.experts) if clamped else None
         return Experts(torch.randn(kind.experts, width), bias, gate_up, down, 2, kind.normed, 1.7, kind.limit, clamped)
 
+    def first(i):
+        if kind.delta and i == 0:
+            return product(2 * 2 * 5 + 4 * 6, 4 * 6, 4, 4)
+        q = heads * d * (2 if kind.gated else 1)
+        return product(q + 2 * kv * d) if "qkv" in kind.fused else product(q, kv * d, kv * d)
+
     layers = [
         layers_text.Layer(
             layers_text.Norms(
@@ -219,14 +283,15 @@ def random_model(kind: Kind) -> decoder.Model:
                 scale(width, kind.before),
                 scale(width, kind.behind),
             ),
-            product((heads + 2 * kv) * d) if "qkv" in kind.fused else product(heads * d, kv * d, kv * d),
-            product(width, columns=heads * d),
+            first(i),
+            product(width, columns=4 * 6 if kind.delta and i == 0 else heads * d),
             shape(2 * inner, width) if kind.experts else product(2 * inner, bias=False) if "gate_up" in kind.fused else product(inner, inner, bias=False),
             shape(width, inner) if kind.experts else product(width, columns=inner, bias=False),
             kind.rotary[i],
             kind.window if i == 0 else 0,
             experts() if kind.experts else None,
             torch.randn(heads) if kind.sinks else None,
+            random_delta(2, 4, 5, 6, 4) if kind.delta and i == 0 else None,
         )
         for i in range(2)
     ]
@@ -238,7 +303,7 @@ def random_model(kind: Kind) -> decoder.Model:
     embedding, output = product(vocabulary, bias=False), product(vocabulary, bias=False)
     config = layers_text.Config(
         heads, kv, d, 1e-6, 3, kind.scale, kind.gelu, kind.embedding, kind.residual, kind.window,
-        kind.neighbours, kind.norm_behind, kind.longer,
+        kind.neighbours, kind.norm_behind, kind.longer, kind.gated,
     )
     return decoder.Model(config, embedding, layers, torch.rand(width) + 0.5, output, tables)
 
@@ -284,24 +349,30 @@ def plain_loss(m, tokens, labels, adapter, cs, masks):
         part = x[..., :width]
         return torch.cat([part * cos + part.roll(width // 2, -1) * sin, x[..., width:]], -1)
 
-    c0 = m.config
-    gate_of = (lambda g: torch.nn.functional.gelu(g, approximate="tanh")) if c0.gelu else torch.nn.functional.silu
-    x = m.embedding.weight[tokens.ids] * c0.embedding
-    for layer, f, c, mask in zip(m.layers, adapter, cs, masks):
-        heads = m.config.heads, m.config.kv_heads, m.config.kv_heads
-        q, k, v = (
-            product(rms(x, layer.norms.attention), layer.qkv, f.qkv, c[0], mask.qkv)
-            .unflatten(1, (-1, 8))
-            .split(heads, 1)
-        )
+    def attended(y, layer):
+        n = m.config.heads * (2 if m.config.gated else 1)
+        q, k, v = y.unflatten(1, (-1, 8)).split([n, m.config.kv_heads, m.config.kv_heads], 1)
+        gate = 1.0
+        if m.config.gated:
+            q, gate = q[:, 0::2], q[:, 1::2].flatten(1).sigmoid()
         if c0.norm_behind:
             q, k = rotate(q, layer.rotary), rotate(k, layer.rotary)
         if layer.norms.q is not None:
             q, k = rms(q, layer.norms.q), rms(k, layer.norms.k)
         if not c0.norm_behind:
             q, k = rotate(q, layer.rotary), rotate(k, layer.rotary)
-        o = softmax_attention(q, k, v, tokens.starts, layer.window, c0.scale, layer.sinks)
-        y = product(o.flatten(1), layer.o, f.o, c[1], mask.o)
+        return softmax_attention(q, k, v, tokens.starts, layer.window, c0.scale, layer.sinks).flatten(1) * gate
+
+    c0 = m.config
+    gate_of = (lambda g: torch.nn.functional.gelu(g, approximate="tanh")) if c0.gelu else torch.nn.functional.silu
+    x = m.embedding.weight[tokens.ids] * c0.embedding
+    for layer, f, c, mask in zip(m.layers, adapter, cs, masks):
+        y = product(rms(x, layer.norms.attention), layer.qkv, f.qkv, c[0], mask.qkv)
+        if layer.delta is not None:
+            o = plain_delta(y, tokens.starts, layer.delta, c0.eps)
+        else:
+            o = attended(y, layer)
+        y = product(o, layer.o, f.o, c[1], mask.o)
         x = x + c0.residual * rms(y, layer.norms.attention_out)
         h = rms(x, layer.norms.mlp)
         if layer.experts is not None:
@@ -360,18 +431,18 @@ def whole_model():
     }
     for kind, (chosen, ranks), dora in itertools.product(KINDS, choices.items(), [False, True]):
         m = random_model(KINDS[kind])
-        each = sum(len(W.widths) for W in (m.layers[0].qkv, m.layers[0].o, m.layers[0].gate_up, m.layers[0].down))
+        each = sum(len(W.widths) for W in (m.layers[1].qkv, m.layers[1].o, m.layers[1].gate_up, m.layers[1].down))
         n = KINDS[kind].experts
         if n > 0:  # a parameter of all experts; it has no magnitudes
             ranks = ranks[:4] + ([0, 0] if dora else [n * max(ranks[4:6]), n * ranks[6]])
         elif each < 7:  # a fused target has the rank of the last of those it is made of
             ranks = [r for i, r in enumerate(ranks) if not (i < 2 and "qkv" in KINDS[kind].fused or i == 4)]
-        ranks, scales = ranks * 2, [0.5 + 0.1 * i for i in range(2 * each)]
-        n = 0
+        of_delta = [ranks[0], ranks[2], ranks[0], ranks[2]] + ranks[3:]  # four targets in the place of three
+        ranks = [r for layer in m.layers for r in (ranks if layer.delta is None else of_delta)]
+        scales = [0.5 + 0.1 * i for i in range(len(ranks))]
+        n, at = 0, 0
         for layer in m.layers:
-            products = [layer.qkv, layer.o, layer.gate_up, layer.down]
-            at = 0
-            for W in products:
+            for W in [layer.qkv, layer.o, layer.gate_up, layer.down]:
                 r = ranks[at : at + len(W.widths)]
                 n += sum(lora.factor_sizes(W, r)) + (lora.adapted_width(W, r) if dora else 0)
                 at += len(W.widths)
@@ -382,13 +453,13 @@ def whole_model():
             with torch.no_grad():
                 ready = adapter.adapter_of(m.layers, m.norm, flat, ranks, scales, dora)
             cs = [[constant(r, magnitude) for r, magnitude in zip(of_layer, f)] for of_layer, f in zip(ready, cut)]
-            keys = torch.randint(-(2**31), 2**31, (4 * each,)).tolist()
+            keys = torch.randint(-(2**31), 2**31, (2 * len(ranks),)).tolist()
             for checkpointing, around, dropout in [(False, 0, 0.0), (True, 0, 0.0), (False, 3, 0.0), (True, 0, 0.3)]:
                 if around > 0 and (KINDS[kind].experts or dora or m.config.gelu or chosen != "all" or "gate_up" in KINDS[kind].fused):
                     continue
                 masks = [adapter.no_masks()] * 2
                 if dropout > 0:
-                    masks = [adapter.masks_of(l, 12, torch.empty(0), dropout, keys, len(keys) // 2 * i) for i, l in enumerate(m.layers)]
+                    masks = [adapter.masks_of(l, 12, torch.empty(0), dropout, keys, i * adapter.keys_of(m.layers[0])) for i, l in enumerate(m.layers)]
                 total = plain_loss(m, tokens, labels, cut, cs, masks)
                 (expected,) = torch.autograd.grad(total, flat, retain_graph=True)
                 with torch.no_grad():
@@ -399,6 +470,22 @@ def whole_model():
                 what += f"{', checkpointed' if checkpointing else ''}{', around SwiGLU' if around else ''}"
                 what += ", dropout" if dropout > 0 else ""
                 compare(what, found, [total.detach().unsqueeze(0), expected])
+
+
+def generated():
+    """A text in pieces, of which keys and values or states are kept, beside the whole."""
+    for kind in KINDS:
+        m = random_model(KINDS[kind])
+        if m.config.longer > 0:
+            continue  # the keys of shorter texts are rotated otherwise
+        ids, starts = torch.randint(0, 50, (12,)), torch.tensor([0, 12])
+        with torch.no_grad():
+            h = decoder.hidden_states(m, [], decoder.Tokens(ids, torch.arange(12), starts, 12, 1), False)
+            cache, p, found = generation.new_cache(m, 12), 0, []
+            for length in [1, 4, 1, 1, 5]:
+                found.append(generation.next_logits(m, [], ids[p : p + length].unsqueeze(0), p, cache))
+                p += length
+            compare(f"generation.next_logits, {kind}", [torch.stack(found)], [decoder.head(m, h)[[0, 4, 5, 6, 11]]])
 
 
 def constant(ready: lora.Lora, cut: lora.Lora):
@@ -414,7 +501,9 @@ def constant(ready: lora.Lora, cut: lora.Lora):
 
 
 pieces()
+delta_pieces()
 whole_model()
+generated()
 experts_text.pads = lambda x: True  # what a GPU does, where products are padded
 KINDS = {name: kind for name, kind in KINDS.items() if kind.experts}
 whole_model()

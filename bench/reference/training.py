@@ -26,6 +26,7 @@ VOCABULARY = 96
 STEPS = 50
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 PHI = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
+DELTA = ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"]
 GLM = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_up_proj", "down_proj"]
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32,
           "rope_theta": 10000.0}
@@ -39,6 +40,9 @@ COMMON = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_att
 
 EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
 GEMMA3 = COMMON | dict(num_hidden_layers=6, head_dim=16, query_pre_attn_scalar=16, sliding_window=5, layer_types=SLIDING * 5 + FULL, rms_norm_eps=1e-6)
+# twice as many value heads as key heads, so that GGUF has them in another order; attention in every second layer
+QWEN3_5 = COMMON | dict(num_hidden_layers=4, full_attention_interval=2, head_dim=16, rms_norm_eps=1e-6, linear_key_head_dim=8, linear_value_head_dim=8, linear_num_key_heads=2,
+                        linear_num_value_heads=4, rope_parameters=MROPE | dict(rope_type="default", rope_theta=10000000.0, partial_rotary_factor=0.5, mrope_interleaved=True))
 VISION = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14)
 
 
@@ -86,6 +90,7 @@ def configs() -> dict:
         # four of ten experts, so that some have no token of a short batch
         "qwen3_moe": transformers.Qwen3MoeConfig(**COMMON, rope_parameters=plain, head_dim=16, num_experts=10, num_experts_per_tok=4, moe_intermediate_size=24,
                                                  norm_topk_prob=True, tie_word_embeddings=False, rms_norm_eps=1e-6),
+        "qwen3_5": transformers.Qwen3_5TextConfig(**QWEN3_5, tie_word_embeddings=True),
         "gpt_oss": gpt_oss,
         "gpt_oss_mxfp4": gpt_oss,  # experts in the four bits that OpenAI publishes them in
         # the text parts of models that see
@@ -99,6 +104,9 @@ def configs() -> dict:
         "qwen3_vl": transformers.Qwen3VLConfig(text_config=COMMON | dict(rms_norm_eps=1e-6, head_dim=8, rope_parameters=plain | MROPE), vision_config=dict(
             depth=1, hidden_size=16, intermediate_size=16, num_heads=2, out_hidden_size=32, deepstack_visual_indexes=[0], num_position_embeddings=4),
                                                tie_word_embeddings=False, image_token_id=90, video_token_id=91, vision_start_token_id=92, vision_end_token_id=93),
+        "qwen3_5_vision": transformers.Qwen3_5Config(text_config=QWEN3_5 | dict(linear_num_key_heads=4), vision_config=dict(
+            depth=1, hidden_size=16, intermediate_size=16, num_heads=2, out_hidden_size=32, num_position_embeddings=4), tie_word_embeddings=False, image_token_id=90,
+                                                     video_token_id=91, vision_start_token_id=92, vision_end_token_id=93),
     }
 
 
@@ -106,10 +114,11 @@ def tiny(config) -> torch.nn.Module:
     torch.manual_seed(1)
     auto = transformers.AutoModelForImageTextToText if hasattr(config, "vision_config") else transformers.AutoModelForCausalLM
     model = auto.from_config(config, dtype=torch.float32)
+    centred = {f"{name}.weight" for name, module in model.named_modules() if type(module).__name__ == "Qwen3_5RMSNorm"}  # weights are their distance from 1
     with torch.no_grad():
         for name, p in model.named_parameters():
             if "norm" in name:
-                p.copy_(1 + 0.2 * torch.randn_like(p))
+                p.copy_((name not in centred) + 0.2 * torch.randn_like(p))
             elif p.ndim == 1:
                 p.copy_(0.2 * torch.randn_like(p))
             elif "embed" in name:
@@ -183,6 +192,9 @@ CASES = {
     "qwen3": dict(architecture="qwen3", dora=True),
     "mistral": dict(architecture="mistral", rslora=True, accumulation=2),
 } | {name: dict(architecture=name) for name in ["mistral_window", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss", "ernie4_5", "hunyuan_v1_dense", "ministral3"]}
+# with steps five times as large PEFT's own losses in float32 are 1e-4 from those in float64
+CASES |= {"qwen3_5": dict(architecture="qwen3_5", targets=LINEARS + DELTA, learningRate=1e-3),
+          "qwen3_5_dora": dict(architecture="qwen3_5", targets=["q_proj", "in_proj_qkv", "out_proj"], dora=True, learningRate=1e-3)}
 CASES |= {name: dict(architecture=name, targets=PHI) for name in ["phi3"]}
 CASES |= {name: dict(architecture=name, targets=GLM) for name in ["glm", "glm4"]}
 CASES |= {name: dict(architecture=name, targets=LINEARS[:4]) for name in ["qwen3_moe", "gpt_oss"]}

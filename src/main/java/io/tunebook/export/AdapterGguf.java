@@ -2,7 +2,7 @@ package io.tunebook.export;
 
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.AdapterFile.Factors;
-import io.tunebook.model.Weights;
+import io.tunebook.model.family.GgufForm;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.GgufWriter;
@@ -56,29 +56,38 @@ public final class AdapterGguf {
             }
             MergedGguf.checkFit(entry.getKey(), f, config.tensors().get(name));
             float toB = (float) (adapter.settings().scale(entry.getKey()) * f.rank() / alpha);
-            int heads = config.family().permutedHeads(config, name);
+            GgufForm form = config.family().ggufForm(config, name);
             writer.tensor(
                     config.family().ggufName(name) + ".lora_a",
                     GgufType.F32,
                     new long[] {f.rank(), f.inFeatures()},
-                    o -> o.write(bytes(f.a())));
+                    o -> o.write(bytes(columns(f, form.columns()))));
             writer.tensor(
                     config.family().ggufName(name) + ".lora_b",
                     GgufType.F32,
                     new long[] {f.outFeatures(), f.rank()},
-                    o -> o.write(bytes(stored(f, heads, toB))));
+                    o -> o.write(bytes(rows(f, form.rows(), toB))));
         }
         writer.write(out, done -> {});
     }
 
     /** B with its rows where llama.cpp keeps the layer's outputs. */
-    private static float[] stored(Factors f, int heads, float factor) {
+    private static float[] rows(Factors f, GgufForm.Order order, float factor) {
         float[] out = new float[f.b().length];
         for (int place = 0; place < f.outFeatures(); place++) {
-            int row = Weights.rowStoredAt(place, f.outFeatures(), heads);
+            int row = order.at(place);
             for (int k = 0; k < f.rank(); k++) {
                 out[place * f.rank() + k] = factor * f.b()[row * f.rank() + k];
             }
+        }
+        return out;
+    }
+
+    /** A with its columns where llama.cpp keeps the layer's inputs. */
+    private static float[] columns(Factors f, GgufForm.Order order) {
+        float[] out = f.a().clone();
+        for (int row = 0; row < out.length; row += f.inFeatures()) {
+            order.toGguf(out, row, f.inFeatures());
         }
         return out;
     }

@@ -85,6 +85,8 @@ final class GgufHeader {
         config.family().ggufKeys(config).forEach((key, value) -> {
             if (value instanceof Integer whole) {
                 writer.uint32(arch + "." + key, whole);
+            } else if (value instanceof int[] several) {
+                writer.int32s(arch + "." + key, several);
             } else {
                 writer.float32(arch + "." + key, (Float) value);
             }

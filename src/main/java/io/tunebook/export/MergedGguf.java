@@ -5,6 +5,7 @@ import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.AdapterFile.Factors;
 import io.tunebook.model.Weights;
 import io.tunebook.model.family.Experts;
+import io.tunebook.model.family.GgufForm;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.model.family.Target;
 import io.tunebook.tensors.GgufFile;
@@ -190,7 +191,7 @@ public final class MergedGguf {
                 t.file(),
                 t.offset(),
                 t.bytes(),
-                t.permutedHeads(),
+                t.form(),
                 t.added(),
                 t.packed()));
     }
@@ -200,7 +201,7 @@ public final class MergedGguf {
         ModelConfig config = weights.config();
         Weights.Tensor tensor = parts.get(0);
         String name = weights.ggufName(tensor.name());
-        long[] one = tensor.shape();
+        long[] one = tensor.shape().length == 3 ? new long[] {tensor.rows(), tensor.columns()} : tensor.shape();
         boolean vector = one.length == 1;
         long[] shape = one;
         if (Experts.number(tensor.name()) >= 0) {
@@ -281,10 +282,11 @@ public final class MergedGguf {
         int n = Math.toIntExact(tensor.values());
         FloatBuffer values = FloatBuffer.allocate(n);
         weights.read(tensor, values);
-        int heads = weights.config().family().permutedHeads(weights.config(), tensor.name());
+        GgufForm form = weights.config().family().ggufForm(weights.config(), tensor.name());
         ByteBuffer bytes = ByteBuffer.allocate(4 * n).order(ByteOrder.LITTLE_ENDIAN);
         for (int place = 0; place < n; place++) {
-            bytes.putFloat(values.get(Weights.rowStoredAt(place, n, heads)));
+            float value = values.get(form.rows().at(place));
+            bytes.putFloat(form.decay() ? (float) -Math.exp(value) : value);
         }
         return bytes.flip();
     }
@@ -352,21 +354,22 @@ public final class MergedGguf {
     private float[] rows(Weights.Tensor tensor, int first, int count, Factors factors) {
         int columns = (int) tensor.columns();
         float[] values = new float[count * columns];
-        int heads = weights.config().family().permutedHeads(weights.config(), tensor.name());
+        GgufForm form = weights.config().family().ggufForm(weights.config(), tensor.name());
         float scale =
                 factors == null ? 0 : (float) adapter.orElseThrow().settings().scale(adapted(tensor.name()));
         try {
-            if (heads == 0) {
+            if (form.rows().asIs()) {
                 weights.readRows(tensor, first, count, values, 0);
             }
             for (int i = 0; i < count; i++) {
-                int row = Weights.rowStoredAt(first + i, (int) tensor.rows(), heads);
-                if (heads > 0) {
+                int row = form.rows().at(first + i);
+                if (!form.rows().asIs()) {
                     weights.readRows(tensor, row, 1, values, i * columns);
                 }
                 if (factors != null) {
                     factors.mergeRow(scale, row, values, i * columns);
                 }
+                form.columns().toGguf(values, i * columns, columns);
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -25,6 +25,9 @@ public enum Quantization {
     /** 4 bits where it hurts least and 6 where it hurts most: what Ollama serves by default. */
     Q4_K_M(GgufType.Q4_K, 15);
 
+    /** Routers and convolutions, which llama.cpp keeps so. */
+    private static final Pattern WHOLE = Pattern.compile("\\.(ffn_gate_inp|ssm_conv1d)\\.weight$");
+
     private static final Pattern LAYER = Pattern.compile("blk\\.(\\d+)\\..*");
 
     private final GgufType type;
@@ -50,7 +53,7 @@ public enum Quantization {
      * @param tied whether the embedding is the output layer too
      */
     GgufType typeOf(String name, long[] shape, GgufType base, int layers, boolean tied) {
-        if (shape.length == 1 || name.endsWith(".ffn_gate_inp.weight")) { // llama.cpp keeps routers whole
+        if (shape.length == 1 || WHOLE.matcher(name).find()) {
             return GgufType.F32;
         }
         if (base == GgufType.MXFP4 && (type == null || type.quantized())) {

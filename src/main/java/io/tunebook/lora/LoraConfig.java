@@ -360,7 +360,7 @@ public record LoraConfig(
             throw new IllegalArgumentException("the target modules " + targetModules
                     + (patterns.equals(Patterns.NONE) ? "" : " with " + patterns)
                     + " match none of the model's, such as "
-                    + LoraLayout.modules(model).subList(0, model.targets().size()));
+                    + LoraLayout.modules(model).subList(0, model.targets(0).size()));
         }
         return layout;
     }

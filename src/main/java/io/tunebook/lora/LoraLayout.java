@@ -18,7 +18,7 @@ import tech.tablesaw.api.Table;
  * Where LoRA's factors lie in the one flat float32 array that holds them all, so that a step casts, clips and updates once. Layer by layer: A of q, k, v
  * joined, B of each; A and B of o; A of gate and up joined, B of each (a target that is fused alone); A and B of down; then DoRA's magnitudes in the same order. {@code adapter.py} cuts it so.
  *
- * @param ranks of the targets of each layer, in the order of {@link ModelConfig#targets}; 0 for one that is not adapted
+ * @param ranks of the targets of each layer, in the order of {@link ModelConfig#targets(int)}; 0 for one that is not adapted
  * @param scales that multiply B A, target by target
  * @param dora whether there are magnitudes
  * @param slices the factors of each adapted module, by its name in Hugging Face's form, such as {@code model.layers.0.self_attn.q_proj}
@@ -62,7 +62,7 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
     public static List<String> modules(ModelConfig config) {
         List<String> all = new ArrayList<>();
         for (int l = 0; l < config.layers(); l++) {
-            for (Target target : config.targets()) {
+            for (Target target : config.targets(l)) {
                 all.add(target.module(l));
             }
         }
@@ -71,12 +71,17 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
 
     /** @throws ArithmeticException if there are more factors than an array can hold */
     public static LoraLayout of(ModelConfig config, Choice choice, boolean dora) {
-        List<Target> targets = config.targets();
-        long[] ranks = new long[config.layers() * targets.size()];
+        int count = 0;
+        for (int l = 0; l < config.layers(); l++) {
+            count += config.targets(l).size();
+        }
+        long[] ranks = new long[count];
         double[] scales = new double[ranks.length];
         Map<String, Slice> slices = new LinkedHashMap<>();
         int at = 0;
+        int first = 0;
         for (int l = 0; l < config.layers(); l++) {
+            List<Target> targets = config.targets(l);
             int[] rank = new int[Target.values().length];
             int[] a = new int[rank.length];
             int[] b = new int[rank.length];
@@ -85,11 +90,11 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
                 rank[t.ordinal()] = choice.rank(t.module(l));
             }
             for (Target.Product product : Target.Product.values()) {
-                for (Target t : product.targets(config)) {
+                for (Target t : product.targets(config, l)) {
                     a[t.ordinal()] = at;
                     at = Math.addExact(at, Math.multiplyExact(rank[t.ordinal()], t.in(config)));
                 }
-                for (Target t : product.targets(config)) {
+                for (Target t : product.targets(config, l)) {
                     b[t.ordinal()] = at;
                     at = Math.addExact(at, Math.multiplyExact(rank[t.ordinal()], t.out(config)));
                 }
@@ -104,8 +109,8 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
                 if (rank[i] > 0) {
                     String module = t.module(l);
                     double scale = choice.scale(module);
-                    ranks[l * targets.size() + targets.indexOf(t)] = rank[i];
-                    scales[l * targets.size() + targets.indexOf(t)] = scale;
+                    ranks[first + targets.indexOf(t)] = rank[i];
+                    scales[first + targets.indexOf(t)] = scale;
                     slices.put(
                             module,
                             new Slice(
@@ -122,6 +127,7 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
                                     t.copies(config)));
                 }
             }
+            first += targets.size();
         }
         return new LoraLayout(ranks, scales, dora, slices);
     }

@@ -15,12 +15,16 @@ public record AttentionWeights(int layer, float[][][] heads) {
      * Computes them for one text, with the adapter in use.
      *
      * @param layer the layer, from 0
-     * @throws IllegalArgumentException if the model has no such layer, or there is no token
+     * @throws IllegalArgumentException if the model has no such layer, it has no attention, or there is no token
      */
     public static AttentionWeights of(CausalLM model, int layer, int... ids) {
         if (layer < 0 || layer >= model.config().layers()) {
             throw new IllegalArgumentException(
                     "expected a layer from 0 to " + (model.config().layers() - 1) + ", found " + layer);
+        }
+        if (model.config().layer(layer).delta()) {
+            throw new IllegalArgumentException("expected a layer with attention, found layer " + layer
+                    + ", which has Gated DeltaNet in its place: a state, and no share of each position");
         }
         if (ids.length == 0) {
             throw new IllegalArgumentException("expected at least one token, found none");

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.tunebook.model.FileTensors.Stored;
 import io.tunebook.model.TorchScript.Arguments;
+import io.tunebook.model.family.DeltaNet;
 import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.model.family.Target;
@@ -22,9 +23,11 @@ final class DecoderScript implements AutoCloseable {
             "norm.py",
             "lora.py",
             "attention.py",
+            "delta.py",
             "mlp.py",
             "loss.py",
             "experts.py",
+            "records.py",
             "layer.py",
             "adapter.py",
             "decoder.py",
@@ -176,6 +179,14 @@ final class DecoderScript implements AutoCloseable {
         }
     }
 
+    /** What stands in the place of the next layer's attention; tensors in the order of {@link DeltaNet#tensors}. */
+    void addDelta(List<NDArray> tensors, DeltaNet delta) {
+        try (Arguments a = new Arguments()) {
+            tensors.forEach(a::tensor);
+            run("add_delta", a.number(delta.keyHeads()).number(delta.keyDim()));
+        }
+    }
+
     /**
      * @param norms in the order of {@code Norms} in {@code layer.py}, empty ones for what the architecture does not have
      * @param sinks of the heads; empty for none
@@ -195,7 +206,7 @@ final class DecoderScript implements AutoCloseable {
             a.real(c.rmsNormEps()).number(chunk).real(c.attentionScale()).flag(c.gelu());
             a.real(scales.embedding()).real(scales.residual()).real(scales.logits());
             a.number(c.slidingWindow()).flag(c.family().rotatesNeighbours());
-            run("complete", a.flag(c.family().normsBehindRotation()).number(c.longer()));
+            run("complete", a.flag(c.family().normsBehindRotation()).number(c.longer()).flag(c.family().gated()));
         }
     }
 

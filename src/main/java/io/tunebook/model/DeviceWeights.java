@@ -1,12 +1,11 @@
 package io.tunebook.model;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.tunebook.cuda.CudaDevice;
 import io.tunebook.model.FileTensors.Stored;
+import io.tunebook.model.family.DeltaNet;
 import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.model.family.Norm;
@@ -24,6 +23,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.LongStream;
 
 /**
  * Brings a model's weights to the device and hands them to the decoder's text, which holds them from then on. Files are mapped by PyTorch, not read into Java: what
@@ -90,7 +90,7 @@ final class DeviceWeights implements AutoCloseable {
         ModelConfig config = from.config();
         ends();
         if (storage == Storage.FP8) {
-            requireEightBits(config);
+            Storage.requireEightBits(config, scope.getDevice(), precision);
             script.useEight();
         }
         for (int l = 0; l < config.layers(); l++) {
@@ -105,27 +105,10 @@ final class DeviceWeights implements AutoCloseable {
             for (Norm norm : Norm.values()) {
                 norms.add(vectors(layer + config.family().module(norm) + ".weight"));
             }
+            if (config.layer(l).delta()) {
+                delta(l, config.delta().orElseThrow());
+            }
             script.addLayer(norms, vectors(layer + "self_attn.sinks"), config.layer(l));
-        }
-    }
-
-    private void requireEightBits(ModelConfig config) {
-        if (config.experts().isPresent()) {
-            throw new IllegalArgumentException("FP8: the products of " + config.architecture()
-                    + "'s experts are not computed in eight bits; load without fp8()");
-        }
-        Device device = scope.getDevice();
-        if (device.isGpu()) {
-            CudaDevice.of(device).requireEightBits();
-            if (precision != Precision.BFLOAT16) {
-                throw new IllegalArgumentException("FP8: expected bfloat16 to compute in on a GPU, found " + precision);
-            }
-        }
-        for (Target t : config.targets()) {
-            if (t.in(config) % 16 != 0 || t.out(config) % 16 != 0) {
-                throw new IllegalArgumentException("FP8: expected widths that are multiples of 16, found " + t.module(0)
-                        + " from " + t.in(config) + " to " + t.out(config) + "; load without fp8()");
-            }
         }
     }
 
@@ -162,8 +145,16 @@ final class DeviceWeights implements AutoCloseable {
         script.addExperts(weight, vectors(router + ".bias"), experts);
     }
 
+    private void delta(int layer, DeltaNet delta) throws IOException {
+        List<NDArray> tensors = new ArrayList<>();
+        for (String name : DeltaNet.tensors(layer)) {
+            tensors.add(vectors(name));
+        }
+        script.addDelta(tensors, delta);
+    }
+
     private void product(int layer, Target.Product product) throws IOException {
-        List<Target> targets = product.targets(from.config());
+        List<Target> targets = product.targets(from.config(), layer);
         if (targets.stream().anyMatch(Target::ofExperts)) {
             long[] widths =
                     targets.stream().mapToLong(t -> t.out(from.config())).toArray();
@@ -223,7 +214,7 @@ final class DeviceWeights implements AutoCloseable {
         if (tensors.stream().allMatch(DeviceWeights::mappable)) {
             return mapped(type, tensors);
         }
-        if (tensors.stream().allMatch(t -> expandable(t.type()))) {
+        if (tensors.stream().allMatch(DeviceWeights::expandable)) {
             return expanded(type, tensors);
         }
         List<NDArray> parts = new ArrayList<>();
@@ -231,7 +222,7 @@ final class DeviceWeights implements AutoCloseable {
             parts.add(
                     mappable(t)
                             ? mapped(type, List.of(t))
-                            : expandable(t.type()) ? expanded(type, List.of(t)) : read(type, t));
+                            : expandable(t) ? expanded(type, List.of(t)) : read(type, t));
         }
         if (parts.size() == 1) {
             return parts.get(0);
@@ -242,7 +233,7 @@ final class DeviceWeights implements AutoCloseable {
     }
 
     private static boolean mappable(Weights.Tensor t) {
-        if (t.added() != 0 || t.packed().isPresent()) {
+        if (t.added() != 0 || t.packed().isPresent() || onlyJava(t)) {
             return false; // Java computes it
         }
         return switch (t.type()) {
@@ -250,6 +241,14 @@ final class DeviceWeights implements AutoCloseable {
             case F16, BF16 -> t.offset() % 2 == 0;
             default -> false;
         };
+    }
+
+    private static boolean onlyJava(Weights.Tensor t) {
+        return !t.form().columns().asIs() || t.form().decay();
+    }
+
+    private static boolean expandable(Weights.Tensor t) {
+        return !onlyJava(t) && expandable(t.type());
     }
 
     private static boolean expandable(GgufType type) {
@@ -288,7 +287,8 @@ final class DeviceWeights implements AutoCloseable {
             if (before != null
                     && before.file().equals(t.file())
                     && before.type() == t.type()
-                    && before.permutedHeads() + t.permutedHeads() == 0
+                    && before.form().rows().asIs()
+                    && t.form().rows().asIs()
                     && before.offset() + t.type().bytes(rows.get(last) * t.columns()) == t.offset()) {
                 rows.set(last, rows.get(last) + t.shape()[0]); // lies right behind: one piece, so nothing to copy
             } else {
@@ -306,7 +306,9 @@ final class DeviceWeights implements AutoCloseable {
                 mapped,
                 pieces.stream().mapToLong(t -> t.offset() / t.type().bytes(1)).toArray(),
                 rows.stream().mapToLong(Long::longValue).toArray(),
-                pieces.stream().mapToLong(Weights.Tensor::permutedHeads).toArray(),
+                pieces.stream()
+                        .flatMapToLong(t -> LongStream.of(t.form().rows().numbers()))
+                        .toArray(),
                 vector ? 0 : tensors.get(0).columns(),
                 type.type(),
                 none);
@@ -368,7 +370,7 @@ final class DeviceWeights implements AutoCloseable {
     /** A matrix as it stays in memory: in its blocks, in bfloat16, or in the model's type where bfloat16 cannot hold it. */
     private Stored stored(String name) throws IOException {
         Weights.Tensor t = from.tensor(name);
-        if (storage == Storage.BLOCKS && expandable(t.type())) {
+        if (storage == Storage.BLOCKS && expandable(t)) {
             Stored blocks = blocks(t);
             quantized = true;
             int each = t.type() == GgufType.MXFP4 ? 1 : 2;

@@ -79,6 +79,9 @@ final class Devices {
         }
         Widths widths = new Widths(config.hiddenSize(), config.innerSize(), config.headDim(), config.vocabularySize());
         boolean fit = widths.fit()
+                && config.delta()
+                        .filter(d -> d.valueDim() % 8 != 0 || d.channels() % 8 != 0 || 2 * d.valueHeads() % 8 != 0)
+                        .isEmpty()
                 && config.ropes().stream().allMatch(rope -> rope.width() % 16 == 0)
                 && asked.orElse(Precision.BFLOAT16) == Precision.BFLOAT16;
         return fit ? CudaDevice.of(device).missing() : Optional.of("widths or type are not theirs");

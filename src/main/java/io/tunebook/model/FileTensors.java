@@ -21,12 +21,12 @@ record FileTensors(TorchScript script) {
             List<NDArray> files,
             long[] starts,
             long[] rows,
-            long[] heads,
+            long[] orders,
             long columns,
             int type,
             NDArray like) {
         try (Arguments a = new Arguments()) {
-            a.tensors(files).numbers(starts).numbers(rows).numbers(heads);
+            a.tensors(files).numbers(starts).numbers(rows).numbers(orders);
             return one(owner, "from_files", a.number(columns).number(type).tensor(like));
         }
     }
@@ -57,7 +57,7 @@ record FileTensors(TorchScript script) {
             NDArray like) {
         try (Arguments a = new Arguments()) {
             a.tensor(file).tensor(halves).number(t.offset()).number(t.rows()).number(bytes);
-            a.number(t.type().blockBytes()).number(scales).flag(behind).number(t.permutedHeads());
+            a.number(t.type().blockBytes()).number(scales).flag(behind).numbers(t.form().rows().numbers());
             List<NDArray> both = script.call(owner, "blocks_from_file", a.tensor(like));
             return new Stored(both.get(0), both.get(1), t.type().id(), t.rows());
         }

@@ -18,14 +18,14 @@ final class GradientSteps implements AutoCloseable {
     private final NDManager manager;
     private final DecoderScript script;
     private final boolean kernels;
-    private final List<Target> targets;
+    private final ModelConfig config;
     private final Optional<GraphCache<BatchInputs.Tensors>> graphs;
     private final RecordedSizes sizes = new RecordedSizes();
     private boolean aroundSwiglu;
 
     /** @param kernels whether the text computes by the kernels of {@code kernels.cu} */
     GradientSteps(NDManager manager, DecoderScript script, boolean kernels, ModelConfig config) {
-        this.targets = config.targets();
+        this.config = config;
         this.manager = manager;
         this.script = script;
         this.kernels = kernels;
@@ -86,18 +86,21 @@ final class GradientSteps implements AutoCloseable {
 
     /** The rank whose products around SwiGLU are computed in its kernels, if gate, up and down of some layer have one that they are there for; 0 if not. */
     private long rankAroundSwiglu(Factors factors) {
-        if (factors.dora() || !targets.contains(Target.GATE)) {
+        if (factors.dora() || !config.targets().contains(Target.GATE)) {
             return 0;
         }
-        for (int layer = 0; layer < factors.ranks().length; layer += targets.size()) {
-            long rank = factors.ranks()[layer + targets.indexOf(Target.DOWN)];
+        int first = 0;
+        for (int layer = 0; layer < config.layers() && factors.ranks().length > 0; layer++) {
+            List<Target> targets = config.targets(layer);
+            long rank = factors.ranks()[first + targets.indexOf(Target.DOWN)];
             if (rank > 0
-                    && rank == factors.ranks()[layer + targets.indexOf(Target.GATE)]
-                    && rank == factors.ranks()[layer + targets.indexOf(Target.UP)]) {
+                    && rank == factors.ranks()[first + targets.indexOf(Target.GATE)]
+                    && rank == factors.ranks()[first + targets.indexOf(Target.UP)]) {
                 boolean there = aroundSwiglu
                         || kernels && CudaDevice.of(manager.getDevice()).compiled(rank);
                 return there ? rank : 0;
             }
+            first += targets.size();
         }
         return 0;
     }

@@ -1,6 +1,7 @@
 package io.tunebook.model;
 
 import io.tunebook.model.family.ModelConfig;
+import java.util.stream.IntStream;
 
 /** What a model takes while it computes that follows from its configuration alone, so that it is known before the model is loaded. */
 public final class Sizes {
@@ -15,10 +16,13 @@ public final class Sizes {
 
     /** The bytes that weights take for as long as they are used, where they stay in blocks: the output matrix, and a layer's, or gate and up of all experts where they are larger. */
     public static long expandedBytes(ModelConfig config, Precision precision) {
-        long layer = config.targets().stream()
-                .filter(t -> !t.ofExperts())
-                .mapToLong(t -> (long) t.in(config) * t.out(config))
-                .sum();
+        long layer = IntStream.range(0, config.layers())
+                .mapToLong(l -> config.targets(l).stream()
+                        .filter(t -> !t.ofExperts())
+                        .mapToLong(t -> (long) t.in(config) * t.out(config))
+                        .sum())
+                .max()
+                .orElse(0);
         long experts = config.experts().map(e -> 2L * e.count() * e.width()).orElse(0L) * config.hiddenSize();
         return precision.bytes() * ((long) config.vocabularySize() * config.hiddenSize() + Math.max(layer, experts));
     }

@@ -1,5 +1,10 @@
 package io.tunebook.model;
 
+import ai.djl.Device;
+import io.tunebook.cuda.CudaDevice;
+import io.tunebook.model.family.ModelConfig;
+import io.tunebook.model.family.Target;
+
 /** How matrices lie in memory; vectors always have the type that the model computes in. */
 public enum Storage {
     /** {@link #NARROW} where the precision is left to the device, that is float32, and the file has a narrower type; else {@link #COMPUTED}. */
@@ -18,5 +23,25 @@ public enum Storage {
      * the type that the model computes in. A product is computed in eight bits as well: its input is rounded row by row. That is about twice as fast on cards that have
      * such products (compute capability 8.9 or newer), with an error of some 3.5 percent a product.
      */
-    FP8
+    FP8;
+
+    /** @throws IllegalArgumentException if a model cannot be kept so on a device */
+    static void requireEightBits(ModelConfig config, Device device, Precision precision) {
+        if (config.experts().isPresent()) {
+            throw new IllegalArgumentException("FP8: the products of " + config.architecture()
+                    + "'s experts are not computed in eight bits; load without fp8()");
+        }
+        if (device.isGpu()) {
+            CudaDevice.of(device).requireEightBits();
+            if (precision != Precision.BFLOAT16) {
+                throw new IllegalArgumentException("FP8: expected bfloat16 to compute in on a GPU, found " + precision);
+            }
+        }
+        for (Target t : config.targets()) {
+            if (t.in(config) % 16 != 0 || t.out(config) % 16 != 0) {
+                throw new IllegalArgumentException("FP8: expected widths that are multiples of 16, found " + t.module(0)
+                        + " from " + t.in(config) + " to " + t.out(config) + "; load without fp8()");
+            }
+        }
+    }
 }

@@ -4,7 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.tunebook.files.Json;
 import io.tunebook.model.Weights.Source;
 import io.tunebook.model.Weights.Tensor;
+import io.tunebook.model.family.DeltaNet;
 import io.tunebook.model.family.Experts;
+import io.tunebook.model.family.GgufForm;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
@@ -64,21 +66,24 @@ final class WeightFiles {
     }
 
     private static Tensor tensor(String name, GgufTensor t, ModelConfig config, boolean gguf) {
-        int permuted = gguf ? config.family().permutedHeads(config, name) : 0;
+        GgufForm form = gguf ? config.family().ggufForm(config, name) : GgufForm.AS_IS;
         float added = gguf ? 0 : config.family().added(name);
         long[] shape = t.shape();
+        if (shape.length == 2 && DeltaNet.isConvolution(name)) { // llama.cpp leaves the dimension of 1 out
+            shape = new long[] {shape[0], 1, shape[1]};
+        }
         int expert = Experts.number(name);
         if (expert < 0
                 || shape.length != (name.endsWith(".bias") ? 2 : 3)
                 || shape[0] != config.experts().orElseThrow().count()) {
             return new Tensor(
-                    name, t.type(), shape, t.file(), t.offset(), t.bytes(), permuted, added, Optional.empty());
+                    name, t.type(), shape, t.file(), t.offset(), t.bytes(), form, added, Optional.empty());
         }
         // GGUF has all experts in one
         long bytes = t.bytes() / shape[0];
         long[] one = Arrays.copyOfRange(shape, 1, shape.length);
         return new Tensor(
-                name, t.type(), one, t.file(), t.offset() + expert * bytes, bytes, 0, added, Optional.empty());
+                name, t.type(), one, t.file(), t.offset() + expert * bytes, bytes, GgufForm.AS_IS, added, Optional.empty());
     }
 
     private static Tensor tensor(String name, PackedMatrix m, ModelConfig config) {
@@ -86,7 +91,7 @@ final class WeightFiles {
                 ? m.type().bytes(m.shape()[0])
                 : m.shape()[0] * m.type().bytes(m.shape()[1]);
         float added = config.family().added(name);
-        return new Tensor(name, m.type(), m.shape(), m.file(), 0, bytes, 0, added, Optional.of(m));
+        return new Tensor(name, m.type(), m.shape(), m.file(), 0, bytes, GgufForm.AS_IS, added, Optional.of(m));
     }
 
     private static Weights safetensors(ModelFolder model) throws IOException {

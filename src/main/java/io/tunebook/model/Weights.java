@@ -1,5 +1,6 @@
 package io.tunebook.model;
 
+import io.tunebook.model.family.GgufForm;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufType;
@@ -49,8 +50,7 @@ public final class Weights implements AutoCloseable {
      * @param file the file that holds it
      * @param offset the position of its first byte in that file
      * @param bytes how many bytes it takes
-     * @param permutedHeads 0 where the rows lie as in Hugging Face's files; else the number of heads whose rows llama.cpp
-     *     stored permuted, with the two halves of each head interleaved (architecture {@code llama}, q and k)
+     * @param form how the file has it otherwise than Hugging Face's files, such as q and k of the architecture {@code llama} in GGUF
      * @param added what is added to each value when it is read: 1 for Gemma's norms in safetensors, which have their
      *     distance from 1
      * @param packed what computes the values where several tensors of a quantised model hold them; {@code type} is then what the values are
@@ -63,33 +63,22 @@ public final class Weights implements AutoCloseable {
             Path file,
             long offset,
             long bytes,
-            int permutedHeads,
+            GgufForm form,
             float added,
             Optional<PackedMatrix> packed) {
         /** How many rows {@link Weights#readRows} counts: all dimensions but the last; 1 for a vector. */
         public long rows() {
-            return shape.length == 1 && permutedHeads == 0 ? 1 : values() / columns();
+            return shape.length == 1 && form.rows().asIs() ? 1 : values() / columns();
         }
 
         /** The length of a row, in values. */
         public long columns() {
-            return shape.length == 1 && permutedHeads > 0 ? 1 : shape[shape.length - 1];
+            return shape.length == 1 && !form.rows().asIs() ? 1 : shape[shape.length - 1];
         }
 
         /** The number of values. */
         public long values() {
             return Arrays.stream(shape).reduce(1, (a, b) -> a * b);
-        }
-
-        /** The stored row that holds a row of Hugging Face's order. */
-        long storedRow(long row) {
-            if (permutedHeads == 0) {
-                return row;
-            }
-            long headRows = rows() / permutedHeads;
-            long half = headRows / 2;
-            long inHead = row % headRows;
-            return row - inHead + inHead % half * 2 + inHead / half;
         }
 
         @Override
@@ -270,6 +259,7 @@ public final class Weights implements AutoCloseable {
             readStored(tensor, first, rows, bytes);
             tensor.type().dequantize(bytes.flip(), out, at, count);
         }
+        toHuggingFace(tensor, out, at, count);
         if (tensor.added() != 0) {
             for (int i = at; i < at + count; i++) {
                 out[i] += tensor.added();
@@ -277,15 +267,29 @@ public final class Weights implements AutoCloseable {
         }
     }
 
+    /** Columns in Hugging Face's order, and its values. */
+    private static void toHuggingFace(Tensor tensor, float[] out, int at, int count) {
+        int columns = Math.toIntExact(tensor.columns());
+        for (int row = at; row < at + count; row += columns) {
+            tensor.form().columns().fromGguf(out, row, columns);
+        }
+        for (int i = at; i < at + count && tensor.form().decay(); i++) {
+            out[i] = (float) Math.log(-out[i]);
+        }
+    }
+
     /**
      * Reads a tensor's bytes as they are stored, blocks and all, but with its rows in Hugging Face's order.
      *
      * @param out a buffer with at least {@link Tensor#bytes} remaining; its position moves past them
-     * @throws IllegalArgumentException if several tensors hold it
+     * @throws IllegalArgumentException if several tensors hold it, or it has other columns or values than Hugging Face's files
      */
     public void readBytes(Tensor tensor, ByteBuffer out) throws IOException {
         if (tensor.packed().isPresent()) {
             throw new IllegalArgumentException(tensor.name() + " lies in several tensors");
+        }
+        if (!tensor.form().columns().asIs() || tensor.form().decay()) {
+            throw new IllegalArgumentException(tensor.name() + " lies in another form");
         }
         readStored(tensor, 0, Math.toIntExact(tensor.rows()), out);
     }
@@ -297,13 +301,14 @@ public final class Weights implements AutoCloseable {
         }
         Reader reader = sources.get(tensor.file()).reader();
         long rowBytes = tensor.type().bytes(tensor.columns());
-        if (tensor.permutedHeads() == 0) {
+        if (tensor.form().rows().asIs()) {
             ByteBuffer slice = out.slice().limit(Math.toIntExact(rows * rowBytes));
             reader.read(tensor.offset() + first * rowBytes, slice);
         } else {
             for (int i = 0; i < rows; i++) {
                 ByteBuffer slice = out.slice(out.position() + (int) (i * rowBytes), (int) rowBytes);
-                reader.read(tensor.offset() + tensor.storedRow(first + i) * rowBytes, slice);
+                long place = tensor.form().rows().place(Math.toIntExact(first + i));
+                reader.read(tensor.offset() + place * rowBytes, slice);
             }
         }
         out.position(out.position() + Math.toIntExact(rows * rowBytes));
@@ -314,21 +319,5 @@ public final class Weights implements AutoCloseable {
         for (Source source : sources.values()) {
             source.file().close();
         }
-    }
-
-    /**
-     * The row, in Hugging Face's order, that llama.cpp stores at a place: within a head, the two halves' rows alternate.
-     *
-     * @param place the row's index in GGUF
-     * @param rows how many rows the tensor has
-     * @param heads {@link Tensor#permutedHeads}; 0 for rows that stay where they are
-     */
-    public static int rowStoredAt(int place, int rows, int heads) {
-        if (heads == 0) {
-            return place;
-        }
-        int headRows = rows / heads;
-        int inHead = place % headRows;
-        return place - inHead + inHead % 2 * (headRows / 2) + inHead / 2;
     }
 }

@@ -5,13 +5,14 @@ import torch
 from torch import Tensor
 
 from .dtypes import INT32
-from .layer import Layer, LayerLora, Masks
 from .lora import Lora, adapted_width, dora_scale, factor_sizes, shaped
 from .quantized import Linear
+from .records import Layer, LayerLora, Masks
 
 
 # Layer by layer: A of q | k | v, B of each; A and B of o; A of gate | up, B of each; A and B of down; then DoRA's
 # magnitudes of these four. ranks and scales are those of q, k, v, o, gate, up, down, layer by layer; none: no factors.
+# With delta the first product has other targets.
 def factors(layers: List[Layer], flat: Tensor, ranks: List[int], scales: List[float], dora: bool) -> List[LayerLora]:
     found: List[LayerLora] = []
     if len(ranks) == 0:
@@ -102,6 +103,11 @@ def drop(W: Linear, n: int, like: Tensor, dropout: float, keys: List[int], first
         x = counted(n * W.columns, keys[first + 2 * i : first + 2 * i + 2], like)
         masks.append(x.ge(least).to(like.dtype).div_(1.0 - dropout).view(n, W.columns))
     return masks
+
+
+# How many keys the masks of a layer take.
+def keys_of(layer: Layer) -> int:
+    return 2 * (len(layer.qkv.widths) + len(layer.o.widths) + len(layer.gate_up.widths) + len(layer.down.widths))
 
 
 # Masks of a layer's targets for N rows, in their order; keys from first on.

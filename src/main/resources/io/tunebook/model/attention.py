@@ -55,6 +55,28 @@ def apart(x: Tensor) -> Tensor:
     return x.unflatten(2, [-1, 2]).transpose(2, 3).flatten(2, 3).contiguous()
 
 
+# q and k side by side [N, heads + kv_heads, head_dim], and v, of what their product gave; where it is gated, each head's
+# gate stands behind its query.
+def queries_of(qkv: Tensor, heads: int, kv_heads: int, head_dim: int, gated: bool) -> Tuple[Tensor, Tensor]:
+    if not gated:
+        all_heads = qkv.unflatten(1, [-1, head_dim])
+        return all_heads[:, 0 : heads + kv_heads], all_heads[:, heads + kv_heads :]
+    q = qkv[:, 0 : 2 * heads * head_dim].unflatten(1, [heads, 2, head_dim]).select(2, 0)
+    kv = qkv[:, 2 * heads * head_dim :].unflatten(1, [-1, head_dim])
+    return torch.cat([q, kv[:, 0:kv_heads]], 1), kv[:, kv_heads:]
+
+
+# The gates [N, heads * head_dim], before their sigmoid.
+def gates_of(qkv: Tensor, heads: int, head_dim: int) -> Tensor:
+    return qkv[:, 0 : 2 * heads * head_dim].unflatten(1, [heads, 2, head_dim]).select(2, 1).flatten(1, 2)
+
+
+# The derivatives by o [N, heads, head_dim], flat, and by the gates, from that by o sigmoid(gate).
+def d_gates(d_a: Tensor, o: Tensor, gates: Tensor) -> Tuple[Tensor, Tensor]:
+    s = gates.sigmoid()
+    return d_a * s, d_a * o.flatten(1, 2) * s * (1 - s)
+
+
 # Halves as neighbours again.
 def together(x: Tensor) -> Tensor:
     return x.unflatten(2, [2, -1]).transpose(2, 3).flatten(2, 3)

@@ -1,11 +1,11 @@
-# A decoder of attention and a gated MLP, or experts, in each layer, with LoRA, forward and backward: Llama, Mistral, Qwen, Gemma 3,
-# Granite, OLMo and others, which differ in norms, windows, scales and the rotations of positions.
+# A decoder of attention, or Gated DeltaNet, and a gated MLP, or experts, in each layer, with LoRA, forward and backward:
+# Llama, Mistral, Qwen, Gemma 3, Granite, OLMo and others, which differ in norms, windows, scales and rotations.
 #
 # There is no autograd here: each backward stands beside its forward and says what it is the derivative of. A name d_y
 # means dL/dy. Tokens stand in rows: activations are [N, width], document after document, in attention
 # [N, heads, head_dim]. Weights are [out, in] as in the checkpoints, and y = x W^T.
 #
-# Here is the whole pass; layer.py has one layer, adapter.py the factors of all.
+# Here is the whole pass; layer.py has one layer, records.py what it is made of, adapter.py the factors of all.
 #
 # It is Python with PyTorch, and also what TorchScript's importer takes: the loader (TorchScript.java) leaves the imports
 # out, puts numbers for types of tensors, and makes each function a method of the module at the end of module.py. So
@@ -15,13 +15,14 @@ from typing import List, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .adapter import adapter_of, factors, masks_of, no_lora, no_masks
+from .adapter import adapter_of, factors, keys_of, masks_of, no_lora, no_masks
 from .attention import Places, angles
 from .dtypes import FLOAT32
-from .layer import Config, Layer, LayerLora, Masks, Saved, d_layer, run_layer
+from .layer import d_layer, run_layer
 from .loss import cross_entropy
 from .norm import d_rms_norm, rms_norm
 from .quantized import Linear, dense, expanded, rows_of, times_stored
+from .records import Config, Layer, LayerLora, Masks, Saved
 
 
 class Model(NamedTuple):
@@ -66,6 +67,7 @@ def dense_layer(layer: Layer, like: Tensor, old: Optional[Layer]) -> Layer:
         layer.window,
         layer.experts,  # each is expanded by itself
         layer.sinks,
+        layer.delta,
     )
 
 
@@ -144,12 +146,14 @@ def loss_and_gradient(
     inputs_of_layers: List[Tensor] = []
     saved: List[Saved] = []
     ready: Optional[Layer] = None
+    key = 0
     for i, (stored, lora) in enumerate(zip(model.layers, adapter)):
         layer = dense_layer(stored, x, ready)
         ready = layer
         mask = no_masks()
         if dropout > 0.0:
-            mask = masks_of(layer, n, x, dropout, keys, len(keys) // len(model.layers) * i)
+            mask = masks_of(layer, n, x, dropout, keys, key)
+            key += keys_of(layer)
         masks.append(mask)
         if i < checkpointed:
             inputs_of_layers.append(x)

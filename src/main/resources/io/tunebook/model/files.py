@@ -20,13 +20,12 @@ def map_file(path: str, elements: int, dtype: Dtype) -> Tensor:
 
 
 # Tensors of so many rows that lie at these places of mapped files, below one another; one that has type and device
-# already is not copied. columns 0: vectors. heads > 0: the rows of each head's two halves alternate in the file
-# (llama.cpp's q and k) and are put back.
+# already is not copied. columns 0: vectors. orders has five numbers for each, by which rows are put back.
 def from_files(
     files: List[Tensor],
     starts: List[int],
     rows: List[int],
-    heads: List[int],
+    orders: List[int],
     columns: int,
     dtype: Dtype,
     like: Tensor,
@@ -34,9 +33,10 @@ def from_files(
     parts: List[Tensor] = []
     for i, file in enumerate(files):
         x = file[starts[i] : starts[i] + rows[i] * max(columns, 1)]
-        parts.append(halves(x.view([rows[i], -1]), heads[i]).to(like.device, dtype))
-    y = parts[0] if len(parts) == 1 else torch.cat(parts, 0)
-    return y.flatten() if columns == 0 else y
+        y = in_order(x.view([rows[i], -1]), orders[5 * i : 5 * i + 5])
+        parts.append(y.to(like.device, dtype))
+    whole = parts[0] if len(parts) == 1 else torch.cat(parts, 0)
+    return whole.flatten() if columns == 0 else whole
 
 
 # Values that lie apart in a mapped file, [rows, columns], or [columns] for rows 0.
@@ -48,10 +48,14 @@ def strided_from_file(
     return y.flatten() if rows == 0 else y
 
 
-def halves(x: Tensor, heads: int) -> Tensor:
-    if heads == 0:
+# Rows as Hugging Face's files have them, where llama.cpp has another order, such as the two halves of a head by turns:
+# the first stay, the others lie as [outer, b, a, inner] and become [outer, a, b, inner].
+def in_order(x: Tensor, order: List[int]) -> Tensor:
+    kept, outer, a, b, inner = order
+    if a == 1 or b == 1:
         return x
-    return x.view([heads, -1, 2, x.size(1)]).transpose(1, 2).flatten(0, 2)
+    moved = x[kept:].view([outer, b, a, inner, x.size(1)]).transpose(1, 2).flatten(0, 3)
+    return moved if kept == 0 else torch.cat([x[0:kept], moved], 0)
 
 
 def joined(parts: List[Tensor]) -> Tensor:
@@ -69,13 +73,13 @@ def blocks_from_file(
     block: int,
     scales: int,
     behind: bool,
-    heads: int,
+    order: List[int],
     like: Tensor,
 ) -> List[Tensor]:
     b = file[start : start + rows * length]
     h = file_halves[start // 2 : (start + rows * length) // 2]
-    b = halves(b.view([rows, length]), heads).view([-1, block])
-    h = halves(h.view([rows, -1]), heads).view([-1, block // 2])
+    b = in_order(b.view([rows, length]), order).view([-1, block])
+    h = in_order(h.view([rows, -1]), order).view([-1, block // 2])
     if behind:
         d, codes = h[:, -scales:], b[:, 0 : -2 * scales]
     else:
@@ -92,7 +96,15 @@ def mxfp4_from_file(file: Tensor, start: int, rows: int, length: int, like: Tens
 # The same of safetensors, which have exponents and codes apart: so many rows of so many blocks, every step'th from a place on
 # that is counted in blocks.
 def mxfp4_from_parts(
-    codes: Tensor, codes_start: int, scales: Tensor, scales_start: int, rows: int, per: int, first: int, step: int, like: Tensor
+    codes: Tensor,
+    codes_start: int,
+    scales: Tensor,
+    scales_start: int,
+    rows: int,
+    per: int,
+    first: int,
+    step: int,
+    like: Tensor,
 ) -> List[Tensor]:
     end = first + ((rows - 1) * step + 1) * per
     c = codes[codes_start + first * 16 : codes_start + end * 16].view([-1, per * 16])

@@ -5,28 +5,21 @@ import torch
 from torch import Tensor, ops
 
 from .adapter import no_lora
-from .attention import Rotation, angles, by_head, past_with_sinks, rotated, window_of
+from .attention import Rotation, angles, by_head, past_with_sinks, queries_of, rotated, window_of
 from .decoder import Model, dense_layer, embedded, head, tables_for
+from .delta import delta_gated, next_delta
 from .dtypes import FLOAT32, INT64
 from .experts import run_experts
-from .layer import (
-    Config,
-    Layer,
-    LayerLora,
-    add_attention,
-    add_branch,
-    add_mlp,
-    gate_and_up,
-    heads_normed,
-    normed,
-    project,
-)
-from .lora import inputs, vector_lora_
+from .layer import add_attention, add_branch, add_mlp, gate_and_up, gated_outputs, heads_normed, normed, project
+from .lora import Lora, inputs, linear, vector_lora_
 from .mlp import geglu, swiglu
 from .norm import rms_norm
 from .quantized import times_vector
+from .records import Config, Layer, LayerLora
 
 
+# Where a layer has delta in the place of attention, keys are the last inputs of its convolution [kernel - 1, channels],
+# and values its state [value heads, key_dim, value_dim], float32.
 class Cache(NamedTuple):
     keys: List[Tensor]  # of each layer: [1, kv_heads, longest, head_dim]
     values: List[Tensor]
@@ -35,9 +28,15 @@ class Cache(NamedTuple):
 def new_cache(model: Model, longest: int) -> Cache:
     keys: List[Tensor] = []
     values: List[Tensor] = []
-    for _layer in model.layers:
-        keys.append(model.norm.new_zeros([1, model.config.kv_heads, longest, model.config.head_dim]))
-        values.append(model.norm.new_zeros([1, model.config.kv_heads, longest, model.config.head_dim]))
+    for layer in model.layers:
+        delta = layer.delta
+        if delta is not None:
+            state = [delta.dt.size(0), delta.key_dim, delta.norm.size(0)]
+            keys.append(model.norm.new_zeros([delta.conv.size(1) - 1, delta.conv.size(0)]))
+            values.append(torch.zeros(state, dtype=FLOAT32, device=model.norm.device))
+        else:
+            keys.append(model.norm.new_zeros([1, model.config.kv_heads, longest, model.config.head_dim]))
+            values.append(model.norm.new_zeros([1, model.config.kv_heads, longest, model.config.head_dim]))
     return Cache(keys, values)
 
 
@@ -74,22 +73,7 @@ def prompt_layer(
     keys: Tensor,
     values: Tensor,
 ) -> Tensor:
-    T = x.size(0)
-    qk, v, _t, _h, _z, _qkv = project(x, rotations, layer, lora.qkv, config, [])
-    q, k = by_head(qk, 1, 1).split_with_sizes([config.heads, config.kv_heads], 1)
-    keys[:, :, p : p + T].copy_(k)
-    values[:, :, p : p + T].copy_(by_head(v, 1, 1))
-    k, v = keys[:, :, 0 : p + T], values[:, :, 0 : p + T]
-    window = layer.window if layer.window > 0 else p + T
-    sinks = layer.sinks
-    if sinks is not None:
-        o = past_with_sinks(q.squeeze(0), k.squeeze(0), v.squeeze(0), sinks, window, config.scale).unsqueeze(0)
-    elif p > 0 or window < T:
-        past = window_of(T, p + T, window, x)
-        o = ops.aten.scaled_dot_product_attention(q, k, v, past, 0.0, False, scale=config.scale, enable_gqa=True)
-    else:
-        o = ops.aten.scaled_dot_product_attention(q, k, v, None, 0.0, True, scale=config.scale, enable_gqa=True)
-    a = o.squeeze(0).transpose(0, 1).flatten(1, 2)
+    a = prompt_outputs(x, p, rotations, layer, lora.qkv, config, keys, values)
     x1, _z_o, _y_o = add_attention(x, a, layer, lora.o, config, [])
     h, _t1 = normed(x1, layer.norms.mlp, config.eps)
     experts = layer.experts
@@ -119,25 +103,7 @@ def next_layer(
     bias = layer.qkv.bias
     if bias is not None:
         qkv.add_(bias)
-    heads = qkv.view([1, -1, config.head_dim])
-    n = config.heads + config.kv_heads
-    qk = heads[:, 0:n]
-    if config.norm_behind:
-        qk = heads_normed(rotated(qk, rotations, layer.rotary, False), layer.norms, config)
-    else:
-        qk = rotated(heads_normed(qk, layer.norms, config), rotations, layer.rotary, False)
-    keys.select(2, p).copy_(qk[:, config.heads :])
-    values.select(2, p).copy_(heads[:, n:])
-    first = max(p + 1 - layer.window, 0) if layer.window > 0 else 0
-    k, v = keys[:, :, first : p + 1], values[:, :, first : p + 1]
-    sinks = layer.sinks
-    if sinks is not None:
-        one = qk[:, 0 : config.heads].transpose(0, 1)
-        a = past_with_sinks(one, k.squeeze(0), v.squeeze(0), sinks, p + 1, config.scale).flatten()
-    else:
-        # the queries of a group stand where attention expects the positions of a sequence, so that no key is copied
-        q = qk[:, 0 : config.heads].view([1, config.kv_heads, -1, config.head_dim])
-        a = ops.aten.scaled_dot_product_attention(q, k, v, None, 0.0, False, scale=config.scale).flatten()
+    a = next_outputs(qkv.unsqueeze(0), p, rotations, layer, config, keys, values).flatten()
     y = vector_lora_(times_vector(a, layer.o), a, lora.o, layer.o.widths)
     o_bias = layer.o.bias
     if o_bias is not None:
@@ -152,6 +118,73 @@ def next_layer(
     m = geglu(gate, up) if config.gelu else swiglu(gate, up)
     out = vector_lora_(times_vector(m, layer.down), m, lora.down, layer.down.widths)
     return x1.add(vector_norm(out, layer.norms.mlp_out, config.eps), alpha=config.residual)
+
+
+# What the product o is given, for several tokens [T, width].
+def prompt_outputs(
+    x: Tensor,
+    p: int,
+    rotations: List[Rotation],
+    layer: Layer,
+    lora: Lora,
+    config: Config,
+    keys: Tensor,
+    values: Tensor,
+) -> Tensor:
+    T = x.size(0)
+    delta = layer.delta
+    if delta is not None:
+        h, _t0 = normed(x, layer.norms.attention, config.eps)
+        y = linear(h, layer.qkv, None, inputs(h, lora, []), lora)
+        return delta_gated(next_delta(y, p, delta, keys, values), y, delta, config.eps)
+    qk, v, _t, _h, _z, qkv = project(x, rotations, layer, lora, config, [])
+    q, k = by_head(qk, 1, 1).split_with_sizes([config.heads, config.kv_heads], 1)
+    keys[:, :, p : p + T].copy_(k)
+    values[:, :, p : p + T].copy_(by_head(v, 1, 1))
+    k, v = keys[:, :, 0 : p + T], values[:, :, 0 : p + T]
+    window = layer.window if layer.window > 0 else p + T
+    sinks = layer.sinks
+    if sinks is not None:
+        o = past_with_sinks(q.squeeze(0), k.squeeze(0), v.squeeze(0), sinks, window, config.scale).unsqueeze(0)
+    elif p > 0 or window < T:
+        past = window_of(T, p + T, window, x)
+        o = ops.aten.scaled_dot_product_attention(q, k, v, past, 0.0, False, scale=config.scale, enable_gqa=True)
+    else:
+        o = ops.aten.scaled_dot_product_attention(q, k, v, None, 0.0, True, scale=config.scale, enable_gqa=True)
+    return gated_outputs(o.squeeze(0).transpose(0, 1), qkv, layer, config)
+
+
+# The same for one token, of what its first product gave [1, ...].
+def next_outputs(
+    qkv: Tensor,
+    p: int,
+    rotations: List[Rotation],
+    layer: Layer,
+    config: Config,
+    keys: Tensor,
+    values: Tensor,
+) -> Tensor:
+    delta = layer.delta
+    if delta is not None:
+        return delta_gated(next_delta(qkv, p, delta, keys, values), qkv, delta, config.eps)
+    qk, v_one = queries_of(qkv, config.heads, config.kv_heads, config.head_dim, config.gated)
+    if config.norm_behind:
+        qk = heads_normed(rotated(qk, rotations, layer.rotary, False), layer.norms, config)
+    else:
+        qk = rotated(heads_normed(qk, layer.norms, config), rotations, layer.rotary, False)
+    keys.select(2, p).copy_(qk[:, config.heads :])
+    values.select(2, p).copy_(v_one)
+    first = max(p + 1 - layer.window, 0) if layer.window > 0 else 0
+    k, v = keys[:, :, first : p + 1], values[:, :, first : p + 1]
+    sinks = layer.sinks
+    if sinks is not None:
+        one = qk[:, 0 : config.heads].transpose(0, 1)
+        a = past_with_sinks(one, k.squeeze(0), v.squeeze(0), sinks, p + 1, config.scale)
+    else:
+        # the queries of a group stand where attention expects the positions of a sequence, so that no key is copied
+        q = qk[:, 0 : config.heads].view([1, config.kv_heads, -1, config.head_dim])
+        a = ops.aten.scaled_dot_product_attention(q, k, v, None, 0.0, False, scale=config.scale)
+    return gated_outputs(a.reshape([1, config.heads, config.head_dim]), qkv, layer, config)
 
 
 # RMSNorm of one vector, where there is one.

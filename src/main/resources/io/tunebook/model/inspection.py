@@ -8,7 +8,8 @@ from .adapter import no_lora, no_masks
 from .attention import by_head, window_of
 from .decoder import Model, Tokens, dense_layer, embedded, places
 from .dtypes import FLOAT32
-from .layer import LayerLora, project, run_layer
+from .layer import project, run_layer
+from .records import LayerLora
 
 
 # How much each position of one text, [T], looks at each position up to itself, in each head of a layer:

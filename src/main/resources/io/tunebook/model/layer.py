@@ -1,95 +1,31 @@
 # One layer of a decoder, with LoRA: x + attention(norm(x)), then + MLP(norm(.)), forward and backward. Knows nothing of
 # the layers around it. Written for few and large kernels: a residual or a bias is what a product is added to, LoRA's
 # products are added in place, and what a norm divided by is kept.
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, Optional, Tuple
 
 import torch
 from torch import Tensor
 
-from .attention import Places, Rotation, Softmax, attention, d_attention, d_rotated, rotated, with_sinks
-from .experts import Experts, SavedExperts, d_run_experts, run_experts
+from .attention import (
+    Places,
+    Rotation,
+    Softmax,
+    attention,
+    d_attention,
+    d_gates,
+    d_rotated,
+    gates_of,
+    queries_of,
+    rotated,
+    with_sinks,
+)
+from .delta import d_delta, delta_gated, delta_rule
+from .experts import d_run_experts, run_experts
 from .lora import Lora, d_A, d_magnitude, d_x, d_z, inputs, linear, loras_of
 from .mlp import d_geglu, d_swiglu, d_swiglu_lora, geglu, swiglu, swiglu_lora
 from .norm import d_rms_norm, rms_norm
 from .quantized import Linear, targets_of, times, times_transposed
-
-
-class Config(NamedTuple):
-    heads: int
-    kv_heads: int
-    head_dim: int
-    eps: float  # what RMSNorm adds to the mean square
-    chunk: int  # for so many positions at a time logits are made
-    scale: float  # what attention's scores are multiplied with
-    gelu: bool  # whether the MLP's gate is GELU's, not SiLU's
-    embedding: float  # what embeddings are multiplied with
-    residual: float  # what a branch is multiplied with before it is added
-    window: int  # how many keys the layers with a sliding window see; 0: no such layers
-    neighbours: bool  # whether positions rotate neighbouring dimensions of a head, not its halves
-    norm_behind: bool  # whether q and k pass their norms behind the rotation, not before
-    longer: int  # documents longer than this are rotated by the second table; 0: none are
-
-
-# What an architecture does not have is None.
-class Norms(NamedTuple):
-    attention: Optional[Tensor]  # [width], before attention
-    q: Optional[Tensor]  # over each head [head_dim], or over all of them [heads * head_dim]
-    k: Optional[Tensor]
-    attention_out: Optional[Tensor]  # [width], behind attention, before its output is added
-    mlp: Optional[Tensor]  # the same around the MLP
-    mlp_out: Optional[Tensor]
-
-
-class Layer(NamedTuple):
-    norms: Norms
-    qkv: Linear  # q | k | v: [(heads + 2 * kv_heads) * head_dim, width]; three targets or one
-    o: Linear  # [width, heads * head_dim]
-    gate_up: Linear  # gate | up: [2 * inner, width]; two targets or one
-    down: Linear  # [width, inner]
-    rotary: int  # which of the model's rotary tables; -1: positions are not rotated
-    window: int  # how many keys a query sees; 0: all
-    experts: Optional[Experts]  # in the place of gate_up and down, which say then only what LoRA's factors of all are like
-    sinks: Optional[Tensor]  # [heads], one more score of each head's attention
-
-
-# LoRA's factors of a layer's four products, or their gradients.
-class LayerLora(NamedTuple):
-    qkv: Lora
-    o: Lora
-    gate_up: Lora
-    down: Lora
-
-
-# Dropout's masks [N, in] of each product's targets; none without dropout.
-class Masks(NamedTuple):
-    qkv: List[Tensor]
-    o: List[Tensor]
-    gate_up: List[Tensor]
-    down: List[Tensor]
-
-
-# What a layer's backward needs of its forward.
-class Saved(NamedTuple):
-    x: Tensor  # the layer's input, [N, width]
-    t: Tensor  # what its norm divided by
-    h: Tensor  # the norm's output
-    z: Tensor  # LoRA's h A^T of q, k, v
-    qkv: Tensor  # what the product left
-    qk: Tensor  # q and k side by side, rotated, [N, heads + kv_heads, head_dim]
-    v: Tensor  # [N, kv_heads, head_dim]
-    o: Tensor  # the heads' outputs, [N, heads, head_dim]
-    softmax: Softmax
-    z_o: Tensor
-    y_o: Optional[Tensor]  # with DoRA or a norm behind it: the output of o
-    x1: Tensor  # the residual between attention and MLP
-    t1: Tensor
-    h1: Tensor
-    z_gate_up: Tensor
-    gate: Tensor  # with LoRA's products around SwiGLU: gate | up as the large product left them
-    up: Tensor  # then empty
-    z_down: Tensor
-    y_down: Optional[Tensor]  # with DoRA or a norm behind it: the output of down, or of experts
-    experts: Optional[SavedExperts]  # the five before y_down are empty then
+from .records import Config, Layer, LayerLora, Masks, Norms, Saved
 
 
 # ---- One layer: x + attention(norm(x)), then + MLP(norm(.)). Its two halves return what the backward needs as well.
@@ -175,9 +111,7 @@ def project(
     h, t = normed(x, layer.norms.attention, config.eps)
     z = inputs(h, lora, masks)
     qkv = linear(h, layer.qkv, layer.qkv.bias, z, lora)
-    width = (config.heads + config.kv_heads) * config.head_dim
-    qk = qkv[:, 0:width].unflatten(1, [-1, config.head_dim])
-    v = qkv[:, width:].unflatten(1, [-1, config.head_dim])
+    qk, v = queries_of(qkv, config.heads, config.kv_heads, config.head_dim, config.gated)
     # the rotated ones may take their place, unless the product's output is needed again
     again = lora.c is not None or layer.norms.q is not None
     if config.norm_behind:
@@ -211,19 +145,37 @@ def add_attention(
     return x1, z, None
 
 
+# What the product o is given [N, heads * head_dim], of the heads' outputs and of what the first product left.
+def gated_outputs(o: Tensor, qkv: Tensor, layer: Layer, config: Config) -> Tensor:
+    delta = layer.delta
+    if delta is not None:
+        return delta_gated(o, qkv, delta, config.eps)
+    if not config.gated:
+        return o.flatten(1, 2)
+    return o.flatten(1, 2) * gates_of(qkv, config.heads, config.head_dim).sigmoid()
+
+
 # Forward through one layer: its output [N, width], and what the backward needs. around is the rank whose products
 # around SwiGLU are computed with it; 0: none.
 def run_layer(
     x: Tensor, at: Places, layer: Layer, lora: LayerLora, config: Config, masks: Masks, around: int
 ) -> Tuple[Tensor, Saved]:
     none = x.new_empty([0])
-    qk, v, t, h, z, qkv = project(x, at.rotations, layer, lora.qkv, config, masks.qkv)
-    q, k = qk.split_with_sizes([config.heads, config.kv_heads], 1)
-    o, softmax = attention(q, k, v, at, layer.window, config.scale)
-    sinks = layer.sinks
-    if sinks is not None:
-        o, softmax = with_sinks(o, softmax, sinks, at)
-    x1, z_o, y_o = add_attention(x, o.flatten(1, 2), layer, lora.o, config, masks.o)
+    delta = layer.delta
+    if delta is not None:
+        h, t = normed(x, layer.norms.attention, config.eps)
+        z = inputs(h, lora.qkv, masks.qkv)
+        qkv = linear(h, layer.qkv, None, z, lora.qkv)
+        o = delta_rule(qkv, at.starts, at.batch, delta)
+        qk, v, softmax = none, none, Softmax(none, none, none, none, none)
+    else:
+        qk, v, t, h, z, qkv = project(x, at.rotations, layer, lora.qkv, config, masks.qkv)
+        q, k = qk.split_with_sizes([config.heads, config.kv_heads], 1)
+        o, softmax = attention(q, k, v, at, layer.window, config.scale)
+        sinks = layer.sinks
+        if sinks is not None:
+            o, softmax = with_sinks(o, softmax, sinks, at)
+    x1, z_o, y_o = add_attention(x, gated_outputs(o, qkv, layer, config), layer, lora.o, config, masks.o)
     h1, t1 = normed(x1, layer.norms.mlp, config.eps)
     experts = layer.experts
     if experts is not None:
@@ -352,22 +304,37 @@ def d_attention_half(
         d_y_o = d_magnitude(d_y_o, y_o, layer.o.bias, lora.o, layer.o.widths, G.o)
     d_z_o = d_z([d_y_o], saved.z_o, lora.o, G.o)
     d_a = d_x([d_y_o], layer.o, d_z_o, lora.o, masks.o)
-    d_A(d_z_o, saved.o.flatten(1, 2), lora.o, masks.o, G.o)
-    q, k = saved.qk.split_with_sizes([config.heads, config.kv_heads], 1)
-    d_o = d_a.unflatten(1, [-1, config.head_dim])
-    d_q, d_k, d_v = d_attention(d_o, q, k, saved.v, saved.o, saved.softmax, at, layer.window, config.scale)
-    qk = saved.qkv.unflatten(1, [-1, config.head_dim])[:, 0 : config.heads + config.kv_heads]
-    if config.norm_behind:
-        turned = rotated(qk, at.rotations, layer.rotary, False)
-        d_q, d_k = d_heads_normed(d_q, d_k, turned, layer.norms, config)
-    d_heads = d_rotated(d_q, d_k, d_v, at.rotations, layer.rotary)
-    if layer.norms.q is not None and not config.norm_behind:
-        d_q, d_k, d_v = d_heads.split_with_sizes([config.heads, config.kv_heads, config.kv_heads], 1)
-        d_q, d_k = d_heads_normed(d_q, d_k, qk, layer.norms, config)
-        d_heads = torch.cat([d_q, d_k, d_v], 1)
-    d_qkv = d_heads.flatten(1, 2)
+    d_A(d_z_o, gated_outputs(saved.o, saved.qkv, layer, config), lora.o, masks.o, G.o)
+    delta = layer.delta
+    if delta is not None:
+        d_qkv = d_delta(d_a, saved.o, saved.qkv, at.starts, at.batch, delta, config.eps)
+    else:
+        d_qkv = d_heads(d_a, saved, at, layer, config)
     d_qkv = d_magnitude(d_qkv, saved.qkv, layer.qkv.bias, lora.qkv, layer.qkv.widths, G.qkv)
     d_z_qkv = d_z(d_qkv.split_with_sizes(layer.qkv.widths, 1), saved.z, lora.qkv, G.qkv)
     d_h = d_x([d_qkv], layer.qkv, d_z_qkv, lora.qkv, masks.qkv)
     d_A(d_z_qkv, saved.h, lora.qkv, masks.qkv, G.qkv)
     return d_normed(d_h, saved.x, saved.t, layer.norms.attention, d_x1)
+
+
+# d_qkv of attention from d_a, the derivative by what the product o is given.
+def d_heads(d_a: Tensor, saved: Saved, at: Places, layer: Layer, config: Config) -> Tensor:
+    d_gate = d_a
+    if config.gated:
+        d_a, d_gate = d_gates(d_a, saved.o, gates_of(saved.qkv, config.heads, config.head_dim))
+    q, k = saved.qk.split_with_sizes([config.heads, config.kv_heads], 1)
+    d_o = d_a.unflatten(1, [-1, config.head_dim])
+    d_q, d_k, d_v = d_attention(d_o, q, k, saved.v, saved.o, saved.softmax, at, layer.window, config.scale)
+    qk, _v = queries_of(saved.qkv, config.heads, config.kv_heads, config.head_dim, config.gated)
+    if config.norm_behind:
+        turned = rotated(qk, at.rotations, layer.rotary, False)
+        d_q, d_k = d_heads_normed(d_q, d_k, turned, layer.norms, config)
+    d_all = d_rotated(d_q, d_k, d_v, at.rotations, layer.rotary)
+    if config.gated or layer.norms.q is not None and not config.norm_behind:
+        d_q, d_k, d_v = d_all.split_with_sizes([config.heads, config.kv_heads, config.kv_heads], 1)
+        if not config.norm_behind:
+            d_q, d_k = d_heads_normed(d_q, d_k, qk, layer.norms, config)
+        if config.gated:  # each head's gate stands behind its query
+            d_q = torch.stack([d_q, d_gate.unflatten(1, [config.heads, -1])], 2).flatten(1, 2)
+        d_all = torch.cat([d_q, d_k, d_v], 1)
+    return d_all.flatten(1, 2)

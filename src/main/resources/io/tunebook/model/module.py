@@ -8,14 +8,15 @@ from torch.nn import Module
 from .adapter import adapter_of
 from .attention import cudnn_differs
 from .decoder import Labels, Model, Tokens, head, hidden_states, loss_and_gradient, summed_loss
+from .delta import Delta
 from .dtypes import FLOAT32, INT32, INT64
 from .experts import Experts, joined_blocks, merge_experts_
 from .files import stored_linear
 from .generation import Cache, new_cache, next_logits
 from .inspection import attention_weights
-from .layer import Config, Layer, LayerLora, Norms
 from .lora import merge_, row_norms
 from .quantized import Linear, dense, in_eight, targets_of
+from .records import Config, Layer, LayerLora, Norms
 
 
 # Empty tensors stand for what an architecture does not have.
@@ -79,6 +80,7 @@ def own_or(own: Linear, other: Tensor) -> Linear:
 class Decoder(Module):
     products: List[Linear]  # those that are not yet in a layer; then the embedding's and the output's
     experts: List[Experts]  # those of the next layer
+    deltas: List[Delta]  # that of the next layer
     layers: List[Layer]
     embeddings: List[Linear]  # the embedding and the output without an adapter: as they were loaded, or merged
     model: Optional[Model]  # once the weights are there, with the embeddings in use
@@ -120,6 +122,11 @@ class Decoder(Module):
     def add_shape(self, widths: List[int], columns: int) -> None:
         self.products.append(Linear(torch.empty([0, 1]), [], widths, columns, None, None))
 
+    # What stands in the place of the next layer's attention. conv [channels, 1, kernel], or without the 1.
+    def add_delta(self, conv: Tensor, dt: Tensor, A: Tensor, norm: Tensor, key_heads: int, key_dim: int) -> None:
+        chunk = 64 if conv.is_cuda else 32
+        self.deltas.append(Delta(conv.flatten(1), dt, A, norm, key_heads, key_dim, chunk))
+
     # norms in the order of Norms.
     def add_layer(self, norms: List[Tensor], sinks: Tensor, rotary: int, window: int) -> None:
         down = self.products.pop()
@@ -139,7 +146,10 @@ class Decoder(Module):
         experts: Optional[Experts] = None
         if len(self.experts) > 0:
             experts = self.experts.pop()
-        self.layers.append(Layer(of_layer, qkv, o, gate_up, down, rotary, window, experts, optional(sinks)))
+        delta: Optional[Delta] = None
+        if len(self.deltas) > 0:
+            delta = self.deltas.pop()
+        self.layers.append(Layer(of_layer, qkv, o, gate_up, down, rotary, window, experts, optional(sinks), delta))
 
     # logits is what logits are multiplied with; the last norm does it, since its output goes into the last product alone.
     def complete(
@@ -160,6 +170,7 @@ class Decoder(Module):
         neighbours: bool,
         norm_behind: bool,
         longer: int,
+        gated: bool,
     ) -> None:
         config = Config(
             heads,
@@ -175,6 +186,7 @@ class Decoder(Module):
             neighbours,
             norm_behind,
             longer,
+            gated,
         )
         last = norm if logits == 1.0 else norm * logits
         self.embeddings = self.products[0:2]
@@ -292,7 +304,7 @@ class Decoder(Module):
             self.cudnn,
         )
 
-    # Keys of all layers, then values, for so many tokens.
+    # Keys of all layers, then values, for so many tokens; see Cache.
     def cache(self, longest: int) -> List[Tensor]:
         cache = new_cache(self.loaded(), longest)
         return cache.keys + cache.values

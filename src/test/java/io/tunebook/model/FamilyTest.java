@@ -6,12 +6,15 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.export.AdapterGguf;
 import io.tunebook.export.MergedGguf;
 import io.tunebook.export.Quantization;
+import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufFile;
+import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.Safetensors;
 import io.tunebook.train.Reference;
 import java.nio.file.Files;
@@ -43,7 +46,9 @@ final class FamilyTest {
             "hunyuan_v1_dense",
             "ministral3",
             "gemma3_vision",
-            "qwen3_moe");
+            "qwen3_moe",
+            "qwen3_5",
+            "qwen3_5_vision");
 
     @TempDir
     Path temp;
@@ -91,6 +96,103 @@ final class FamilyTest {
             }
             assertThat(at).isEqualTo(expected.length);
         }
+    }
+
+    /** Where GGUF has rows in another order, blocks stay blocks; columns in another order are expanded. */
+    @Test
+    void qwensDeltaStaysInBlocks() throws Exception {
+        Path file = temp.resolve("model.gguf");
+        MergedGguf.quantize(TinyModels.withWords(temp, "qwen3_5", "{}"), Quantization.Q8_0, file, done -> {});
+
+        LoadOptions options = LoadOptions.in(Precision.FLOAT32);
+        try (CausalLM expanded = CausalLM.load(file, options);
+                CausalLM blocks = CausalLM.load(file, options.quantized())) {
+            float[][] expected = expanded.logits(Reference.ids());
+            float[][] found = blocks.logits(Reference.ids());
+            for (int i = 0; i < expected.length; i++) {
+                for (int t = 0; t < expected[i].length; t++) {
+                    assertThat(found[i][t]).isCloseTo(expected[i][t], within(1e-3f));
+                }
+            }
+            long matrices = blocks.config().tensors().values().stream()
+                    .filter(s -> s.length == 2)
+                    .mapToLong(s -> s[0] * s[1])
+                    .sum();
+            long columns = 2L * 32 * 32; // out_proj of two layers
+            assertThat(blocks.weightBytes())
+                    .as("34 bytes a block of 32")
+                    .isLessThan((matrices - columns) * 34 / 32 + 4 * columns + 20_000);
+        }
+    }
+
+    /** What llama.cpp has in another order, the merged file and the adapter's own file have alike: the difference of two files is B A. */
+    @Test
+    void qwensAdapterInGgufHasTheOrderOfItsBase() throws Exception {
+        Path base = temp.resolve("base.gguf");
+        Path merged = temp.resolve("merged.gguf");
+        Path lora = temp.resolve("lora.gguf");
+        AdapterFile adapter = AdapterFile.read(Reference.path("cases/qwen3_5/final"));
+        Path folder = TinyModels.withWords(temp, "qwen3_5", "{}");
+        MergedGguf.quantize(folder, Quantization.AS_BASE, base, done -> {});
+        MergedGguf.write(base, adapter, Quantization.AS_BASE, merged);
+        AdapterGguf.write(ModelConfig.read(folder.resolve("config.json")), adapter, lora);
+
+        try (GgufFile before = GgufFile.open(base);
+                GgufFile after = GgufFile.open(merged);
+                GgufFile factors = GgufFile.open(lora)) {
+            assertThat(factors.tensors()).hasSize(2 * adapter.factors().size());
+            double scale = factors.number("adapter.lora.alpha").orElseThrow() / 4;
+            for (GgufTensor t : before.tensors()) {
+                float[] was = before.read(t);
+                float[] is = after.read(after.tensor(t.name()).orElseThrow());
+                GgufTensor b = factors.tensor(t.name() + ".lora_b").orElse(null);
+                float[] left = b == null ? null : factors.read(b);
+                float[] right = b == null
+                        ? null
+                        : factors.read(factors.tensor(t.name() + ".lora_a").orElseThrow());
+                int columns = (int) t.shape()[t.shape().length - 1];
+                for (int i = 0; i < was.length; i++) {
+                    double more = 0;
+                    for (int k = 0; k < 4 && b != null; k++) {
+                        more += scale * left[i / columns * 4 + k] * right[k * columns + i % columns];
+                    }
+                    assertThat(is[i]).as(t.name()).isCloseTo((float) (was[i] + more), within(1e-5f));
+                }
+            }
+        }
+    }
+
+    /** A state has no share of each position. */
+    @Test
+    void refusesAttentionWhereThereIsNone() throws Exception {
+        try (CausalLM model = Reference.model("qwen3_5")) {
+            assertThat(AttentionWeights.of(model, 1, Reference.ids()).heads()).hasSize(4);
+            assertThatThrownBy(() -> AttentionWeights.of(model, 0, Reference.ids()))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("Gated DeltaNet");
+        }
+    }
+
+    /** As Qwen publishes it: the text part of a model that sees, without a list of layers. */
+    @Test
+    void qwensLayersAreThereWithoutAList() throws Exception {
+        Files.writeString(temp.resolve("config.json"), """
+                {"model_type": "qwen3_5", "vision_config": {}, "tie_word_embeddings": true, "text_config": {"model_type": "qwen3_5_text",
+                 "hidden_size": 1024, "intermediate_size": 3584, "num_hidden_layers": 24, "num_attention_heads": 8, "num_key_value_heads": 2,
+                 "head_dim": 256, "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_num_key_heads": 16,
+                 "linear_num_value_heads": 16, "linear_value_head_dim": 128, "full_attention_interval": 4, "vocab_size": 248320,
+                 "max_position_embeddings": 262144, "rope_parameters": {"rope_type": "default", "rope_theta": 10000000,
+                 "partial_rotary_factor": 0.25, "mrope_section": [11, 11, 10], "mrope_interleaved": true}}}
+                """);
+
+        ModelConfig config = ModelConfig.read(temp.resolve("config.json"));
+
+        assertThat(config.layer(0).delta()).isTrue();
+        assertThat(config.layer(3).delta()).isFalse();
+        assertThat(config.rotaryWidth()).isEqualTo(64);
+        assertThat(config.textName("model.language_model.layers.0.linear_attn.A_log"))
+                .isEqualTo("model.layers.0.linear_attn.A_log");
+        assertThat(config.parameters()).as("the text part of the 0.8B model").isBetween(740_000_000L, 760_000_000L);
     }
 
     static Stream<String> goesOnAsLlamaCpp() throws Exception {

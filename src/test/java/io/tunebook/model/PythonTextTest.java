@@ -59,7 +59,7 @@ class PythonTextTest {
     @Test
     void laterFunctionsTakeThePlacesOfEarlierOnes() throws Exception {
         ScriptText plain = ScriptText.of(
-                "Decoder", DecoderScript.class, List.of("norm.py", "layer.py", "decoder.py", "module.py"));
+                "Decoder", DecoderScript.class, List.of("norm.py", "records.py", "layer.py", "decoder.py", "module.py"));
         assertThat(plain.code())
                 .contains("def rms_norm(self, x: Tensor")
                 .doesNotContain("import", "FLOAT32", "ops.tunebook");
@@ -70,7 +70,7 @@ class PythonTextTest {
         ScriptText fused = ScriptText.of(
                 "Decoder",
                 DecoderScript.class,
-                List.of("norm.py", "layer.py", "decoder.py", "module.py", "kernels.py"));
+                List.of("norm.py", "records.py", "layer.py", "decoder.py", "module.py", "kernels.py"));
         assertThat(fused.code()).containsOnlyOnce("def rms_norm(").contains("ops.tunebook.rms_norm(x, w, h, t");
         assertThat(fused.code()).contains("self.normed(x, layer.norms.attention, config.eps)");
     }

@@ -25,7 +25,7 @@ final class SizesTableTest {
     /** What CUDA, its libraries and PyTorch's allocator take beside what is counted, in bytes. */
     private static final long BESIDE = 1_000_000_000;
 
-    /** Name, billions of parameters, model_type, hidden, inner, layers, heads, key heads, head, vocabulary, whether the output is the embedding. */
+    /** Name, billions of parameters, model_type, hidden, inner, layers, heads, key heads, head, vocabulary, whether the output is the embedding, value heads. */
     private static final String MODELS = """
             Llama 3 | 1.24 | llama | 2048 | 8192 | 16 | 32 | 8 | 64 | 128256 | true
             Llama 3 | 3.21 | llama | 3072 | 8192 | 28 | 24 | 8 | 128 | 128256 | true
@@ -37,6 +37,11 @@ final class SizesTableTest {
             Qwen3 | 8.19 | qwen3 | 4096 | 12288 | 36 | 32 | 8 | 128 | 151936 | false
             Qwen3 | 14.8 | qwen3 | 5120 | 17408 | 40 | 40 | 8 | 128 | 151936 | false
             Qwen3 | 32.8 | qwen3 | 5120 | 25600 | 64 | 64 | 8 | 128 | 151936 | false
+            Qwen3.5 | 0.75 | qwen3_5_text | 1024 | 3584 | 24 | 8 | 2 | 256 | 248320 | true | 16
+            Qwen3.5 | 1.88 | qwen3_5_text | 2048 | 6144 | 24 | 8 | 2 | 256 | 248320 | true | 16
+            Qwen3.5 | 4.2 | qwen3_5_text | 2560 | 9216 | 32 | 16 | 4 | 256 | 248320 | true | 32
+            Qwen3.5 | 8.95 | qwen3_5_text | 4096 | 12288 | 32 | 16 | 4 | 256 | 248320 | false | 32
+            Qwen3.5 | 26.9 | qwen3_5_text | 5120 | 17408 | 64 | 24 | 4 | 256 | 248320 | false | 48
             Qwen3-MoE | 30.5 | qwen3_moe | 2048 | 6144 | 48 | 32 | 4 | 128 | 151936 | false
             gpt-oss | 20.9 | gpt_oss | 2880 | 2880 | 24 | 64 | 8 | 64 | 201088 | false
             Gemma 3 | 0.27 | gemma3_text | 640 | 2048 | 18 | 4 | 1 | 256 | 262144 | true
@@ -83,9 +88,11 @@ final class SizesTableTest {
                             """
                             {"model_type": "%s", "hidden_size": %s, "intermediate_size": %s, "num_hidden_layers": %s, "num_attention_heads": %s,
                              "num_key_value_heads": %s, "head_dim": %s, "vocab_size": %s, "tie_word_embeddings": %s, "max_position_embeddings": 8192,
-                             "num_experts": 128, "num_local_experts": 32, "num_experts_per_tok": %s, "moe_intermediate_size": 768, "norm_topk_prob": true}
+                             "num_experts": 128, "num_local_experts": 32, "num_experts_per_tok": %s, "moe_intermediate_size": 768, "norm_topk_prob": true,
+                             "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_num_key_heads": 16,
+                             "linear_num_value_heads": %s}
                             """,
-                            f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10], f[2].equals("gpt_oss") ? 4 : 8));
+                            f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10], f[2].equals("gpt_oss") ? 4 : 8, f.length > 11 ? f[11] : 16));
             all.add(new Size(f[0], Double.parseDouble(f[1]), ModelConfig.read(file)));
         }
         return all;

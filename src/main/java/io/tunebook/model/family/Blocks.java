@@ -17,6 +17,7 @@ import java.util.function.Consumer;
  * @param rotaryWidth how many dimensions of a head are rotated, from the first on; 0 for all
  * @param prefix what stands before {@code layers} in the modules' names: {@link ModelConfig#TEXT}, or {@link ModelConfig#TEXT_PART}
  * @param experts what stands in the place of the MLP, if something does
+ * @param delta what stands in the place of attention in the layers whose kind says so
  */
 public record Blocks(
         boolean gelu,
@@ -26,10 +27,20 @@ public record Blocks(
         List<LayerKind> kinds,
         int rotaryWidth,
         String prefix,
-        Optional<Experts> experts) {
+        Optional<Experts> experts,
+        Optional<DeltaNet> delta) {
     /** As Llama's. */
     public static final Blocks PLAIN =
-            new Blocks(false, 0, new Scales(1, 1, 1), 0, List.of(), 0, ModelConfig.TEXT, Optional.empty());
+            new Blocks(
+                    false,
+                    0,
+                    new Scales(1, 1, 1),
+                    0,
+                    List.of(),
+                    0,
+                    ModelConfig.TEXT,
+                    Optional.empty(),
+                    Optional.empty());
 
     /** The same but for what is changed. */
     Blocks with(Consumer<Draft> change) {
@@ -43,7 +54,8 @@ public record Blocks(
                 List.copyOf(d.kinds),
                 d.rotaryWidth,
                 d.prefix,
-                d.experts);
+                d.experts,
+                d.delta);
     }
 
     /** The same values, to be changed. */
@@ -56,6 +68,7 @@ public record Blocks(
         int rotaryWidth;
         String prefix;
         Optional<Experts> experts;
+        Optional<DeltaNet> delta;
 
         private Draft(Blocks b) {
             gelu = b.gelu;
@@ -66,6 +79,7 @@ public record Blocks(
             rotaryWidth = b.rotaryWidth;
             prefix = b.prefix;
             experts = b.experts;
+            delta = b.delta;
         }
     }
 }

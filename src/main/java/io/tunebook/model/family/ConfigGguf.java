@@ -42,7 +42,7 @@ public record ConfigGguf(GgufFile gguf, String arch) {
                         family,
                         hidden,
                         positive("feed_forward_length"),
-                        positive("block_count"),
+                        layers(),
                         heads,
                         positive("attention.head_count_kv", heads),
                         headDim,
@@ -58,6 +58,17 @@ public record ConfigGguf(GgufFile gguf, String arch) {
                         Blocks.PLAIN)
                 .rotaryWidth(rotated == headDim ? 0 : rotated)
                 .slidingWindow(window());
+    }
+
+    /** Those that predict several tokens at once stand behind the others, and are none of them. */
+    private int layers() throws ModelFormatException {
+        int all = positive("block_count");
+        long more = gguf.integer(arch + ".nextn_predict_layers").orElse(0);
+        if (more < 0 || more >= all) {
+            throw new ModelFormatException(
+                    gguf.path(), arch + ".nextn_predict_layers: expected fewer than " + all + ", found " + more);
+        }
+        return all - (int) more;
     }
 
     boolean has(String tensor) {

@@ -21,7 +21,7 @@ final class DenseTensors {
         out.put("model.embed_tokens.weight", new long[] {c.vocabularySize(), c.hiddenSize()});
         for (int i = 0; i < c.layers(); i++) {
             norm(c, Norm.ATTENTION, i, out);
-            for (Target t : c.targets()) {
+            for (Target t : c.targets(i)) {
                 if (t.product() == Target.Product.GATE_UP && t.index(c) == 0 && !t.ofExperts()) {
                     betweenHalves(c, i, out);
                 }
@@ -44,8 +44,18 @@ final class DenseTensors {
 
     /** What is no matrix of attention, and the norms around. */
     private static void betweenHalves(ModelConfig c, int layer, Map<String, long[]> out) {
+        if (c.layer(layer).delta()) {
+            c.delta().orElseThrow().shapes(layer, out);
+        } else {
+            besideAttention(c, layer, out);
+        }
+        norm(c, Norm.ATTENTION_OUT, layer, out);
+        norm(c, Norm.MLP, layer, out);
+    }
+
+    private static void besideAttention(ModelConfig c, int layer, Map<String, long[]> out) {
         if (c.attentionBias()) {
-            for (Target t : Target.Product.QKV.targets(c)) {
+            for (Target t : Target.Product.QKV.targets(c, layer)) {
                 out.put(t.module(layer) + ".bias", new long[] {t.out(c)});
             }
         }
@@ -57,8 +67,6 @@ final class DenseTensors {
         }
         norm(c, Norm.Q, layer, out);
         norm(c, Norm.K, layer, out);
-        norm(c, Norm.ATTENTION_OUT, layer, out);
-        norm(c, Norm.MLP, layer, out);
     }
 
     private static void norm(ModelConfig c, Norm norm, int layer, Map<String, long[]> out) {
@@ -79,6 +87,9 @@ final class DenseTensors {
                 gguf = family.module(norm).equals(module) ? family.gguf(norm) : gguf;
             }
             for (Target t : family.targets()) {
+                gguf = t.module().equals(module) ? t.gguf() : gguf;
+            }
+            for (Target t : family.deltaTargets()) {
                 gguf = t.module().equals(module) ? t.gguf() : gguf;
             }
             if (gguf != null) {

@@ -18,6 +18,7 @@ public interface Family {
             new Qwen2(),
             new Qwen3(),
             new Qwen3Moe(),
+            new Qwen35(),
             new GptOss(),
             new Gemma3(),
             new SmolLM3(),
@@ -55,6 +56,11 @@ public interface Family {
         return Target.APART;
     }
 
+    /** The same of layers that have {@link DeltaNet} in the place of attention. */
+    default List<Target> deltaTargets() {
+        return List.of();
+    }
+
     /** Hugging Face's name of a norm within a layer, such as {@code input_layernorm}. */
     default String module(Norm norm) {
         return norm.module(norms());
@@ -90,6 +96,11 @@ public interface Family {
         return false;
     }
 
+    /** Whether the query's module gives each head a gate of its attention's output behind its query. */
+    default boolean gated() {
+        return false;
+    }
+
     /** The tensors of such a model, by Hugging Face's names, with their shapes (the slowest dimension first). */
     default Map<String, long[]> tensors(ModelConfig config) {
         return DenseTensors.shapes(config);
@@ -114,6 +125,14 @@ public interface Family {
         return 0;
     }
 
+    /** How llama.cpp keeps a tensor. */
+    default GgufForm ggufForm(ModelConfig config, String tensor) {
+        int heads = permutedHeads(config, tensor);
+        return heads == 0
+                ? GgufForm.AS_IS
+                : new GgufForm(GgufForm.Order.halves(heads, config.headDim()), GgufForm.Order.AS_IS, false);
+    }
+
     /** What is added to a tensor's values in Hugging Face's files; in GGUF it has been. */
     default float added(String tensor) {
         return 0;
@@ -124,7 +143,7 @@ public interface Family {
         return config.ropeScaling();
     }
 
-    /** The keys that llama.cpp reads besides those of all decoders, with {@link Integer} or {@link Float} as values. */
+    /** The keys that llama.cpp reads besides those of all decoders, with {@link Integer}, {@link Float} or {@code int[]} as values. */
     default Map<String, Object> ggufKeys(ModelConfig config) {
         return Map.of();
     }

@@ -57,8 +57,6 @@ public record ModelConfig(
         boolean qkNorm,
         Blocks blocks) {
 
-    private static final int MAX_LAYERS = 4096;
-
     public Family family() {
         return Family.named(architecture).orElseThrow(() -> new IllegalStateException("no family " + architecture));
     }
@@ -77,12 +75,19 @@ public record ModelConfig(
      *
      * @param rope which of {@link #ropes} rotates them, or {@link #NO_ROPE}
      * @param window how many keys a query sees, itself among them; 0 for all
+     * @param delta whether {@link DeltaNet} stands in the place of attention
      */
-    public record LayerKind(int rope, int window) {
+    public record LayerKind(int rope, int window, boolean delta) {
         /** Positions are not rotated. */
         public static final int NO_ROPE = -1;
 
         static final LayerKind PLAIN = new LayerKind(0, 0);
+        static final LayerKind DELTA = new LayerKind(NO_ROPE, 0, true);
+
+        /** Attention. */
+        public LayerKind(int rope, int window) {
+            this(rope, window, false);
+        }
 
         /** Every so many layers another kind, the others alike. */
         static List<LayerKind> every(int interval, LayerKind other, LayerKind most, int layers) {
@@ -146,6 +151,10 @@ public record ModelConfig(
 
     ModelConfig experts(Experts experts) {
         return with(b -> b.experts = Optional.of(experts));
+    }
+
+    ModelConfig delta(DeltaNet delta) {
+        return with(b -> b.delta = Optional.of(delta));
     }
 
     /** Up to fewer positions than the model was made for. */
@@ -236,9 +245,16 @@ public record ModelConfig(
         return name.startsWith("language_model.") ? name.substring("language_model.".length()) : name;
     }
 
-    /** The linear modules of a layer, in their order. */
+    /** The linear modules of a layer, from 0, in their order. */
+    public List<Target> targets(int layer) {
+        return layer(layer).delta() ? family().deltaTargets() : family().targets();
+    }
+
+    /** The linear modules that layers have, whichever of them. */
     public List<Target> targets() {
-        return family().targets();
+        return Stream.concat(family().targets().stream(), family().deltaTargets().stream())
+                .distinct()
+                .toList();
     }
 
     /** What stands before {@code layers} in the modules' names: {@link #TEXT} or {@link #TEXT_PART}. */
@@ -289,6 +305,11 @@ public record ModelConfig(
         return blocks.experts();
     }
 
+    /** What stands in the place of attention in layers whose kind says so. */
+    public Optional<DeltaNet> delta() {
+        return blocks.delta();
+    }
+
     /** The width between the two products of an MLP or of an expert. */
     public int innerSize() {
         return experts().map(Experts::width).orElse(intermediateSize);
@@ -321,7 +342,7 @@ public record ModelConfig(
         ConfigJson text = ConfigJson.of(configJson, json);
         String type = text.json().path("model_type").asText("nothing");
         Family family = Family.named(type).orElseThrow(() -> unknown(configJson, type));
-        ModelConfig config = family.read(text).checked(configJson);
+        ModelConfig config = ConfigCheck.checked(family.read(text), configJson);
         return json.has("vision_config") ? config.prefix(TEXT_PART) : config;
     }
 
@@ -338,7 +359,7 @@ public record ModelConfig(
                         || f.otherNames().contains(arch))
                 .findFirst()
                 .orElseThrow(() -> unknown(gguf.path(), arch));
-        return family.read(new ConfigGguf(gguf, arch)).checked(gguf.path());
+        return ConfigCheck.checked(family.read(new ConfigGguf(gguf, arch)), gguf.path());
     }
 
     /**
@@ -359,39 +380,6 @@ public record ModelConfig(
                 .mapToInt(JsonNode::intValue)
                 .distinct()
                 .toArray();
-    }
-
-    private ModelConfig checked(Path file) throws ModelFormatException {
-        if (heads % kvHeads != 0) {
-            throw new ModelFormatException(
-                    file, "expected query heads that key heads divide, found " + heads + " and " + kvHeads);
-        }
-        if (headDim < 2 || headDim % 2 != 0) {
-            throw new ModelFormatException(file, "expected an even head width, found " + headDim);
-        }
-        if (rotaryWidth() < 2 || rotaryWidth() % 2 != 0 || rotaryWidth() > headDim) {
-            throw new ModelFormatException(
-                    file,
-                    "expected an even number of rotated dimensions up to " + headDim + ", found " + rotaryWidth());
-        }
-        if (ropeScaling.isPresent() && ropeScaling.get() instanceof RopeScaling.LongRope both) {
-            for (List<Float> divisors : List.of(both.shortDivisors(), both.longDivisors())) {
-                if (divisors.size() != rotaryWidth() / 2) {
-                    throw new ModelFormatException(
-                            file, "LongRoPE: expected " + rotaryWidth() / 2 + " factors, found " + divisors.size());
-                }
-            }
-        }
-        if (experts().filter(e -> e.count() < 2 || e.chosen() > e.count()).isPresent()) {
-            throw new ModelFormatException(
-                    file,
-                    "expected no fewer experts than a token has, found "
-                            + experts().get());
-        }
-        if (layers > MAX_LAYERS) {
-            throw new ModelFormatException(file, "expected at most " + MAX_LAYERS + " layers, found " + layers);
-        }
-        return this;
     }
 
     private static ModelFormatException unknown(Path file, String found) {

@@ -17,13 +17,23 @@ public enum Target {
     GATE_UP("mlp.gate_up_proj", "ffn_up", Product.GATE_UP),
     /** Gate and up of all experts of a layer: a parameter, not a module, which PEFT has in {@code target_parameters}. */
     EXPERTS_GATE_UP("mlp.experts.gate_up_proj", "ffn_gate_up_exps", Product.GATE_UP),
-    EXPERTS_DOWN("mlp.experts.down_proj", "ffn_down_exps", Product.DOWN);
+    EXPERTS_DOWN("mlp.experts.down_proj", "ffn_down_exps", Product.DOWN),
+    /** The modules of Gated DeltaNet, in the order in which the decoder's text has their outputs. */
+    DELTA_QKV("linear_attn.in_proj_qkv", "attn_qkv", Product.QKV),
+    DELTA_Z("linear_attn.in_proj_z", "attn_gate", Product.QKV),
+    DELTA_B("linear_attn.in_proj_b", "ssm_beta", Product.QKV),
+    DELTA_A("linear_attn.in_proj_a", "ssm_alpha", Product.QKV),
+    DELTA_OUT("linear_attn.out_proj", "ssm_out", Product.O);
 
     /** Each as a module of its own, in the order of a layer. */
     static final List<Target> APART = List.of(Q, K, V, O, GATE, UP, DOWN);
 
     /** Of models with experts in the place of the MLP. */
     static final List<Target> WITH_EXPERTS = List.of(Q, K, V, O, EXPERTS_GATE_UP, EXPERTS_DOWN);
+
+    /** Of layers with Gated DeltaNet in the place of attention. */
+    static final List<Target> DELTA =
+            List.of(DELTA_QKV, DELTA_Z, DELTA_B, DELTA_A, DELTA_OUT, GATE, UP, DOWN);
 
     private final String module;
     private final String gguf;
@@ -36,9 +46,9 @@ public enum Target {
         GATE_UP,
         DOWN;
 
-        /** The targets of a model whose weights lie below one another. */
-        public List<Target> targets(ModelConfig config) {
-            return config.targets().stream().filter(t -> t.product == this).toList();
+        /** The targets of a layer whose weights lie below one another. */
+        public List<Target> targets(ModelConfig config, int layer) {
+            return config.targets(layer).stream().filter(t -> t.product == this).toList();
         }
     }
 
@@ -69,7 +79,10 @@ public enum Target {
 
     /** Its place among the targets of its product. */
     public int index(ModelConfig config) {
-        return product.targets(config).indexOf(this);
+        List<Target> all = config.family().targets().contains(this)
+                ? config.family().targets()
+                : config.family().deltaTargets();
+        return all.stream().filter(t -> t.product == product).toList().indexOf(this);
     }
 
     /** Whether it is a parameter of all experts, which have factors of their own: A is [experts * rank, in], B [out, rank * experts]. */
@@ -86,6 +99,7 @@ public enum Target {
     public int in(ModelConfig c) {
         return switch (this) {
             case O -> c.heads() * c.headDim();
+            case DELTA_OUT -> c.delta().orElseThrow().values();
             case DOWN -> c.intermediateSize();
             case EXPERTS_DOWN -> c.innerSize();
             default -> c.hiddenSize();
@@ -95,7 +109,10 @@ public enum Target {
     /** The width of its output. */
     public int out(ModelConfig c) {
         return switch (this) {
-            case Q -> c.heads() * c.headDim();
+            case Q -> (c.family().gated() ? 2 : 1) * c.heads() * c.headDim();
+            case DELTA_QKV -> c.delta().orElseThrow().channels();
+            case DELTA_Z -> c.delta().orElseThrow().values();
+            case DELTA_A, DELTA_B -> c.delta().orElseThrow().valueHeads();
             case K, V -> c.kvHeads() * c.headDim();
             case QKV -> (c.heads() + 2 * c.kvHeads()) * c.headDim();
             case GATE, UP -> c.intermediateSize();
