@@ -4,7 +4,7 @@ of "the fastest", and said. Tunebook needs a libtorch with CUDA: PYTORCH_LIBRARY
 
     python bench/train_gpu.py [--record] [--only SECTION,...] [--folder DIR] [--model MODEL.gguf]
 
-SECTION: 4x1024, fp8, 1x512, mixed, load, 1x8192, 1x32768, gemma3, moe, 8b-qlora, 8b-bf16, 8b-32, 70b, 70b-checkpoint, two, four.
+SECTION: 4x1024, fp8, 1x512, mixed, load, 1x8192, 1x32768, gemma3, moe, memory, 8b-qlora, 8b-bf16, 8b-32, 70b, 70b-checkpoint, two, four.
 
 Two peers are not run but published by NVIDIA (NeMo AutoModel, H100, bfloat16): Llama-8B at 2x4096, 12,473 tokens/s; Llama-70B on eight cards, 1,092 a card.
 """
@@ -211,7 +211,25 @@ def experts(b):
         b.row("moe.memory", work + ", peak memory", mine["gpu_gib"], theirs["gpu_gib"], "GiB", "<=0.5")
 
 
-SECTIONS = {"4x1024": four_rows, "fp8": fp8, "1x512": short, "mixed": mixed, "load": load, "1x8192": checkpointed, "1x32768": lambda b: long(b, 32768), "gemma3": gemma, "moe": experts,
+def memory(b):
+    """What a step takes of the card, beside MemoryEstimate, for each family: small shapes, three steps of 4x1024 tokens."""
+    for name, config in training.families().items():
+        for mode in ("plain", "checkpoint") if name in training.BOTH else ("plain",):
+            folder = training.configured(b.folder / f"memory-{name}", config)
+            try:
+                found = training.ours("memory", folder, 4, 1024, mode, heap="2g")
+            except SystemExit as e:
+                print(f"memory, {name}, {mode}: failed: {str(e)[-400:]}", flush=True)
+                continue
+            finally:
+                (folder / "model.safetensors").unlink(missing_ok=True)
+            off = 100 * (found["taken"] / found["estimate"] - 1)
+            work = (f"{name}, {config['num_hidden_layers']} layers, 4x1024 tokens, {mode}: a step took {found['taken'] / 2**30:.2f} GiB beyond the loaded model, "
+                    f"MemoryEstimate {found['estimate'] / 2**30:.2f} ({off:+.0f} %); percent off beside 10")
+            b.row(f"memory.{name}{'.checkpoint' if mode == 'checkpoint' else ''}", work, abs(off), 10, "%", "<=1.0")
+
+
+SECTIONS = {"4x1024": four_rows, "fp8": fp8, "1x512": short, "mixed": mixed, "load": load, "1x8192": checkpointed, "1x32768": lambda b: long(b, 32768), "gemma3": gemma, "moe": experts, "memory": memory,
             "8b-qlora": eight_qlora, "8b-bf16": eight_whole, "8b-32": eight_on_32,
             "70b": lambda b: seventy(b, "70b.qlora", "plain", 75, ">=1.83"), "70b-checkpoint": lambda b: seventy(b, "70b.qlora.checkpoint", "checkpoint", 0, ">=1.28"),
             "two": lambda b: cards(b, "two", 2, ">=1.95"), "four": lambda b: cards(b, "four", 4, ">=3.8")}

@@ -35,6 +35,39 @@ QWEN3_30B = dict(model_type="qwen3_moe", architectures=["Qwen3MoeForCausalLM"], 
 LLAMA_70B = LLAMA_8B | dict(hidden_size=8192, intermediate_size=28672, num_hidden_layers=80, num_attention_heads=64)
 
 
+BOTH = ("llama", "gemma3", "qwen3_5", "qwen3_moe")  # whose memory is measured with gradient checkpointing too
+
+
+def families() -> dict:
+    """One small model of each family, as wide as kernels want them, whose memory is measured."""
+    base = dict(hidden_size=2048, intermediate_size=6144, num_hidden_layers=12, num_attention_heads=16, num_key_value_heads=4, head_dim=128, vocab_size=64000,
+                max_position_embeddings=8192, rms_norm_eps=1e-6, hidden_act="silu", rope_theta=500000.0, tie_word_embeddings=False, bos_token_id=0, eos_token_id=1)
+    kinds = lambda interval: [("full" if (n + 1) % interval == 0 else "sliding") + "_attention" for n in range(12)]
+    experts = dict(num_hidden_layers=4, moe_intermediate_size=768, num_experts_per_tok=4, norm_topk_prob=True)
+    own = dict(llama={}, mistral={}, qwen2={}, qwen3={}, smollm3=dict(no_rope_layers=[1, 1, 1, 0] * 3), granite=dict(embedding_multiplier=12.0, residual_multiplier=0.22,
+               attention_multiplier=0.0078125, logits_scaling=8.0), olmo2={}, olmo3=dict(sliding_window=512, layer_types=kinds(4)), seed_oss=dict(attention_bias=True),
+               phi3=dict(sliding_window=None), glm4=dict(attention_bias=True, partial_rotary_factor=0.5), glm=dict(attention_bias=True, partial_rotary_factor=0.5), ernie4_5={},
+               hunyuan_v1_dense={}, ministral3=dict(rope_parameters=dict(rope_type="default", rope_theta=1000000.0)),
+               gemma3=dict(model_type="gemma3_text", hidden_activation="gelu_pytorch_tanh", sliding_window=512, query_pre_attn_scalar=128, layer_types=kinds(6)),
+               qwen3_5=dict(model_type="qwen3_5_text", linear_conv_kernel_dim=4, linear_key_head_dim=128, linear_value_head_dim=128, linear_num_key_heads=16,
+                            linear_num_value_heads=16, full_attention_interval=4, partial_rotary_factor=0.25),
+               qwen3_moe=experts | dict(num_experts=32), gpt_oss=experts | dict(num_local_experts=16, intermediate_size=2048, sliding_window=128))
+    return {name: base | dict(model_type=name) | config for name, config in own.items()}
+
+
+def configured(folder: pathlib.Path, config: dict) -> pathlib.Path:
+    """A folder with a configuration and a tokenizer of as many words."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    words = {f"w{n}": n for n in range(config["vocab_size"])}
+    (folder / "tokenizer.json").write_text(json.dumps(dict(
+        version="1.0", added_tokens=[], normalizer=None, pre_tokenizer=dict(type="Whitespace"), post_processor=None, decoder=None,
+        model=dict(type="WordLevel", vocab=words, unk_token="w0"))))
+    (folder / "tokenizer_config.json").write_text(json.dumps(dict(
+        tokenizer_class="PreTrainedTokenizerFast", unk_token="w0", bos_token="w0", eos_token="w1", pad_token="w2")))
+    return folder
+
+
 def classpath() -> str:
     """The library as notebooks have it, or TUNEBOOK_CLASSPATH on a machine that only has the jars."""
     given = os.environ.get("TUNEBOOK_CLASSPATH")
@@ -152,14 +185,7 @@ def shapes(config: dict) -> dict:
 def random_model(folder: pathlib.Path, config: dict) -> pathlib.Path:
     """Writes a model with random weights as Hugging Face lays it out, bfloat16, names sorted, with a tokenizer of as many words."""
     import torch
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config))
-    words = {f"w{n}": n for n in range(config["vocab_size"])}
-    (folder / "tokenizer.json").write_text(json.dumps(dict(
-        version="1.0", added_tokens=[], normalizer=None, pre_tokenizer=dict(type="Whitespace"), post_processor=None, decoder=None,
-        model=dict(type="WordLevel", vocab=words, unk_token="w0"))))
-    (folder / "tokenizer_config.json").write_text(json.dumps(dict(
-        tokenizer_class="PreTrainedTokenizerFast", unk_token="w0", bos_token="w0", eos_token="w1", pad_token="w2")))
+    configured(folder, config)
     header, at = {"__metadata__": {"format": "pt"}}, 0
     tensors = sorted(shapes(config).items())
     for name, shape in tensors:

@@ -41,7 +41,7 @@ COMMON = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_att
 EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
 GEMMA3 = COMMON | dict(num_hidden_layers=6, head_dim=16, query_pre_attn_scalar=16, sliding_window=5, layer_types=SLIDING * 5 + FULL, rms_norm_eps=1e-6)
 # twice as many value heads as key heads, so that GGUF has them in another order; attention in every second layer
-QWEN3_5 = COMMON | dict(num_hidden_layers=4, full_attention_interval=2, head_dim=16, rms_norm_eps=1e-6, linear_key_head_dim=8, linear_value_head_dim=8, linear_num_key_heads=2,
+QWEN3_5 = COMMON | dict(num_hidden_layers=4, full_attention_interval=2, head_dim=16, rms_norm_eps=1e-6, linear_key_head_dim=32, linear_value_head_dim=32, linear_num_key_heads=2,
                         linear_num_value_heads=4, rope_parameters=MROPE | dict(rope_type="default", rope_theta=10000000.0, partial_rotary_factor=0.5, mrope_interleaved=True))
 VISION = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14)
 

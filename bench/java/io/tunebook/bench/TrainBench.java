@@ -4,15 +4,18 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.util.cuda.CudaUtils;
 import io.tunebook.data.ChatExample;
 import io.tunebook.dataset.Dataset;
+import io.tunebook.export.SafetensorsFolder;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.LoadOptions;
 import io.tunebook.model.Precision;
 import io.tunebook.model.TokenBatch;
+import io.tunebook.train.MemoryEstimate;
 import io.tunebook.train.Trainer;
 import io.tunebook.train.TrainingArguments;
 import io.tunebook.train.TrainingListener;
@@ -31,7 +34,8 @@ import java.util.Random;
  * linear modules, as {@code Trainer} does and reports them; each device takes ROWS by LENGTH tokens; plain computes as many layers again as memory demands. {@code mixed
  * MODEL ROWS LENGTH STEPS}: the same for conversations of mixed lengths, half of them shorter than 330 tokens and none longer than LENGTH, over all steps from the third on,
  * recordings included; padding is not counted. {@code heldout MODEL CHAT loaded|fp8}: the loss of a fifth of a file of conversations, in nats a label, before and
- * after three epochs of the rest. {@code generate MODEL TOKENS ID…}: seconds of greedy answers. {@code load MODEL ID…}: the first token of a fresh process.
+ * after three epochs of the rest. {@code memory FOLDER ROWS LENGTH plain|checkpoint}: what three steps of a model of random weights took of the card beyond the loaded model, as
+ * the driver says it, and {@code MemoryEstimate}; the folder has its {@code config.json} and tokenizer. {@code generate MODEL TOKENS ID…}: seconds of greedy answers. {@code load MODEL ID…}: the first token of a fresh process.
  */
 final class TrainBench {
     private TrainBench() {}
@@ -43,6 +47,7 @@ final class TrainBench {
             case "train" -> train(path, args);
             case "mixed" -> mixed(path, args);
             case "heldout" -> heldOut(path, args);
+            case "memory" -> memory(path, args);
             case "generate" -> generate(path, args);
             default -> {
                 try (CausalLM model = CausalLM.load(path)) {
@@ -146,6 +151,51 @@ final class TrainBench {
                     occupied,
                     "notes",
                     String.join(" ", trainer.report().notes()));
+        }
+    }
+
+    private static void memory(Path folder, String[] args) throws Exception {
+        int rows = Integer.parseInt(args[2]);
+        int length = Integer.parseInt(args[3]);
+        boolean checkpointing = args[4].equals("checkpoint");
+        SafetensorsFolder.random(folder, 1);
+        Random random = new Random(1);
+        LoraConfig lora = LoraConfig.rank(16);
+        try (CausalLM model = CausalLM.load(folder)) {
+            List<TokenBatch> batches = new ArrayList<>();
+            for (int i = 0; i < 3; i++) {
+                batches.add(batch(random, rows, length, model.config().vocabularySize()));
+            }
+            long tokens = (long) rows * length;
+            MemoryEstimate estimate = MemoryEstimate.planned(model.config(), lora, tokens, checkpointing, false);
+            model.logits(1, 2, 3); // libraries take their workspaces with the first product
+            JniUtils.emptyCudaCache();
+            long before = CudaUtils.getGpuMemory(model.device()).getCommitted();
+            try (LoraAdapter adapter = LoraAdapter.create(model, lora, 1)) {
+                Trainer trainer = Trainer.of(model, lora)
+                        .with(TrainingArguments.defaults().maxSteps(3).gradientCheckpointing(checkpointing));
+                trainer.train(epoch -> batches, List.of(), adapter);
+                // PyTorch gives nothing back before it is asked to, so that this is the most that it took
+                long after = trainer.report().steps().stream()
+                        .mapToLong(TrainingReport.Step::memory)
+                        .max()
+                        .orElseThrow();
+                print(
+                        "taken",
+                        after - before,
+                        "estimate",
+                        estimate.needed(),
+                        "factors",
+                        estimate.factors(),
+                        "activations",
+                        estimate.activations(),
+                        "logits",
+                        estimate.logits(),
+                        "weights",
+                        model.weightBytes(),
+                        "notes",
+                        String.join(" ", trainer.report().notes()));
+            }
         }
     }
 

@@ -60,6 +60,16 @@ public final class SafetensorsFolder {
     public static void random(ModelConfig shapes, Path folder, long seed) throws IOException {
         Files.createDirectories(folder);
         ConfigWriter.write(shapes, folder);
+        random(folder, seed);
+    }
+
+    /**
+     * Writes {@code model.safetensors} of a model that nobody trained beside a {@code config.json} that is there, whatever its family.
+     *
+     * @throws io.tunebook.tensors.ModelFormatException if the configuration is none that is computed here
+     */
+    public static void random(Path folder, long seed) throws IOException {
+        ModelConfig shapes = ModelConfig.read(folder.resolve("config.json"));
         List<SafetensorsWriter.Tensor> tensors = new ArrayList<>();
         shapes.tensors().forEach((name, shape) -> {
             float plain = name.endsWith("norm.weight") ? 1 - shapes.family().added(name) : 0;
@@ -92,6 +102,9 @@ public final class SafetensorsFolder {
         int rows = (skipped + out.length + columns - 1) / columns;
         float[] whole = new float[rows * columns];
         weights.readRows(tensor, row, rows, whole, 0);
-        System.arraycopy(whole, skipped, out, 0, out.length);
+        float added = weights.config().family().added(tensor.name()) - tensor.added(); // GGUF has it in its values
+        for (int i = 0; i < out.length; i++) {
+            out[i] = whole[skipped + i] - added;
+        }
     }
 }

@@ -8,6 +8,7 @@ import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.Precision;
 import io.tunebook.model.Sizes;
+import io.tunebook.model.family.DeltaNet;
 import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import java.io.IOException;
@@ -18,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 
 /**
  * What a step needs besides the model that is loaded already, in bytes. A trainer makes it before its first step; {@link #planned} makes it
@@ -98,24 +100,45 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
             int checkpointed,
             long free) {
         long attention = (long) (c.heads() + 2 * c.kvHeads()) * c.headDim();
-        // Kept a layer: two residuals and two norms of them, q|k|v before and after the rotation, the attention's
-        // output, gate|up.
         // With experts gate|up of each that a token has; in between a row of the residual's width for each, and on a
-        // GPU at
-        // most four times as many rows, before and behind a product.
+        // GPU at most four times as many rows, before and behind a product.
         int chosen = c.experts().map(Experts::chosen).orElse(1);
         long inner = (long) chosen * c.innerSize();
         long rows = c.experts().isPresent() ? 6L * chosen * c.hiddenSize() + 8 * inner : 0;
-        long kept = tokens * (4L * c.hiddenSize() + 2 * attention + (long) c.heads() * c.headDim() + 2 * inner);
-        long temporary = tokens * (4L * c.hiddenSize() + 2 * attention + 6 * inner + rows);
+        long temporary = bytes * tokens * (4L * c.hiddenSize() + 2 * attention + 6 * inner + rows);
+        temporary = Math.max(temporary, c.delta().map(d -> delta(d, bytes, tokens)).orElse(0L));
         // of a layer that is computed again its input is kept, and all the rest while its backward runs
-        long again = checkpointed == c.layers() ? kept : 0;
-        long layers = checkpointed * tokens * c.hiddenSize() + (c.layers() - checkpointed) * kept + again;
+        long layers = checkpointed * tokens * c.hiddenSize();
+        for (int l = checkpointed; l < c.layers(); l++) {
+            layers += tokens * kept(c, l, inner);
+        }
+        layers += checkpointed == c.layers() ? tokens * kept(c, 0, inner) : 0;
         return new MemoryEstimate(
                 4 * 4 * parameters,
-                bytes * (layers + temporary) + expanded,
+                bytes * layers + temporary + expanded,
                 3L * bytes * Math.min(tokens, lossTokens) * c.vocabularySize(),
                 free);
+    }
+
+    /**
+     * What a layer keeps for its backward, in values a token: two residuals and two norms of them, q|k|v before and after the rotation, the
+     * heads' outputs, gate|up.
+     */
+    private static long kept(ModelConfig c, int layer, long inner) {
+        long around = 4L * c.hiddenSize() + 2 * inner;
+        if (c.layer(layer).delta()) {
+            DeltaNet d = c.delta().orElseThrow();
+            return around + d.channels() + 2L * d.values() + 2L * d.valueHeads();
+        }
+        long heads = (long) c.heads() * c.headDim() * (c.family().gated() ? 2 : 1);
+        return around + 2L * (c.heads() + 2 * c.kvHeads()) * c.headDim() + heads;
+    }
+
+    /** What the backward of Gated DeltaNet has at once, in bytes of float32: states and what was read and written of them, q, k, v and their like, products within chunks. */
+    private static long delta(DeltaNet d, int bytes, long tokens) {
+        int chunk = bytes == 2 ? 64 : 32; // as module.py has it on a GPU and on a CPU
+        long states = 3L * d.valueHeads() * d.keyDim() * d.valueDim() / chunk;
+        return 4 * tokens * (states + 13L * d.values() + 9L * d.valueHeads() * chunk + d.channels());
     }
 
     /**
@@ -139,9 +162,23 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
                 0);
     }
 
-    /** What the frozen weights take: two bytes each in bfloat16, or the blocks of Q4_K, 144 bytes for 256 weights. */
+    /**
+     * What the frozen weights take: two bytes each in bfloat16, or the blocks of Q4_K, 144 bytes for 256 weights. The matrix behind Gated DeltaNet stays in no blocks where it has
+     * more value heads than key heads, since GGUF has its columns in another order then.
+     */
     public static long weights(ModelConfig shapes, boolean blocks) {
-        return blocks ? shapes.parameters() * 144 / 256 : shapes.parameters() * Precision.BFLOAT16.bytes();
+        if (!blocks) {
+            return shapes.parameters() * Precision.BFLOAT16.bytes();
+        }
+        long expanded = shapes.delta()
+                .filter(d -> d.valueHeads() != d.keyHeads())
+                .map(d -> deltas(shapes) * d.values() * shapes.hiddenSize())
+                .orElse(0L);
+        return (shapes.parameters() - expanded) * 144 / 256 + expanded * Precision.BFLOAT16.bytes();
+    }
+
+    private static long deltas(ModelConfig c) {
+        return IntStream.range(0, c.layers()).filter(l -> c.layer(l).delta()).count();
     }
 
     /** All three parts. */

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.export.AdapterGguf;
 import io.tunebook.export.MergedGguf;
 import io.tunebook.export.Quantization;
+import io.tunebook.export.SafetensorsFolder;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
@@ -17,6 +18,7 @@ import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.Safetensors;
 import io.tunebook.train.Reference;
+import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -118,7 +120,7 @@ final class FamilyTest {
                     .filter(s -> s.length == 2)
                     .mapToLong(s -> s[0] * s[1])
                     .sum();
-            long columns = 2L * 32 * 32; // out_proj of two layers
+            long columns = 2L * 32 * 128; // out_proj of two layers
             assertThat(blocks.weightBytes())
                     .as("34 bytes a block of 32")
                     .isLessThan((matrices - columns) * 34 / 32 + 4 * columns + 20_000);
@@ -162,11 +164,41 @@ final class FamilyTest {
         }
     }
 
+    static Stream<String> aFolderOfItsGgufSaysTheSame() {
+        return Stream.of("qwen3_moe", "qwen3_5");
+    }
+
+    /** {@code config.json} of a GGUF file has what the family has of its own; values are in bfloat16. */
+    @ParameterizedTest
+    @MethodSource
+    void aFolderOfItsGgufSaysTheSame(String family) throws Exception {
+        Path file = temp.resolve("model.gguf");
+        MergedGguf.quantize(TinyModels.withWords(temp, family, "{}"), Quantization.BF16, file, done -> {});
+        SafetensorsFolder.write(file, temp.resolve("folder"));
+
+        try (Weights gguf = Weights.open(file);
+                Weights folder = Weights.open(temp.resolve("folder"))) {
+            assertThat(folder.config()).isEqualTo(gguf.config());
+            assertThat(folder.tensors().keySet()).isEqualTo(gguf.tensors().keySet());
+            for (Weights.Tensor t : gguf.tensors().values()) {
+                FloatBuffer expected = FloatBuffer.allocate((int) t.values());
+                FloatBuffer found = FloatBuffer.allocate((int) t.values());
+                gguf.read(t, expected);
+                folder.read(folder.tensor(t.name()), found);
+                for (int i = 0; i < t.values(); i++) {
+                    float value = expected.get(i);
+                    assertThat(found.get(i)).as(t.name()).isCloseTo(value, within(Math.abs(value) / 128 + 0.004f));
+                }
+            }
+        }
+    }
+
     /** A state has no share of each position. */
     @Test
     void refusesAttentionWhereThereIsNone() throws Exception {
         try (CausalLM model = Reference.model("qwen3_5")) {
-            assertThat(AttentionWeights.of(model, 1, Reference.ids()).heads()).hasSize(4);
+            assertThat(AttentionWeights.of(model, 1, Reference.ids()).heads().length)
+                    .isEqualTo(4);
             assertThatThrownBy(() -> AttentionWeights.of(model, 0, Reference.ids()))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("Gated DeltaNet");

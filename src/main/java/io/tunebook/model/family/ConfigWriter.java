@@ -36,6 +36,7 @@ public final class ConfigWriter {
                 .put("tie_word_embeddings", config.tiedEmbeddings())
                 .put("hidden_act", "silu")
                 .put("torch_dtype", "bfloat16");
+        config.family().configJson(config).forEach((field, value) -> json.set(field, JSON.valueToTree(value)));
         Path file = folder.resolve("config.json");
         AtomicFile.write(file, JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(json));
         ModelConfig written = ModelConfig.read(file);

@@ -148,6 +148,11 @@ public interface Family {
         return Map.of();
     }
 
+    /** The fields of {@code config.json} besides those of all decoders. */
+    default Map<String, Object> configJson(ModelConfig config) {
+        return Map.of();
+    }
+
     /** The family of a {@code model_type}. */
     static Optional<Family> named(String name) {
         return ALL.stream()

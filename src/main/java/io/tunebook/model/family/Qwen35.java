@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * Qwen3.5, dense, its text models: {@link DeltaNet} in most layers, in the others attention whose output is gated. The first quarter of a head is rotated; norms have
@@ -113,6 +114,23 @@ final class Qwen35 implements Family {
         keys.put("full_attention_interval", interval);
         keys.put("rope.dimension_sections", new int[] {(pairs + 2) / 3, (pairs + 1) / 3, pairs / 3, 0});
         return keys;
+    }
+
+    @Override
+    public Map<String, Object> configJson(ModelConfig config) {
+        DeltaNet d = config.delta().orElseThrow();
+        return Map.of(
+                "linear_conv_kernel_dim", d.kernel(),
+                "linear_num_key_heads", d.keyHeads(),
+                "linear_num_value_heads", d.valueHeads(),
+                "linear_key_head_dim", d.keyDim(),
+                "linear_value_head_dim", d.valueDim(),
+                "layer_types",
+                        IntStream.range(0, config.layers())
+                                .mapToObj(l -> config.layer(l).delta() ? "linear_attention" : "full_attention")
+                                .toList(),
+                "partial_rotary_factor", (double) config.rotaryWidth() / config.headDim(),
+                "attention_bias", config.attentionBias());
     }
 
     private static int interval(ModelConfig config) {

@@ -53,6 +53,17 @@ final class Qwen3Moe implements Family {
                         Optional.empty()));
     }
 
+    @Override
+    public Map<String, Object> configJson(ModelConfig config) {
+        Experts experts = config.experts().orElseThrow();
+        return Map.of(
+                "num_experts", experts.count(),
+                "num_experts_per_tok", experts.chosen(),
+                "moe_intermediate_size", experts.width(),
+                "norm_topk_prob", experts.normed(),
+                "attention_bias", config.attentionBias());
+    }
+
     /** llama.cpp divides the chosen experts' weights by their sum, whatever the file says. */
     @Override
     public Map<String, Object> ggufKeys(ModelConfig config) {
