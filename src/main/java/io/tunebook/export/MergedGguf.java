@@ -185,15 +185,7 @@ public final class MergedGguf {
         }
         Weights.Tensor t = weights.tensor(EMBEDDING);
         return Optional.of(new Weights.Tensor(
-                OUTPUT,
-                t.type(),
-                t.shape(),
-                t.file(),
-                t.offset(),
-                t.bytes(),
-                t.form(),
-                t.added(),
-                t.packed()));
+                OUTPUT, t.type(), t.shape(), t.file(), t.offset(), t.bytes(), t.form(), t.added(), t.packed()));
     }
 
     /** Adds a tensor, of one or of several, that is merged, if the adapter touches it, and quantised when it is written. */

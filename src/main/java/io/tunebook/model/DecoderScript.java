@@ -206,7 +206,11 @@ final class DecoderScript implements AutoCloseable {
             a.real(c.rmsNormEps()).number(chunk).real(c.attentionScale()).flag(c.gelu());
             a.real(scales.embedding()).real(scales.residual()).real(scales.logits());
             a.number(c.slidingWindow()).flag(c.family().rotatesNeighbours());
-            run("complete", a.flag(c.family().normsBehindRotation()).number(c.longer()).flag(c.family().gated()));
+            run(
+                    "complete",
+                    a.flag(c.family().normsBehindRotation())
+                            .number(c.longer())
+                            .flag(c.family().gated()));
         }
     }
 

@@ -57,7 +57,10 @@ record FileTensors(TorchScript script) {
             NDArray like) {
         try (Arguments a = new Arguments()) {
             a.tensor(file).tensor(halves).number(t.offset()).number(t.rows()).number(bytes);
-            a.number(t.type().blockBytes()).number(scales).flag(behind).numbers(t.form().rows().numbers());
+            a.number(t.type().blockBytes())
+                    .number(scales)
+                    .flag(behind)
+                    .numbers(t.form().rows().numbers());
             List<NDArray> both = script.call(owner, "blocks_from_file", a.tensor(like));
             return new Stored(both.get(0), both.get(1), t.type().id(), t.rows());
         }

@@ -76,14 +76,21 @@ final class WeightFiles {
         if (expert < 0
                 || shape.length != (name.endsWith(".bias") ? 2 : 3)
                 || shape[0] != config.experts().orElseThrow().count()) {
-            return new Tensor(
-                    name, t.type(), shape, t.file(), t.offset(), t.bytes(), form, added, Optional.empty());
+            return new Tensor(name, t.type(), shape, t.file(), t.offset(), t.bytes(), form, added, Optional.empty());
         }
         // GGUF has all experts in one
         long bytes = t.bytes() / shape[0];
         long[] one = Arrays.copyOfRange(shape, 1, shape.length);
         return new Tensor(
-                name, t.type(), one, t.file(), t.offset() + expert * bytes, bytes, GgufForm.AS_IS, added, Optional.empty());
+                name,
+                t.type(),
+                one,
+                t.file(),
+                t.offset() + expert * bytes,
+                bytes,
+                GgufForm.AS_IS,
+                added,
+                Optional.empty());
     }
 
     private static Tensor tensor(String name, PackedMatrix m, ModelConfig config) {

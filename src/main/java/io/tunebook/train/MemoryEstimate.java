@@ -106,7 +106,8 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
         long inner = (long) chosen * c.innerSize();
         long rows = c.experts().isPresent() ? 6L * chosen * c.hiddenSize() + 8 * inner : 0;
         long temporary = bytes * tokens * (4L * c.hiddenSize() + 2 * attention + 6 * inner + rows);
-        temporary = Math.max(temporary, c.delta().map(d -> delta(d, bytes, tokens)).orElse(0L));
+        temporary =
+                Math.max(temporary, c.delta().map(d -> delta(d, bytes, tokens)).orElse(0L));
         // of a layer that is computed again its input is kept, and all the rest while its backward runs
         long layers = checkpointed * tokens * c.hiddenSize();
         for (int l = checkpointed; l < c.layers(); l++) {

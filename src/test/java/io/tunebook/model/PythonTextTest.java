@@ -59,7 +59,9 @@ class PythonTextTest {
     @Test
     void laterFunctionsTakeThePlacesOfEarlierOnes() throws Exception {
         ScriptText plain = ScriptText.of(
-                "Decoder", DecoderScript.class, List.of("norm.py", "records.py", "layer.py", "decoder.py", "module.py"));
+                "Decoder",
+                DecoderScript.class,
+                List.of("norm.py", "records.py", "layer.py", "decoder.py", "module.py"));
         assertThat(plain.code())
                 .contains("def rms_norm(self, x: Tensor")
                 .doesNotContain("import", "FLOAT32", "ops.tunebook");

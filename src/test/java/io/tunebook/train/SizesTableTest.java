@@ -92,7 +92,17 @@ final class SizesTableTest {
                              "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_num_key_heads": 16,
                              "linear_num_value_heads": %s}
                             """,
-                            f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10], f[2].equals("gpt_oss") ? 4 : 8, f.length > 11 ? f[11] : 16));
+                            f[2],
+                            f[3],
+                            f[4],
+                            f[5],
+                            f[6],
+                            f[7],
+                            f[8],
+                            f[9],
+                            f[10],
+                            f[2].equals("gpt_oss") ? 4 : 8,
+                            f.length > 11 ? f[11] : 16));
             all.add(new Size(f[0], Double.parseDouble(f[1]), ModelConfig.read(file)));
         }
         return all;

@@ -30,17 +30,8 @@ public record Blocks(
         Optional<Experts> experts,
         Optional<DeltaNet> delta) {
     /** As Llama's. */
-    public static final Blocks PLAIN =
-            new Blocks(
-                    false,
-                    0,
-                    new Scales(1, 1, 1),
-                    0,
-                    List.of(),
-                    0,
-                    ModelConfig.TEXT,
-                    Optional.empty(),
-                    Optional.empty());
+    public static final Blocks PLAIN = new Blocks(
+            false, 0, new Scales(1, 1, 1), 0, List.of(), 0, ModelConfig.TEXT, Optional.empty(), Optional.empty());
 
     /** The same but for what is changed. */
     Blocks with(Consumer<Draft> change) {

@@ -21,7 +21,8 @@ final class ConfigCheck {
         if (c.rotaryWidth() < 2 || c.rotaryWidth() % 2 != 0 || c.rotaryWidth() > c.headDim()) {
             throw new ModelFormatException(
                     file,
-                    "expected an even number of rotated dimensions up to " + c.headDim() + ", found " + c.rotaryWidth());
+                    "expected an even number of rotated dimensions up to " + c.headDim() + ", found "
+                            + c.rotaryWidth());
         }
         if (c.ropeScaling().isPresent() && c.ropeScaling().get() instanceof RopeScaling.LongRope both) {
             for (List<Float> divisors : List.of(both.shortDivisors(), both.longDivisors())) {

@@ -108,8 +108,7 @@ final class Qwen35 implements Family {
     public Map<String, Object> ggufKeys(ModelConfig config) {
         int interval = interval(config);
         config.requireKinds(pattern(interval, config.layers()));
-        Map<String, Object> keys =
-                new HashMap<>(config.delta().orElseThrow().ggufKeys());
+        Map<String, Object> keys = new HashMap<>(config.delta().orElseThrow().ggufKeys());
         int pairs = config.rotaryWidth() / 2;
         keys.put("full_attention_interval", interval);
         keys.put("rope.dimension_sections", new int[] {(pairs + 2) / 3, (pairs + 1) / 3, pairs / 3, 0});

@@ -32,8 +32,7 @@ public enum Target {
     static final List<Target> WITH_EXPERTS = List.of(Q, K, V, O, EXPERTS_GATE_UP, EXPERTS_DOWN);
 
     /** Of layers with Gated DeltaNet in the place of attention. */
-    static final List<Target> DELTA =
-            List.of(DELTA_QKV, DELTA_Z, DELTA_B, DELTA_A, DELTA_OUT, GATE, UP, DOWN);
+    static final List<Target> DELTA = List.of(DELTA_QKV, DELTA_Z, DELTA_B, DELTA_A, DELTA_OUT, GATE, UP, DOWN);
 
     private final String module;
     private final String gguf;
