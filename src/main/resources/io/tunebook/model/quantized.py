@@ -125,13 +125,13 @@ def dense(W: Linear, like: Tensor, room: Optional[Tensor]) -> Tensor:
     return out
 
 
-# The same as a product whose weight is expanded, in the place of another one's that is not used any more. Weights in
-# eight bits are multiplied as they are.
+# The same as a product whose weight is expanded, in the place of another one's that is not used any more, where that is
+# as large. Weights in eight bits are multiplied as they are.
 def expanded(W: Linear, like: Tensor, old: Optional[Linear]) -> Linear:
     if len(W.parts) == 0 or W.eight is not None:
         return W
     room: Optional[Tensor] = None
-    if old is not None:
+    if old is not None and old.widths == W.widths and old.columns == W.columns:
         room = old.weight
     return Linear(dense(W, like, room), [], W.widths, W.columns, W.bias, None)
 

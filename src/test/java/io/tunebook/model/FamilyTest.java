@@ -18,6 +18,9 @@ import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.Safetensors;
 import io.tunebook.train.Reference;
+import io.tunebook.train.Trainer;
+import io.tunebook.train.TrainingArguments;
+import io.tunebook.train.TrainingReport;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -124,6 +127,29 @@ final class FamilyTest {
             assertThat(blocks.weightBytes())
                     .as("34 bytes a block of 32")
                     .isLessThan((matrices - columns) * 34 / 32 + 4 * columns + 20_000);
+            List<Double> losses = losses(expanded, false);
+            for (boolean checkpointing : new boolean[] {false, true}) {
+                List<Double> same = losses(blocks, checkpointing);
+                for (int step = 0; step < losses.size(); step++) {
+                    assertThat(same.get(step)).as("step " + step).isCloseTo(losses.get(step), within(1e-3));
+                }
+            }
+        }
+    }
+
+    private static List<Double> losses(CausalLM model, boolean checkpointing) throws Exception {
+        LoraConfig lora = LoraConfig.rank(4);
+        List<TokenBatch> batches = Reference.packed();
+        try (LoraAdapter adapter = LoraAdapter.create(model, lora, 1)) {
+            Trainer trainer = Trainer.of(model, lora)
+                    .with(TrainingArguments.defaults()
+                            .maxSteps(4)
+                            .learningRate(1e-3)
+                            .gradientCheckpointing(checkpointing));
+            trainer.train(epoch -> batches, List.of(), adapter);
+            return trainer.report().steps().stream()
+                    .map(TrainingReport.Step::loss)
+                    .toList();
         }
     }
 
