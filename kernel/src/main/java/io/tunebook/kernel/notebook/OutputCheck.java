@@ -25,7 +25,8 @@ import java.util.regex.PatternSyntaxException;
  *
  * @param kinds whether only the kinds count and how many there are of each
  * @param rules applied to both sides, one after the other
- * @param tolerance numbers are equal if they differ by at most this part of the stored one; 0 for equal texts
+ * @param tolerance numbers are equal if they differ by at most this part of the stored one, or by one in its last decimal, since
+ *     they were rounded when they were printed; 0 for equal texts
  * @see <a href="https://nbval.readthedocs.io">nbval</a>
  */
 record OutputCheck(boolean kinds, List<SanitizeRule> rules, double tolerance) {
@@ -34,6 +35,10 @@ record OutputCheck(boolean kinds, List<SanitizeRule> rules, double tolerance) {
     private static final Pattern COVERED = Pattern.compile("^.*\\r(?=[^\\n])", Pattern.MULTILINE);
     private static final Pattern NUMBER =
             Pattern.compile("[-+]?(?:\\d{1,3}(?:,\\d{3})+(?:\\.\\d+)?|\\d+\\.?\\d*|\\.\\d+)(?:[eE][-+]?\\d+)?");
+    /** The digits after the point, and the exponent. */
+    private static final Pattern DECIMALS = Pattern.compile("\\.(\\d+)([eE][-+]?\\d+)?$");
+    /** Two numbers that are rounded to neighbours differ by one in the last decimal, and by what a double adds to that. */
+    private static final double ROUNDING = 1.001;
     /** Around zero there is no part of anything. */
     private static final double ABSOLUTE = 1e-12;
 
@@ -136,7 +141,7 @@ record OutputCheck(boolean kinds, List<SanitizeRule> rules, double tolerance) {
             } else if (!more) {
                 return stored.substring(fromA).equals(shown.substring(fromB));
             } else if (!stored.substring(fromA, a.start()).equals(shown.substring(fromB, b.start()))
-                    || !near(number(a), number(b))) {
+                    || !near(a.group(), b.group())) {
                 return false;
             }
             fromA = a.end();
@@ -144,12 +149,25 @@ record OutputCheck(boolean kinds, List<SanitizeRule> rules, double tolerance) {
         }
     }
 
-    private boolean near(double expected, double found) {
-        return Math.abs(expected - found) <= Math.max(ABSOLUTE, tolerance * Math.abs(expected));
+    private boolean near(String stored, String shown) {
+        double expected = number(stored);
+        double unit = lastDecimal(stored);
+        double rounded = unit == lastDecimal(shown) ? ROUNDING * unit : 0; // printed alike
+        double allowed = Math.max(ABSOLUTE, Math.max(rounded, tolerance * Math.abs(expected)));
+        return Math.abs(expected - number(shown)) <= allowed;
     }
 
-    private static double number(Matcher m) {
-        return Double.parseDouble(m.group().replace(",", ""));
+    private static double number(String text) {
+        return Double.parseDouble(text.replace(",", ""));
+    }
+
+    /** What one in the last decimal of a number is worth: 0.01 in 2.50, 1e-6 in 1.5e-5; 0 where there is no decimal. */
+    private static double lastDecimal(String text) {
+        Matcher decimals = DECIMALS.matcher(text);
+        return decimals.find()
+                ? Double.parseDouble("1e" + -decimals.group(1).length())
+                        * Double.parseDouble("1" + (decimals.group(2) == null ? "" : decimals.group(2)))
+                : 0;
     }
 
     private static String diff(List<String> stored, List<String> shown) {
