@@ -14,27 +14,16 @@ import java.util.List;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import javax.tools.ToolProvider;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Magics, those of IJava and JJava by the same names, and the statics of their notebooks. */
+@WithKernel
 class MagicsTest {
     private static TestKernel kernel;
 
     @TempDir
     Path folder;
-
-    @BeforeAll
-    static void start() {
-        kernel = new TestKernel();
-    }
-
-    @AfterAll
-    static void stop() {
-        kernel.close();
-    }
 
     private static String value(String code) {
         TestKernel.Answer answer = kernel.run(code);
@@ -242,7 +231,7 @@ class MagicsTest {
         assertThatThrownBy(() -> Settings.timeout("soon")).hasMessageContaining("30 SECONDS");
         try (TestKernel limited = new TestKernel(Duration.ofSeconds(3))) {
             TestKernel.Answer late = limited.run("int kept = 3;\nwhile (true) {}");
-            assertThat(late.reply().path("ename").asText()).isEqualTo("Timeout");
+            assertThat(late.reply().path("ename").asText()).isEqualTo("CellTimeout");
             assertThat(limited.run("kept").result()).isEqualTo("3");
         }
     }

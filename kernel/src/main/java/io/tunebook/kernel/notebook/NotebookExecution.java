@@ -25,7 +25,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -139,16 +138,6 @@ final class NotebookExecution {
         save(); // if the process dies, the file says in which cell
         long began = System.nanoTime();
         Duration limit = timeout(cell);
-        AtomicBoolean late = new AtomicBoolean();
-        ScheduledFuture<?> deadline = limit.isZero()
-                ? null
-                : clock.schedule(
-                        () -> {
-                            late.set(true);
-                            session.interrupt();
-                        },
-                        limit.toMillis(),
-                        TimeUnit.MILLISECONDS);
         ScheduledFuture<?> alive = clock.scheduleAtFixedRate(
                 () -> progress.println(file.getFileName() + ": cell " + cell.number() + " still running after "
                         + (System.nanoTime() - began) / 1_000_000_000 + " s"),
@@ -157,24 +146,21 @@ final class NotebookExecution {
                 TimeUnit.SECONDS);
         CellException failure = null;
         try {
-            Optional<MimeBundle> result = session.execute(cell.source(), count, outputs);
+            Optional<MimeBundle> result = session.execute(cell.source(), count, outputs, limit);
             result.ifPresent(r -> outputs.result(r, count));
         } catch (CellException e) {
-            failure = late.get() ? timedOut(limit, e) : e;
+            failure = e;
         } catch (RuntimeException | Error e) {
             failure = broken(e);
         } finally {
             alive.cancel(false);
-            if (deadline != null) {
-                deadline.cancel(false);
-            }
         }
         if (failure != null) {
             outputs.error(failure);
         }
         outputs.settle();
         double took = (System.nanoTime() - began) / 1e9;
-        failure = unexpected(cell, failure, late.get());
+        failure = unexpected(cell, failure);
         if (failure != null) {
             report(CellAccount.of(file, cell, count, failure, took));
             return false;
@@ -188,7 +174,7 @@ final class NotebookExecution {
     }
 
     /** The failure, if the cell must not raise one, or that it raised none. */
-    private CellException unexpected(Notebook.Cell cell, CellException failure, boolean late) {
+    private CellException unexpected(Notebook.Cell cell, CellException failure) {
         boolean raises = cell.hasTag("raises-exception")
                 || check.isPresent() && CellMarkers.of(cell).raises();
         if (failure == null && raises) {
@@ -198,7 +184,7 @@ final class NotebookExecution {
                     List.of("expected an exception, because of the tag raises-exception; found none"),
                     null);
         }
-        return raises && !late ? null : failure;
+        return raises && !Session.isTimeout(failure) ? null : failure;
     }
 
     /**
@@ -235,14 +221,6 @@ final class NotebookExecution {
             }
         }
         return timeout;
-    }
-
-    /** The trace is that of the interruption: it tells where the cell was. */
-    private static CellException timedOut(Duration limit, CellException interrupted) {
-        String message = "the cell ran longer than " + limit.toMillis() / 1000.0 + " s and was stopped";
-        List<String> trace = new ArrayList<>(List.of("CellTimeout: " + message));
-        trace.addAll(interrupted.traceback());
-        return new CellException("CellTimeout", message, trace, null);
     }
 
     private void saveIfChanged() {

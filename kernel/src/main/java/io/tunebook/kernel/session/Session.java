@@ -15,11 +15,9 @@ import io.tunebook.kernel.eval.Completer;
 import io.tunebook.kernel.eval.Inspector;
 import io.tunebook.kernel.magic.Magics;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -43,6 +41,8 @@ public final class Session implements AutoCloseable {
             import static io.tunebook.kernel.magic.CellStatics.*;
             """;
 
+    private static final String TIMEOUT = "CellTimeout";
+
     private final CellEvaluator evaluator;
     private final Magics magics;
     private final Completer completer;
@@ -50,6 +50,7 @@ public final class Session implements AutoCloseable {
     private final Runnable release;
     private final long outputLimit;
     private final Duration timeout;
+    private final Deadlines deadlines;
 
     /** What one cell shows, prints and asks. */
     public interface Frontend extends DisplaySink, CellOutput.Listener {}
@@ -60,6 +61,12 @@ public final class Session implements AutoCloseable {
      * @param options the user's class path, compiler options and start-up code
      */
     public Session(SessionOptions options) {
+        this(options, new Deadlines.OwnThread());
+    }
+
+    /** @param deadlines when cells are over their time */
+    Session(SessionOptions options, Deadlines deadlines) {
+        this.deadlines = deadlines;
         evaluator = new CellEvaluator(options.classPath(), options.compilerOptions());
         magics = new Magics(evaluator);
         completer = new Completer(evaluator);
@@ -74,7 +81,7 @@ public final class Session implements AutoCloseable {
         try {
             evaluator.declareImports(PRELUDE);
             for (String code : options.startup()) {
-                execute(code, 0, silent);
+                execute(evaluator.mainRunner(), code, 0, silent, Duration.ZERO);
             }
         } catch (CellException e) {
             close();
@@ -92,6 +99,23 @@ public final class Session implements AutoCloseable {
     }
 
     /**
+     * The same within a time.
+     *
+     * @param limit after which this cell is stopped, if the session's own limit is not shorter; zero for none
+     * @throws CellException also if it is over its time, see {@link #isTimeout}
+     */
+    public Optional<MimeBundle> execute(String code, int number, Frontend frontend, Duration limit)
+            throws CellException {
+        Duration shorter = timeout.isZero() || !limit.isZero() && limit.compareTo(timeout) < 0 ? limit : timeout;
+        return execute(evaluator.mainRunner(), code, number, frontend, shorter);
+    }
+
+    /** Whether a cell failed because it was over its time. */
+    public static boolean isTimeout(CellException failure) {
+        return failure.name().equals(TIMEOUT) && failure.getCause() == null;
+    }
+
+    /**
      * Runs a cell to its end. Cells on several threads run at once.
      *
      * @param on the thread that runs its code
@@ -101,17 +125,20 @@ public final class Session implements AutoCloseable {
      */
     public Optional<MimeBundle> execute(CellRunner on, String code, int number, Frontend frontend)
             throws CellException {
+        return execute(on, code, number, frontend, timeout);
+    }
+
+    private Optional<MimeBundle> execute(CellRunner on, String code, int number, Frontend frontend, Duration limit)
+            throws CellException {
         CellContext cell = new CellContext(number, new CellOutput(frontend, outputLimit), frontend);
         AtomicBoolean late = new AtomicBoolean();
         evaluator.begin(cell, on);
-        Future<?> clock = timeout.isZero() || number == 0
-                ? CompletableFuture.completedFuture(null)
-                : CompletableFuture.runAsync(
-                        () -> {
-                            late.set(true);
-                            evaluator.interrupt(cell);
-                        },
-                        CompletableFuture.delayedExecutor(timeout.toMillis(), TimeUnit.MILLISECONDS));
+        Runnable cancel = limit.isZero()
+                ? () -> {}
+                : deadlines.after(limit, () -> {
+                    late.set(true);
+                    evaluator.interrupt(cell); // and no other: it may have ended by now
+                });
         try {
             Optional<CellEvaluator.Result> result = magics.execute(code, number);
             // Rendering is the user's code too: it belongs on the cell's thread, and can be interrupted.
@@ -120,17 +147,19 @@ public final class Session implements AutoCloseable {
                     : Optional.of(evaluator.call(
                             () -> CellNames.clean(Display.render(result.get().value()))));
         } catch (CellException e) {
-            throw !late.get()
-                    ? e
-                    : new CellException(
-                            "Timeout",
-                            "the cell was stopped after " + timeout.toMillis() / 1000.0 + " s",
-                            e.traceback(),
-                            null);
+            throw late.get() ? timedOut(limit, e) : e;
         } finally {
-            clock.cancel(false);
+            cancel.run();
             evaluator.end(on);
         }
+    }
+
+    /** The trace is that of the interruption: it tells where the cell was. */
+    private static CellException timedOut(Duration limit, CellException interrupted) {
+        String message = "the cell ran longer than " + limit.toMillis() / 1000.0 + " s and was stopped";
+        List<String> trace = new ArrayList<>(List.of(TIMEOUT + ": " + message));
+        trace.addAll(interrupted.traceback());
+        return new CellException(TIMEOUT, message, trace, null);
     }
 
     /** Runs something of the user's, such as a comm's handler, as if a cell did. */
@@ -183,6 +212,7 @@ public final class Session implements AutoCloseable {
 
     @Override
     public void close() {
+        deadlines.close();
         evaluator.close();
         release.run();
     }
