@@ -12,7 +12,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Subshells over the wire: they run beside the main shell, over the same variables. */
-@WithKernel(fresh = true)
+@WithKernel
 class SubshellsTest {
     private static JsonNode control(WireKernel kernel, String type, ObjectNode content) {
         return kernel.request(Channel.CONTROL, type, content).reply();
@@ -53,12 +53,16 @@ class SubshellsTest {
         JsonNode info = kernel.request(Channel.SHELL, "kernel_info_request", Message.object())
                 .reply();
         assertThat(info.path("supported_features").toString()).contains("\"kernel subshells\"");
-        assertThat(list(kernel)).isEmpty();
+        List<String> before = list(kernel); // of other tests
         String first = create(kernel);
         String second = create(kernel);
-        assertThat(list(kernel)).containsExactlyInAnyOrder(first, second);
+        assertThat(before).doesNotContain(first, second);
+        List<String> all = new ArrayList<>(before);
+        all.addAll(List.of(first, second));
+        assertThat(list(kernel)).containsExactlyInAnyOrderElementsOf(all);
         assertThat(delete(kernel, first).status()).isEqualTo("ok");
-        assertThat(list(kernel)).containsExactly(second);
+        all.remove(first);
+        assertThat(list(kernel)).containsExactlyInAnyOrderElementsOf(all);
         assertThat(delete(kernel, first).status()).isEqualTo("error");
         Answer gone = execute(kernel, first, "1 + 1");
         assertThat(gone.status()).isEqualTo("error");
@@ -140,6 +144,21 @@ class SubshellsTest {
         assertThat(kernel.await(beside).reply().path("ename").asText()).isEqualTo("KeyboardInterrupt");
         assertThat(kernel.execute("1 + 1").result()).isEqualTo("2");
         assertThat(execute(kernel, one, "1 + 2").result()).isEqualTo("3");
+    }
+
+    /** Workers of the common pool belong to no cell: they count for one that runs, and not for one that began later and has ended. */
+    @Test
+    void anInterruptReachesTheCommonPoolThoughAnotherShellRanACellMeanwhile(WireKernel kernel) {
+        Message main = kernel.start(
+                "ForkJoinPool.commonPool().execute(() -> { System.out.println(1); while (true) {} });\nThread.sleep(600_000);");
+        kernel.await(main, "stream");
+        assertThat(execute(kernel, create(kernel), "1 + 1").result()).isEqualTo("2");
+        kernel.interrupt();
+        assertThat(kernel.await(main).reply().path("ename").asText()).isEqualTo("KeyboardInterrupt");
+        assertThat(kernel.execute("int asked = 0;\nwhile (ForkJoinPool.commonPool().getActiveThreadCount() > 0 && asked++ < 1000)"
+                                + " Thread.sleep(20);\nForkJoinPool.commonPool().getActiveThreadCount()")
+                        .result())
+                .isEqualTo("0");
     }
 
     @Test

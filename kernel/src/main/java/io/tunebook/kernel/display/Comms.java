@@ -11,11 +11,12 @@ import java.util.function.Supplier;
  * @see <a href="https://jupyter-client.readthedocs.io/en/stable/messaging.html#custom-messages">Jupyter messaging, custom messages</a>
  */
 public final class Comms {
+    /** One for the process, since these methods are static: it finds the session by the thread that calls. */
     private static volatile Supplier<CommTable> session = () -> new CommTable(); // where no kernel runs, nobody listens
 
     private Comms() {}
 
-    /** For kernels: how the session of the calling thread is found. */
+    /** For kernels: how the session of the calling thread is found. Each session connects the same. */
     public static void connect(Supplier<CommTable> found) {
         session = Objects.requireNonNull(found);
     }

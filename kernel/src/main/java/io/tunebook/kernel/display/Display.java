@@ -33,11 +33,12 @@ public final class Display {
             "png", "image/png",
             "jpeg", "image/jpeg"));
 
+    /** One for the process, since these methods are static: that of kernels finds the cell, and with it the session, by the thread that calls. */
     private static volatile DisplaySink sink = new PlainSink();
 
     private Display() {}
 
-    /** For kernels: from now on displays go there. */
+    /** For kernels: from now on displays go there. Each session connects the same, which keeps nothing of any. */
     public static void connect(DisplaySink to) {
         sink = Objects.requireNonNull(to);
     }

@@ -2,21 +2,44 @@ package io.tunebook.kernel.display;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
-import java.util.WeakHashMap;
 import java.util.function.Function;
 
-/** Finds the renderer of a value: the most specific type wins, those on the user's class path before the kernel's own. */
+/**
+ * Finds the renderer of a value: the most specific type wins, those on the user's class path before the kernel's own. Each session has one, which its class loader
+ * knows.
+ */
 public final class RendererRegistry {
-    private static final Map<ClassLoader, List<Renderer<?>>> FOUND = new WeakHashMap<>();
+    /** For programs that no kernel runs. */
+    private static final RendererRegistry PROGRAMS = new RendererRegistry();
 
-    /** What cells have registered, the latest first, by the class loader of their session. */
-    private static final Map<ClassLoader, List<Renderer<?>>> REGISTERED = new WeakHashMap<>();
+    /** What cells have registered, the latest first. */
+    private final List<Renderer<?>> registered = new ArrayList<>();
 
-    private RendererRegistry() {}
+    private Found found = new Found(null, List.of());
+
+    /** A class loader of a session's cells. */
+    public interface OfSession {
+        RendererRegistry renderers();
+    }
+
+    private record Found(ClassLoader by, List<Renderer<?>> all) {}
+
+    /** That of the session whose code this thread runs. */
+    private static RendererRegistry current() {
+        for (ClassLoader l = loader(); l != null; l = l.getParent()) {
+            if (l instanceof OfSession session) {
+                return session.renderers();
+            }
+        }
+        return PROGRAMS;
+    }
+
+    private static ClassLoader loader() {
+        return Thread.currentThread().getContextClassLoader();
+    }
 
     /**
      * From now on values of a type are shown so, in this session. A later registration for the same type replaces the former.
@@ -26,7 +49,7 @@ public final class RendererRegistry {
      */
     public static <T> void register(Class<T> type, Function<? super T, ?> shown) {
         Objects.requireNonNull(shown);
-        Renderer<T> renderer = new Renderer<>() {
+        current().add(new Renderer<T>() {
             @Override
             public Class<T> type() {
                 return type;
@@ -39,23 +62,17 @@ public final class RendererRegistry {
                         ? bundle
                         : instead == value ? StandardRenderers.render(value) : RendererRegistry.render(instead);
             }
-        };
-        synchronized (FOUND) {
-            List<Renderer<?>> all = REGISTERED.computeIfAbsent(loader(), l -> new ArrayList<>());
-            all.removeIf(r -> r.type() == type);
-            all.add(0, renderer);
-        }
+        });
     }
 
-    private static ClassLoader loader() {
-        return Thread.currentThread().getContextClassLoader();
+    private synchronized void add(Renderer<?> renderer) {
+        registered.removeIf(r -> r.type() == renderer.type());
+        registered.add(0, renderer);
     }
 
     /** For kernels: the class path has grown, look again. */
-    public static void reload() {
-        synchronized (FOUND) {
-            FOUND.clear();
-        }
+    public synchronized void reload() {
+        found = new Found(null, List.of());
     }
 
     static MimeBundle render(Object value) {
@@ -66,7 +83,7 @@ public final class RendererRegistry {
             return MimeBundle.of(MimeBundle.TEXT, "null");
         }
         Renderer<?> best = null;
-        for (Renderer<?> r : all()) {
+        for (Renderer<?> r : current().all(loader())) {
             if (r.type().isInstance(value) && (best == null || isMoreSpecific(r.type(), best.type()))) {
                 best = r;
             }
@@ -98,13 +115,13 @@ public final class RendererRegistry {
         return renderer.render(renderer.type().cast(value));
     }
 
-    private static List<Renderer<?>> all() {
-        ClassLoader loader = loader();
-        synchronized (FOUND) {
-            List<Renderer<?>> all = new ArrayList<>(REGISTERED.getOrDefault(loader, List.of()));
-            all.addAll(FOUND.computeIfAbsent(loader, RendererRegistry::find));
-            return all;
+    private synchronized List<Renderer<?>> all(ClassLoader loader) {
+        if (found.by() != loader || loader == null) {
+            found = new Found(loader, find(loader));
         }
+        List<Renderer<?>> all = new ArrayList<>(registered);
+        all.addAll(found.all());
+        return all;
     }
 
     private static List<Renderer<?>> find(ClassLoader loader) {

@@ -1,5 +1,6 @@
 package io.tunebook.kernel.eval;
 
+import io.tunebook.kernel.display.RendererRegistry;
 import java.io.ByteArrayInputStream;
 import java.io.File;
 import java.io.IOException;
@@ -26,12 +27,14 @@ import jdk.jshell.spi.ExecutionControl.ClassBytecodes;
 import jdk.jshell.spi.ExecutionControl.ClassInstallException;
 
 /** Holds the classes of all cells and the user's class path. The kernel's own libraries are renamed in its jar, so that they cannot be met here. */
-final class CellClassLoader extends ClassLoader {
+final class CellClassLoader extends ClassLoader implements RendererRegistry.OfSession {
     private final Map<String, byte[]> bytecode = new ConcurrentHashMap<>();
     private final Map<String, Loaded> statements = new ConcurrentHashMap<>();
     private volatile CellRunner loading;
     private final Libraries libraries = new Libraries();
     private final Environment environment = new Environment();
+    private final RendererRegistry renderers = new RendererRegistry();
+    private final CellContext.Running running = new CellContext.Running();
     private final CellLines lines;
     private volatile UnaryOperator<byte[]> probe = UnaryOperator.identity();
 
@@ -41,8 +44,27 @@ final class CellClassLoader extends ClassLoader {
         setPackageAssertionStatus("REPL", true); // what a cell asserts, it wants to know
     }
 
+    /** The session's that a class is of, or null if it is none's. */
+    static CellClassLoader of(Class<?> type) {
+        ClassLoader loader = type.getClassLoader();
+        while (loader != null && !(loader instanceof CellClassLoader)) {
+            loader = loader.getParent();
+        }
+        return (CellClassLoader) loader;
+    }
+
     Libraries libraries() {
         return libraries;
+    }
+
+    @Override
+    public RendererRegistry renderers() {
+        return renderers;
+    }
+
+    /** The cells of its session that run. */
+    CellContext.Running running() {
+        return running;
     }
 
     /** The environment variables of its session. */

@@ -1,13 +1,17 @@
 package io.tunebook.kernel.eval;
 
 import io.tunebook.kernel.display.DisplaySink;
+import java.lang.StackWalker.Option;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ForkJoinWorkerThread;
 
 /**
  * The cell that a thread works for. Threads inherit it from the thread that started them, so what they print lands under that cell, and an interrupt
- * reaches them. Workers of the common pool belong to nobody and count for the cell that runs now.
+ * reaches them. Workers of the common pool belong to nobody: they count for the cell that runs now in the session whose code they run.
  */
 public final class CellContext {
     private static final InheritableThreadLocal<CellContext> OWNER = new InheritableThreadLocal<>();
@@ -15,7 +19,8 @@ public final class CellContext {
     static final CellContext NONE = new CellContext();
 
     private static final CellContext QUIET = new CellContext(0, new CellOutput((error, text) -> {}, Long.MAX_VALUE));
-    private static volatile CellContext foreground;
+    /** The cells of all sessions. A worker that runs a library's code alone could be anybody's. */
+    private static final Running ANYBODYS = new Running();
 
     private final int number;
     private final CellOutput output;
@@ -127,17 +132,57 @@ public final class CellContext {
         OWNER.set(NONE);
     }
 
-    static void setForeground(CellContext cell) {
-        foreground = cell;
-    }
-
     /** The cell this thread works for, or null if it is none's. */
     public static CellContext current() {
         if (Thread.currentThread() instanceof ForkJoinWorkerThread worker
                 && worker.getPool() == ForkJoinPool.commonPool()) {
-            return foreground;
+            return Workers.cell();
         }
         CellContext owner = OWNER.get();
-        return owner == NONE ? null : owner != null ? owner : foreground;
+        return owner == NONE ? null : owner != null ? owner : Workers.cell();
+    }
+
+    /** Cells that run, one inside another or beside each other. */
+    static final class Running {
+        private final List<CellContext> cells = new ArrayList<>();
+        private volatile CellContext last;
+
+        synchronized void begin(CellContext cell) {
+            cells.add(cell);
+            last = cell;
+            if (this != ANYBODYS) {
+                ANYBODYS.begin(cell);
+            }
+        }
+
+        synchronized void end(CellContext cell) {
+            cells.remove(cell);
+            if (!cells.isEmpty()) {
+                last = cells.get(cells.size() - 1);
+            }
+            if (this != ANYBODYS) {
+                ANYBODYS.end(cell);
+            }
+        }
+
+        /** The one that began last of those that run, or the last of all if none runs; null before the first. */
+        CellContext last() {
+            return last;
+        }
+    }
+
+    /** Threads that belong to no cell. Made when there is the first such. */
+    private static final class Workers {
+        /** A reference to a method, in place of a lambda, leaves only a hidden frame of its cell. */
+        private static final StackWalker STACK =
+                StackWalker.getInstance(Set.of(Option.RETAIN_CLASS_REFERENCE, Option.SHOW_HIDDEN_FRAMES));
+
+        static CellContext cell() {
+            return STACK.walk(frames -> frames.map(f -> CellClassLoader.of(f.getDeclaringClass()))
+                            .filter(Objects::nonNull)
+                            .findFirst())
+                    .map(loader -> loader.running().last())
+                    .orElseGet(ANYBODYS::last);
+        }
     }
 }

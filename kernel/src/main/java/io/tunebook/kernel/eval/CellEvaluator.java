@@ -1,7 +1,6 @@
 package io.tunebook.kernel.eval;
 
 import io.tunebook.kernel.display.CommTable;
-import io.tunebook.kernel.display.RendererRegistry;
 import java.io.File;
 import java.lang.reflect.Field;
 import java.nio.file.Path;
@@ -330,7 +329,7 @@ public final class CellEvaluator implements AutoCloseable {
             internals.renewCompiler();
             return null;
         });
-        RendererRegistry.reload();
+        loader.renderers().reload();
         SqlDrivers.register(Path.of(entry), loader);
     }
 

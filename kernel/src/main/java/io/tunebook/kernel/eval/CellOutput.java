@@ -22,6 +22,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 public final class CellOutput {
     private static final int BUFFER = 16 * 1024;
     private static final long WAIT = 50; // ms
+    /** A thread for the outputs of all cells; it only tells them that they have waited long enough. */
     private static final ScheduledExecutorService CLOCK = Executors.newSingleThreadScheduledExecutor(r -> {
         Thread t = new Thread(r, "output");
         t.setDaemon(true);
@@ -33,6 +34,7 @@ public final class CellOutput {
         void text(boolean error, String text);
     }
 
+    /** The JVM has one pair of streams. */
     private static final Streams PROCESS = new Streams();
 
     private final Listener listener;

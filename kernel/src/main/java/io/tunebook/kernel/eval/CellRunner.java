@@ -17,14 +17,14 @@ public final class CellRunner {
     private static final long STRAGGLERS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private final ThreadGroup group;
-    private final ClassLoader loader;
+    private final CellClassLoader loader;
     private volatile CellThread thread;
     private volatile Run run;
     private volatile long nanos;
     /** Guards that an interrupt and the end of its cell do not cross. */
     private final Object gate = new Object();
 
-    CellRunner(ThreadGroup group, ClassLoader loader) {
+    CellRunner(ThreadGroup group, CellClassLoader loader) {
         this.group = group;
         this.loader = loader;
     }
@@ -51,7 +51,7 @@ public final class CellRunner {
         synchronized (gate) {
             run = new Run(cell, CellContext.adopted(cell));
         }
-        CellContext.setForeground(cell);
+        loader.running().begin(cell);
     }
 
     /** The cell has ended; an interrupt of it that comes from now on finds nothing to end. */
@@ -67,6 +67,7 @@ public final class CellRunner {
             Interrupts.clear(ended.cell);
         }
         ended.cell.output().flush();
+        loader.running().end(ended.cell);
         CellContext.adopted(ended.before);
     }
 

@@ -37,11 +37,7 @@ public final class Environment {
     /** Links what calls of {@code System.getenv} in a cell became: its session is that of its class loader. */
     public static CallSite link(MethodHandles.Lookup caller, String name, MethodType type)
             throws ReflectiveOperationException {
-        ClassLoader loader = caller.lookupClass().getClassLoader();
-        while (!(loader instanceof CellClassLoader)) {
-            loader = loader.getParent();
-        }
-        Environment environment = ((CellClassLoader) loader).environment();
+        Environment environment = CellClassLoader.of(caller.lookupClass()).environment();
         return new ConstantCallSite(MethodHandles.lookup().bind(environment, name, type));
     }
 }

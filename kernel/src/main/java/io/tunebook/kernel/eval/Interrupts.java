@@ -13,9 +13,12 @@ import java.util.concurrent.ConcurrentHashMap;
  * treats as the constant {@code false}, so a hot loop pays nothing; asking for an interrupt changes the site, which deoptimises the loop.
  */
 public final class Interrupts {
+    /** One for the process: the JIT has one constant for all loops of all cells. Whose cell is to end is asked behind it. */
     private static final MutableCallSite SITE = new MutableCallSite(MethodType.methodType(void.class));
+
     private static final MethodHandle NO = MethodHandles.empty(SITE.type());
     private static final MethodHandle YES;
+    /** The cells of all sessions that were asked to end and have not. */
     private static final Set<CellContext> INTERRUPTED = ConcurrentHashMap.newKeySet();
 
     static {

@@ -8,6 +8,7 @@ import java.util.Optional;
  * an edited method takes effect on objects that live already.
  */
 public final class RedefinitionAgent {
+    /** The JVM gives one, by a static method. */
     private static volatile Instrumentation instrumentation;
 
     private RedefinitionAgent() {}

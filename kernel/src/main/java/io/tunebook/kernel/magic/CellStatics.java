@@ -14,10 +14,10 @@ import java.util.function.Function;
 
 /** The static methods that every cell has besides those of {@link io.tunebook.kernel.display.Display}, under the names of IJava and JJava. */
 public final class CellStatics {
-    /** The cells so far by their numbers. */
+    /** The cells so far by their numbers, of the session that asks. */
     public static final Map<Integer, String> In = view(Results::in);
 
-    /** The results so far by the numbers of their cells. */
+    /** The results so far by the numbers of their cells, of the session that asks. */
     public static final Map<Integer, Object> Out = view(Results::out);
 
     private CellStatics() {}

@@ -3,12 +3,15 @@ package io.tunebook.kernel.session;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tunebook.kernel.display.MimeBundle;
+import io.tunebook.kernel.eval.CellException;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 
 /** Two sessions in one JVM know nothing of each other. */
@@ -49,7 +52,7 @@ class TwoSessionsTest {
     private static String run(Session session, String code, int number, Kept frontend) {
         try {
             return session.execute(code, number, frontend).map(MimeBundle::text).orElse("");
-        } catch (io.tunebook.kernel.eval.CellException e) {
+        } catch (CellException e) {
             throw new AssertionError(e.name() + " " + e.traceback(), e);
         }
     }
@@ -127,6 +130,77 @@ class TwoSessionsTest {
             assertThat(toSecond).containsExactly("comm_open widget{of=second}", "comm_close widget{}");
             assertThat(run(first, "Comms.all().values()", 4, kept)).isEqualTo("[widget]");
             assertThat(run(second, "Comms.all().values()", 4, kept)).isEqualTo("[both]");
+        }
+    }
+
+    /** Workers of the common pool belong to the process; what they do belongs to the session whose code they run. */
+    @Test
+    void workOfTheCommonPoolIsThatOfItsSession() throws Exception {
+        Kept one = new Kept();
+        Kept two = new Kept();
+        try (Session first = session();
+                Session second = session()) {
+            String waiting = "System.out.println(\"in\");\nwhile (System.getProperty(\"tunebook.test.pool\") == null)"
+                    + " Thread.sleep(5);\n\"whole\"";
+            CompletableFuture<String> other = new CompletableFuture<>();
+            new Thread(() -> other.complete(run(second, waiting, 1, two))).start();
+            await(() -> two.text.toString().startsWith("in"));
+            // The second session's cell began last, and still the first session's workers are the first's.
+            run(first, "IntStream.range(0, 40).parallel().forEach(i -> System.out.println(\"p\"));", 1, one);
+            run(first, "Collections.nCopies(40, \"p\").parallelStream().forEach(System.out::println);", 2, one);
+            run(
+                    first,
+                    "CompletableFuture.runAsync(() -> display(\"shown\"), ForkJoinPool.commonPool()).join();",
+                    3,
+                    one);
+            assertThat(one.text.toString()).isEqualTo("p\n".repeat(80));
+            assertThat(one.shown.toString()).isEqualTo("shown");
+            // An interrupt reaches them, and no worker of the other session.
+            CompletableFuture<Throwable> stopped = new CompletableFuture<>();
+            String endless = "CompletableFuture.runAsync(() -> { System.out.println(\"endless\"); while (true) {} },"
+                    + " ForkJoinPool.commonPool()).join();";
+            new Thread(() -> {
+                        try {
+                            first.execute(endless, 4, one);
+                            stopped.complete(null);
+                        } catch (Throwable t) {
+                            stopped.complete(t);
+                        }
+                    })
+                    .start();
+            await(() -> one.text.toString().endsWith("endless\n"));
+            first.interrupt();
+            assertThat(stopped.get(60, TimeUnit.SECONDS)).isInstanceOf(CellException.class);
+            // The worker is free again: the pool has one at least.
+            assertThat(run(first, "ForkJoinPool.commonPool().submit(() -> 6 * 7).get(60, TimeUnit.SECONDS)", 5, one))
+                    .isEqualTo("42");
+            System.setProperty("tunebook.test.pool", "go");
+            assertThat(other.get(60, TimeUnit.SECONDS)).isEqualTo("whole");
+            assertThat(two.text.toString()).isEqualTo("in\n");
+        } finally {
+            System.clearProperty("tunebook.test.pool");
+        }
+    }
+
+    private static void await(BooleanSupplier condition) throws InterruptedException {
+        for (int i = 0; i < 6000 && !condition.getAsBoolean(); i++) {
+            Thread.sleep(10);
+        }
+        assertThat(condition.getAsBoolean()).isTrue();
+    }
+
+    @Test
+    void eachHasItsRenderers() {
+        Kept kept = new Kept();
+        try (Session first = session();
+                Session second = session()) {
+            String register = "Renderers.register(Thread.State.class, s -> \"%s \" + s.name());";
+            run(first, register.formatted("one"), 1, kept);
+            assertThat(run(first, "Thread.State.NEW", 2, kept)).isEqualTo("one NEW");
+            assertThat(run(second, "Thread.State.NEW", 1, kept)).isEqualTo("NEW");
+            run(second, register.formatted("two"), 2, kept);
+            assertThat(run(second, "Thread.State.NEW", 3, kept)).isEqualTo("two NEW");
+            assertThat(run(first, "Thread.State.NEW", 3, kept)).isEqualTo("one NEW");
         }
     }
 
