@@ -36,6 +36,17 @@ class OverTheWireTest {
         assertThat(kernel.execute("1 + 1").result()).isEqualTo("2");
     }
 
+    /** A wait inside a library may hear nothing: the thread is left behind, and the next cell has another. */
+    @Test
+    void aCellThatDoesNotEndIsLeftBehind(WireKernel kernel) {
+        kernel.execute("int kept = 5;");
+        WireKernel.Answer answer = kernel.interruptAfterOutput(
+                "{ System.out.println(1); new Semaphore(0).acquireUninterruptibly(); }");
+        assertThat(answer.error().path("ename").asText()).isEqualTo("KeyboardInterrupt");
+        assertThat(answer.traceback()).contains("acquireUninterruptibly");
+        assertThat(kernel.execute("kept + 1").result()).isEqualTo("6");
+    }
+
     @Test
     void inputComesFromTheFrontend(WireKernel kernel) {
         kernel.onInput(request -> request.path("prompt").asText() + "Ada");

@@ -128,7 +128,12 @@ final class LibraryRenderers {
         }
     }
 
-    /** The convention of the JVM's kernels: a library registers with {@code jupyter.Displayers} how its types look. */
+    /**
+     * The convention of the JVM's kernels: a library registers with {@code jupyter.Displayers} how its types look, or a type says it itself as {@code
+     * jupyter.AsDisplayData}.
+     *
+     * @see <a href="https://github.com/jupyter/jvm-repr">jvm-repr</a>
+     */
     private static Optional<MimeBundle> displayer(Object value) throws ReflectiveOperationException {
         Class<?> displayers;
         try {
@@ -137,14 +142,16 @@ final class LibraryRenderers {
         } catch (ClassNotFoundException e) {
             return Optional.empty(); // no such library is there
         }
+        Object registration = displayers.getMethod("registration").invoke(null);
+        Object found = registration.getClass().getMethod("find", Class.class).invoke(registration, value.getClass());
+        if (found == null || found.getClass().getName().equals("jupyter.ToStringDisplayer")) {
+            return Optional.empty(); // nobody has registered the type
+        }
         Map<String, Object> data = new LinkedHashMap<>();
         Object shown = displayers.getMethod("display", Object.class).invoke(null, value);
         if (shown instanceof Map<?, ?> map) {
             map.forEach((type, content) -> data.put(String.valueOf(type), content));
         }
-        // What it says of types that nobody has registered is their toString().
-        return data.isEmpty() || data.keySet().equals(java.util.Set.of(MimeBundle.TEXT))
-                ? Optional.empty()
-                : Optional.of(new MimeBundle(data, Map.of()));
+        return data.isEmpty() ? Optional.empty() : Optional.of(new MimeBundle(data, Map.of()));
     }
 }
