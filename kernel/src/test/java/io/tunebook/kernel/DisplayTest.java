@@ -9,24 +9,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import javax.tools.ToolProvider;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** How values look. */
+@WithKernel
 class DisplayTest {
     private static TestKernel kernel;
-
-    @BeforeAll
-    static void start() {
-        kernel = new TestKernel();
-    }
-
-    @AfterAll
-    static void stop() {
-        kernel.close();
-    }
 
     private static JsonNode data(String code) {
         TestKernel.Answer answer = kernel.run(code);

@@ -2,23 +2,12 @@ package io.tunebook.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** Errors in the words, lines and numbers of the cell as it was typed. */
+@WithKernel
 class ErrorsTest {
     private static TestKernel kernel;
-
-    @BeforeAll
-    static void start() {
-        kernel = new TestKernel();
-    }
-
-    @AfterAll
-    static void stop() {
-        kernel.close();
-    }
 
     private static TestKernel.Answer error(String code) {
         TestKernel.Answer answer = kernel.run(code);

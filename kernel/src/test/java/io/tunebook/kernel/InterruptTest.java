@@ -2,25 +2,19 @@ package io.tunebook.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whatever a cell does, an interrupt ends it, and the next one finds all variables. */
+@WithKernel
 class InterruptTest {
     private static TestKernel kernel;
 
     @BeforeAll
     static void start() {
-        kernel = new TestKernel();
         kernel.run("var trained = List.of(1, 2, 3);");
-    }
-
-    @AfterAll
-    static void stop() {
-        kernel.close();
     }
 
     @ParameterizedTest

@@ -10,23 +10,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** The requests of Jupyter's messaging protocol 5.4 and what they must cause. */
+@WithKernel
 class KernelTest {
     private static TestKernel kernel;
-
-    @BeforeAll
-    static void start() {
-        kernel = new TestKernel();
-    }
-
-    @AfterAll
-    static void stop() {
-        kernel.close();
-    }
 
     private static ObjectNode code(String code) {
         return Message.object().put("code", code);

@@ -222,6 +222,18 @@ class MavenTest {
             try (Socket asked = mute.accept()) {
                 assertThat(ok(kernel, "1 + 1").result()).isEqualTo("2");
                 assertThat(kernel.await(help).reply().path("found").asBoolean()).isTrue();
+                // As long as the repository is silent, everything else is answered, help for the same again included.
+                assertThat(completions(kernel, "lib.Known.sa")).contains("say()");
+                assertThat(completions(kernel, "%maven " + group + ":Kn")).containsExactly(group + ":Known:");
+                assertThat(kernel.request(
+                                        WireKernel.Channel.SHELL,
+                                        "inspect_request",
+                                        Message.object().put("code", code).put("cursor_pos", code.length()))
+                                .reply()
+                                .path("found")
+                                .asBoolean())
+                        .isTrue();
+                assertThat(ok(kernel, "lib.Known.say()").result()).isEqualTo("1");
                 asked.setSoTimeout(100);
                 assertThatThrownBy(() -> asked.getInputStream().readAllBytes())
                         .as("the repository is still waited for, for the next time")

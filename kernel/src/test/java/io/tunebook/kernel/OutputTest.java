@@ -6,23 +6,12 @@ import io.tunebook.kernel.protocol.Message;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** What cells print, show and ask. */
+@WithKernel
 class OutputTest {
     private static TestKernel kernel;
-
-    @BeforeAll
-    static void start() {
-        kernel = new TestKernel();
-    }
-
-    @AfterAll
-    static void stop() {
-        kernel.close();
-    }
 
     @Test
     void manyLinesAreFewMessages() {

@@ -21,7 +21,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** How a kernel's process begins and ends. */
 class ProcessTest {
@@ -63,13 +63,27 @@ class ProcessTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "{}", "[]"})
-    void itRefusesAConnectionFileThatIsNotWhole(String content, @TempDir Path folder) throws Exception {
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '~',
+            value = {
+                "~~ | nothing",
+                "{} | no key",
+                "[] | ARRAY",
+                "{\"key\": \"secret\"} | shell_port",
+                "{\"key\": \"secret\", \"shell_port\": 50001, \"iopub_port\": 50002, \"stdin_port\": 50003, \"hb_port\": 50004}"
+                        + " | control_port",
+                "{\"shell_port\": 50001, \"iopub_port\": 50002, \"stdin_port\": 50003, \"hb_port\": 50004,"
+                        + " \"control_port\": 50005} | no key",
+            })
+    void itRefusesAConnectionFileThatIsNotWhole(String content, String why, @TempDir Path folder) throws Exception {
         Path connection = Files.writeString(folder.resolve("connection.json"), content);
         Process process = start(connection, folder.resolve("log"), Map.of());
         assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
         assertThat(process.exitValue()).isEqualTo(2);
-        assertThat(Files.readString(folder.resolve("log"))).contains("connection.json");
+        assertThat(Files.readString(folder.resolve("log")))
+                .contains("connection.json", why)
+                .doesNotContain("secret", "\tat ");
     }
 
     /** A stranger who may use the network of this machine has no way in. */

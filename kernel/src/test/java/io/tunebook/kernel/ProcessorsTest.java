@@ -3,16 +3,14 @@ package io.tunebook.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Annotation processors in cells: {@code %processors on}. */
 @WithKernel
-class ProcessorsTest {
+public class ProcessorsTest {
     private static final String LOMBOK = "org.projectlombok:lombok:1.18.42";
 
     private static WireKernel.Answer ok(WireKernel kernel, String code) {
@@ -65,11 +63,29 @@ class ProcessorsTest {
         assertThat(kernel.execute("%processors maybe").traceback()).contains("on or off");
     }
 
-    private static Path processor(Path folder) throws IOException {
-        Path sources = Files.createDirectories(folder.resolve("sources/test"));
-        Path library = Files.createDirectories(folder.resolve("library"));
-        Path marked = Files.writeString(sources.resolve("Marked.java"), "package test; public @interface Marked {}");
-        Path made = Files.writeString(sources.resolve("Maker.java"), """
+    /** In a cell of its own, which goes to JShell: the compiler falls, the cell says why, and the session goes on. */
+    @Test
+    void aProcessorThatFallsFailsItsCellAlone(WireKernel kernel, @TempDir Path folder) throws IOException {
+        ok(kernel, "int kept = 7;");
+        ok(kernel, "%classpath " + processor(folder));
+        ok(kernel, "%processors on");
+        for (String cell : List.of("@test.Marked class Broken {}", "1 + 1;\n@test.Marked record Broken(int a) {}")) {
+            WireKernel.Answer broken = kernel.execute(cell);
+            assertThat(broken.status()).isEqualTo("error");
+            assertThat(broken.error()).as("what is published").isNotNull();
+            assertThat(broken.traceback())
+                    .contains("Cell[", "broken on purpose")
+                    .doesNotContain("$JShell$");
+            assertThat(ok(kernel, "kept + 1").result()).isEqualTo("8");
+        }
+        ok(kernel, "%processors off");
+        ok(kernel, "class Broken { int whole = 3; }");
+        assertThat(ok(kernel, "new Broken().whole + kept").result()).isEqualTo("10");
+    }
+
+    /** Adds {@code says()} in a class of its own beside each class with the annotation {@code test.Marked}; what is called Broken it cannot bear. */
+    public static Path processor(Path folder) throws IOException {
+        Path library = TestLibrary.classes(folder, "package test; public @interface Marked {}", """
                 package test;
                 import java.util.Set;
                 import javax.annotation.processing.*;
@@ -93,11 +109,7 @@ class ProcessorsTest {
                     }
                 }
                 """);
-        int status = ToolProvider.getSystemJavaCompiler()
-                .run(null, null, null, "-proc:none", "-d", library.toString(), marked.toString(), made.toString());
-        assertThat(status).isZero();
-        Path services = Files.createDirectories(library.resolve("META-INF/services"));
-        Files.write(services.resolve("javax.annotation.processing.Processor"), List.of("test.Maker"));
+        TestLibrary.service(library, "javax.annotation.processing.Processor", "test.Maker");
         return library;
     }
 }

@@ -84,6 +84,33 @@ class ShellAndTimeTest {
         assertThat(ok(kernel, "twice(fromNotebook) + new Code().x").result()).isEqualTo("11");
         assertThat(kernel.execute("broken()").traceback()).contains("broken, tools.jshell, line 3");
         assertThat(kernel.execute("%load nothing").traceback()).contains("there is no file", "nothing");
+        // A script of JShell's, whose own commands mean nothing here; a notebook of the same name comes first.
+        Files.writeString(
+                folder.resolve("script.jsh"),
+                "/set feedback mode\n/open DEFAULT\nint fromScript = 4;\nint failing() {\n  return 1 / 0; }\n/exit\n");
+        Files.writeString(folder.resolve("imports.jsh"), "int fromNotebook = -1;");
+        ok(
+                kernel,
+                "%cd " + folder + "\n%load script\n%load imports\n%cd "
+                        + Path.of("").toAbsolutePath());
+        assertThat(ok(kernel, "fromScript + fromNotebook").result()).isEqualTo("7");
+        assertThat(kernel.execute("failing()").traceback()).contains("failing, script.jsh, line 5");
+    }
+
+    /** Rapaio's name for it, with its word before the path. */
+    @Test
+    void jarsOfThisMachine(WireKernel kernel) throws IOException {
+        for (String name : List.of("One", "Two")) {
+            TestLibrary.jar(
+                    folder.resolve("libs/" + name + ".jar"),
+                    "package jars; public class " + name + " { public static String say() { return \"" + name
+                            + "\"; } }");
+        }
+        ok(kernel, "%jar /add " + folder.resolve("libs/One.jar"));
+        assertThat(ok(kernel, "jars.One.say()").result()).isEqualTo("One");
+        ok(kernel, "%jar " + folder + "/libs/T*.jar");
+        assertThat(ok(kernel, "jars.Two.say()").result()).isEqualTo("Two");
+        assertThat(kernel.execute("%jar " + folder + "/none.jar").traceback()).contains("no file matches", "none.jar");
     }
 
     @Test
@@ -109,8 +136,9 @@ class ShellAndTimeTest {
         assertThat(ok(kernel, "%whos").result()).contains("numbers  int[]  [1, 2]");
         assertThat(ok(kernel, "%methods").stdout()).contains("double half(int)\n");
         assertThat(ok(kernel, "%history").stdout()).contains("int[] numbers = {1, 2};");
-        assertThat(kernel.execute("%%nonsense\nint x;").error().path("ename").asText())
-                .isEqualTo("UnknownMagic");
+        WireKernel.Answer unknown = kernel.execute("%%nonsense\nint x;");
+        assertThat(unknown.error().path("ename").asText()).isEqualTo("UnknownMagic");
+        assertThat(unknown.traceback()).contains("there is no magic %%nonsense", "%lsmagic");
     }
 
     @Test
@@ -141,6 +169,11 @@ class ShellAndTimeTest {
     void timesAreShownUnderTheCell(WireKernel kernel) {
         assertThat(ok(kernel, "%time Thread.sleep(10)").stdout()).matches("Wall time: [\\d.]+ ms\n");
         assertThat(ok(kernel, "%time 6 * 7").result()).isEqualTo("42");
+        // What is only compiled takes no time.
+        assertThat(ok(kernel, "%%time\nclass Declared { int a = 1; }\nint declared(Declared d) { return d.a; }")
+                        .stdout())
+                .isEqualTo("Wall time: 0 ns\n");
+        assertThat(ok(kernel, "%time import java.text.Normalizer;").stdout()).isEqualTo("Wall time: 0 ns\n");
         String form =
                 "[\\d.]+ (ns|µs|ms) ± [\\d.]+ (ns|µs|ms) per loop \\(mean ± std\\. dev\\. of 3 runs, 5 loops each\\)\n";
         assertThat(ok(kernel, "%timeit -n 5 -r 3 Math.sqrt(2)").stdout()).matches(form);

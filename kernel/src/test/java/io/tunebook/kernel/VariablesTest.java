@@ -7,24 +7,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import javax.tools.ToolProvider;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** No variable loses its value: the defects of other kernels, one by one. */
+@WithKernel
 class VariablesTest {
     private static TestKernel kernel;
-
-    @BeforeAll
-    static void start() {
-        kernel = new TestKernel();
-    }
-
-    @AfterAll
-    static void stop() {
-        kernel.close();
-    }
 
     private static String value(String code) {
         TestKernel.Answer answer = kernel.run(code);

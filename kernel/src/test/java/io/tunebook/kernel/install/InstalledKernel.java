@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -44,7 +45,10 @@ public final class InstalledKernel {
     /** A prefix with the kernel {@code tunebook}, installed once for all tests. */
     public static synchronized Path prefix() throws IOException, InterruptedException {
         if (prefix == null) {
-            Path folder = Path.of("target", "installed").toAbsolutePath();
+            // Of its own for each JDK: the kernelspec names the java that runs it.
+            Path folder = Path.of(
+                            "target", "installed", "java" + Runtime.version().feature())
+                    .toAbsolutePath();
             Ended ended = run(
                     Path.of("."),
                     Map.of(),
@@ -85,6 +89,12 @@ public final class InstalledKernel {
     /** Runs a program to its end, within five minutes. */
     public static Ended run(Path folder, Map<String, String> environment, List<String> command)
             throws IOException, InterruptedException {
+        return run(folder, environment, command, Duration.ofMinutes(5));
+    }
+
+    /** The same within a time. */
+    public static Ended run(Path folder, Map<String, String> environment, List<String> command, Duration limit)
+            throws IOException, InterruptedException {
         Path output = Files.createTempFile("tunebook-test-", ".txt");
         ProcessBuilder builder = new ProcessBuilder(new ArrayList<>(command));
         builder.directory(folder.toFile()).environment().putAll(environment);
@@ -93,12 +103,12 @@ public final class InstalledKernel {
                 .redirectInput(ProcessBuilder.Redirect.from(
                         Files.createTempFile("tunebook-test-", ".in").toFile()))
                 .start();
-        boolean ended = process.waitFor(5, TimeUnit.MINUTES);
+        boolean ended = process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS);
         process.descendants().forEach(ProcessHandle::destroyForcibly);
         process.destroyForcibly().waitFor();
         String text = Files.readString(output, StandardCharsets.UTF_8);
         assertThat(ended)
-                .as("still running after five minutes: " + command + "\n" + text)
+                .as("still running after " + limit.toMinutes() + " minutes: " + command + "\n" + text)
                 .isTrue();
         return new Ended(process.exitValue(), text);
     }
