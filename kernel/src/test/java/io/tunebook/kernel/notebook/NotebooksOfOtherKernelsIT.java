@@ -11,6 +11,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -34,6 +38,27 @@ class NotebooksOfOtherKernelsIT {
     @Tag("nightly")
     void soDoThoseThatTakeLong() throws Exception {
         assertThat(check("nightly", "--timeout", "280")).isPositive();
+    }
+
+    /** They come from many places: IJava's, JJava's, Rapaio's and Ganymede's users write differently. */
+    @Test
+    void theyHaveManyOrigins() throws IOException {
+        Set<String> owners = new TreeSet<>();
+        Set<String> kernels = new TreeSet<>();
+        try (Stream<Path> files = Files.list(Path.of("src", "test", "resources", "notebooks"))) {
+            for (Path file : files.filter(f -> f.toString().endsWith(".ipynb")).toList()) {
+                String text = Files.readString(file);
+                Matcher origin = Pattern.compile("Written after ([\\w.-]+)/").matcher(text);
+                assertThat(origin.find()).as("the first cell of " + file).isTrue();
+                owners.add(origin.group(1));
+                Matcher kernel = Pattern.compile(": (IJava|JJava|Rapaio|Ganymede),").matcher(text);
+                if (kernel.find()) {
+                    kernels.add(kernel.group(1));
+                }
+            }
+        }
+        assertThat(owners).hasSizeGreaterThanOrEqualTo(3);
+        assertThat(kernels).containsExactly("Ganymede", "IJava", "JJava", "Rapaio");
     }
 
     /** Runs all notebooks of a folder and compares what they show. @return how many there were */
