@@ -16,6 +16,8 @@ class HostileCellsTest {
                 "var g = Thread.currentThread().getThreadGroup();\nwhile (g.getParent() != null) g = g.getParent();\n"
                         + "for (int i = 0; i < 50; i++) g.interrupt();",
                 "Thread.getAllStackTraces().keySet().forEach(Thread::interrupt);",
+                "System.exit(3);",
+                "Runtime.getRuntime().exit(1);",
                 "throw new ThreadDeath();",
                 "throw new StackOverflowError();",
                 "throw new Error(\"e\") { public String getMessage() { throw new IllegalStateException(); } };",

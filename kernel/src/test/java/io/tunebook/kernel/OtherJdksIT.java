@@ -38,10 +38,12 @@ class OtherJdksIT {
     private static final String ALL = "--all";
 
     @Test
-    void interruptsVariablesSubshellsAndTheDebugger() throws Exception {
+    void whatDependsMostOnTheJdk() throws Exception {
         List<String> classes = Stream.of(
                         OverTheWireTest.class,
                         InterruptTest.class,
+                        InterruptedThreadsTest.class,
+                        StatementsTest.class,
                         VariablesTest.class,
                         SubshellsTest.class,
                         DebuggerTest.class,

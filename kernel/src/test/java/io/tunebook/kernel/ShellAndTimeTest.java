@@ -160,6 +160,7 @@ class ShellAndTimeTest {
         assertThat(ok(kernel, "%%html\n<b>x</b>").displays("text/html")).containsExactly("<b>x</b>");
         assertThat(ok(kernel, "%%markdown\n# x").displays("text/markdown")).containsExactly("# x");
         assertThat(ok(kernel, "%%latex\n$x$").displays("text/latex")).containsExactly("$x$");
+        assertThat(ok(kernel, "%%svg\n<svg/>").displays("image/svg+xml")).containsExactly("<svg/>");
         assertThat(ok(kernel, "%%javascript\nalert(1)").displays("application/javascript"))
                 .containsExactly("alert(1)");
         assertThat(ok(kernel, "%%script cat\nas it is\n").stdout()).isEqualTo("as it is\n");
