@@ -62,8 +62,7 @@ class MavenSettingsTest {
                 kernel.execute("%mavenRepo far http://repository.invalid/maven");
                 assertThat(kernel.execute("%maven org.example:far:1").status()).isEqualTo("error");
                 assertThat(asked).isNotEmpty();
-                assertThat(asked.take())
-                        .startsWith("GET http://repository.invalid/maven/org/example/far/1/far-1.pom");
+                assertThat(asked.take()).startsWith("GET http://repository.invalid/maven/org/example/far/1/far-1.pom");
             }
         }
     }

@@ -40,8 +40,8 @@ class OverTheWireTest {
     @Test
     void aCellThatDoesNotEndIsLeftBehind(WireKernel kernel) {
         kernel.execute("int kept = 5;");
-        WireKernel.Answer answer = kernel.interruptAfterOutput(
-                "{ System.out.println(1); new Semaphore(0).acquireUninterruptibly(); }");
+        WireKernel.Answer answer =
+                kernel.interruptAfterOutput("{ System.out.println(1); new Semaphore(0).acquireUninterruptibly(); }");
         assertThat(answer.error().path("ename").asText()).isEqualTo("KeyboardInterrupt");
         assertThat(answer.traceback()).contains("acquireUninterruptibly");
         assertThat(kernel.execute("kept + 1").result()).isEqualTo("6");

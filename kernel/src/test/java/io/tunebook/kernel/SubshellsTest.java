@@ -155,8 +155,9 @@ class SubshellsTest {
         assertThat(execute(kernel, create(kernel), "1 + 1").result()).isEqualTo("2");
         kernel.interrupt();
         assertThat(kernel.await(main).reply().path("ename").asText()).isEqualTo("KeyboardInterrupt");
-        assertThat(kernel.execute("int asked = 0;\nwhile (ForkJoinPool.commonPool().getActiveThreadCount() > 0 && asked++ < 1000)"
-                                + " Thread.sleep(20);\nForkJoinPool.commonPool().getActiveThreadCount()")
+        assertThat(kernel.execute(
+                                "int asked = 0;\nwhile (ForkJoinPool.commonPool().getActiveThreadCount() > 0 && asked++ < 1000)"
+                                        + " Thread.sleep(20);\nForkJoinPool.commonPool().getActiveThreadCount()")
                         .result())
                 .isEqualTo("0");
     }

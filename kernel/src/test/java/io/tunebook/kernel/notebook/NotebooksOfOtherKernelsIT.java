@@ -51,7 +51,8 @@ class NotebooksOfOtherKernelsIT {
                 Matcher origin = Pattern.compile("Written after ([\\w.-]+)/").matcher(text);
                 assertThat(origin.find()).as("the first cell of " + file).isTrue();
                 owners.add(origin.group(1));
-                Matcher kernel = Pattern.compile(": (IJava|JJava|Rapaio|Ganymede),").matcher(text);
+                Matcher kernel =
+                        Pattern.compile(": (IJava|JJava|Rapaio|Ganymede),").matcher(text);
                 if (kernel.find()) {
                     kernels.add(kernel.group(1));
                 }
