@@ -19,6 +19,7 @@ import java.util.stream.Stream;
  */
 final class DecoderScript implements AutoCloseable {
     private static final List<String> TEXT = List.of(
+            "blocks.py",
             "quantized.py",
             "norm.py",
             "lora.py",

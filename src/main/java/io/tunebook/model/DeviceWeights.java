@@ -253,7 +253,7 @@ final class DeviceWeights implements AutoCloseable {
 
     private static boolean expandable(GgufType type) {
         return switch (type) {
-            case Q4_0, Q4_1, Q8_0, Q4_K, Q6_K, MXFP4 -> true;
+            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4 -> true;
             default -> false;
         };
     }
@@ -323,15 +323,11 @@ final class DeviceWeights implements AutoCloseable {
         if (type == GgufType.MXFP4) {
             return files.mxfp4FromFile(scope, map(t.file(), UINT8, 1), t, none);
         }
-        int scales = type == GgufType.Q4_1 || type == GgufType.Q4_K ? 2 : 1;
         return files.blocksFromFile(
                 scope,
                 map(t.file(), torchType(type), 1),
                 map(t.file(), FLOAT16, 2),
                 t,
-                type.bytes(t.columns()),
-                scales,
-                type == GgufType.Q6_K,
                 none);
     }
 

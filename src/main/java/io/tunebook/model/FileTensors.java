@@ -3,6 +3,7 @@ package io.tunebook.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.tunebook.model.TorchScript.Arguments;
+import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.PackedMatrix;
 import java.nio.file.Path;
 import java.util.List;
@@ -43,26 +44,22 @@ record FileTensors(TorchScript script) {
     /**
      * A quantized tensor's scales and codes.
      *
-     * @param bytes of a row
-     * @param scales how many a block has
+     * @param halves the file once more, as float16
      */
-    Stored blocksFromFile(
-            NDManager owner,
-            NDArray file,
-            NDArray halves,
-            Weights.Tensor t,
-            long bytes,
-            int scales,
-            boolean behind,
-            NDArray like) {
+    Stored blocksFromFile(NDManager owner, NDArray file, NDArray halves, Weights.Tensor t, NDArray like) {
+        GgufType type = t.type();
+        int scales =
+                switch (type) {
+                    case Q4_1, Q5_1, Q2_K, Q4_K, Q5_K -> 2;
+                    default -> 1;
+                };
+        boolean behind = type == GgufType.Q2_K || type == GgufType.Q3_K || type == GgufType.Q6_K;
         try (Arguments a = new Arguments()) {
-            a.tensor(file).tensor(halves).number(t.offset()).number(t.rows()).number(bytes);
-            a.number(t.type().blockBytes())
-                    .number(scales)
-                    .flag(behind)
-                    .numbers(t.form().rows().numbers());
+            a.tensor(file).tensor(halves).number(t.offset()).number(t.rows()).number(type.bytes(t.columns()));
+            a.number(type.blockBytes()).number(scales).flag(behind);
+            a.numbers(t.form().rows().numbers());
             List<NDArray> both = script.call(owner, "blocks_from_file", a.tensor(like));
-            return new Stored(both.get(0), both.get(1), t.type().id(), t.rows());
+            return new Stored(both.get(0), both.get(1), type.id(), t.rows());
         }
     }
 

@@ -16,7 +16,8 @@ public enum Storage {
      * cannot hold.
      */
     NARROW,
-    /** In GGUF's blocks (Q4_0, Q4_1, Q8_0, Q4_K, Q6_K) at their size on disk, expanded layer by layer when they are used; other types are expanded once. */
+    /** In GGUF's blocks (Q2_K to Q6_K, Q4_0 to Q5_1, Q8_0, IQ4_NL, IQ4_XS, MXFP4) at their size on disk, expanded layer by layer when they are used; other types are
+     * expanded once. */
     BLOCKS,
     /**
      * Each product's weights of the layers in e4m3 (FP8) with a scale a row, and once more transposed, together as large as in bfloat16; embedding and output stay in

@@ -6,6 +6,7 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor, ops
 
+from .blocks import by_operators, expand_by_operators
 from .dtypes import FLOAT8, FLOAT32
 from .quantized import expand_mx
 
@@ -173,6 +174,8 @@ def expand(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
         return torch.mul(codes.to(FLOAT32), scales, out=out.view(codes.size()))
     if kind == 39 or kind == -39:
         return expand_mx(scales, codes, kind, out)
+    if by_operators(kind):
+        return expand_by_operators(scales, codes, kind, out)
     vectors = out.numel() // 8
     ops.tunebook.expand(scales, codes, out, kind, vectors, (vectors + 255) // 256, 256)
     return out

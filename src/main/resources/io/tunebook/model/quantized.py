@@ -6,6 +6,7 @@ from typing import List, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
+from .blocks import by_operators, expand_by_operators
 from .dtypes import FLOAT8, FLOAT32, FLOAT64, INT8
 
 
@@ -40,6 +41,7 @@ class Linear(NamedTuple):
 # GGUF's blocks, expanded into out, by their number:
 #   0 not quantized: codes are the weights    2 Q4_0: d (c - 8)      3 Q4_1: d c + m
 #   8 Q8_0: d c                              12 Q4_K: d s c - dmin t    14 Q6_K: d s (c - 32)    39 MXFP4: see expand_mx
+# Others are in blocks.py.
 # The arithmetic is float32, as in ggml-quants.c; only what comes out has the model's type.
 def expand(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
     if kind == 0:
@@ -50,6 +52,8 @@ def expand(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
         return out
     if kind == 39 or kind == -39:
         return expand_mx(scales, codes, kind, out)
+    if by_operators(kind):
+        return expand_by_operators(scales, codes, kind, out)
     d = scales[:, 0:1].to(FLOAT32)
     m = scales[:, 1:2].to(FLOAT32)
     if kind == 8:

@@ -16,7 +16,7 @@ class QuantizedTest {
     @TempDir
     Path temp;
 
-    /** AS_BASE: Q4_1 and Q8_0; the others bring Q4_0, Q6_K, Q4_K and, for rows that no super-block fits, types that only Java expands. */
+    /** AS_BASE: Q4_1 and Q8_0; the others bring Q4_0, Q6_K, Q4_K and, for rows that no super-block fits, Q5_0. */
     @ParameterizedTest
     @EnumSource(names = {"AS_BASE", "Q4_0", "Q4_K_M", "BF16"})
     void computesAsTheExpandedModel(Quantization quantization) throws Exception {

@@ -3,6 +3,7 @@ package io.tunebook.model.family;
 import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -158,6 +159,14 @@ public interface Family {
         return ALL.stream()
                 .filter(f -> f.name().equals(name) || f.otherNames().contains(name))
                 .findFirst();
+    }
+
+    /** The names that begin with the letters of another, such as {@code gemma3_text} for {@code gemma2}. */
+    static List<String> near(String name) {
+        String letters = name.replaceFirst("^([A-Za-z]*).*", "$1").toLowerCase(Locale.ROOT);
+        return letters.length() < 3
+                ? List.of()
+                : names().stream().filter(n -> n.startsWith(letters)).toList();
     }
 
     /** The names of all, for messages. */

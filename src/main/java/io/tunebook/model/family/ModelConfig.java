@@ -383,6 +383,10 @@ public record ModelConfig(
     }
 
     private static ModelFormatException unknown(Path file, String found) {
-        return new ModelFormatException(file, "expected an architecture of " + Family.names() + ", found " + found);
+        List<String> near = Family.near(found);
+        return new ModelFormatException(
+                file,
+                "expected an architecture of " + Family.names() + ", found " + found
+                        + (near.isEmpty() ? "" : "; near it is " + String.join(", ", near)));
     }
 }
