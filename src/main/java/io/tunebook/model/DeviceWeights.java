@@ -323,12 +323,7 @@ final class DeviceWeights implements AutoCloseable {
         if (type == GgufType.MXFP4) {
             return files.mxfp4FromFile(scope, map(t.file(), UINT8, 1), t, none);
         }
-        return files.blocksFromFile(
-                scope,
-                map(t.file(), torchType(type), 1),
-                map(t.file(), FLOAT16, 2),
-                t,
-                none);
+        return files.blocksFromFile(scope, map(t.file(), torchType(type), 1), map(t.file(), FLOAT16, 2), t, none);
     }
 
     private NDArray expanded(Precision type, List<Weights.Tensor> tensors) throws IOException {
