@@ -130,8 +130,9 @@ final class ChaptersTest {
             String name = chapter + ".ipynb";
             copies.add(Files.copy(ExerciseNotebook.FOLDER.resolve(name), folder.resolve(name)));
         }
+        Map<String, String> language = chapters[0].startsWith("zh/") ? Map.of("TUNEBOOK_LANGUAGE", "zh") : Map.of();
         CourseKernel.Run run =
-                CourseKernel.notebooks(copies, folder.resolve("executed"), options.toArray(new String[0]));
+                CourseKernel.notebooks(language, copies, folder.resolve("executed"), options.toArray(new String[0]));
         assertThat(run.status()).as(run.text()).isZero();
     }
 

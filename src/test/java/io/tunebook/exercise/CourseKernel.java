@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -34,17 +35,24 @@ final class CourseKernel {
 
     /** Executes notebooks headlessly, in their quick setting; the executed ones lie in the folder. */
     static Run notebooks(List<Path> notebooks, Path out, String... options) throws IOException, InterruptedException {
+        return notebooks(Map.of(), notebooks, out, options);
+    }
+
+    /** The same with variables of the environment beside the usual ones. */
+    static Run notebooks(Map<String, String> environment, List<Path> notebooks, Path out, String... options)
+            throws IOException, InterruptedException {
         List<String> arguments = new ArrayList<>(
                 List.of("run", "--class-path", classPath(), "--timeout", "300", "--out", out.toString()));
         arguments.addAll(List.of("--jvm-option", MANY_CORES));
         arguments.addAll(List.of(options));
         notebooks.forEach(n -> arguments.add(n.toString()));
-        return kernel(arguments, out.resolve("log.txt"));
+        return kernel(environment, arguments, out.resolve("log.txt"));
     }
 
     /** Writes the kernel's description below a folder, as the set-up does it. */
     static void install(Path prefix) throws IOException, InterruptedException {
         Run run = kernel(
+                Map.of(),
                 List.of(
                         "install",
                         "--prefix",
@@ -59,15 +67,15 @@ final class CourseKernel {
         assertThat(run.status).as(run.text).isZero();
     }
 
-    private static Run kernel(List<String> arguments, Path log) throws IOException, InterruptedException {
+    private static Run kernel(Map<String, String> environment, List<String> arguments, Path log)
+            throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(
                 List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-jar", JAR.toString()));
         command.addAll(arguments);
-        return run(
-                command,
-                Path.of(""),
-                Map.of("TUNEBOOK_DATA", ExerciseNotebook.FOLDER.resolve("data").toString(), "TUNEBOOK_QUICK", "1"),
-                log);
+        Map<String, String> all = new HashMap<>(environment);
+        all.put("TUNEBOOK_DATA", ExerciseNotebook.FOLDER.resolve("data").toString());
+        all.put("TUNEBOOK_QUICK", "1");
+        return run(command, Path.of(""), all, log);
     }
 
     static Run run(List<String> command, Path folder, Map<String, String> environment, Path log)
