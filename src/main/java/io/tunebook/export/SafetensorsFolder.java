@@ -2,6 +2,7 @@ package io.tunebook.export;
 
 import io.tunebook.model.Weights;
 import io.tunebook.model.family.ConfigWriter;
+import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.SafetensorsWriter;
@@ -35,8 +36,13 @@ public final class SafetensorsFolder {
         try (Weights weights = Weights.open(model)) {
             ConfigWriter.write(weights.config(), folder);
             TokenizerFolder.write(model, folder);
-            List<SafetensorsWriter.Tensor> tensors = new ArrayList<>();
+            boolean fused = ExpertParameters.has(weights.config());
+            List<SafetensorsWriter.Tensor> tensors =
+                    new ArrayList<>(fused ? ExpertParameters.of(weights) : List.of());
             for (Weights.Tensor tensor : weights.tensors().values()) {
+                if (fused && Experts.number(tensor.name()) >= 0) {
+                    continue;
+                }
                 tensors.add(new SafetensorsWriter.Tensor(
                         tensor.name(),
                         GgufType.BF16,

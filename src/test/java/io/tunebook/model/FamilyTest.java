@@ -191,7 +191,7 @@ final class FamilyTest {
     }
 
     static Stream<String> aFolderOfItsGgufSaysTheSame() {
-        return Stream.of("qwen3_moe", "qwen3_5");
+        return Stream.of("qwen3_moe", "qwen3_5", "gpt_oss");
     }
 
     /** {@code config.json} of a GGUF file has what the family has of its own; values are in bfloat16. */

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * OpenAI's gpt-oss: attention with sinks, windows in every second layer from the first on, biases, YaRN, and experts whose SwiGLU is clamped. The router's softmax goes
@@ -91,6 +92,37 @@ final class GptOss implements Family {
     @Override
     public Optional<RopeScaling> ggufScaling(ModelConfig config) {
         return config.ropeScaling().map(s -> s instanceof RopeScaling.Yarn yarn ? yarn.truncated() : s);
+    }
+
+    @Override
+    public Map<String, Object> configJson(ModelConfig config) {
+        Experts experts = config.experts().orElseThrow();
+        Experts.Clamp clamp = experts.clamp().orElseThrow();
+        Map<String, Object> fields = new HashMap<>(Map.of(
+                "num_local_experts", experts.count(),
+                "num_experts_per_tok", experts.chosen(),
+                "intermediate_size", experts.width(),
+                "swiglu_alpha", clamp.alpha(),
+                "swiglu_limit", clamp.limit(),
+                "attention_bias", config.attentionBias(),
+                "sliding_window", config.slidingWindow(),
+                "layer_types",
+                        IntStream.range(0, config.layers())
+                                .mapToObj(l -> config.layer(l).window() > 0 ? "sliding_attention" : "full_attention")
+                                .toList()));
+        if (config.ropeScaling().orElse(null) instanceof RopeScaling.Yarn yarn) {
+            fields.put(
+                    "rope_scaling",
+                    Map.of(
+                            "rope_type", "yarn",
+                            "factor", yarn.factor(),
+                            "beta_fast", yarn.betaFast(),
+                            "beta_slow", yarn.betaSlow(),
+                            "original_max_position_embeddings", yarn.originalMaxPositions(),
+                            "attention_factor", yarn.attentionFactor(),
+                            "truncate", yarn.truncate()));
+        }
+        return fields;
     }
 
     @Override
