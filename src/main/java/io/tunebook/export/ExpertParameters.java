@@ -49,8 +49,7 @@ final class ExpertParameters {
                 String name = Experts.parameterOf(Experts.tensor(layer, 0, p.parts.get(0), "weight"))
                         .orElseThrow();
                 int count = p.experts.count();
-                all.add(new SafetensorsWriter.Tensor(
-                        name, GgufType.BF16, new long[] {count, p.in, p.out}, p::read));
+                all.add(new SafetensorsWriter.Tensor(name, GgufType.BF16, new long[] {count, p.in, p.out}, p::read));
                 all.add(new SafetensorsWriter.Tensor(
                         name + "_bias", GgufType.BF16, new long[] {count, p.out}, p::biases));
             }

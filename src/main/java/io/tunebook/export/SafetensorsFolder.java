@@ -37,8 +37,7 @@ public final class SafetensorsFolder {
             ConfigWriter.write(weights.config(), folder);
             TokenizerFolder.write(model, folder);
             boolean fused = ExpertParameters.has(weights.config());
-            List<SafetensorsWriter.Tensor> tensors =
-                    new ArrayList<>(fused ? ExpertParameters.of(weights) : List.of());
+            List<SafetensorsWriter.Tensor> tensors = new ArrayList<>(fused ? ExpertParameters.of(weights) : List.of());
             for (Weights.Tensor tensor : weights.tensors().values()) {
                 if (fused && Experts.number(tensor.name()) >= 0) {
                     continue;
