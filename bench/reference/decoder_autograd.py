@@ -19,9 +19,10 @@ model.dtypes.FLOAT32 = torch.float64  # what the text computes in float32 is not
 
 from model import adapter, attention, decoder, generation, lora, loss, mlp, norm, records as layers_text  # noqa: E402
 from model import delta as delta_text  # noqa: E402
-from model import experts as experts_text  # noqa: E402
+from model import experts as experts_text, router as router_text  # noqa: E402
 from model.experts import Experts  # noqa: E402
 from model.quantized import Linear  # noqa: E402
+from model.router import Router  # noqa: E402
 
 torch.manual_seed(1)
 torch.set_default_dtype(torch.float64)
@@ -265,7 +266,7 @@ def random_model(kind: Kind) -> decoder.Model:
         gate_up = product(*[inner] * (2 * kind.experts), bias=clamped)
         down = product(*[width] * kind.experts, columns=inner, bias=clamped)
         bias = torch.randn(kind.experts) if clamped else None
-        return Experts(torch.randn(kind.experts, width), bias, gate_up, down, 2, kind.normed, 1.7, kind.limit, clamped)
+        return Experts(Router(torch.randn(kind.experts, width), bias, 2, kind.normed), gate_up, down, 1.7, kind.limit, clamped)
 
     def first(i):
         if kind.delta and i == 0:
@@ -387,7 +388,8 @@ def plain_loss(m, tokens, labels, adapter, cs, masks):
 
 def mixture(h, experts, f_gate_up, f_down):
     """Every expert of every token, most of them times 0."""
-    n = experts.router.size(0)
+    router = experts.router
+    n = router.weight.size(0)
 
     def delta(f):  # as PEFT has the factors of a parameter of all experts
         if f.ranks[0] == 0:
@@ -407,10 +409,10 @@ def mixture(h, experts, f_gate_up, f_down):
     def apart(d):  # rows of gate and of up that take turns, behind one another
         return torch.cat([d[0::2], d[1::2]]) if experts.turns and torch.is_tensor(d) else d
 
-    logits = h @ experts.router.t()
-    p = (logits if experts.router_bias is None else logits + experts.router_bias).softmax(1)
-    p = p * (p >= p.topk(experts.chosen, 1).values[:, -1:])
-    if experts.normed:
+    logits = h @ router.weight.t()
+    p = (logits if router.bias is None else logits + router.bias).softmax(1)
+    p = p * (p >= p.topk(router.chosen, 1).values[:, -1:])
+    if router.normed:
         p = p / p.sum(1, keepdim=True)
     y = torch.zeros_like(h)
     parts = experts.gate_up.weight.chunk(n), delta(f_gate_up), biases(experts.gate_up), experts.down.weight.chunk(n), delta(f_down), biases(experts.down)
@@ -504,7 +506,9 @@ pieces()
 delta_pieces()
 whole_model()
 generated()
-experts_text.pads = lambda x: True  # what a GPU does, where products are padded
+experts_text.pads = router_text.pads = lambda x: True  # what a GPU does, where products are padded
 KINDS = {name: kind for name, kind in KINDS.items() if kind.experts}
+whole_model()
+experts_text.has_tiles = lambda: True  # and where it has a kernel for them
 whole_model()
 sys.exit(1 if missed else 0)

@@ -169,6 +169,22 @@ final class KernelCheck {
                 aroundSwiglu(size[0], size[1], rank);
             }
         }
+        for (int[] size : new int[][] {{8, 333, 40, 88}, {128, 16384, 2048, 1536}, {128, 16384, 768, 2048}}) {
+            long[] experts = random.longs(size[1], 0, size[0]).sorted().toArray();
+            NDArray sorted = manager.create(experts);
+            NDArray weights = bf16(size[0], size[3], size[2]);
+            NDArray rows = bf16(size[1], size[2]);
+            NDArray wide = bf16(size[1], size[3]);
+            String what = size[0] + " of " + size[3] + " x " + size[2];
+            compare(
+                    "by_tiles",
+                    what,
+                    a -> a.tensor(rows).tensor(weights).tensor(sorted).flag(false));
+            compare(
+                    "by_tiles",
+                    what + ", transposed",
+                    a -> a.tensor(wide).tensor(weights).tensor(sorted).flag(true));
+        }
         for (int type : new int[] {2, 3, 8, 12, 14}) {
             int values = type < 12 ? 32 : 256;
             int scales = type == 3 || type == 12 ? 2 : 1;

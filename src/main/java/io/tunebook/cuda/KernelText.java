@@ -20,7 +20,7 @@ record KernelText(String text, List<Kernel> kernels) {
     static final int MOST_PARAMETERS = 32;
 
     private static final Pattern KERNEL =
-            Pattern.compile("extern \"C\" __global__ void (?:__launch_bounds__\\(\\d+, 1\\) )?(\\w+)\\(([^)]*)\\)");
+            Pattern.compile("extern \"C\" __global__ void (?:__launch_bounds__\\(\\d+, \\d+\\) )?(\\w+)\\(([^)]*)\\)");
 
     /** What a parameter is to the operator that starts the kernel. */
     enum Kind {

@@ -27,6 +27,7 @@ final class DecoderScript implements AutoCloseable {
             "delta.py",
             "mlp.py",
             "loss.py",
+            "router.py",
             "experts.py",
             "records.py",
             "layer.py",

@@ -29,12 +29,10 @@ final class GradientSteps implements AutoCloseable {
         this.manager = manager;
         this.script = script;
         this.kernels = kernels;
-        // how many rows an expert has is known only when the router has chosen, so such steps cannot be played again
-        boolean fixed = kernels && config.experts().isEmpty();
-        graphs = fixed && GraphCache.missing().isEmpty() ? Optional.of(new GraphCache<>(manager)) : Optional.empty();
+        graphs = kernels && GraphCache.missing().isEmpty() ? Optional.of(new GraphCache<>(manager)) : Optional.empty();
     }
 
-    /** Whether steps without dropout are recorded. */
+    /** Whether steps without dropout are recorded, unless experts are adapted. */
     boolean recorded() {
         return graphs.isPresent();
     }
@@ -56,7 +54,7 @@ final class GradientSteps implements AutoCloseable {
         long around = dropout == 0 ? rankAroundSwiglu(factors) : 0;
         try (NDManager scope = manager.newSubManager()) {
             List<NDArray> lossAndGradient;
-            if (recorded() && dropout == 0) {
+            if (recorded() && dropout == 0 && !ofExperts(factors)) {
                 lossAndGradient = graphs.get()
                         .compute(
                                 scope,
@@ -72,6 +70,16 @@ final class GradientSteps implements AutoCloseable {
             }
             script.accumulate(gradient, lossAndGradient.get(1), weight, losses, lossAndGradient.get(0));
         }
+    }
+
+    /** Whether experts are adapted: how many rows each has is then read by the host, so that such a step cannot be played again. */
+    private boolean ofExperts(Factors factors) {
+        for (int i = 0; i < factors.ranks().length; i++) {
+            if (factors.ranks()[i] > 0 && targets.get(i % targets.size()).ofExperts()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** What dropout drops follows from these alone, two of each target, on whichever device and beside whatever other. */

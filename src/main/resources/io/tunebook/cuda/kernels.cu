@@ -4,7 +4,7 @@
 // Activations are bfloat16, sums float32. Each thread works on eight neighbours, 16 bytes at a time, so widths are multiples of eight.
 //
 // The text is compiled without RANK for most of the kernels, from compute capability 7.5 on, and with RANK for those that have a rank as parameter,
-// from 8.0 on.
+// from 8.0 on. Those of a mixture do nothing on 7.5, where no kernel is started.
 
 typedef unsigned int u32;
 typedef unsigned short bf16;
@@ -44,6 +44,56 @@ __device__ inline u32 nearest(float x) {
 __device__ inline u32 pack(float low, float high) {
   return nearest(high) << 16 | nearest(low);
 }
+#endif
+
+// ---- What kernels with tensor cores need.
+
+#if __CUDA_ARCH__ >= 800
+
+__device__ inline u32 address(const void* shared) {
+  return (u32)__cvta_generic_to_shared(shared);
+}
+
+// 16 bytes from global to shared memory, zeros if they are not there
+__device__ inline void fetch(bf16* to, const bf16* from, bool there) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address(to)), "l"(from), "r"(there ? 16 : 0));
+}
+
+// The fragments of 16 by 16 values (4 registers) or 16 by 8 (2) for mma, as they lie or transposed
+template <int N, bool TRANSPOSED>
+__device__ inline void fragment(u32* r, const bf16* p) {
+  if (N == 4 && !TRANSPOSED) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address(p)));
+  } else if (N == 4) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address(p)));
+  } else if (!TRANSPOSED) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];" : "=r"(r[0]), "=r"(r[1]) : "r"(address(p)));
+  } else {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];" : "=r"(r[0]), "=r"(r[1]) : "r"(address(p)));
+  }
+}
+
+// c += a b for 16 rows, 8 columns and K of 16 or 8
+template <int K>
+__device__ inline void mma(float* c, const u32* a, const u32* b) {
+  if (K == 16) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  } else {
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(b[0]));
+  }
+}
+
+// Waits until all but so many groups of fetches are there, for all threads.
+template <int WAITING>
+__device__ inline void arrived() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(WAITING));
+  __syncthreads();
+}
+
 #endif
 
 #ifndef RANK
@@ -302,6 +352,104 @@ extern "C" __global__ void eight_rows(const bf16* x, unsigned char* codes, float
 #endif
 }
 
+// ---- A mixture's products. Rows are sorted by expert; each is multiplied with its expert's weight, W^T or W. A block computes a tile of at most 64 rows,
+// which router.py lays out, and 128 columns of y; its four warps have 32 rows and 64 columns each. While a step of 32 along the sum is computed the
+// next two come into shared memory.
+
+#define TILE_ROWS 64
+#define TILE_COLUMNS 128
+#define TILE_STEP 32
+#define TILE_STAGES 3
+#define TILE_PITCH (TILE_STEP + 8)  // a row in shared memory: eight rows lie in different banks
+#define TILE_STAGE ((TILE_ROWS + TILE_COLUMNS) * TILE_PITCH)
+
+#if __CUDA_ARCH__ >= 800
+
+template <bool TRANSPOSED>
+__device__ inline void tile(bf16* stages, const bf16* x, const bf16* W, bf16* y, i64 first, i64 end, i64 column, i64 in, i64 out) {
+  const int STAGES = TILE_STAGES, STAGE = TILE_STAGE, X = TILE_ROWS * TILE_PITCH;
+  const int PITCH_X = TILE_PITCH, PITCH_W = TRANSPOSED ? TILE_COLUMNS + 8 : TILE_PITCH;
+  int lane = threadIdx.x % 32, row = threadIdx.x / 64 * 32, strip = threadIdx.x / 32 % 2 * 64;
+  i64 steps = (in + TILE_STEP - 1) / TILE_STEP;
+  auto ask = [&](i64 step) {
+    if (step < steps) {
+      bf16* s = stages + step % STAGES * STAGE;
+      i64 k = step * TILE_STEP;
+#pragma unroll
+      for (int i = threadIdx.x; i < TILE_ROWS * TILE_STEP / 8; i += 128) {
+        int r = i / (TILE_STEP / 8), c = i % (TILE_STEP / 8) * 8;
+        bool there = first + r < end && k + c < in;
+        fetch(s + r * PITCH_X + c, there ? x + (first + r) * in + k + c : x, there);
+      }
+      s += X;
+#pragma unroll
+      for (int i = threadIdx.x; i < TILE_COLUMNS * TILE_STEP / 8; i += 128) {
+        const int ROW = (TRANSPOSED ? TILE_COLUMNS : TILE_STEP) / 8;
+        int r = i / ROW, c = i % ROW * 8;
+        i64 at = TRANSPOSED ? k + r : column + r, on = TRANSPOSED ? column + c : k + c;
+        bool there = at < (TRANSPOSED ? in : out) && on < (TRANSPOSED ? out : in);
+        fetch(s + r * PITCH_W + c, there ? W + at * (TRANSPOSED ? out : in) + on : W, there);
+      }
+    }
+    asm volatile("cp.async.commit_group;");
+  };
+  float c[2][8][4] = {};
+  for (int i = 0; i < STAGES - 1; i++) ask(i);
+  for (i64 step = 0; step < steps; step++) {
+    arrived<STAGES - 2>();
+    ask(step + STAGES - 1);
+    const bf16* s = stages + step % STAGES * STAGE;
+#pragma unroll
+    for (int k = 0; k < TILE_STEP; k += 16) {
+      u32 a[2][4];
+#pragma unroll
+      for (int i = 0; i < 2; i++) fragment<4, false>(a[i], s + (row + i * 16 + lane % 16) * PITCH_X + k + lane / 16 * 8);
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        u32 b[4];  // of sixteen columns, the first eight first
+        if (TRANSPOSED) {
+          fragment<4, true>(b, s + X + (k + lane % 16) * PITCH_W + strip + j * 16 + lane / 16 * 8);
+        } else {
+          fragment<4, false>(b, s + X + (strip + j * 16 + lane % 8 + lane / 16 * 8) * PITCH_W + k + lane / 8 % 2 * 8);
+        }
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+          mma<16>(c[i][2 * j], a[i], b);
+          mma<16>(c[i][2 * j + 1], a[i], b + 2);
+        }
+      }
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < 2; i++) {
+    i64 at = first + row + i * 16 + lane / 4;
+#pragma unroll
+    for (int j = 0; j < 8; j++) {
+      i64 on = column + strip + j * 8 + lane % 4 * 2;
+      if (on < out && at < end) *reinterpret_cast<u32*>(y + at * out + on) = pack(c[i][j][0], c[i][j][1]);
+      if (on < out && at + 8 < end) *reinterpret_cast<u32*>(y + (at + 8) * out + on) = pack(c[i][j][2], c[i][j][3]);
+    }
+  }
+}
+
+#endif
+
+// y [rows, out] from x [rows, in] and weight [experts, out, in], or [experts, in, out] if transposed; multiples of eight all.
+extern "C" __global__ void __launch_bounds__(128, 3) times_tiles(const bf16* x, const bf16* weight, const i64* expert, const i64* first, const i64* end, bf16* y, i64 in, i64 out, i64 transposed) {
+#if __CUDA_ARCH__ >= 800
+  i64 strips = (out + TILE_COLUMNS - 1) / TILE_COLUMNS, at = blockIdx.x / strips, column = blockIdx.x % strips * TILE_COLUMNS;
+  if (first[at] >= end[at]) return;
+  __shared__ uint4 memory[TILE_STAGES * TILE_STAGE / 8];
+  bf16* stages = reinterpret_cast<bf16*>(memory);
+  const bf16* W = weight + expert[at] * in * out;
+  if (transposed) {
+    tile<true>(stages, x, W, y, first[at], end[at], column, in, out);
+  } else {
+    tile<false>(stages, x, W, y, first[at], end[at], column, in, out);
+  }
+#endif
+}
+
 // ---- GGUF's blocks to bfloat16, a thread for eight values; `expand` in quantized.py says what scales and codes hold. The products are rounded one by
 // one, as there.
 
@@ -384,43 +532,6 @@ extern "C" __global__ void expand(const unsigned short* scales, const unsigned c
 #define COLUMNS 128
 #define PITCH (COLUMNS + 8)   // a row in shared memory: eight rows one below another lie in different banks
 #define WIDE (ROWS * PITCH)   // a tile there
-
-__device__ inline u32 address(const void* shared) {
-  return (u32)__cvta_generic_to_shared(shared);
-}
-
-// 16 bytes from global to shared memory, zeros if they are not there
-__device__ inline void fetch(bf16* to, const bf16* from, bool there) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address(to)), "l"(from), "r"(there ? 16 : 0));
-}
-
-// The fragments of 16 by 16 values (4 registers) or 16 by 8 (2) for mma, as they lie or transposed
-template <int N, bool TRANSPOSED>
-__device__ inline void fragment(u32* r, const bf16* p) {
-  if (N == 4 && !TRANSPOSED) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address(p)));
-  } else if (N == 4) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address(p)));
-  } else if (!TRANSPOSED) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];" : "=r"(r[0]), "=r"(r[1]) : "r"(address(p)));
-  } else {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];" : "=r"(r[0]), "=r"(r[1]) : "r"(address(p)));
-  }
-}
-
-// c += a b for 16 rows, 8 columns and K of 16 or 8
-template <int K>
-__device__ inline void mma(float* c, const u32* a, const u32* b) {
-  if (K == 16) {
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-  } else {
-    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(b[0]));
-  }
-}
 
 __device__ inline u32 both(const bf16* low, const bf16* high) {
   return *low | (u32)*high << 16;
@@ -529,12 +640,6 @@ __device__ inline void fetch_rows(bf16* to, int pitch, const bf16* z, i64 row, i
     bool there = row + r < rows;
     fetch(to + r * pitch + c, there ? z + (row + r) * WIDTH + c : z, there);
   }
-}
-
-template <int WAITING>
-__device__ inline void arrived() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(WAITING));
-  __syncthreads();
 }
 
 // m = silu(a) b with a = g + s z B^T, b likewise; parts [inner / 128, rows, R] of m A^T

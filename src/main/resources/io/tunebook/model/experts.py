@@ -1,8 +1,7 @@
 # A mixture of experts in the place of an MLP (Shazeer et al., 2017): a router chooses some of many small MLPs for each
-# token, and their outputs are added, each times its weight. Forward and backward; the router is frozen, but what it says
-# depends on its input. Rows are sorted by expert, so that each expert is one product. Experts may have LoRA's factors.
-# Knows nothing of layers.
-from typing import List, NamedTuple, Optional, Tuple
+# token, and their outputs are added, each times its weight. Forward and backward. Rows are sorted by expert, so that each
+# expert is one product. Experts may have LoRA's factors. Knows nothing of layers.
+from typing import List, NamedTuple, Tuple
 
 import torch
 from torch import Tensor
@@ -11,36 +10,17 @@ from .dtypes import FLOAT32
 from .lora import Lora
 from .mlp import clamped_swiglu, d_clamped_swiglu, d_swiglu, swiglu
 from .quantized import Linear, Matrix, dense, times_stored
+from .router import Group, Router, Routes, Tiles, d_routes, from_slots, has_tiles, in_slots, of_group, of_tokens, pads
+from .router import routes_of, to_pairs
 
 
 class Experts(NamedTuple):
-    router: Tensor  # [experts, width]
-    router_bias: Optional[Tensor]  # [experts]
+    router: Router
     gate_up: Linear  # gate and up of the first expert, then of the next: [experts * 2 * inner, width]
     down: Linear  # [experts * width, inner]
-    chosen: int  # how many experts a token has
-    normed: bool  # whether the weights of those that are chosen are divided by their sum
     alpha: float  # of the clamped SwiGLU
     limit: float  # 0: SwiGLU as it is
     turns: bool  # whether a row of gate and one of up take turns in LoRA's B
-
-
-# Experts that have about as many rows, so that they are one product where each gets as many as the one that has most.
-class Group(NamedTuple):
-    experts: Tensor  # which they are, int64 [n]
-    rows: Tensor  # their pairs, int64 [m]
-    slots: Tensor  # where these stand among n * most rows, int64 [m]
-    most: int
-
-
-# Which experts tokens go to. A pair is a token with one of its experts; there are N * chosen.
-class Routes(NamedTuple):
-    p: Tensor  # the router's softmax, float32 [N, experts]
-    top: Tensor  # the experts that are chosen, int64 [N, chosen]
-    weights: Tensor  # what their outputs are multiplied with, float32 [N, chosen]
-    order: Tensor  # the pairs, sorted by expert, int64 [N * chosen]
-    counts: List[int]  # how many pairs each expert has
-    groups: List[Group]  # the experts that have any, where products are padded
 
 
 # What the backward needs of the forward.
@@ -88,34 +68,6 @@ def leave(found: ExpertLora, turns: bool, G: Lora) -> None:
         G.B[0].view([-1, found.rank, experts]).copy_(B.permute([1, 2, 0]))
 
 
-# p = softmax(h W^T + b); the largest are the weights, divided by their sum if the model was trained so, which is the
-# softmax of the chosen alone.
-def routes_of(h: Tensor, experts: Experts) -> Routes:
-    logits = h.mm(experts.router.t())
-    bias = experts.router_bias
-    if bias is not None:
-        logits.add_(bias)
-    p = logits.to(FLOAT32).softmax(1)
-    weights, top = p.topk(experts.chosen, 1)
-    if experts.normed:
-        weights = weights / weights.sum([1], True)
-    pairs = top.flatten()
-    counts: List[int] = pairs.bincount(minlength=p.size(1)).tolist()
-    return Routes(p, top, weights, pairs.argsort(), counts, groups_of(counts, h))
-
-
-# d_h [N, width] of the router from d_w, float32 [N, chosen]. With s = sum(p_k) and w = p_k / s, d_p_k = (d_w - sum(d_w w)) / s;
-# then d_logits = p (d_p - sum(d_p p)), and the router's weight.
-def d_routes(d_w: Tensor, routes: Routes, experts: Experts) -> Tensor:
-    d = d_w
-    if experts.normed:
-        total = routes.p.gather(1, routes.top).sum([1], True)
-        d = (d_w - (d_w * routes.weights).sum([1], True)) / total
-    d_p = torch.zeros_like(routes.p).scatter_(1, routes.top, d)
-    d_logits = routes.p * (d_p - (d_p * routes.p).sum([1], True))
-    return d_logits.to(experts.router.dtype).mm(experts.router)
-
-
 # The blocks of all experts below one another, so that a GPU expands them in one kernel.
 def joined_blocks(W: Linear) -> Linear:
     if len(W.parts) < 2 or W.parts[0].kind == 0:
@@ -149,52 +101,6 @@ def expert_weight(W: Linear, expert: int, experts: int, like: Tensor) -> Tensor:
         return dense(Linear(W.weight, parts, widths, W.columns, None, None), like, None)
     rows = W.weight.size(0) // experts
     return W.weight[expert * rows : (expert + 1) * rows]
-
-
-# On a GPU the experts in groups: none has less than half as many rows as the first of its group, so that there are at most
-# twice as many rows as pairs, and some ten products where an expert by itself would be one. On a CPU none.
-def groups_of(counts: List[int], x: Tensor) -> List[Group]:
-    groups: List[Group] = []
-    if not pads(x):
-        return groups
-    n = torch.tensor(counts)
-    starts = n.cumsum(0) - n
-    order: List[int] = n.argsort(descending=True).tolist()
-    at = 0
-    while at < len(order) and counts[order[at]] > 0:
-        most = counts[order[at]]
-        members: List[int] = []
-        while at < len(order) and 2 * counts[order[at]] >= most:
-            members.append(order[at])
-            at += 1
-        experts = torch.tensor(members)
-        places = torch.arange(most)
-        there = places < n.index_select(0, experts).unsqueeze(1)
-        rows = (starts.index_select(0, experts).unsqueeze(1) + places).masked_select(there)
-        slots = there.flatten().nonzero().flatten()
-        groups.append(Group(experts.to(x.device), rows.to(x.device), slots.to(x.device), most))
-    return groups
-
-
-def pads(x: Tensor) -> bool:
-    return x.is_cuda
-
-
-# A group's rows of pairs in their slots, zeros between them: [n, most, columns].
-def in_slots(x: Tensor, group: Group) -> Tensor:
-    n = group.experts.size(0)
-    room = x.new_zeros([n * group.most, x.size(1)])
-    return room.index_copy_(0, group.slots, x.index_select(0, group.rows)).view([n, group.most, -1])
-
-
-# What stands in a group's slots, back in its rows of y.
-def from_slots(padded: Tensor, group: Group, y: Tensor) -> None:
-    y.index_copy_(0, group.rows, padded.flatten(0, 1).index_select(0, group.slots))
-
-
-# What a group's experts have of x [experts, ...].
-def of_group(x: Tensor, group: Group) -> Tensor:
-    return x.index_select(0, group.experts)
 
 
 # y and z of times_experts, a product a group.
@@ -233,17 +139,45 @@ def d_times_groups(
     return d, d_z
 
 
+# x W^T, or with transposed x W, for rows in tiles and weights [experts, rows, columns].
+def times_tiles(x: Tensor, weight: Tensor, tiles: Tiles, transposed: bool) -> Tensor:
+    y = x.new_empty([x.size(0), weight.size(2 if transposed else 1)])
+    experts: List[int] = tiles.expert.tolist()
+    firsts: List[int] = tiles.first.tolist()
+    ends: List[int] = tiles.end.tolist()
+    for expert, first, end in zip(experts, firsts, ends):
+        if first < end:
+            W = weight[expert]
+            y[first:end].addmm_(x[first:end], W if transposed else W.t(), beta=0)
+    return y
+
+
+# What times_experts and d_times_experts say, in tiles and without factors.
+def times_in_tiles(x: Tensor, W: Linear, experts: int, tiles: Tiles, transposed: bool) -> Tensor:
+    return times_tiles(x, dense(W, x, None).view([experts, -1, W.columns]), tiles, transposed)
+
+
+# The bias of each pair's expert, [N * chosen, rows].
+def bias_of_pairs(bias: Tensor, routes: Routes) -> Tensor:
+    expert = routes.top.flatten().index_select(0, routes.order)
+    return bias.view([routes.p.size(1), -1]).index_select(0, expert)
+
+
 # y = x W^T + b + s z B^T with z = x A^T, each row with the weight of its expert; rows are sorted as routes says. Returns y
 # and z. On a CPU weights that stay as they are stored are expanded a few rows at a time.
 def times_experts(x: Tensor, W: Linear, routes: Routes, lora: ExpertLora) -> Tuple[Tensor, Tensor]:
     counts = routes.counts
+    tiles = routes.tiles
+    bias = W.bias
+    if tiles is not None:
+        y = times_in_tiles(x, W, routes.p.size(1), tiles, False)
+        return y if bias is None else y.add_(bias_of_pairs(bias, routes)), x.new_empty([0, 0])
     if pads(x):
         return times_groups(x, W, len(counts), routes.groups, lora)
     per = len(W.widths) // len(counts)
     rows = rows_of_expert(W, len(counts))
     y = x.new_empty([x.size(0), rows])
     z = x.new_empty([x.size(0), lora.rank])
-    bias = W.bias
     at = 0
     for expert, n in enumerate(counts):
         end = at + n
@@ -264,6 +198,9 @@ def times_experts(x: Tensor, W: Linear, routes: Routes, lora: ExpertLora) -> Tup
 # d_z = s d_y B and d_x = d_y W + d_z A. Returns d_x and d_z.
 def d_times_experts(d_y: Tensor, W: Linear, routes: Routes, lora: ExpertLora) -> Tuple[Tensor, Tensor]:
     counts = routes.counts
+    tiles = routes.tiles
+    if tiles is not None:
+        return times_in_tiles(d_y, W, routes.p.size(1), tiles, True), d_y.new_empty([0, 0])
     if pads(d_y):
         return d_times_groups(d_y, W, len(counts), routes.groups, lora)
     d = d_y.new_empty([d_y.size(0), W.columns])
@@ -304,22 +241,13 @@ def d_factors(
         leave(found, turns, G)
 
 
-# Rows of pairs from rows [N, columns] of tokens.
-def to_pairs(x: Tensor, routes: Routes) -> Tensor:
-    return x.index_select(0, routes.order // routes.top.size(1))
-
-
-# Rows of pairs [N * chosen, columns], each times its weight, added for each token: [N, columns].
-def of_tokens(y: Tensor, weights: Tensor, routes: Routes) -> Tensor:
-    by_token = torch.empty_like(y).index_copy_(0, routes.order, y).unflatten(0, [-1, routes.top.size(1)])
-    return (by_token * weights.to(y.dtype).unsqueeze(2)).sum([1])
-
-
 # y = sum of w_k down_k(silu(gate_k h) up_k h) for h [N, width].
 def run_experts(h: Tensor, experts: Experts, lora_gate_up: Lora, lora_down: Lora) -> Tuple[Tensor, SavedExperts]:
-    routes = routes_of(h, experts)
-    n = len(routes.counts)
+    n = experts.router.weight.size(0)
     factors_gate_up = by_expert(lora_gate_up, n, experts.turns)
+    factors_down = by_expert(lora_down, n, False)
+    tiled = has_tiles() and factors_gate_up.rank == 0 and factors_down.rank == 0
+    routes = routes_of(h, experts.router, tiled)
     gu, z_gate_up = times_experts(to_pairs(h, routes), experts.gate_up, routes, factors_gate_up)
     g, u = gu.chunk(2, 1)
     gate, up = g.contiguous(), u.contiguous()
@@ -327,7 +255,7 @@ def run_experts(h: Tensor, experts: Experts, lora_gate_up: Lora, lora_down: Lora
         m = clamped_swiglu(gate, up, experts.alpha, experts.limit)
     else:
         m = swiglu(gate, up)
-    y, z_down = times_experts(m, experts.down, routes, by_expert(lora_down, n, False))
+    y, z_down = times_experts(m, experts.down, routes, factors_down)
     return of_tokens(y, routes.weights, routes), SavedExperts(routes, gate, up, z_gate_up, z_down)
 
 
@@ -344,7 +272,7 @@ def d_run_experts(
     G_down: Lora,
 ) -> Tensor:
     routes = saved.routes
-    n = len(routes.counts)
+    n = experts.router.weight.size(0)
     factors_gate_up = by_expert(lora_gate_up, n, experts.turns)
     factors_down = by_expert(lora_down, n, False)
     d_pairs = to_pairs(d_y, routes)
@@ -358,9 +286,7 @@ def d_run_experts(
     d_sorted = (d_m.to(FLOAT32) * m.to(FLOAT32)).sum([1], True)
     bias = experts.down.bias
     if bias is not None:
-        expert = routes.top.flatten().index_select(0, routes.order)
-        of_pairs = bias.view([n, -1]).index_select(0, expert)
-        d_sorted = d_sorted + (d_pairs.to(FLOAT32) * of_pairs.to(FLOAT32)).sum([1], True)
+        d_sorted = d_sorted + (d_pairs.to(FLOAT32) * bias_of_pairs(bias, routes).to(FLOAT32)).sum([1], True)
     d_w = torch.empty_like(w).index_copy_(0, routes.order, d_sorted)
     if factors_down.rank > 0:
         v = w.to(d_pairs.dtype)
@@ -371,12 +297,12 @@ def d_run_experts(
         x = to_pairs(h, routes)
         d_factors(d_gu, d_z_gate_up, x, saved.z_gate_up, routes, factors_gate_up, experts.turns, G_gate_up)
     d_h = of_tokens(d_x, torch.ones_like(routes.weights), routes)
-    return d_h.add_(d_routes(d_w.view_as(routes.weights), routes, experts))
+    return d_h.add_(d_routes(d_w.view_as(routes.weights), routes, experts.router))
 
 
 # The weights of all experts with s B A added, or, sign -1, taken out again.
 def merge_experts_(experts: Experts, lora_gate_up: Lora, lora_down: Lora, sign: float) -> None:
-    n = experts.router.size(0)
+    n = experts.router.weight.size(0)
     merge_product_(experts.gate_up, by_expert(lora_gate_up, n, experts.turns), sign)
     merge_product_(experts.down, by_expert(lora_down, n, False), sign)
 

@@ -1,4 +1,4 @@
-# Looking into one layer, which no computation needs.
+# Looking into one layer and into a mixture's products, which no computation needs.
 from typing import List
 
 import torch
@@ -8,8 +8,10 @@ from .adapter import no_lora, no_masks
 from .attention import by_head, window_of
 from .decoder import Model, Tokens, dense_layer, embedded, places
 from .dtypes import FLOAT32
+from .experts import times_tiles
 from .layer import project, run_layer
 from .records import LayerLora
+from .router import tiles_of
 
 
 # How much each position of one text, [T], looks at each position up to itself, in each head of a layer:
@@ -36,3 +38,8 @@ def attention_weights(model: Model, adapter: List[LayerLora], tokens: Tokens, la
         sink = sinks.to(FLOAT32).view([1, -1, 1, 1]).expand([1, config.heads, T, 1])
         return torch.cat([scores, sink], 3).softmax(3).squeeze(0)[:, :, 0:T]
     return scores.softmax(3).squeeze(0)
+
+
+# times_tiles for rows of x that are sorted by expert: experts int64 [N], weight [experts, rows, columns].
+def by_tiles(x: Tensor, weight: Tensor, experts: Tensor, transposed: bool) -> Tensor:
+    return times_tiles(x, weight, tiles_of(experts, weight.size(0)), transposed)

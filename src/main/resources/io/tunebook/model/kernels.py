@@ -1,5 +1,5 @@
-# On a GPU these functions take the places of those of the same names in norm.py, attention.py, mlp.py, loss.py and
-# quantized.py, which say the same in PyTorch's operators and explain it. Each is one kernel of kernels.cu; the last two
+# On a GPU these functions take the places of those of the same names in norm.py, attention.py, mlp.py, loss.py, router.py,
+# experts.py and quantized.py, which say the same in PyTorch's operators and explain it. Each is one kernel of kernels.cu; the last two
 # arguments of a kernel are its blocks and the threads in each.
 from typing import Optional, Tuple
 
@@ -9,6 +9,7 @@ from torch import Tensor, ops
 from .blocks import by_operators, expand_by_operators
 from .dtypes import FLOAT8, FLOAT32
 from .quantized import expand_mx
+from .router import Tiles
 
 
 # The threads for a row of so many elements, eight each
@@ -157,6 +158,21 @@ def entropy(logits: Tensor, targets: Tensor, backward: bool) -> Tuple[Tensor, Te
     losses = torch.empty([logits.size(0)], dtype=FLOAT32, device=logits.device)
     ops.tunebook.cross_entropy(logits, targets, losses, logits.size(1), int(backward), logits.size(0), 512)
     return losses.sum([0], True), logits
+
+
+def has_tiles() -> bool:
+    return True
+
+
+# A block a tile of 64 rows and 128 columns.
+def times_tiles(x: Tensor, weight: Tensor, tiles: Tiles, transposed: bool) -> Tensor:
+    width = weight.size(2 if transposed else 1)
+    y = x.new_empty([x.size(0), width])
+    blocks = tiles.expert.size(0) * ((width + 127) // 128)
+    ops.tunebook.times_tiles(
+        x.contiguous(), weight, tiles.expert, tiles.first, tiles.end, y, x.size(1), width, int(transposed), blocks, 128
+    )
+    return y
 
 
 def eight_rows(x: Tensor) -> Tuple[Tensor, Tensor]:

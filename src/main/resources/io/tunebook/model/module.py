@@ -17,6 +17,7 @@ from .inspection import attention_weights
 from .lora import merge_, row_norms
 from .quantized import Linear, dense, in_eight, targets_of
 from .records import Config, Layer, LayerLora, Norms
+from .router import Router
 
 
 # Empty tensors stand for what an architecture does not have.
@@ -116,7 +117,8 @@ class Decoder(Module):
         gate_up = self.products.pop()
         if router.is_cuda:
             gate_up, down = joined_blocks(gate_up), joined_blocks(down)
-        self.experts.append(Experts(router, optional(bias), gate_up, down, chosen, normed, alpha, limit, turns))
+        routing = Router(router, optional(bias), chosen, normed)
+        self.experts.append(Experts(routing, gate_up, down, alpha, limit, turns))
 
     # A product without a weight, where the layer has experts: what LoRA's factors of all of them are like.
     def add_shape(self, widths: List[int], columns: int) -> None:

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.export.MergedGguf;
@@ -20,6 +23,7 @@ import io.tunebook.train.Reference;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -100,6 +104,52 @@ final class ExpertsTest {
             }
         }
         return worst;
+    }
+
+    /** Experts without rows, with one, with a tile's 64 and with more: each row times its expert's weight, or the weight transposed. */
+    @Test
+    void tilesOfRowsAreMultipliedWithTheirExpertsWeights() {
+        int[] counts = {0, 1, 64, 0, 65, 3, 130, 0};
+        int in = 4;
+        int out = 3;
+        int rows = Arrays.stream(counts).sum();
+        long[] experts = new long[rows];
+        for (int e = 0, at = 0; e < counts.length; at += counts[e++]) {
+            Arrays.fill(experts, at, at + counts[e], e);
+        }
+        try (NDManager manager = NDManager.newBaseManager();
+                TorchScript script = DecoderScript.load(manager, false)) {
+            NDArray weights = manager.randomNormal(new Shape(counts.length, out, in));
+            float[] w = weights.toFloatArray();
+            for (boolean transposed : new boolean[] {false, true}) {
+                NDArray x = manager.randomNormal(new Shape(rows, transposed ? out : in));
+                float[] found;
+                try (TorchScript.Arguments a = new TorchScript.Arguments()) {
+                    found = script.call(
+                                    manager,
+                                    "by_tiles",
+                                    a.tensor(x)
+                                            .tensor(weights)
+                                            .tensor(manager.create(experts))
+                                            .flag(transposed))
+                            .get(0)
+                            .toFloatArray();
+                }
+                int sums = transposed ? out : in;
+                int columns = transposed ? in : out;
+                assertThat(found).hasSize(rows * columns);
+                for (int row = 0; row < rows; row++) {
+                    for (int column = 0; column < columns; column++) {
+                        double expected = 0;
+                        for (int k = 0; k < sums; k++) {
+                            int at = transposed ? k * in + column : column * in + k;
+                            expected += x.getFloat(row, k) * w[(int) experts[row] * in * out + at];
+                        }
+                        assertThat((double) found[row * columns + column]).isCloseTo(expected, within(1e-5));
+                    }
+                }
+            }
+        }
     }
 
     /** PEFT makes parameters of all experts of an adapter whose experts had modules of their own ({@code training.py --older-experts}). */
