@@ -216,6 +216,13 @@ public final class CausalLM implements AutoCloseable {
                         : device());
     }
 
+    /** Why steps on a GPU take longer than they could; empty on a CPU and where the kernels of our own compute. */
+    public Optional<String> slower() {
+        return withoutKernels
+                .filter(why -> device().isGpu())
+                .map(why -> "Steps take longer than they could: there are no CUDA kernels of our own (" + why + ").");
+    }
+
     // ---- LoRA's arithmetic, for those who know the layout of its factors
 
     /**

@@ -134,6 +134,7 @@ final class TrainingRun {
         if (checkpointed > 0 && !arguments.gradientCheckpointing()) {
             report.notes().add(estimate.note(checkpointed));
         }
+        model.slower().ifPresent(report.notes()::add);
     }
 
     /** Frees, tells the listeners and gives back what to throw. */

@@ -434,18 +434,18 @@ __device__ inline void tile(bf16* stages, const bf16* x, const bf16* W, bf16* y,
 
 #endif
 
-// y [rows, out] from x [rows, in] and weight [experts, out, in], or [experts, in, out] if transposed; multiples of eight all.
-extern "C" __global__ void __launch_bounds__(128, 3) times_tiles(const bf16* x, const bf16* weight, const i64* expert, const i64* first, const i64* end, bf16* y, i64 in, i64 out, i64 transposed) {
+// y [rows, columns] from x [rows, sums] and weight [experts, columns, sums], or [experts, sums, columns] if transposed; multiples of eight all.
+extern "C" __global__ void __launch_bounds__(128, 3) times_tiles(const bf16* x, const bf16* weight, const i64* expert, const i64* first, const i64* end, bf16* y, i64 sums, i64 columns, i64 transposed) {
 #if __CUDA_ARCH__ >= 800
-  i64 strips = (out + TILE_COLUMNS - 1) / TILE_COLUMNS, at = blockIdx.x / strips, column = blockIdx.x % strips * TILE_COLUMNS;
+  i64 strips = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS, at = blockIdx.x / strips, column = blockIdx.x % strips * TILE_COLUMNS;
   if (first[at] >= end[at]) return;
   __shared__ uint4 memory[TILE_STAGES * TILE_STAGE / 8];
   bf16* stages = reinterpret_cast<bf16*>(memory);
-  const bf16* W = weight + expert[at] * in * out;
+  const bf16* W = weight + expert[at] * sums * columns;
   if (transposed) {
-    tile<true>(stages, x, W, y, first[at], end[at], column, in, out);
+    tile<true>(stages, x, W, y, first[at], end[at], column, sums, columns);
   } else {
-    tile<false>(stages, x, W, y, first[at], end[at], column, in, out);
+    tile<false>(stages, x, W, y, first[at], end[at], column, sums, columns);
   }
 #endif
 }

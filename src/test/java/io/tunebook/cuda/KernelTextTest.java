@@ -3,6 +3,10 @@ package io.tunebook.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.engine.Engine;
+import com.sun.jna.Memory;
+import com.sun.jna.Pointer;
+import com.sun.jna.ptr.LongByReference;
 import io.tunebook.cuda.KernelText.Kernel;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -27,6 +31,20 @@ final class KernelTextTest {
         assertThat(text.kernels()).hasSize(text.text().split("extern \"C\" __global__", -1).length - 1);
         assertThat(text.kernels().stream().filter(k -> k.rank() >= 0).map(Kernel::name))
                 .containsExactly("swiglu_lora", "d_swiglu_lora", "sum_factors");
+    }
+
+    /** A parameter's name may be a word of PyTorch's schemas, such as "in", with which no kernel at all would be there. */
+    @Test
+    void pytorchTakesTheSchemas() {
+        Engine.getInstance();
+        try (Memory file = new Memory(16)) {
+            file.setString(0, "kernels.cu");
+            LongByReference library = new LongByReference();
+            ForeignFunction.LIBRARY_FRAGMENT.require("tunebook_schemas", Pointer.nativeValue(file), 1, library);
+            for (Kernel kernel : KernelText.ours().kernels()) {
+                ForeignFunction.LIBRARY_DEFINE.require(library.getValue(), kernel.schema());
+            }
+        }
     }
 
     @Test
