@@ -24,7 +24,8 @@ import training
 KINDS = [  # the first that matches
     ("attention", r"cudnn.*(sdpa|prop|flash|mha)|flash|fmha|attention|convert_dq|dot_do_o"),
     ("expansion of blocks", r"^expand|dequant|kDequantize"),
-    ("rounding to FP8", r"fp8|e4m3|round_rows"),
+    ("rounding to FP8", r"^eight_rows"),
+    ("products of experts", r"^times_tiles"),
     ("SwiGLU with LoRA's thin products", r"swiglu|sum_parts|sum_factors|silu|geglu|gelu"),
     ("norms", r"rms_?norm|layer_?norm"),
     ("rotary positions", r"rope|rotary"),
