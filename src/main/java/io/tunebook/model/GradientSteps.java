@@ -74,9 +74,15 @@ final class GradientSteps implements AutoCloseable {
 
     /** Whether experts are adapted: how many rows each has is then read by the host, so that such a step cannot be played again. */
     private boolean ofExperts(Factors factors) {
-        for (int i = 0; i < factors.ranks().length; i++) {
-            if (factors.ranks()[i] > 0 && targets.get(i % targets.size()).ofExperts()) {
-                return true;
+        if (config.experts().isEmpty()) {
+            return false;
+        }
+        int at = 0;
+        for (int layer = 0; at < factors.ranks().length; layer++) {
+            for (Target target : config.targets(layer)) {
+                if (factors.ranks()[at++] > 0 && target.ofExperts()) {
+                    return true;
+                }
             }
         }
         return false;

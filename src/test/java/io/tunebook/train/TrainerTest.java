@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tech.tablesaw.api.Table;
@@ -388,6 +389,7 @@ final class TrainerTest {
 
     /** In a JVM whose heap is touched from the start, so that what the process holds grows by native memory alone. */
     @Test
+    @Tag("nightly")
     void noNativeMemoryGrowsOverThreeThousandSteps() throws Exception {
         assumeTrue(
                 Files.exists(Path.of("/proc/self/status")), "skipped: only Linux tells what a process holds in /proc");
