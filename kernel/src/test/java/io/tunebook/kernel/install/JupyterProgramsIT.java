@@ -152,6 +152,7 @@ class JupyterProgramsIT {
                 .contains("\"My Java\"", "\"-Xmx300m\"", "\"KEY\" : \"value\"", "\"interrupt_mode\" : \"message\"")
                 .contains("-XX:SharedArchiveFile=");
         assertThat(folder.resolve("logo-64x64.png")).exists();
+        assertThat(folder.resolve(ClassArchive.NAME)).isRegularFile();
         Map<String, String> user =
                 Map.of("JUPYTER_DATA_DIR", scratch.resolve("user").toString());
         assertThat(command(user, "install", "--user").status()).isZero();

@@ -2,9 +2,15 @@ package io.tunebook.kernel.install;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.kernel.launch.KernelProcess;
 import io.tunebook.kernel.launch.Version;
+import io.tunebook.kernel.protocol.Channel;
+import io.tunebook.kernel.protocol.ChildKernel;
+import io.tunebook.kernel.protocol.Message;
+import io.tunebook.kernel.zmtp.Client;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,6 +21,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.objectweb.asm.ClassReader;
@@ -107,30 +114,66 @@ class WheelIT {
                 .mapToObj(at -> reader.readUTF8(at, buffer));
     }
 
-    /** As pip lays it out: nothing has run when the kernel is started first. */
-    @Test
-    void itMakesItsArchiveOfClassesByItself() throws Exception {
+    /** What pip makes of the wheel: nothing has run. */
+    private Path laidOut() throws Exception {
         Path folder = Files.createDirectories(scratch.resolve("tunebook"));
         try (ZipFile file = new ZipFile(wheel("UTC").toFile())) {
             for (String name : List.of(KernelSpecInstaller.JAR, "kernel.json")) {
                 Files.copy(file.getInputStream(file.getEntry(SPEC + name)), folder.resolve(name));
             }
         }
+        return folder;
+    }
+
+    /** How Jupyter starts it. */
+    private static List<String> command(Path folder) throws IOException {
         String spec = Files.readString(folder.resolve("kernel.json"));
         assertThat(spec).contains("-XX:SharedArchiveFile={resource_dir}/" + ClassArchive.NAME);
         List<String> command = new ArrayList<>();
-        for (var part :
-                new com.fasterxml.jackson.databind.ObjectMapper().readTree(spec).path("argv")) {
+        for (var part : new ObjectMapper().readTree(spec).path("argv")) {
             command.add(part.asText().replace("{resource_dir}", folder.toString()));
         }
         command.set(0, KernelProcess.java().toString());
-        FirstRun.run(command, Map.of()); // it starts and answers without an archive
+        return command;
+    }
+
+    /** The same, but the JVM ends where the archive cannot be used. */
+    private static List<String> strict(List<String> command) {
+        List<String> strict = new ArrayList<>(command);
+        strict.set(strict.indexOf("-Xshare:auto"), "-Xshare:on");
+        return strict;
+    }
+
+    @Test
+    void itStartsWithAndWithoutAnArchiveOfClasses() throws Exception {
+        Path folder = laidOut();
+        List<String> command = command(folder);
+        FirstRun.run(command, Map.of());
         ClassArchive.make(folder.resolve(KernelSpecInstaller.JAR), folder);
         assertThat(folder.resolve(ClassArchive.NAME)).isRegularFile();
         assertThat(Files.size(folder.resolve(ClassArchive.NAME))).isGreaterThan(1_000_000);
-        FirstRun.run(command, Map.of()); // and with it
-        List<String> strict = new ArrayList<>(command);
-        strict.set(strict.indexOf("-Xshare:auto"), "-Xshare:on"); // ends the JVM where the archive cannot be used
-        FirstRun.run(strict, Map.of());
+        FirstRun.run(command, Map.of());
+        FirstRun.run(strict(command), Map.of());
+    }
+
+    /** The first kernel that a person starts makes it some time after its start, and goes on. */
+    @Test
+    @Tag("nightly")
+    void itMakesItsArchiveOfClassesByItself() throws Exception {
+        Path folder = laidOut();
+        Map<String, String> environment =
+                Map.of("TUNEBOOK_HISTORY", scratch.resolve("history.jsonl").toString());
+        Path archive = folder.resolve(ClassArchive.NAME);
+        try (ChildKernel kernel = new ChildKernel(command(folder), environment, OutputStream.nullOutputStream());
+                Client shell = kernel.connect(Channel.SHELL, new byte[0])) {
+            kernel.ask(shell, "kernel_info_request", Message.object());
+            for (int i = 0; i < 1800 && !Files.exists(archive); i++) {
+                Thread.sleep(100);
+            }
+            assertThat(archive).isRegularFile();
+            Message sum = kernel.ask(shell, "execute_request", Message.object().put("code", "1 + 1"));
+            assertThat(sum.content().path("status").asText()).isEqualTo("ok");
+        }
+        FirstRun.run(strict(command(folder)), Map.of());
     }
 }

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.kernel.ProcessorsTest;
 import io.tunebook.kernel.install.InstalledKernel;
 import io.tunebook.kernel.install.InstalledKernel.Ended;
 import io.tunebook.kernel.launch.KernelProcess;
@@ -210,6 +211,55 @@ class NotebookRunnerIT {
                         .path(0)
                         .asText())
                 .isEqualTo("last words\n");
+    }
+
+    /** What falls inside the compiler fails its cell; no kernel died. */
+    @Test
+    void aCompilerThatFallsIsAFailedCell() throws Exception {
+        Path processor = ProcessorsTest.processor(folder.resolve("processor"));
+        Path broken = notebook(
+                "broken.ipynb",
+                new Source("%classpath " + processor + "\n%processors on"),
+                new Source("@test.Marked class Broken {}", "raises-exception"),
+                new Source("%processors off\n40 + 2"),
+                new Source("%processors on"),
+                new Source("@test.Marked class Broken {}"),
+                new Source("1"));
+        Ended ended = run(broken);
+        assertThat(ended.status()).as(ended.output()).isEqualTo(1);
+        assertThat(ended.output())
+                .contains("broken.ipynb: cell 5 (id-5) failed", "broken on purpose")
+                .doesNotContain("died");
+        assertThat(outputs(broken, 1).get(0).path("evalue").asText()).contains("broken on purpose");
+        assertThat(outputs(broken, 2)
+                        .get(0)
+                        .path("data")
+                        .path("text/plain")
+                        .path(0)
+                        .asText())
+                .isEqualTo("42");
+        assertThat(outputs(broken, 5)).as("the last cell did not run").isEmpty();
+
+        // On Java 17 javac itself falls; later ones can do it.
+        Path repeated = notebook(
+                "repeated.ipynb",
+                new Source("@java.lang.annotation.Repeatable(Tags.class) @interface Tag { String value(); }\n"
+                        + "@interface Tags { Tag[] value(); }\n@Tag(\"a\") @Tag(\"b\") class Tagged {}\n42"));
+        Ended fallen = run(repeated);
+        assertThat(fallen.output()).doesNotContain("died");
+        if (fallen.status() == 1) {
+            assertThat(fallen.output()).contains("repeated.ipynb: cell 1 (id-1) failed");
+            assertThat(outputs(repeated, 0).get(0).path("evalue").asText()).isNotEmpty();
+        } else {
+            assertThat(fallen.status()).isZero();
+            assertThat(outputs(repeated, 0)
+                            .get(0)
+                            .path("data")
+                            .path("text/plain")
+                            .path(0)
+                            .asText())
+                    .isEqualTo("42");
+        }
     }
 
     @Test
