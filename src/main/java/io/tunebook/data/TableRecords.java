@@ -2,11 +2,11 @@ package io.tunebook.data;
 
 import com.fasterxml.jackson.core.JsonParser;
 import io.tunebook.data.Records.Utf8;
+import io.tunebook.files.TemporaryFolder;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
@@ -24,15 +24,17 @@ import java.util.stream.Collectors;
  * are reported after the good ones.
  */
 final class TableRecords implements Records {
+    private static final String COPY = "utf8.csv";
+
     private final Path file;
-    private final Path copy;
+    private final TemporaryFolder copy;
     private final Connection connection;
     private final Statement statement;
     private final ResultSet rows;
     private Deque<CorpusException> rejected;
     private long number;
 
-    private TableRecords(Path file, Path copy, String source) throws IOException {
+    private TableRecords(Path file, TemporaryFolder copy, String source) throws IOException {
         this.file = file;
         this.copy = copy;
         Properties properties = new Properties();
@@ -48,7 +50,7 @@ final class TableRecords implements Records {
         } catch (SQLException e) {
             close(opened);
             if (copy != null) {
-                Files.deleteIfExists(copy);
+                copy.close();
             }
             throw unreadable(e);
         }
@@ -68,14 +70,15 @@ final class TableRecords implements Records {
 
     /** For text that DuckDB cannot read where it is: it is written down as UTF-8 first. */
     static TableRecords csv(Path file, List<String> columns, char separator, InputStream utf8) throws IOException {
-        Path copy = Files.createTempFile("tunebook", ".csv");
+        TemporaryFolder folder = new TemporaryFolder();
+        Path copy = folder.path().resolve(COPY);
         try (utf8) {
-            Files.copy(utf8, copy, StandardCopyOption.REPLACE_EXISTING);
-        } catch (IOException e) {
-            Files.deleteIfExists(copy);
+            Files.copy(utf8, copy);
+        } catch (Throwable e) {
+            folder.close();
             throw e;
         }
-        return new TableRecords(file, copy, csvSource(copy, columns, separator, "none"));
+        return new TableRecords(file, folder, csvSource(copy, columns, separator, "none"));
     }
 
     private static String csvSource(Path file, List<String> columns, char separator, String compression) {
@@ -118,7 +121,7 @@ final class TableRecords implements Records {
                 ResultSet errors = query.executeQuery(
                         "SELECT line_byte_position, error_message FROM reject_errors ORDER BY line_byte_position")) {
             // DuckDB counts rows, which may have several lines.
-            try (InputStream text = copy != null ? Files.newInputStream(copy) : SourceFile.plain(file)) {
+            try (InputStream text = copy != null ? Files.newInputStream(copy.path().resolve(COPY)) : SourceFile.plain(file)) {
                 long at = 0;
                 long line = 1;
                 while (errors.next()) {
@@ -156,7 +159,7 @@ final class TableRecords implements Records {
     public void close() throws IOException {
         close(connection);
         if (copy != null) {
-            Files.deleteIfExists(copy);
+            copy.close();
         }
     }
 

@@ -181,6 +181,11 @@ final class ChatRendering {
                     new ProbeChat("thoughts before a call", false, List.of(USER, thoughtCall, RESULT), TOOLS, null));
         }
 
+        /** Whether a rendering says what the tools of these conversations are for. */
+        static boolean tellsTools(String rendered) {
+            return rendered.contains("Tells the weather.");
+        }
+
         private static ProbeChat plain(String name, Message... messages) {
             return new ProbeChat(name, true, List.of(messages), List.of(), null);
         }

@@ -1,5 +1,6 @@
 package io.tunebook.export;
 
+import io.tunebook.files.TemporaryFolder;
 import io.tunebook.model.ModelSource;
 import io.tunebook.ollama.Ollama;
 import io.tunebook.ollama.OllamaException;
@@ -17,16 +18,25 @@ import java.util.Optional;
  * reads the same either way. {@link #close} ends the second and leaves the first alone.
  */
 public final class ModelServer implements AutoCloseable {
+    private static final String CONVERTED = "model.gguf";
+
     private final Ollama ollama;
     private final String model;
     private final String account;
     private final Optional<EmbeddedOllama> embedded;
+    private final Optional<TemporaryFolder> converted;
 
-    private ModelServer(Ollama ollama, String model, String account, Optional<EmbeddedOllama> embedded) {
+    private ModelServer(
+            Ollama ollama,
+            String model,
+            String account,
+            Optional<EmbeddedOllama> embedded,
+            Optional<TemporaryFolder> converted) {
         this.ollama = ollama;
         this.model = model;
         this.account = account;
         this.embedded = embedded;
+        this.converted = converted;
     }
 
     /**
@@ -47,33 +57,44 @@ public final class ModelServer implements AutoCloseable {
         String account = "Ollama " + ollama.version() + " at " + ollama.url();
         String stored = source.name().equals(source.path().toString()) ? name(source.path()) : source.name();
         if (has(ollama, stored)) {
-            return new ModelServer(ollama, stored, account + " has " + stored, Optional.empty());
+            return new ModelServer(
+                    ollama, stored, account + " has " + stored, Optional.empty(), Optional.empty());
         }
         String name = source.stored().isPresent() ? stored : name(source.path());
         OllamaExport.asItIs(ollama, name, source, Quantization.Q8_0);
-        return new ModelServer(ollama, name, account + " did not have " + name + " and was sent it", Optional.empty());
+        return new ModelServer(
+                ollama,
+                name,
+                account + " did not have " + name + " and was sent it",
+                Optional.empty(),
+                Optional.empty());
     }
 
     private static ModelServer here(ModelSource source, String asked) throws IOException {
-        Optional<Path> converted = converted(source.path());
+        Optional<TemporaryFolder> converted = converted(source.path());
+        Path file = converted.map(folder -> folder.path().resolve(CONVERTED)).orElse(source.path());
         String name = source.stored().map(StoredModel::name).orElseGet(() -> name(source.path()));
-        EmbeddedOllama embedded = EmbeddedOllama.start(converted.orElse(source.path()), name);
-        converted.ifPresent(file -> file.toFile().deleteOnExit());
-        Ollama ollama = Ollama.connect(embedded.url());
-        String model;
+        EmbeddedOllama embedded = null;
         try {
-            model = ollama.list().get(0).name();
+            embedded = EmbeddedOllama.start(file, name);
+            Ollama ollama = Ollama.connect(embedded.url());
+            String model = ollama.list().get(0).name();
             // a bare GGUF gets the template that Ollama finds for it, which may leave the model's own system prompt out
             OllamaExport.settle(ollama, model, source);
+            return new ModelServer(
+                    ollama,
+                    model,
+                    "No Ollama answers at " + asked + ", so this notebook serves " + model + " itself at "
+                            + ollama.url(),
+                    Optional.of(embedded),
+                    converted);
         } catch (Throwable failure) {
-            embedded.close();
+            if (embedded != null) {
+                embedded.close();
+            }
+            converted.ifPresent(TemporaryFolder::close);
             throw failure;
         }
-        return new ModelServer(
-                ollama,
-                model,
-                "No Ollama answers at " + asked + ", so this notebook serves " + model + " itself at " + ollama.url(),
-                Optional.of(embedded));
     }
 
     private static boolean has(Ollama ollama, String name) throws IOException {
@@ -85,19 +106,20 @@ public final class ModelServer implements AutoCloseable {
         }
     }
 
-    /** A folder of safetensors or a split GGUF as one GGUF file; nothing for what is one already. */
-    private static Optional<Path> converted(Path model) throws IOException {
+    /** A folder of safetensors or a split GGUF as one GGUF file in a folder of its own; nothing for what is one already. */
+    private static Optional<TemporaryFolder> converted(Path model) throws IOException {
         boolean folder = Files.isDirectory(model);
         if (!folder && !GgufFile.isSplit(model)) {
             return Optional.empty();
         }
-        Path file = Files.createTempFile("tunebook-", ".gguf");
+        TemporaryFolder made = new TemporaryFolder();
         try {
+            Path file = made.path().resolve(CONVERTED);
             MergedGguf.quantize(model, folder ? Quantization.Q8_0 : Quantization.AS_BASE, file, done -> {});
-            return Optional.of(file);
-        } catch (IOException | RuntimeException e) {
-            Files.deleteIfExists(file);
-            throw e;
+            return Optional.of(made);
+        } catch (Throwable failure) {
+            made.close();
+            throw failure;
         }
     }
 
@@ -128,5 +150,6 @@ public final class ModelServer implements AutoCloseable {
     @Override
     public void close() {
         embedded.ifPresent(EmbeddedOllama::close);
+        converted.ifPresent(TemporaryFolder::close);
     }
 }

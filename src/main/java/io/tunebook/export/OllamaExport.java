@@ -1,6 +1,7 @@
 package io.tunebook.export;
 
 import io.tunebook.export.Modelfile.ExportSettings;
+import io.tunebook.files.TemporaryFolder;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.Progress;
 import io.tunebook.lora.AdapterFile;
@@ -135,8 +136,8 @@ public final class OllamaExport {
             throws IOException {
         settings.prompt().require();
         String version = ollama.version();
-        Path file = Files.createTempFile("tunebook", ".gguf");
-        try {
+        try (TemporaryFolder folder = new TemporaryFolder()) {
+            Path file = folder.path().resolve("model.gguf");
             Rounding rounding = MergedGguf.write(base, adapter, quantization, file);
             if (rounding.little()) {
                 System.err.println("Warning: " + rounding
@@ -154,8 +155,6 @@ public final class OllamaExport {
                                     ? " takes as every version does"
                                     : " needs, as it refuses adapters")
                             + "; " + rounding);
-        } finally {
-            Files.deleteIfExists(file);
         }
     }
 
@@ -175,12 +174,10 @@ public final class OllamaExport {
         if (!Files.isDirectory(base) && !GgufFile.isSplit(base)) {
             return send(ollama, name, base, settings, "the model as it is, one GGUF file");
         }
-        Path file = Files.createTempFile("tunebook", ".gguf");
-        try {
+        try (TemporaryFolder folder = new TemporaryFolder()) {
+            Path file = folder.path().resolve("model.gguf");
             MergedGguf.quantize(base, Files.isDirectory(base) ? ofAFolder : Quantization.AS_BASE, file, done -> {});
             return send(ollama, name, file, settings, "the model as it is, written as one GGUF file");
-        } finally {
-            Files.deleteIfExists(file);
         }
     }
 
@@ -218,8 +215,8 @@ public final class OllamaExport {
         }
         ExportSettings settings = ExportSettings.of(model.source());
         settings.prompt().require();
-        Path file = Files.createTempFile("tunebook", ".gguf");
-        try {
+        try (TemporaryFolder folder = new TemporaryFolder()) {
+            Path file = folder.path().resolve("model.gguf");
             AdapterGguf.write(model.config(), adapter, file);
             Map<String, Object> request = settings.forCreate();
             request.put("from", baseName);
@@ -230,8 +227,6 @@ public final class OllamaExport {
                     "the adapter on top of " + baseName + ", which Ollama " + version
                             + " takes (from 0.34.1 on it refuses adapters); " + settings.prompt(),
                     Files.size(file));
-        } finally {
-            Files.deleteIfExists(file);
         }
     }
 

@@ -178,7 +178,10 @@ public record OllamaTemplate(
                 + (others.isEmpty() ? "" : "; what differs: " + others);
     }
 
-    /** Stops an export that would make the model look untrained. */
+    /**
+     * Stops an export that would make the model look untrained. Where plain conversations agree and others do not, a warning names those: a model that
+     * was not trained on tools or thoughts loses nothing by them.
+     */
     void require() {
         if (!agrees() && !accepted) {
             throw new IllegalStateException(
@@ -190,5 +193,21 @@ public record OllamaTemplate(
                                     .map(Difference::toString)
                                     .collect(Collectors.joining("\n")));
         }
+        List<Difference> others = differences.stream()
+                .filter(d -> !d.plain() && !d.onlyWhiteSpace() && concerns(d))
+                .toList();
+        if (!others.isEmpty() && !accepted) {
+            System.err.println("Warning: Ollama would render these conversations otherwise than the model's chat template does: "
+                    + others.stream().map(Difference::conversation).collect(Collectors.joining(", "))
+                    + ". If the model was trained on such, look at OllamaTemplate.of(model).differences() first."
+                    + " OllamaTemplate.of(model).anyway() sends it without this warning.");
+        }
+    }
+
+    /** Tools matter to a model only where its chat template tells them. */
+    private static boolean concerns(Difference d) {
+        return ProbeChat.all().stream()
+                .filter(chat -> chat.name().equals(d.conversation()))
+                .noneMatch(chat -> !chat.tools().isEmpty() && !ProbeChat.tellsTools(d.trained()));
     }
 }

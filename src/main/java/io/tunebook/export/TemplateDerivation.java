@@ -68,17 +68,22 @@ final class TemplateDerivation {
                 : List.of();
     }
 
-    /** What a conversation without a system prompt has in its place; empty for nothing. */
+    /**
+     * What a conversation without a system prompt has in its place; empty for nothing. Turns need not come out for it: a template that numbers them may
+     * have one too.
+     */
     static String defaultSystem(ChatRendering jinja) {
-        TemplateDerivation d = new TemplateDerivation(jinja);
-        if (!d.turns() || !d.system() || d.place != Place.TURN && d.place != Place.GATHERED) {
+        List<String> given = pieces(jinja.render(List.of(SYSTEM, USER), true), S1, U1);
+        String without = jinja.render(List.of(USER), true).orElse("");
+        if (given.isEmpty()) {
             return "";
         }
-        String end = d.systemSuffix + d.userPrefix;
-        return d.start.startsWith(d.systemPrefix)
-                        && d.start.endsWith(end)
-                        && d.start.length() > d.systemPrefix.length() + end.length()
-                ? d.start.substring(d.systemPrefix.length(), d.start.length() - end.length())
+        String before = given.get(0);
+        String after = given.get(1) + U1 + given.get(2);
+        return without.length() > before.length() + after.length()
+                        && without.startsWith(before)
+                        && without.endsWith(after)
+                ? without.substring(before.length(), without.length() - after.length())
                 : "";
     }
 

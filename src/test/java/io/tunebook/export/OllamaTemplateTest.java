@@ -6,12 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.export.ChatRendering.ProbeChat;
+import io.tunebook.export.Modelfile.ExportSettings;
 import io.tunebook.ollama.ChatMessage;
 import io.tunebook.ollama.template.GoTemplate;
 import io.tunebook.ollama.template.GoTemplate.GoTemplateException;
 import io.tunebook.ollama.template.OllamaPrompt;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -114,6 +118,64 @@ final class OllamaTemplateTest {
                 .hasMessageContaining("1 user: Who are you?")
                 .hasMessageContaining("anyway()");
         made.anyway().require();
+    }
+
+    /** The words of a template that numbers its prompts cannot be put into one of Go's, but its system prompt can be told. */
+    @Test
+    void whereNoTemplateIsDerivedTheDefaultSystemPromptIsSent() {
+        String jinja = "{% set t = namespace(n=0) %}{% if messages[0].role != 'system' %}system: Be kind.\n{% endif %}"
+                + "{% for m in messages %}{% if m.role == 'user' %}{% set t.n = t.n + 1 %}{% endif %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+                + "{% if add_generation_prompt %}assistant {{ t.n }}: {% endif %}";
+        OllamaTemplate made = OllamaTemplate.of(
+                OllamaTemplateRequests.rendering(JSON.createObjectNode()
+                        .put("jinja", jinja)
+                        .put("bos", "")
+                        .put("eos", "")),
+                List.of("<end>"));
+        assertThat(made.template()).isEmpty();
+        assertThat(made.system()).contains("Be kind.");
+        assertThatThrownBy(made::require)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("the template that the server finds");
+        assertThat(new ExportSettings(made.anyway(), Optional.empty()).forCreate())
+                .containsOnly(
+                        Map.entry("system", "Be kind."), Map.entry("parameters", Map.of("stop", List.of("<end>"))));
+    }
+
+    /** Conversations with tools stop no export, since few are trained on them; they are named. */
+    @Test
+    void conversationsThatDifferAreNamedBeforeTheExport() {
+        Map<String, String> told = Map.of(
+                "llama3.1", "tools, tools under a system prompt, a tool's answer, two tools' answers, thoughts before a call",
+                "deepseek-r1", "a second system prompt",
+                "smollm2", "", // it knows no tools
+                "qwen3", "", // white space alone
+                "gemma3", "");
+        for (JsonNode family : GOLDEN.get("families")) {
+            String expected = told.get(family.get("name").asText());
+            if (expected != null) {
+                OllamaTemplate made = OllamaTemplate.of(OllamaTemplateRequests.rendering(family), List.of());
+                String warning = warning(made);
+                if (expected.isEmpty()) {
+                    assertThat(warning).as(family.get("name").asText()).isEmpty();
+                } else {
+                    assertThat(warning).contains("Warning: Ollama would render", ": " + expected + ". ", "anyway()");
+                }
+                assertThat(warning(made.anyway())).isEmpty();
+            }
+        }
+    }
+
+    private static String warning(OllamaTemplate made) {
+        PrintStream before = System.err;
+        ByteArrayOutputStream said = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(said, true, StandardCharsets.UTF_8));
+        try {
+            made.require();
+        } finally {
+            System.setErr(before);
+        }
+        return said.toString(StandardCharsets.UTF_8);
     }
 
     /** Where there is no template of ours, the server's own gets the system prompt that the model was trained under. */

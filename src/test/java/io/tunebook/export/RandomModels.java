@@ -49,6 +49,12 @@ final class RandomModels {
      * plain text without end.
      */
     static void write(String architecture, Path tokenizerFrom, Path out) throws IOException {
+        write(architecture, tokenizerFrom, out, Map.of());
+    }
+
+    /** The same with other metadata of the tokenizer: texts, numbers, lists of texts, yes or no. */
+    static void write(String architecture, Path tokenizerFrom, Path out, Map<String, Object> instead)
+            throws IOException {
         try (GgufFile source = GgufFile.open(tokenizerFrom)) {
             List<String> tokens = source.strings("tokenizer.ggml.tokens");
             ModelConfig config = config(architecture, tokens.size());
@@ -64,10 +70,11 @@ final class RandomModels {
                     .float32(architecture + ".attention.layer_norm_rms_epsilon", config.rmsNormEps())
                     .float32(architecture + ".rope.freq_base", (float) config.ropeTheta());
             for (String key : source.metadata().keySet()) {
-                if (key.startsWith("tokenizer.")) {
+                if (key.startsWith("tokenizer.") && !instead.containsKey(key)) {
                     writer.copy(source, key);
                 }
             }
+            instead.forEach((key, value) -> put(writer, key, value));
             Random random = new Random(17);
             config.tensors().forEach((name, shape) -> {
                 float[] values = new float[(int) (shape.length == 1 ? shape[0] : shape[0] * shape[1])];
@@ -86,6 +93,19 @@ final class RandomModels {
                 });
             });
             writer.write(out, done -> {});
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private static void put(GgufWriter writer, String key, Object value) {
+        if (value instanceof String text) {
+            writer.string(key, text);
+        } else if (value instanceof Boolean yes) {
+            writer.bool(key, yes);
+        } else if (value instanceof Integer number) {
+            writer.uint32(key, number);
+        } else {
+            writer.strings(key, (List<String>) value);
         }
     }
 

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tensors.Safetensors;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -81,6 +82,28 @@ class AdapterFileTest {
     void refusesAPickle() throws Exception {
         Files.createFile(temp.resolve("adapter_model.bin"));
         assertThatThrownBy(() -> AdapterFile.read(temp)).hasMessageContaining("pickle");
+    }
+
+    /** A file with a hole, so that it takes no room. */
+    @Test
+    void aTensorLargerThanAnArrayIsNamed() throws Exception {
+        Files.copy(golden("llama").resolve(AdapterFile.CONFIG), temp.resolve(AdapterFile.CONFIG));
+        long bytes = 4L * (1 << 29) * 4;
+        String name = "base_model.model.model.layers.0.self_attn.k_proj.lora_";
+        String header = "{\"" + name + "A.weight\":{\"dtype\":\"F32\",\"shape\":[4," + (1 << 29)
+                + "],\"data_offsets\":[0," + bytes + "]},\"" + name
+                + "B.weight\":{\"dtype\":\"F32\",\"shape\":[8,4],\"data_offsets\":[" + bytes + "," + (bytes + 128)
+                + "]}}";
+        try (RandomAccessFile file = new RandomAccessFile(temp.resolve(AdapterFile.TENSORS).toFile(), "rw")) {
+            file.writeLong(Long.reverseBytes(header.length()));
+            file.writeBytes(header);
+            file.setLength(8 + header.length() + bytes + 128);
+        }
+        assertThatThrownBy(() -> AdapterFile.read(temp))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining(AdapterFile.TENSORS)
+                .hasMessageContaining("k_proj")
+                .hasMessageContaining("2 GB");
     }
 
     @Test

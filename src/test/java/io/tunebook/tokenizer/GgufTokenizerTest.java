@@ -109,4 +109,54 @@ final class GgufTokenizerTest {
                 .hasMessageContaining("blk.0.attn_q.weight")
                 .hasMessageContaining(name);
     }
+
+    /** Merges are found by cutting each token everywhere, which takes time by the square of its length. */
+    @Test
+    void aTokenWithoutEndIsRefused() throws IOException {
+        Path file = folder.resolve("m.gguf");
+        List<String> tokens = List.of("<unk>", "a", "b", "a".repeat(1_000_000));
+        model().string("tokenizer.ggml.model", "llama")
+                .strings("tokenizer.ggml.tokens", tokens)
+                .float32s("tokenizer.ggml.scores", new float[tokens.size()])
+                .int32s("tokenizer.ggml.token_type", new int[] {2, 1, 1, 1})
+                .uint32("tokenizer.ggml.eos_token_id", 0)
+                .write(file, done -> {});
+        assertThatThrownBy(() -> Tokenizer.load(file))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining("m.gguf")
+                .hasMessageContaining("tokens of at most 4096 characters, found one of 1000000 at 3");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"eos, 95", "unknown, 1000000", "bos, 4294967291", "padding, 2147483648"})
+    void idsOutsideTheVocabularyAreRefusedByTheirNames(String role, long id) throws IOException {
+        Path file = folder.resolve("m.gguf");
+        String key = "tokenizer.ggml." + role + "_token_id";
+        model().uint32(key, id).write(file, done -> {});
+        assertThatThrownBy(() -> Tokenizer.load(file))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining("m.gguf")
+                .hasMessageContaining(key + ": expected an id below 95, found " + id);
+    }
+
+    /** The same with a sign, as a file may have it that was not written here. */
+    @Test
+    void aNegativeIdIsRefusedByItsName() throws IOException {
+        Path file = folder.resolve("m.gguf");
+        byte[] key = "tokenizer.ggml.eos_token_id".getBytes(StandardCharsets.US_ASCII);
+        model().write(file, done -> {});
+        byte[] bytes = Files.readAllBytes(file);
+        int at = 0;
+        while (!java.util.Arrays.equals(bytes, at, at + key.length, key, 0, key.length)) {
+            at++;
+        }
+        ByteBuffer.wrap(bytes)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putInt(at + key.length, 5) // a number with a sign
+                .putInt(at + key.length + 4, -5);
+        Files.write(file, bytes);
+        assertThatThrownBy(() -> Tokenizer.load(file))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining("tokenizer.ggml.eos_token_id: expected an id below 95, found -5");
+    }
 }

@@ -3,6 +3,7 @@ package io.tunebook.ollama.server;
 import com.sun.net.httpserver.HttpExchange;
 import io.tunebook.files.AtomicFile;
 import io.tunebook.files.Sha256;
+import io.tunebook.files.TemporaryFolder;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -23,23 +24,28 @@ final class BlobFolder implements AutoCloseable {
         folder = new TemporaryFolder();
     }
 
+    /** Where the files lie. */
+    Path path() {
+        return folder.path();
+    }
+
     /** The file of a digest such as {@code sha256:…}; null where it is not here. */
     Path find(String digest) {
         Matcher m = DIGEST.matcher(digest);
-        Path file = m.matches() ? folder.path().resolve("sha256-" + m.group(1)) : null;
+        Path file = m.matches() ? path().resolve("sha256-" + m.group(1)) : null;
         return file != null && Files.exists(file) ? file : null;
     }
 
     /** A file's digest: its name if it was sent, else that of its place, since reading all of it takes long. */
     String digest(Path file) {
-        return file.startsWith(folder.path())
+        return file.startsWith(path())
                 ? file.getFileName().toString().replace('-', ':')
                 : "sha256:" + Sha256.hex(file.toString());
     }
 
     /** Deletes a file, if it was sent. */
     void delete(Path file) throws IOException {
-        if (file.startsWith(folder.path())) {
+        if (file.startsWith(path())) {
             Files.deleteIfExists(file);
         }
     }
@@ -50,7 +56,7 @@ final class BlobFolder implements AutoCloseable {
         if (!m.matches()) {
             throw new LocalHttp.Refusal(400, "invalid digest format");
         }
-        Path file = folder.path().resolve("sha256-" + m.group(1));
+        Path file = path().resolve("sha256-" + m.group(1));
         boolean there = Files.exists(file);
         switch (exchange.getRequestMethod()) {
             case "HEAD" -> {
@@ -75,7 +81,7 @@ final class BlobFolder implements AutoCloseable {
 
     /** Writes beside and moves: two who send the same at once both have it in the end. */
     private void receive(HttpExchange exchange, Path file, String digest) throws IOException {
-        Path part = folder.path().resolve("blob-" + UUID.randomUUID() + ".part");
+        Path part = path().resolve("blob-" + UUID.randomUUID() + ".part");
         try {
             try (InputStream in = exchange.getRequestBody()) {
                 write(in, part);

@@ -130,6 +130,21 @@ final class LocalHttp {
         write(exchange, status, text.getBytes(StandardCharsets.UTF_8));
     }
 
+    /** Sends a client to another path, with the page that Go's {@code http.Redirect} sends along. */
+    static void redirect(HttpExchange exchange, int status, String path) throws IOException {
+        exchange.getResponseHeaders().set("Location", path);
+        if (exchange.getRequestMethod().equals("GET")) {
+            exchange.getResponseHeaders().set("Content-Type", "text/html; charset=utf-8");
+            String words = status == 301 ? "Moved Permanently" : "Temporary Redirect";
+            write(
+                    exchange,
+                    status,
+                    ("<a href=\"" + path + "\">" + words + "</a>.\n\n").getBytes(StandardCharsets.UTF_8));
+        } else {
+            exchange.sendResponseHeaders(status, -1);
+        }
+    }
+
     private static void write(HttpExchange exchange, int status, byte[] bytes) throws IOException {
         if (exchange.getRequestMethod().equals("HEAD")) {
             exchange.getResponseHeaders().set("Content-Length", String.valueOf(bytes.length));

@@ -1,10 +1,7 @@
 package io.tunebook.ollama.server;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.ObjectWriter;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
 import io.tunebook.files.Json;
@@ -32,7 +29,6 @@ import java.util.concurrent.ConcurrentHashMap;
 /** Makes models of files that were sent or lie here, gives them second names, and takes them away. */
 final class ModelMaker {
     private static final ObjectMapper JSON = Json.wire();
-    private static final ObjectWriter SORTED = JSON.writer(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS);
 
     private final Models models;
     private final LoadedModels loaded;
@@ -140,6 +136,9 @@ final class ModelMaker {
             status(exchange, body, "parsing GGUF");
             requireKnownType(files.get(0));
         }
+        if (!adapters.isEmpty()) {
+            status(exchange, body, "using the adapter beside the model: Ollama 0.34.1 and newer refuse adapters");
+        }
         ServedModel made = read(
                 from == null ? files.get(0) : from.gguf(),
                 adapters.isEmpty() && from != null ? from.adapters() : adapters,
@@ -153,7 +152,7 @@ final class ModelMaker {
             status(exchange, body, "using autodetected template " + made.builtIn());
         }
         for (Object part : made.parts()) {
-            String digest = "sha256:" + Sha256.hex(part instanceof String text ? text : asGoWrites(part));
+            String digest = "sha256:" + Sha256.hex(ServedModel.stored(part));
             if (from == null && !made.builtIn().isEmpty() && part.equals(made.template())) {
                 layers.add(digest); // the line above told of it
             } else {
@@ -187,19 +186,6 @@ final class ModelMaker {
             throw new LocalHttp.Refusal(400, wrong + "got " + said.getNodeType());
         }
         return all;
-    }
-
-    /** JSON as Go's encoder writes it, so that a layer has the same digest: keys sorted, nothing that HTML knows, a line's end. */
-    private static String asGoWrites(Object value) {
-        try {
-            return SORTED.writeValueAsString(value)
-                            .replace("<", "\\u003c")
-                            .replace(">", "\\u003e")
-                            .replace("&", "\\u0026")
-                    + "\n";
-        } catch (JsonProcessingException never) {
-            throw new IllegalStateException(never);
-        }
     }
 
     /** As Go's {@code fs.ValidPath} says it: no slash at either end, no empty part, no {@code .} and no {@code ..}. */

@@ -16,6 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 
@@ -65,7 +66,7 @@ final class Prompts implements AutoCloseable {
     /** The template in Go's syntax that a request is rendered with; nothing where the GGUF file's own is. */
     static Optional<GoTemplate> template(ServedModel model, JsonNode body, boolean chat) {
         String given = chat ? "" : body.path("template").asText("");
-        String text = given.isEmpty() ? model.template() : given;
+        String text = given.isEmpty() ? model.goTemplate() : given;
         try {
             return text.isEmpty() ? Optional.empty() : Optional.of(GoTemplate.parse(text));
         } catch (GoTemplateException broken) {
@@ -187,6 +188,11 @@ final class Prompts implements AutoCloseable {
         return Optional.empty();
     }
 
+    /** The files whose tokenizers are in memory. */
+    Set<Path> known() {
+        return Set.copyOf(tokenizers.keySet());
+    }
+
     /** Gives back the memory of a file's tokenizer. */
     void forget(Path gguf) {
         Optional<Tokenizer> known = tokenizers.remove(gguf);
@@ -197,6 +203,6 @@ final class Prompts implements AutoCloseable {
 
     @Override
     public void close() {
-        List.copyOf(tokenizers.keySet()).forEach(this::forget);
+        known().forEach(this::forget);
     }
 }

@@ -9,6 +9,7 @@ import io.tunebook.files.Json;
 import io.tunebook.ollama.server.Answer.OllamaAnswer;
 import io.tunebook.ollama.server.Models.LoadedModels;
 import java.io.IOException;
+import java.net.URI;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -98,7 +99,7 @@ final class Routes {
                 if (refusal.getMessage().isEmpty()) {
                     exchange.sendResponseHeaders(refusal.status, -1);
                 } else {
-                    boolean openAi = exchange.getRequestURI().getPath().startsWith("/v1/");
+                    boolean openAi = path(exchange).startsWith("/v1/");
                     boolean nothing = refusal.getMessage().equals("missing request body");
                     // What Go's reader says of an empty body goes through there as it is.
                     fail(exchange, refusal.status, openAi && nothing ? "EOF" : refusal.getMessage());
@@ -122,7 +123,7 @@ final class Routes {
     }
 
     private static void fail(HttpExchange exchange, int status, String words) throws IOException {
-        boolean openAi = exchange.getRequestURI().getPath().startsWith("/v1/");
+        boolean openAi = path(exchange).startsWith("/v1/");
         LocalHttp.send(exchange, status, openAi ? OpenAiRequests.error(status, words) : LocalHttp.error(words));
     }
 
@@ -138,8 +139,15 @@ final class Routes {
                 .toList();
     }
 
+    /** The path as it was sent: a URI that begins with two slashes has its first part taken for a host. */
+    private static String path(HttpExchange exchange) {
+        URI uri = exchange.getRequestURI();
+        String path = uri.getPath() == null ? "" : uri.getPath();
+        return uri.getScheme() == null && uri.getAuthority() != null ? "//" + uri.getAuthority() + path : path;
+    }
+
     private void route(HttpExchange exchange) throws IOException, InterruptedException {
-        String path = exchange.getRequestURI().getPath();
+        String path = path(exchange);
         String method = exchange.getRequestMethod();
         Action action = actions.get(method + " " + path);
         String clean = path.replaceAll("/{2,}", "/");
@@ -156,8 +164,7 @@ final class Routes {
         } else if (!bare.equals(path) && methods(bare).contains(method)) {
             // As Ollama's router does it: GET keeps its method after 301, others need 307.
             boolean doubled = !clean.equals(path);
-            exchange.getResponseHeaders().set("Location", bare);
-            exchange.sendResponseHeaders(method.equals("GET") && !doubled ? 301 : 307, -1);
+            LocalHttp.redirect(exchange, method.equals("GET") && !doubled ? 301 : 307, bare);
         } else if (path.startsWith(BLOBS)) {
             if (method.equals("HEAD") || method.equals("POST")) {
                 blobs.serve(exchange, path.substring(BLOBS.length()));

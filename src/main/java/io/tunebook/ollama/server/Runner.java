@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.jna.Native;
 import de.kherud.llama.LlamaModel;
+import io.tunebook.files.TemporaryFolder;
 import io.tunebook.files.Json;
 import java.io.BufferedReader;
 import java.io.File;

@@ -1,5 +1,8 @@
 package io.tunebook.ollama.server;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.SerializationFeature;
 import io.tunebook.files.Json;
 import io.tunebook.files.Sha256;
 import io.tunebook.ollama.ChatMessage;
@@ -53,6 +56,8 @@ record ServedModel(
         Map<String, Object> details,
         long bytes,
         Instant modified) {
+    private static final ObjectWriter SORTED = Json.wire().writer(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS);
+
     private static final Map<Long, String> FILE_TYPES = Map.ofEntries(
             Map.entry(0L, "F32"),
             Map.entry(1L, "F16"),
@@ -167,11 +172,27 @@ record ServedModel(
         return metadata.get("tokenizer.chat_template") instanceof String s ? s : "";
     }
 
+    /**
+     * The template in Go's syntax that makes the prompts; empty where the file's own chat template does, since there is no other or since it can do more,
+     * as Ollama from 0.34.1 on chooses.
+     */
+    String goTemplate() {
+        try {
+            boolean own = !template.isEmpty()
+                    && !chatTemplate().isEmpty()
+                    && TemplateTags.ownDoesMore(chatTemplate(), template);
+            return own ? "" : template;
+        } catch (GoTemplateException broken) {
+            return template;
+        }
+    }
+
     /** The marks of thoughts and calls in answers, as the template that makes the prompts has them. */
     TemplateTags tags() {
-        if (!template.isEmpty()) {
+        String go = goTemplate();
+        if (!go.isEmpty()) {
             try {
-                return TemplateTags.of(GoTemplate.parse(template));
+                return TemplateTags.of(GoTemplate.parse(go));
             } catch (GoTemplateException broken) {
                 return new TemplateTags("", "", "{");
             }
@@ -191,9 +212,10 @@ record ServedModel(
     /** Whether the template that makes the prompts has a value of this name. */
     private boolean asks(String name) {
         try {
-            return template.isEmpty()
+            String go = goTemplate();
+            return go.isEmpty()
                     ? chatTemplate().contains(name)
-                    : GoTemplate.parse(template).variables().contains(name);
+                    : GoTemplate.parse(go).variables().contains(name);
         } catch (GoTemplateException broken) {
             return false;
         }
@@ -204,7 +226,7 @@ record ServedModel(
         if (asks("tools")) {
             out.add("tools");
         }
-        if (!template.isEmpty() && asks("suffix")) {
+        if (!goTemplate().isEmpty() && asks("suffix")) {
             out.add("insert");
         }
         if (thinks()) {
@@ -221,7 +243,7 @@ record ServedModel(
                 gguf, adapters, template, "", system, parameters, licenses, messages, metadata, told, bytes, modified);
     }
 
-    /** What the weights and all settings take on disk, as Ollama stores them. */
+    /** What the weights, all settings and the short description beside them take on disk, as Ollama stores them. */
     long allBytes() {
         long sum = bytes;
         for (Path adapter : adapters) {
@@ -232,11 +254,34 @@ record ServedModel(
             }
         }
         for (Object part : parts()) {
-            String text =
-                    part instanceof String s ? s : Json.wire().valueToTree(part).toString();
-            sum += text.getBytes(StandardCharsets.UTF_8).length;
+            sum += stored(part).getBytes(StandardCharsets.UTF_8).length;
         }
+        Map<String, Object> config = new LinkedHashMap<>();
+        config.put("model_format", details.get("format"));
+        config.put("model_family", details.get("family"));
+        config.put("model_families", details.get("families"));
+        config.put("model_type", details.get("parameter_size"));
+        config.put("file_type", details.get("quantization_level"));
+        sum += stored(config).getBytes(StandardCharsets.UTF_8).length;
         return sum;
+    }
+
+    /**
+     * A setting as Ollama stores it: a text, or JSON as Go's encoder writes it, so that a layer has the same digest and size (keys sorted, nothing that
+     * HTML knows, a line's end).
+     */
+    static String stored(Object part) {
+        try {
+            return part instanceof String text
+                    ? text
+                    : SORTED.writeValueAsString(part)
+                                    .replace("<", "\\u003c")
+                                    .replace(">", "\\u003e")
+                                    .replace("&", "\\u0026")
+                            + "\n";
+        } catch (JsonProcessingException never) {
+            throw new IllegalStateException(never);
+        }
     }
 
     /**

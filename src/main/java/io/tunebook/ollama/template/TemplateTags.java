@@ -2,6 +2,8 @@ package io.tunebook.ollama.template;
 
 import io.tunebook.ollama.template.GoParser.GoNode;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * What a template in Go's syntax tells of the model's answers: between which marks it thinks, and how a call of a tool begins. Ollama reads both
@@ -12,11 +14,47 @@ import java.util.List;
  * @param tool what begins a call of a tool; <code>{</code> where any JSON object may be one
  */
 public record TemplateTags(String opening, String closing, String tool) {
+    /** How chat templates tell what a tool answered. */
+    private static final List<String> TOOL_ANSWERS = List.of(
+            "tool_response",
+            "tool_results",
+            "role'] == 'tool'",
+            "role'] == \"tool\"",
+            "role\"] == 'tool'",
+            "role\"] == \"tool\"",
+            "message.role == 'tool'",
+            "message.role == \"tool\"",
+            "ipython");
+
     /** Reads a template. */
     public static TemplateTags of(GoTemplate template) {
         Thoughts thoughts = new Thoughts();
         thoughts.visit(template.root(), false);
         return new TemplateTags(thoughts.opening, thoughts.closing, tool(template.root()));
+    }
+
+    /**
+     * Whether a GGUF file's own chat template can do more than a template in Go's syntax, so that Ollama takes that one ({@code
+     * shouldPreferChatTemplate} in {@code server/images.go} of 0.34.1, which looks for the same words).
+     */
+    public static boolean ownDoesMore(String chatTemplate, String goTemplate) {
+        GoTemplate go = GoTemplate.parse(goTemplate);
+        Set<String> names = go.variables();
+        boolean goTools = names.contains("tools");
+        boolean goThinks = of(go).thinks();
+        boolean goAnswers = goTools
+                && names.contains("toolcalls")
+                && Stream.of("eq .Role \"tool\"", "tool_response", "TOOL_RESULTS").anyMatch(goTemplate::contains);
+        boolean tools = chatTemplate.contains("tools") || chatTemplate.contains("tool_call");
+        boolean thinks = chatTemplate.contains("<think>") && chatTemplate.contains("</think>");
+        boolean answers = Stream.of("tool_calls", "assistant_tool_call").anyMatch(chatTemplate::contains)
+                && TOOL_ANSWERS.stream().anyMatch(chatTemplate::contains);
+        int goCan = (goTools ? 1 : 0) + (goThinks ? 1 : 0) + (names.contains("suffix") ? 1 : 0);
+        int can = (tools ? 1 : 0) + (thinks ? 1 : 0);
+        if (can > goCan) {
+            return !goAnswers || answers;
+        }
+        return can == goCan && tools && goTools && thinks == goThinks && answers && !goAnswers;
     }
 
     /** Whether answers have thoughts. */

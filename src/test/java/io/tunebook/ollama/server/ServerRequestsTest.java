@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -64,6 +65,7 @@ class ServerRequestsTest {
                 "chat | {'options':[1]} | 400 | json: cannot unmarshal array into Go struct field ChatRequest.options of type map[string]interface {}",
                 "generate | {'options':[1]} | 400 | json: cannot unmarshal array into Go struct field GenerateRequest.options of type map[string]interface {}",
                 "generate | {'prompt':'a','options':{'temperature':'hot'}} | 500 | option \"temperature\" must be of type float32",
+                "generate | {'prompt':'a','options':{'temperature':'NaN'}} | 500 | option \"temperature\" must be of type float32",
                 "generate | {'prompt':'a','options':{'temperature':1e308}} | 500 | failed to marshal completion request: json: unsupported value: +Inf",
                 "generate | {'prompt':'a','options':{'repeat_last_n':-1}} | 400 | {\"error\":{\"code\":400,\"message\":\"Field 'repeat_last_n': Value must be between 0 <= value <= 2147483647, but got -1\",\"type\":\"invalid_request_error\"}}",
                 "generate | {'prompt':'a','options':{'repeat_penalty':0}} | 400 | {\"error\":{\"code\":400,\"message\":\"Failed to initialize samplers: penalty_repeat must be finite and greater than 0\",\"type\":\"invalid_request_error\"}}",
@@ -315,21 +317,41 @@ class ServerRequestsTest {
         assertThat(answer.body()).contains("not a GGUF file").doesNotContain("root", "72 6f");
     }
 
+    /** As a real server's {@code ps} tells it on a machine without a GPU. */
     @Test
-    void foldersOfProcessesThatAreGoneAreTakenAway() throws Exception {
-        Process ended = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-version")
-                .redirectErrorStream(true)
-                .start();
-        ended.getInputStream().readAllBytes();
-        ended.waitFor();
-        Path left = Files.createDirectory(temp.resolve("tunebook-server-" + ended.pid() + "-x"));
-        Files.writeString(left.resolve("blob.part"), "x");
-        Path own = Files.createDirectory(
-                temp.resolve("tunebook-server-" + ProcessHandle.current().pid() + "-x"));
-        TemporaryFolder.sweep(temp);
-        assertThat(left).doesNotExist();
-        assertThat(own).exists();
+    void theContextIsOllamasUnlessSomebodyAsks() throws Exception {
+        for (String[] each : new String[][] {{"", "4096"}, {",'options':{'num_ctx':512}", "512"}, {"", "4096"}}) {
+            assertThat(post("/api/generate", "{'model':'smollm2'" + each[0] + "}").statusCode())
+                    .isEqualTo(200);
+            JsonNode running = JSON.readTree(get("/api/ps").body()).at("/models/0");
+            assertThat(running.path("name").asText()).isEqualTo("smollm2:latest");
+            assertThat(running.path("context_length").asText()).isEqualTo(each[1]);
+        }
+    }
+
+    /** Where a path begins with two slashes, Java's own client reads a host. */
+    @ParameterizedTest
+    @CsvSource({
+        "GET //api/tags, 307, /api/tags",
+        "GET /api//tags, 307, /api/tags",
+        "GET /api/tags/, 301, /api/tags",
+        "HEAD //api/tags, 307, /api/tags",
+        "POST //api/chat, 307, /api/chat",
+        "POST /api/chat/, 307, /api/chat",
+        "GET //nowhere, 404, "
+    })
+    void slashesTooManyAreRedirectedAsByOllama(String request, int status, String location) throws Exception {
+        String answer = raw(request + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        assertThat(answer).startsWith("HTTP/1.1 " + status + " ");
+        if (location != null) {
+            assertThat(answer.toLowerCase(Locale.ROOT)).contains("\r\nlocation: " + location + "\r\n");
+        }
+        String words = status == 301 ? "Moved Permanently" : "Temporary Redirect";
+        String page = answer.substring(answer.indexOf("\r\n\r\n") + 4);
+        if (location != null) {
+            assertThat(page)
+                    .isEqualTo(request.startsWith("GET") ? "<a href=\"" + location + "\">" + words + "</a>.\n\n" : "");
+        }
     }
 
     private static HttpResponse<String> get(String path) throws Exception {

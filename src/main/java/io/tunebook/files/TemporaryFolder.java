@@ -1,4 +1,4 @@
-package io.tunebook.ollama.server;
+package io.tunebook.files;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -15,8 +15,8 @@ import java.util.stream.Stream;
  * A folder of temporary files that is gone when it is closed, when this JVM ends without that, and at the next start where this JVM was killed: its
  * name holds the number of the process that it belongs to.
  */
-final class TemporaryFolder implements AutoCloseable {
-    private static final String PREFIX = "tunebook-server-";
+public final class TemporaryFolder implements AutoCloseable {
+    private static final String PREFIX = "tunebook-files-";
     private static final Pattern NAME = Pattern.compile(PREFIX + "(\\d+)-.*");
     private static final Set<Path> OPEN = ConcurrentHashMap.newKeySet();
 
@@ -28,13 +28,14 @@ final class TemporaryFolder implements AutoCloseable {
     private final Path path;
 
     /** Makes a folder, and takes away those of processes that are gone. */
-    TemporaryFolder() throws IOException {
+    public TemporaryFolder() throws IOException {
         path = Files.createTempDirectory(PREFIX + ProcessHandle.current().pid() + "-");
         OPEN.add(path);
         sweep(path.getParent());
     }
 
-    Path path() {
+    /** Where it is; what lies in it is deleted with it. */
+    public Path path() {
         return path;
     }
 
