@@ -17,6 +17,9 @@ import io.tunebook.tensors.Safetensors;
 import io.tunebook.train.CheckpointFiles;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -157,6 +160,13 @@ final class ParserFuzz {
                 }
             }
         }));
+        for (String at : List.of("packed/awq", "packed/fp8", "packed/gptq", "packed/nf4", "reference/gpt_oss_mxfp4")) {
+            byte[] config = resource(at + "/config.json");
+            byte[] weights = resource(at + "/model.safetensors");
+            int header = 8 + ByteBuffer.wrap(weights).order(ByteOrder.LITTLE_ENDIAN).getInt(0);
+            all.add(new Format("model.json", config, 1 << 20, file -> model(Files.readAllBytes(file), weights)));
+            all.add(new Format("model.st", weights, header, file -> model(config, Files.readAllBytes(file))));
+        }
         for (String name : CheckpointFiles.NAMES) {
             byte[] file = CheckpointFiles.content(adapter, settings, name);
             all.add(new Format(name, file, 1500, damaged -> {
@@ -187,6 +197,18 @@ final class ParserFuzz {
             }
         }
         return all;
+    }
+
+    /** Reads all weights of a model in a folder of its own. */
+    private void model(byte[] config, byte[] weights) throws IOException {
+        Path own = Files.createDirectories(folder.resolve("model"));
+        Files.write(own.resolve("config.json"), config);
+        Files.write(own.resolve("model.safetensors"), weights);
+        try (Weights model = Weights.open(own)) {
+            for (Weights.Tensor tensor : model.tensors().values()) {
+                model.read(tensor, FloatBuffer.allocate((int) tensor.values()));
+            }
+        }
     }
 
     private byte[] parquet() throws IOException {

@@ -1,13 +1,14 @@
 package io.tunebook.model;
 
+import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tunebook.files.Json;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tensors.PackedMatrix;
 import io.tunebook.tensors.PackedMatrix.Part;
+import java.io.CharConversionException;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -15,6 +16,9 @@ import java.util.Map;
 /** Finds the matrices of a quantised model of safetensors, by what {@code quantization_config} in {@code config.json} says. */
 final class PackedWeights {
     private static final String NF4 = ".quant_state.bitsandbytes__nf4";
+
+    /** Longer texts about a tensor are none. */
+    private static final int LONGEST_STATE = 1 << 20;
 
     private final Path config;
     private final JsonNode quantization;
@@ -69,6 +73,9 @@ final class PackedWeights {
         Part scales = part(name + "_scale_inv");
         int rows = block.path(0).asInt(1);
         int columns = block.path(1).asInt(1);
+        if (rows < 1 || columns < 1) {
+            throw new ModelFormatException(config, "weight_block_size: expected two sizes from 1 on, found " + block);
+        }
         long blocks = ((codes.rows() + rows - 1) / rows) * ((codes.columns() + columns - 1) / columns);
         if (scales.stored().values() != 1 && scales.stored().values() != blocks) {
             throw new ModelFormatException(
@@ -92,8 +99,7 @@ final class PackedWeights {
         }
         String weight = name.substring(0, name.length() - NF4.length());
         Part state = parts.get(name);
-        ByteBuffer text = state.bytes(0, Math.toIntExact(state.stored().bytes()));
-        JsonNode json = Json.files().readTree(text.array());
+        JsonNode json = json(state);
         boolean nested = json.has("nested_blocksize");
         long[] shape = {
             json.path("shape").path(0).asLong(), json.path("shape").path(1).asLong()
@@ -118,6 +124,21 @@ final class PackedWeights {
                         json.path("blocksize").asInt(64),
                         json.path("nested_blocksize").asInt(256),
                         (float) json.path("nested_offset").asDouble(0)));
+    }
+
+    /** A tensor that holds a text in JSON. */
+    private static JsonNode json(Part state) throws IOException {
+        Path file = state.stored().file();
+        String expected = "tensor " + state.stored().name() + ": expected JSON";
+        if (state.stored().bytes() > LONGEST_STATE) {
+            throw new ModelFormatException(
+                    file, expected + " of at most " + LONGEST_STATE + " bytes, found " + state.stored().bytes());
+        }
+        try {
+            return Json.files().readTree(state.bytes(0, (int) state.stored().bytes()).array());
+        } catch (JacksonException | CharConversionException broken) {
+            throw new ModelFormatException(file, expected + ": " + broken.getMessage(), broken);
+        }
     }
 
     private void int4(String name, boolean awq) throws IOException {
