@@ -115,4 +115,50 @@ final class PublishingTest {
         }
         assertThat(uses).isNotEmpty().allMatch(line -> line.matches("(- )?uses: [\\w./-]+@[0-9a-f]{40} # v[\\d.]+"));
     }
+
+    /** Nothing is installed by a name alone, which somebody else could take: Python's packages by hash, Maven and its files by checksum. */
+    @Test
+    void whatIsFetchedIsHeldToItsChecksum() throws Exception {
+        for (String file : List.of(".github/workflows/ci.yml", ".github/workflows/release.yml", ".ci/published")) {
+            assertThat(Files.readAllLines(ROOT.resolve(file)).stream()
+                            .filter(line -> line.matches(".*(pip install|\\$pip ).*"))
+                            .filter(line -> !line.startsWith("pip=")))
+                    .as(file)
+                    .isNotEmpty()
+                    .allMatch(line -> line.contains("--require-hashes --requirement environment/"));
+        }
+        for (String file : List.of("", "-nvrtc", "-release")) {
+            requireHashes(ROOT.resolve("environment/requirements" + file + ".txt"));
+        }
+        requireHashes(ROOT.resolve("environment/site/requirements.txt"));
+        assertThat(ROOT.resolve(".mvn/maven.config")).content().contains("--strict-checksums");
+        assertThat(ROOT.resolve(".mvn/wrapper/maven-wrapper.properties"))
+                .content()
+                .containsPattern("distributionSha256Sum=[0-9a-f]{64}\\s");
+    }
+
+    /** Each package at one version, with a hash after it. */
+    private static void requireHashes(Path file) throws Exception {
+        String text = Files.readString(file).replaceAll("(?m)^\\s*#.*$", "").replaceAll("\\\\\\R", " ");
+        assertThat(text.lines().filter(line -> !line.isBlank()))
+                .as(file.toString())
+                .isNotEmpty()
+                .allMatch(line -> line.matches("[\\w.\\[\\]-]+==\\S+ .*--hash=sha256:[0-9a-f]{64}.*"));
+    }
+
+    /** What is inside is listed, under licences that are on the list; known vulnerabilities are asked for where their data can be fetched. */
+    @Test
+    void theBuildListsWhatIsInsideAndEndsOnALicenceThatIsNotOnTheList() throws Exception {
+        assertThat(Files.readString(ROOT.resolve("pom.xml")))
+                .contains("<goal>makeBom</goal>", "<goal>add-third-party</goal>")
+                .contains("<failOnMissing>true</failOnMissing>", "<failOnBlacklist>true</failOnBlacklist>")
+                .contains("<includedLicense>");
+        for (String file : List.of("ci.yml", "release.yml")) {
+            String workflow = Files.readString(ROOT.resolve(".github/workflows/" + file));
+            assertThat(workflow).containsPattern("(?m)^permissions:\\R  contents: read$");
+        }
+        assertThat(Files.readString(ROOT.resolve(".github/workflows/ci.yml")))
+                .contains("osv-scanner@v")
+                .contains("-L environment/requirements.txt -L kernel/target/bom.json -L src/target/bom.json");
+    }
 }

@@ -53,6 +53,7 @@ final class ServedRenderings {
                 HttpResponse<String> answer = ask(ollama.url(), request);
                 JsonNode said = JSON.readTree(answer.body());
                 ObjectNode kept = chats.addObject().put("chat", chat.name()).put("status", answer.statusCode());
+                kept.set("request", request);
                 if (said.has("error")) {
                     kept.put("error", said.get("error").asText());
                 } else {

@@ -39,6 +39,7 @@ final class ServedRenderingsTest {
     @TempDir
     Path folder;
 
+    /** The text of the training is that of Transformers, which made its own of the same conversations. */
     @TestFactory
     Stream<DynamicTest> aRealServerRendersWhatTheModelWasTrainedOn() {
         return families(family -> {
@@ -51,6 +52,8 @@ final class ServedRenderingsTest {
             for (JsonNode one : family.get("chats")) {
                 ProbeChat chat = chat(one);
                 String trained = jinja.prompt(chat).orElse("");
+                String transformers = withoutBos(family, one.path("transformers").asText());
+                assertThat(day(trained)).as(chat.name()).isEqualTo(day(transformers));
                 if (trained.isEmpty()) {
                     continue; // the model was never trained on what its own template refuses
                 }
@@ -184,9 +187,12 @@ final class ServedRenderingsTest {
 
     /** A server that renders by the file's own template writes the first token itself; before all other texts it is added later. */
     private static String served(JsonNode family, JsonNode one) {
-        String text = one.path("text").asText();
+        return day(withoutBos(family, one.path("text").asText()));
+    }
+
+    private static String withoutBos(JsonNode family, String text) {
         String bos = jinja(family).get("bos").asText();
-        return day(!bos.isEmpty() && text.startsWith(bos) ? text.substring(bos.length()) : text);
+        return !bos.isEmpty() && text.startsWith(bos) ? text.substring(bos.length()) : text;
     }
 
     private static String day(String text) {
