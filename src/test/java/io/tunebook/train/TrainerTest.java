@@ -11,6 +11,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.data.ChatExample;
 import io.tunebook.dataset.Dataset;
+import io.tunebook.kernel.display.Display;
+import io.tunebook.kernel.display.DisplaySink;
+import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
@@ -179,6 +182,53 @@ final class TrainerTest {
         assertThatThrownBy(() -> unlucky.train(data)).hasMessage("no room for a log");
         assertThat(heard).isEmpty();
         assertThat(model.manager().getManagedArrays()).hasSize(owned);
+    }
+
+    /** In a notebook a bar that is not closed says for ever how much time is left. */
+    @Test
+    void aBarEndsWithATrainingThatAnExceptionEnds() {
+        List<String> shown = new ArrayList<>();
+        boolean[] over = {false};
+        Display.connect(new DisplaySink() {
+            @Override
+            public void show(MimeBundle bundle, String id, boolean update) {
+                if (over[0]) {
+                    System.out.println(bundle.text());
+                } else {
+                    shown.add(bundle.text());
+                }
+            }
+
+            @Override
+            public void clear(boolean wait) {}
+
+            @Override
+            public String ask(String prompt, boolean password) {
+                return null;
+            }
+
+            @Override
+            public boolean rich() {
+                return !over[0];
+            }
+        });
+        try {
+            Trainer failing = trainer().on(new TrainingListener() {
+                @Override
+                public void progressed(TrainingReport soFar) {
+                    if (soFar.steps().size() == 3) {
+                        throw new IllegalStateException("enough");
+                    }
+                }
+            });
+            assertThatThrownBy(() -> train(failing, TEN, List.of())).hasMessage("enough");
+        } finally {
+            over[0] = true; // as before for the tests that come after this one
+        }
+        assertThat(shown).isNotEmpty().allMatch(text -> text.startsWith("Training: "));
+        assertThat(shown.get(shown.size() - 1))
+                .containsPattern("^Training: [23] of 10 in \\d+:\\d\\d · loss ")
+                .doesNotContain("left");
     }
 
     @SuppressWarnings("unchecked")

@@ -22,6 +22,9 @@ import java.util.function.Function;
 final class Completions {
     private static final ObjectMapper JSON = Json.wire();
     private static final int CONTEXT = 4096;
+
+    /** No token of a model has more characters, by far: a longer text has more tokens than its length divided by this. */
+    private static final int LONGEST_TOKEN = 1024;
     private static final Set<String> LEVELS = Set.of("low", "medium", "high", "max");
 
     private final Function<String, ServedModel> models;
@@ -263,6 +266,15 @@ final class Completions {
         if (prompt.length() < context) {
             return prompt;
         }
+        int most = context * LONGEST_TOKEN;
+        if (cut && tooLong(prompt, 2 * context)) {
+            // What is between is lost in any case, and megabytes of text would take gigabytes to cut into tokens.
+            return fit(
+                    runner,
+                    prompt.substring(0, most) + prompt.substring(prompt.length() - most),
+                    options,
+                    true);
+        }
         int[] tokens = runner.tokens(prompt);
         if (tokens.length < context) {
             return prompt;
@@ -286,6 +298,11 @@ final class Completions {
         int[] kept = Arrays.copyOf(tokens, limit);
         System.arraycopy(tokens, tokens.length - (limit - keep), kept, keep, limit - keep);
         return runner.text(kept);
+    }
+
+    /** Whether a text cannot fit into a context, whatever its tokens are. */
+    static boolean tooLong(String text, int context) {
+        return text.length() > (long) context * LONGEST_TOKEN;
     }
 
     /** What is asked for and not to be had is refused, not left out in silence. */

@@ -99,7 +99,10 @@ final class Prompts implements AutoCloseable {
                 }
             }
             String prompt = render(there, template, kept, tools, think);
-            if (whole || from >= messages.size() - 1 || there.runner.tokens(prompt).length < there.runner.context()) {
+            int context = there.runner.context();
+            if (whole
+                    || from >= messages.size() - 1
+                    || !Completions.tooLong(prompt, context) && there.runner.tokens(prompt).length < context) {
                 return prompt;
             }
         }

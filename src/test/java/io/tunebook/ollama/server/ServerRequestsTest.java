@@ -249,6 +249,24 @@ class ServerRequestsTest {
         assertThat(get("/").statusCode()).isEqualTo(200);
     }
 
+    /** Megabytes of text took gigabytes to cut into tokens, and the model's process with it. */
+    @Test
+    void messagesOfMegabytesLoseWhatIsTooMuch() throws Exception {
+        String options = "'stream':false,'options':{'num_ctx':256,'num_predict':1,'temperature':0}";
+        List<Integer> tokens = new ArrayList<>();
+        for (int words : new int[] {2_000, 1_500_000}) {
+            String much = "duck ".repeat(words);
+            HttpResponse<String> chat = post(
+                    "/api/chat",
+                    "{'model':'smollm2'," + options + ",'messages':[{'role':'user','content':'" + much
+                            + "'},{'role':'user','content':'" + much + "'}]}");
+            assertThat(chat.statusCode()).as(chat.body()).isEqualTo(200);
+            tokens.add(JSON.readTree(chat.body()).path("prompt_eval_count").asInt());
+        }
+        // the first four and half of the rest, as Ollama keeps them
+        assertThat(tokens).containsExactly(4 + (256 - 4) / 2, 4 + (256 - 4) / 2);
+    }
+
     /** Bytes that are sent but never lie in memory. */
     private static final class Zeros extends InputStream {
         private long left;
