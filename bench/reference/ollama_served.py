@@ -60,8 +60,8 @@ def main():
                 chat["transformers"] = trained
     jinja = {f["name"]: f["jinja"] for f in families}
     for one in made:
-        # A file that two families share stays loaded under the first one's name.
-        one["selected"] = next(chosen[other] for other in chosen if jinja.get(other) == jinja[one["family"]])
+        # A file that two families share stays loaded under the first one's name; one that is not loaded is not told of.
+        one["selected"] = next((chosen[other] for other in chosen if jinja.get(other) == jinja[one["family"]]), "")
     golden = {"version": re.findall(r"\d+\.\d+\.\d+", version)[-1], **answers}
     text = json.dumps(golden, ensure_ascii=False, separators=(",", ":")).encode()
     (RESOURCES / "ollama_served.json.gz").write_bytes(gzip.compress(text, 9, mtime=0))

@@ -112,21 +112,22 @@ final class ChatRendering {
         static final Message SAID = Message.assistant("As <b>you</b> wish.");
         static final Message LATER = Message.system("Be brief.");
         static final Map<String, Object> ARGUMENTS = Map.of("city", "Paris");
-        static final Message CALL = new Message(
-                "assistant",
-                "",
-                Map.of(
-                        "tool_calls",
-                        List.of(Map.of(
-                                "id",
-                                "abcdefghi",
-                                "type",
-                                "function",
-                                "function",
-                                Map.of("name", "weather", "arguments", ARGUMENTS)))));
+        static final Message CALL = new Message("assistant", "", Map.of("tool_calls", List.of(call())));
         static final Message RESULT =
                 new Message("tool", "21 degrees", Map.of("tool_call_id", "abcdefghi", "name", "weather"));
         static final List<Map<String, Object>> TOOLS = List.of(tool("weather", "city"), tool("clock", "zone"));
+
+        /** In the order of the fields that clients send, since a template may write them all. */
+        private static Map<String, Object> call() {
+            Map<String, Object> function = new LinkedHashMap<>();
+            function.put("name", "weather");
+            function.put("arguments", ARGUMENTS);
+            Map<String, Object> call = new LinkedHashMap<>();
+            call.put("id", "abcdefghi");
+            call.put("type", "function");
+            call.put("function", function);
+            return call;
+        }
 
         private static Map<String, Object> tool(String name, String argument) {
             Map<String, Object> property = new LinkedHashMap<>();

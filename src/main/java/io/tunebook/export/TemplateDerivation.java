@@ -254,15 +254,18 @@ final class TemplateDerivation {
         }
         out.append("{{ .Content }}");
         if (tools) {
-            out.append("{{ $said := .Content }}{{ range $k, $call := .ToolCalls }}{{ if or $k $said }}")
+            // A server learns how a call begins from the first text inside the first "if" that asks for calls.
+            out.append("{{ $said := .Content }}{{ range $k, $call := .ToolCalls }}{{ if and $said (not $k) }}")
                     .append(text("\n"))
-                    .append("{{ end }}")
+                    .append("{{ end }}{{ end }}{{ if .ToolCalls }}{{ range $k, $call := .ToolCalls }}")
                     .append(text("<tool_call>\n{\"name\": \""))
                     .append("{{ .Function.Name }}")
                     .append(text("\", \"arguments\": "))
                     .append("{{ .Function.Arguments }}")
                     .append(text("}\n</tool_call>"))
-                    .append("{{ end }}");
+                    .append("{{ if lt $k (len (slice $m.ToolCalls 1)) }}")
+                    .append(text("\n"))
+                    .append("{{ end }}{{ end }}{{ end }}");
         }
         out.append(text(assistantSuffix));
         if (tools) {

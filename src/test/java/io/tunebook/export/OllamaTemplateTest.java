@@ -11,6 +11,7 @@ import io.tunebook.ollama.ChatMessage;
 import io.tunebook.ollama.template.GoTemplate;
 import io.tunebook.ollama.template.GoTemplate.GoTemplateException;
 import io.tunebook.ollama.template.OllamaPrompt;
+import io.tunebook.ollama.template.TemplateTags;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -162,6 +163,19 @@ final class OllamaTemplateTest {
                     assertThat(warning).contains("Warning: Ollama would render", ": " + expected + ". ", "anyway()");
                 }
                 assertThat(warning(made.anyway())).isEmpty();
+            }
+        }
+    }
+
+    /** A server finds how calls begin in the template; where it finds nothing, calls come to the client as text. */
+    @Test
+    void aServerFindsHowCallsOfToolsBegin() {
+        for (JsonNode family : GOLDEN.get("families")) {
+            if (List.of("qwen2.5", "qwen3").contains(family.get("name").asText())) {
+                String template = OllamaTemplate.of(OllamaTemplateRequests.rendering(family), List.of())
+                        .template()
+                        .orElseThrow();
+                assertThat(TemplateTags.of(GoTemplate.parse(template)).tool()).isEqualTo("<tool_call>");
             }
         }
     }

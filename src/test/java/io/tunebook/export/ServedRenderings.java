@@ -80,8 +80,8 @@ final class ServedRenderings {
         settings.put(
                 "template",
                 "{{ if .Tools }}<|im_start|>system\nYou may call:\n{{ range .Tools }}{{ .Function.Name }}: {{ .Function.Description }}\n{{ end }}"
-                        + "<|im_end|>\n{{ end }}{{ range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}{{ range .ToolCalls }}<tool_call>\n"
-                        + "{\"name\": \"{{ .Function.Name }}\", \"arguments\": {{ .Function.Arguments }}}\n</tool_call>{{ end }}<|im_end|>\n{{ end }}"
+                        + "<|im_end|>\n{{ end }}{{ range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}{{ if .ToolCalls }}{{ range .ToolCalls }}<tool_call>\n"
+                        + "{\"name\": \"{{ .Function.Name }}\", \"arguments\": {{ .Function.Arguments }}}\n</tool_call>{{ end }}{{ end }}<|im_end|>\n{{ end }}"
                         + "<|im_start|>assistant\n");
         settings.put("parameters", Map.of("temperature", 0, "num_predict", 60, "stop", List.of("<|im_end|>")));
         return settings;
@@ -130,9 +130,9 @@ final class ServedRenderings {
         try (GgufFile source = GgufFile.open(tokenizerFrom)) {
             List<String> tokens = new ArrayList<>(source.strings("tokenizer.ggml.tokens"));
             if (!bos.isEmpty()) {
-                tokens.set(1, bos);
+                set(tokens, 1, bos);
             }
-            tokens.set(2, family.get("eos").asText());
+            set(tokens, 2, family.get("eos").asText());
             instead.put("tokenizer.ggml.tokens", tokens);
         }
         instead.put("tokenizer.ggml.bos_token_id", 1);
@@ -140,6 +140,15 @@ final class ServedRenderings {
         instead.put("tokenizer.ggml.add_bos_token", !bos.isEmpty());
         instead.put("tokenizer.chat_template", family.get("jinja").asText());
         RandomModels.write("llama", tokenizerFrom, gguf, instead);
+    }
+
+    /** Puts a token in its place; llama.cpp takes none that is there twice. */
+    private static void set(List<String> tokens, int id, String token) {
+        int other = tokens.indexOf(token);
+        if (other >= 0 && other != id) {
+            tokens.set(other, "<unused" + id + ">");
+        }
+        tokens.set(id, token);
     }
 
     /** What a client sends to have a conversation rendered. */

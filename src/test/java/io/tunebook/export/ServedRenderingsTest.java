@@ -10,6 +10,7 @@ import io.tunebook.export.ChatRendering.ProbeChat;
 import io.tunebook.ollama.Ollama;
 import io.tunebook.ollama.server.EmbeddedOllama;
 import io.tunebook.ollama.template.GoTemplate;
+import io.tunebook.ollama.template.TemplateTags;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
@@ -36,6 +37,9 @@ final class ServedRenderingsTest {
     /** Some templates write the day; the training's text has that of the training, the server's that of the export. */
     private static final String DAY = "\\d\\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) 20\\d\\d";
 
+    /** llama.cpp of this server cannot read its chat template, and ends while it loads the model, with whatever template in Go's syntax. */
+    private static final String NOT_LOADED = "mistral-nemo";
+
     @TempDir
     Path folder;
 
@@ -48,26 +52,40 @@ final class ServedRenderingsTest {
             assertThat(day(family.get("template").asText()))
                     .as("the template that was exported; make the golden file anew")
                     .isEqualTo(day(made.template().orElseThrow()));
+            boolean own = TemplateTags.ownDoesMore(
+                    jinja(family).get("jinja").asText(), family.get("template").asText());
+            assertThat(own).isEqualTo(!family.get("selected").asText().equals("go_template"));
+            boolean thinks = StreamSupport.stream(family.get("chats").spliterator(), false)
+                    .anyMatch(one -> one.get("chat").asText().equals("thinking wanted") && one.has("text"));
             List<String> differ = new ArrayList<>();
+            List<String> told = new ArrayList<>();
             for (JsonNode one : family.get("chats")) {
                 ProbeChat chat = chat(one);
-                String trained = jinja.prompt(chat).orElse("");
                 String transformers = withoutBos(family, one.path("transformers").asText());
-                assertThat(day(trained)).as(chat.name()).isEqualTo(day(transformers));
-                if (trained.isEmpty()) {
-                    continue; // the model was never trained on what its own template refuses
+                assertThat(day(jinja.prompt(chat).orElse(""))).as(chat.name()).isEqualTo(day(transformers));
+                if (NOT_LOADED.equals(family.get("family").asText()) && !one.has("text")) {
+                    assertThat(one.get("error").asText()).containsAnyOf("selectattr", "does not support thinking");
+                    continue;
+                }
+                // A model that can think is asked to where a client says nothing.
+                Boolean think = chat.think() == null && thinks ? Boolean.TRUE : chat.think();
+                String trained =
+                        jinja.render(chat.messages(), true, chat.tools(), think).orElse("");
+                if (trained.isEmpty() || !one.has("text")) {
+                    assertThat(chat.plain() && !trained.isEmpty()).isFalse();
+                    continue; // refused by the model's own template, or by the server, which knows no tools or thoughts of it
                 }
                 if (chat.plain()) {
                     assertThat(served(family, one)).as(chat.name()).isEqualTo(day(trained));
                 } else if (!served(family, one).equals(day(trained))) {
                     differ.add(chat.name());
                 }
+                made.differences().stream()
+                        .filter(d -> d.conversation().equals(chat.name()))
+                        .forEach(d -> told.add(d.conversation()));
             }
-            List<String> told = made.differences().stream()
-                    .map(OllamaTemplate.Difference::conversation)
-                    .toList();
-            // What the export tells before sending is what really differs.
-            assertThat(differ).isEqualTo(told);
+            // What the export tells before sending is what really differs; where the server takes the file's own template, nothing does.
+            assertThat(differ).isEqualTo(own ? List.of() : told);
         });
     }
 

@@ -140,7 +140,7 @@ final class ModelList {
                 .put("license", String.join("\n", m.licenses()))
                 .put("modelfile", modelfile.toString())
                 .put("parameters", String.join("\n", parameters))
-                .put("template", template)
+                .put("template", m.goTemplate().isEmpty() ? m.chatTemplate() : m.goTemplate())
                 .put("system", system)
                 .put("modified_at", m.modified().toString());
         // An empty field is left out, as Go's encoding does.
