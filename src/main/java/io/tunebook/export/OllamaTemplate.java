@@ -4,6 +4,7 @@ import io.tunebook.export.ChatRendering.ProbeChat;
 import io.tunebook.ollama.store.StoredModel;
 import io.tunebook.ollama.template.GoTemplate;
 import io.tunebook.ollama.template.GoTemplate.GoTemplateException;
+import io.tunebook.ollama.template.TemplateTags;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tokenizer.ChatTemplate;
 import io.tunebook.tokenizer.Tokenizer;
@@ -28,13 +29,15 @@ import java.util.stream.Collectors;
  * @param stops what ends an answer
  * @param differences where the server's text is not the training's
  * @param accepted whether to send it although plain conversations differ
+ * @param own whether Ollama from 0.34.1 on takes the chat template inside the file all the same, since it can do more; nothing differs there
  */
 public record OllamaTemplate(
         Optional<String> template,
         Optional<String> system,
         List<String> stops,
         List<Difference> differences,
-        boolean accepted) {
+        boolean accepted,
+        boolean own) {
 
     /**
      * A conversation that the two templates render differently.
@@ -77,7 +80,7 @@ public record OllamaTemplate(
         try (Tokenizer tokenizer = Tokenizer.load(model)) {
             return tokenizer.hasChatTemplate()
                     ? of(tokenizer, tokenizer.chatTemplate())
-                    : new OllamaTemplate(Optional.empty(), Optional.empty(), List.of(), List.of(), false);
+                    : new OllamaTemplate(Optional.empty(), Optional.empty(), List.of(), List.of(), false, false);
         }
     }
 
@@ -102,7 +105,7 @@ public record OllamaTemplate(
     static OllamaTemplate of(StoredModel stored) throws IOException {
         try (Tokenizer tokenizer = Tokenizer.load(stored.gguf())) {
             if (!tokenizer.hasChatTemplate()) {
-                return new OllamaTemplate(stored.template(), stored.system(), List.of(), List.of(), false);
+                return new OllamaTemplate(stored.template(), stored.system(), List.of(), List.of(), false, false);
             }
             if (stored.template().isPresent() && !stored.engine().containsKey("renderer")) {
                 ChatRendering jinja = ChatRendering.of(tokenizer, tokenizer.chatTemplate());
@@ -136,7 +139,17 @@ public record OllamaTemplate(
                 differences.add(new Difference(chat.name(), chat.plain(), trained.get(), served));
             }
         }
-        return new OllamaTemplate(template, Optional.of(system).filter(s -> !s.isEmpty()), stops, differences, false);
+        boolean own = template.isPresent() && ownDoesMore(jinja.source(), template.get());
+        return new OllamaTemplate(
+                template, Optional.of(system).filter(s -> !s.isEmpty()), stops, differences, false, own);
+    }
+
+    private static boolean ownDoesMore(String chatTemplate, String template) {
+        try {
+            return TemplateTags.ownDoesMore(chatTemplate, template);
+        } catch (GoTemplateException broken) {
+            return false;
+        }
     }
 
     private static List<String> stops(Tokenizer tokenizer, ChatRendering jinja) {
@@ -159,7 +172,7 @@ public record OllamaTemplate(
 
     /** The same, to be sent although it does not agree. */
     public OllamaTemplate anyway() {
-        return new OllamaTemplate(template, system, stops, differences, true);
+        return new OllamaTemplate(template, system, stops, differences, true, own);
     }
 
     /** Which conversations were compared, and where they part. */
@@ -175,7 +188,8 @@ public record OllamaTemplate(
         return (agrees()
                         ? "the server renders plain conversations as the model was trained on them"
                         : "the server renders conversations otherwise than the model was trained on them")
-                + (others.isEmpty() ? "" : "; what differs: " + others);
+                + (others.isEmpty() ? "" : "; what differs: " + others)
+                + (own && !others.isEmpty() ? ", unless it is Ollama 0.34.1 or newer, which takes the file's own template" : "");
     }
 
     /**
@@ -199,6 +213,7 @@ public record OllamaTemplate(
         if (!others.isEmpty() && !accepted) {
             System.err.println("Warning: Ollama would render these conversations otherwise than the model's chat template does: "
                     + others.stream().map(Difference::conversation).collect(Collectors.joining(", "))
+                    + (own ? " (0.34.1 and newer take the file's own template for this model, and render them as it does)" : "")
                     + ". If the model was trained on such, look at OllamaTemplate.of(model).differences() first."
                     + " OllamaTemplate.of(model).anyway() sends it without this warning.");
         }

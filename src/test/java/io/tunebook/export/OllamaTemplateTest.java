@@ -160,7 +160,8 @@ final class OllamaTemplateTest {
                 if (expected.isEmpty()) {
                     assertThat(warning).as(family.get("name").asText()).isEmpty();
                 } else {
-                    assertThat(warning).contains("Warning: Ollama would render", ": " + expected + ". ", "anyway()");
+                    assertThat(warning).contains("Warning: Ollama would render", ": " + expected, "anyway()");
+                    assertThat(warning).contains("(0.34.1 and newer take the file's own template for this model");
                 }
                 assertThat(warning(made.anyway())).isEmpty();
             }
@@ -210,7 +211,7 @@ final class OllamaTemplateTest {
 
     @Test
     void aModelWithoutAChatTemplateHasNothingToCompare() {
-        OllamaTemplate none = new OllamaTemplate(Optional.empty(), Optional.empty(), List.of(), List.of(), false);
+        OllamaTemplate none = new OllamaTemplate(Optional.empty(), Optional.empty(), List.of(), List.of(), false, false);
         none.require();
         assertThat(none).hasToString("the model has no chat template");
     }

@@ -10,7 +10,6 @@ import io.tunebook.export.ChatRendering.ProbeChat;
 import io.tunebook.ollama.Ollama;
 import io.tunebook.ollama.server.EmbeddedOllama;
 import io.tunebook.ollama.template.GoTemplate;
-import io.tunebook.ollama.template.TemplateTags;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
@@ -52,8 +51,7 @@ final class ServedRenderingsTest {
             assertThat(day(family.get("template").asText()))
                     .as("the template that was exported; make the golden file anew")
                     .isEqualTo(day(made.template().orElseThrow()));
-            boolean own = TemplateTags.ownDoesMore(
-                    jinja(family).get("jinja").asText(), family.get("template").asText());
+            boolean own = made.own();
             assertThat(own).isEqualTo(!family.get("selected").asText().equals("go_template"));
             boolean thinks = StreamSupport.stream(family.get("chats").spliterator(), false)
                     .anyMatch(one -> one.get("chat").asText().equals("thinking wanted") && one.has("text"));
