@@ -256,6 +256,14 @@ public sealed interface PackedMatrix {
                 Arrays.setAll(group, i -> i / size);
             } else {
                 group = groups.ints(0, inputs);
+                for (int g : group) {
+                    if (g < 0 || g >= number) {
+                        throw new ModelFormatException(
+                                groups.stored().file(),
+                                "tensor " + groups.stored().name() + ": expected groups below " + number + ", found "
+                                        + g);
+                    }
+                }
             }
             int[] shifts = new int[8];
             Arrays.setAll(shifts, this::shift);

@@ -10,6 +10,8 @@ import java.io.OutputStream;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
@@ -131,7 +133,13 @@ final class LocalHttp {
     }
 
     /** Sends a client to another path, with the page that Go's {@code http.Redirect} sends along. */
-    static void redirect(HttpExchange exchange, int status, String path) throws IOException {
+    static void redirect(HttpExchange exchange, int status, String to) throws IOException {
+        String path;
+        try {
+            path = new URI(null, null, to, null).getRawPath(); // no quotation mark and no line's end is left in it
+        } catch (URISyntaxException none) {
+            throw new Refusal(404, "404 page not found");
+        }
         exchange.getResponseHeaders().set("Location", path);
         if (exchange.getRequestMethod().equals("GET")) {
             exchange.getResponseHeaders().set("Content-Type", "text/html; charset=utf-8");

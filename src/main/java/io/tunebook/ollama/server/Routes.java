@@ -161,10 +161,11 @@ final class Routes {
                 exchange.getResponseHeaders().set("Allow", String.join(", ", allowed));
             }
             exchange.sendResponseHeaders(204, -1);
+        } else if (!clean.equals(path)) {
+            LocalHttp.redirect(exchange, 307, clean);
         } else if (!bare.equals(path) && methods(bare).contains(method)) {
             // As Ollama's router does it: GET keeps its method after 301, others need 307.
-            boolean doubled = !clean.equals(path);
-            LocalHttp.redirect(exchange, method.equals("GET") && !doubled ? 301 : 307, bare);
+            LocalHttp.redirect(exchange, method.equals("GET") ? 301 : 307, bare);
         } else if (path.startsWith(BLOBS)) {
             if (method.equals("HEAD") || method.equals("POST")) {
                 blobs.serve(exchange, path.substring(BLOBS.length()));

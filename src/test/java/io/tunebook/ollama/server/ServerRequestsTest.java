@@ -356,7 +356,9 @@ class ServerRequestsTest {
         "HEAD //api/tags, 307, /api/tags",
         "POST //api/chat, 307, /api/chat",
         "POST /api/chat/, 307, /api/chat",
-        "GET //nowhere, 404, "
+        "GET //api/tags/, 307, /api/tags/",
+        "GET //nowhere, 307, /nowhere",
+        "GET /nowhere/, 404, "
     })
     void slashesTooManyAreRedirectedAsByOllama(String request, int status, String location) throws Exception {
         String answer = raw(request + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
