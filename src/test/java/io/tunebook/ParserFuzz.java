@@ -163,7 +163,8 @@ final class ParserFuzz {
         for (String at : List.of("packed/awq", "packed/fp8", "packed/gptq", "packed/nf4", "reference/gpt_oss_mxfp4")) {
             byte[] config = resource(at + "/config.json");
             byte[] weights = resource(at + "/model.safetensors");
-            int header = 8 + ByteBuffer.wrap(weights).order(ByteOrder.LITTLE_ENDIAN).getInt(0);
+            int header =
+                    8 + ByteBuffer.wrap(weights).order(ByteOrder.LITTLE_ENDIAN).getInt(0);
             all.add(new Format("model.json", config, 1 << 20, file -> model(Files.readAllBytes(file), weights)));
             all.add(new Format("model.st", weights, header, file -> model(config, Files.readAllBytes(file))));
         }

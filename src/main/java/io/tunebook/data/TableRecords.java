@@ -121,7 +121,8 @@ final class TableRecords implements Records {
                 ResultSet errors = query.executeQuery(
                         "SELECT line_byte_position, error_message FROM reject_errors ORDER BY line_byte_position")) {
             // DuckDB counts rows, which may have several lines.
-            try (InputStream text = copy != null ? Files.newInputStream(copy.path().resolve(COPY)) : SourceFile.plain(file)) {
+            try (InputStream text =
+                    copy != null ? Files.newInputStream(copy.path().resolve(COPY)) : SourceFile.plain(file)) {
                 long at = 0;
                 long line = 1;
                 while (errors.next()) {

@@ -57,8 +57,7 @@ public final class ModelServer implements AutoCloseable {
         String account = "Ollama " + ollama.version() + " at " + ollama.url();
         String stored = source.name().equals(source.path().toString()) ? name(source.path()) : source.name();
         if (has(ollama, stored)) {
-            return new ModelServer(
-                    ollama, stored, account + " has " + stored, Optional.empty(), Optional.empty());
+            return new ModelServer(ollama, stored, account + " has " + stored, Optional.empty(), Optional.empty());
         }
         String name = source.stored().isPresent() ? stored : name(source.path());
         OllamaExport.asItIs(ollama, name, source, Quantization.Q8_0);

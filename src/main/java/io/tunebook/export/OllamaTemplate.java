@@ -189,7 +189,9 @@ public record OllamaTemplate(
                         ? "the server renders plain conversations as the model was trained on them"
                         : "the server renders conversations otherwise than the model was trained on them")
                 + (others.isEmpty() ? "" : "; what differs: " + others)
-                + (own && !others.isEmpty() ? ", unless it is Ollama 0.34.1 or newer, which takes the file's own template" : "");
+                + (own && !others.isEmpty()
+                        ? ", unless it is Ollama 0.34.1 or newer, which takes the file's own template"
+                        : "");
     }
 
     /**
@@ -211,11 +213,14 @@ public record OllamaTemplate(
                 .filter(d -> !d.plain() && !d.onlyWhiteSpace() && concerns(d))
                 .toList();
         if (!others.isEmpty() && !accepted) {
-            System.err.println("Warning: Ollama would render these conversations otherwise than the model's chat template does: "
-                    + others.stream().map(Difference::conversation).collect(Collectors.joining(", "))
-                    + (own ? " (0.34.1 and newer take the file's own template for this model, and render them as it does)" : "")
-                    + ". If the model was trained on such, look at OllamaTemplate.of(model).differences() first."
-                    + " OllamaTemplate.of(model).anyway() sends it without this warning.");
+            System.err.println(
+                    "Warning: Ollama would render these conversations otherwise than the model's chat template does: "
+                            + others.stream().map(Difference::conversation).collect(Collectors.joining(", "))
+                            + (own
+                                    ? " (0.34.1 and newer take the file's own template for this model, and render them as it does)"
+                                    : "")
+                            + ". If the model was trained on such, look at OllamaTemplate.of(model).differences() first."
+                            + " OllamaTemplate.of(model).anyway() sends it without this warning.");
         }
     }
 

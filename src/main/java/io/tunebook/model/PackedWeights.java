@@ -132,10 +132,13 @@ final class PackedWeights {
         String expected = "tensor " + state.stored().name() + ": expected JSON";
         if (state.stored().bytes() > LONGEST_STATE) {
             throw new ModelFormatException(
-                    file, expected + " of at most " + LONGEST_STATE + " bytes, found " + state.stored().bytes());
+                    file,
+                    expected + " of at most " + LONGEST_STATE + " bytes, found "
+                            + state.stored().bytes());
         }
         try {
-            return Json.files().readTree(state.bytes(0, (int) state.stored().bytes()).array());
+            return Json.files()
+                    .readTree(state.bytes(0, (int) state.stored().bytes()).array());
         } catch (JacksonException | CharConversionException broken) {
             throw new ModelFormatException(file, expected + ": " + broken.getMessage(), broken);
         }

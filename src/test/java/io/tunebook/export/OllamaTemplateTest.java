@@ -147,7 +147,8 @@ final class OllamaTemplateTest {
     @Test
     void conversationsThatDifferAreNamedBeforeTheExport() {
         Map<String, String> told = Map.of(
-                "llama3.1", "tools, tools under a system prompt, a tool's answer, two tools' answers, thoughts before a call",
+                "llama3.1",
+                        "tools, tools under a system prompt, a tool's answer, two tools' answers, thoughts before a call",
                 "deepseek-r1", "a second system prompt",
                 "smollm2", "", // it knows no tools
                 "qwen3", "", // white space alone
@@ -211,7 +212,8 @@ final class OllamaTemplateTest {
 
     @Test
     void aModelWithoutAChatTemplateHasNothingToCompare() {
-        OllamaTemplate none = new OllamaTemplate(Optional.empty(), Optional.empty(), List.of(), List.of(), false, false);
+        OllamaTemplate none =
+                new OllamaTemplate(Optional.empty(), Optional.empty(), List.of(), List.of(), false, false);
         none.require();
         assertThat(none).hasToString("the model has no chat template");
     }

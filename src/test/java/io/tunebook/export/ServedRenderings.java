@@ -109,7 +109,10 @@ final class ServedRenderings {
         ObjectNode request = JSON.createObjectNode().put("model", "caller");
         request.set("messages", JSON.valueToTree(weather()));
         request.putArray("tools").addPOJO(ProbeChat.TOOLS.get(0));
-        out.set("whole", JSON.readTree(ask(ollama.url(), request.deepCopy().put("stream", false)).body()));
+        out.set(
+                "whole",
+                JSON.readTree(ask(ollama.url(), request.deepCopy().put("stream", false))
+                        .body()));
         ArrayNode lines = out.putArray("stream");
         for (String line : ask(ollama.url(), request).body().split("\n")) {
             lines.add(JSON.readTree(line));
@@ -119,7 +122,8 @@ final class ServedRenderings {
             called.add(city.city());
             return "18 degrees";
         });
-        ChatRequest asked = ChatRequest.of("caller", weather().toArray(ChatMessage[]::new)).tools(tool);
+        ChatRequest asked =
+                ChatRequest.of("caller", weather().toArray(ChatMessage[]::new)).tools(tool);
         return out.put("said", ollama.chat(asked).text());
     }
 

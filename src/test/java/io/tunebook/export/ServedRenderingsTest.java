@@ -59,7 +59,8 @@ final class ServedRenderingsTest {
             List<String> told = new ArrayList<>();
             for (JsonNode one : family.get("chats")) {
                 ProbeChat chat = chat(one);
-                String transformers = withoutBos(family, one.path("transformers").asText());
+                String transformers =
+                        withoutBos(family, one.path("transformers").asText());
                 assertThat(day(jinja.prompt(chat).orElse(""))).as(chat.name()).isEqualTo(day(transformers));
                 if (NOT_LOADED.equals(family.get("family").asText()) && !one.has("text")) {
                     assertThat(one.get("error").asText()).containsAnyOf("selectattr", "does not support thinking");
@@ -71,7 +72,8 @@ final class ServedRenderingsTest {
                         jinja.render(chat.messages(), true, chat.tools(), think).orElse("");
                 if (trained.isEmpty() || !one.has("text")) {
                     assertThat(chat.plain() && !trained.isEmpty()).isFalse();
-                    continue; // refused by the model's own template, or by the server, which knows no tools or thoughts of it
+                    continue; // refused by the model's own template, or by the server, which knows no tools or thoughts
+                    // of it
                 }
                 if (chat.plain()) {
                     assertThat(served(family, one)).as(chat.name()).isEqualTo(day(trained));
@@ -82,7 +84,8 @@ final class ServedRenderingsTest {
                         .filter(d -> d.conversation().equals(chat.name()))
                         .forEach(d -> told.add(d.conversation()));
             }
-            // What the export tells before sending is what really differs; where the server takes the file's own template, nothing does.
+            // What the export tells before sending is what really differs; where the server takes the file's own
+            // template, nothing does.
             assertThat(differ).isEqualTo(own ? List.of() : told);
         });
     }
@@ -96,7 +99,9 @@ final class ServedRenderingsTest {
                     String ours = chat(one)
                             .forOllama("")
                             .render(GoTemplate.parse(family.get("template").asText()));
-                    assertThat(day(ours)).as(one.get("chat").asText()).isEqualTo(day(one.get("text").asText()));
+                    assertThat(day(ours))
+                            .as(one.get("chat").asText())
+                            .isEqualTo(day(one.get("text").asText()));
                 }
             }
         });
@@ -115,14 +120,18 @@ final class ServedRenderingsTest {
             ServedRenderings.write(jinja(family), model, gguf);
             try (EmbeddedOllama server = EmbeddedOllama.start(gguf, "bare")) {
                 Ollama ollama = Ollama.connect(server.url());
-                assertThat(ollama.show("bare").template()).isEqualTo(family.get("found").asText());
+                assertThat(ollama.show("bare").template())
+                        .isEqualTo(family.get("found").asText());
                 OllamaExport.create(ollama, name, gguf);
                 for (JsonNode one : family.get("chats")) {
                     ObjectNode request = ServedRenderings.request(name, chat(one));
                     var answer = ServedRenderings.ask(server.url(), request);
                     JsonNode said = JSON.readTree(answer.body());
-                    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(one.get("status").asInt());
-                    assertThat(said.path("error").asText()).isEqualTo(one.path("error").asText());
+                    assertThat(answer.statusCode())
+                            .as(answer.body())
+                            .isEqualTo(one.get("status").asInt());
+                    assertThat(said.path("error").asText())
+                            .isEqualTo(one.path("error").asText());
                     assertThat(day(said.at("/_debug_info/rendered_template").asText()))
                             .as(name + ": " + one.get("chat").asText())
                             .isEqualTo(served(family, one));
@@ -135,7 +144,9 @@ final class ServedRenderingsTest {
     @Test
     void callsOfToolsAreReadAsByTheRealServer() throws Exception {
         JsonNode real = SERVED.get("calls");
-        assertThat(real.at("/whole/message/tool_calls/0/function/arguments/city").asText()).isEqualTo("Paris");
+        assertThat(real.at("/whole/message/tool_calls/0/function/arguments/city")
+                        .asText())
+                .isEqualTo("Paris");
         try (EmbeddedOllama server = EmbeddedOllama.start(defaultModel(), "smollm2")) {
             Ollama ollama = Ollama.connect(server.url());
             ollama.create("caller", ServedRenderings.caller(Map.of("from", "smollm2")), status -> {});
@@ -144,7 +155,9 @@ final class ServedRenderingsTest {
             assertThat(message(ours.get("whole"))).isEqualTo(message(real.get("whole")));
             assertThat(calling(ours.get("stream"))).isEqualTo(calling(real.get("stream")));
             assertThat(ours.get("called")).isEqualTo(real.get("called"));
-            assertThat(ours.get("said").asText()).contains("18").isEqualTo(real.get("said").asText());
+            assertThat(ours.get("said").asText())
+                    .contains("18")
+                    .isEqualTo(real.get("said").asText());
         }
     }
 

@@ -94,7 +94,8 @@ class AdapterFileTest {
                 + "],\"data_offsets\":[0," + bytes + "]},\"" + name
                 + "B.weight\":{\"dtype\":\"F32\",\"shape\":[8,4],\"data_offsets\":[" + bytes + "," + (bytes + 128)
                 + "]}}";
-        try (RandomAccessFile file = new RandomAccessFile(temp.resolve(AdapterFile.TENSORS).toFile(), "rw")) {
+        try (RandomAccessFile file =
+                new RandomAccessFile(temp.resolve(AdapterFile.TENSORS).toFile(), "rw")) {
             file.writeLong(Long.reverseBytes(header.length()));
             file.writeBytes(header);
             file.setLength(8 + header.length() + bytes + 128);

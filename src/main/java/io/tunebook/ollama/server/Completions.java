@@ -25,6 +25,7 @@ final class Completions {
 
     /** No token of a model has more characters, by far: a longer text has more tokens than its length divided by this. */
     private static final int LONGEST_TOKEN = 1024;
+
     private static final Set<String> LEVELS = Set.of("low", "medium", "high", "max");
 
     private final Function<String, ServedModel> models;
@@ -269,11 +270,7 @@ final class Completions {
         int most = context * LONGEST_TOKEN;
         if (cut && tooLong(prompt, 2 * context)) {
             // What is between is lost in any case, and megabytes of text would take gigabytes to cut into tokens.
-            return fit(
-                    runner,
-                    prompt.substring(0, most) + prompt.substring(prompt.length() - most),
-                    options,
-                    true);
+            return fit(runner, prompt.substring(0, most) + prompt.substring(prompt.length() - most), options, true);
         }
         int[] tokens = runner.tokens(prompt);
         if (tokens.length < context) {

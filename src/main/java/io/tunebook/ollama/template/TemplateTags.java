@@ -44,7 +44,8 @@ public record TemplateTags(String opening, String closing, String tool) {
         boolean goThinks = of(go).thinks();
         boolean goAnswers = goTools
                 && names.contains("toolcalls")
-                && Stream.of("eq .Role \"tool\"", "tool_response", "TOOL_RESULTS").anyMatch(goTemplate::contains);
+                && Stream.of("eq .Role \"tool\"", "tool_response", "TOOL_RESULTS")
+                        .anyMatch(goTemplate::contains);
         boolean tools = chatTemplate.contains("tools") || chatTemplate.contains("tool_call");
         boolean thinks = chatTemplate.contains("<think>") && chatTemplate.contains("</think>");
         boolean answers = Stream.of("tool_calls", "assistant_tool_call").anyMatch(chatTemplate::contains)

@@ -185,7 +185,10 @@ class OllamaParityTest {
     }
 
     private static List<Long> sizes(JsonNode list) {
-        return list.get("models").valueStream().map(m -> m.path("size").asLong()).toList();
+        return list.get("models")
+                .valueStream()
+                .map(m -> m.path("size").asLong())
+                .toList();
     }
 
     /** Lists of models are in the order of their times, to the second there and finer here. */

@@ -117,8 +117,10 @@ class ServerFilesTest {
             from.metadata().keySet().stream()
                     .filter(key -> !key.equals("tokenizer.chat_template"))
                     .forEach(key -> copy(writer, from, key));
-            writer.string("tokenizer.chat_template", "{% for m in messages %}<{{ m.content }}>{% endfor %}"
-                    + "{# far from all of Ollama's own #}".repeat(9));
+            writer.string(
+                    "tokenizer.chat_template",
+                    "{% for m in messages %}<{{ m.content }}>{% endfor %}"
+                            + "{# far from all of Ollama's own #}".repeat(9));
             from.tensors().forEach(t -> writer.tensor(from, t));
             writer.write(file, n -> {});
         }
@@ -153,8 +155,7 @@ class ServerFilesTest {
     }
 
     private Socket connect() throws IOException {
-        return new Socket(
-                server.getAddress().getAddress(), server.getAddress().getPort());
+        return new Socket(server.getAddress().getAddress(), server.getAddress().getPort());
     }
 
     private static byte[] head(String method, String path, int length) {

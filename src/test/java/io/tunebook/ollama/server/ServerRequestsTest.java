@@ -339,7 +339,8 @@ class ServerRequestsTest {
     @Test
     void theContextIsOllamasUnlessSomebodyAsks() throws Exception {
         for (String[] each : new String[][] {{"", "4096"}, {",'options':{'num_ctx':512}", "512"}, {"", "4096"}}) {
-            assertThat(post("/api/generate", "{'model':'smollm2'" + each[0] + "}").statusCode())
+            assertThat(post("/api/generate", "{'model':'smollm2'" + each[0] + "}")
+                            .statusCode())
                     .isEqualTo(200);
             JsonNode running = JSON.readTree(get("/api/ps").body()).at("/models/0");
             assertThat(running.path("name").asText()).isEqualTo("smollm2:latest");
