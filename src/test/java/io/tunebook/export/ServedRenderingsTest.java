@@ -107,11 +107,11 @@ final class ServedRenderingsTest {
         });
     }
 
-    /** The embedded server gives the same texts and refusals. */
+    /** The embedded server gives the same texts and refusals: by the exported template, and by the file's own where that can do more. */
     @Test
     void theEmbeddedServerRendersAsTheRealOne() throws Exception {
         Path model = defaultModel();
-        for (String name : List.of("smollm2", "qwen3", "llama3.1")) {
+        for (String name : List.of("qwen3", "llama3.1")) {
             JsonNode family = StreamSupport.stream(SERVED.get("families").spliterator(), false)
                     .filter(f -> f.get("family").asText().equals(name))
                     .findFirst()
