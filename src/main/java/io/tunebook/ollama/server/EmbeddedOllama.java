@@ -20,7 +20,8 @@ import java.util.stream.Collectors;
  *
  * <p>It listens on the loopback address alone and answers only to names of this machine, and to pages of this machine, as Ollama does.
  * Prompts are made with the template in Go's syntax that a model or request was given, else with the one of Ollama's built-in templates that is
- * near the GGUF file's own chat template, else with that. The paths under {@code /v1} speak as OpenAI's interface does.
+ * near the GGUF file's own chat template, else with that; with the file's own as well where only that one knows of tools or thoughts, as Ollama from
+ * 0.34.1 on chooses. The paths under {@code /v1} speak as OpenAI's interface does.
  *
  * <p>Where the environment's {@code TUNEBOOK_LLAMA_CPP} names a folder of llama.cpp {@value io.tunebook.ollama.llamacpp.LlamaCpp#VERSION}, that
  * runs the models ({@code environment/llama_cpp.py} fetches one). Without it an older one runs them, which comes with the library and gives no
@@ -118,6 +119,7 @@ public final class EmbeddedOllama implements AutoCloseable {
                 + models.all().entrySet().stream()
                         .map(m -> m.getKey()
                                 + (m.getValue().builtIn().isEmpty()
+                                                || m.getValue().goTemplate().isEmpty()
                                         ? ""
                                         : " (prompts by Ollama's template "
                                                 + m.getValue().builtIn() + ", which is the nearest to the file's own)"))
