@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Dependencies of a session, from a repository of files, through a real kernel. */
-@WithKernel
+@WithKernel(fresh = true)
 class MavenTest {
     @TempDir
     Path folder;
@@ -31,7 +31,7 @@ class MavenTest {
 
     @BeforeEach
     void repository() {
-        // Each test has a group of its own: the local repository and the session keep what they have.
+        // Each test has a group of its own: the local repository keeps what it has.
         group = "org.example.g" + System.nanoTime();
         home = folder.resolve("repository");
     }
@@ -203,23 +203,17 @@ class MavenTest {
             kernel.interrupt();
             assertThat(kernel.await(request).error().path("ename").asText()).isEqualTo("KeyboardInterrupt");
             assertThat(ok(kernel, "1 + 1").result()).isEqualTo("2");
-            forgetMute(kernel);
         }
-    }
-
-    /** The session keeps its repositories: this one is another from here on. */
-    private void forgetMute(WireKernel kernel) {
-        ok(kernel, "%mavenRepo mute " + home.toUri());
     }
 
     /** Sources are asked for when somebody wants help; neither the help nor a cell waits until a repository gives up. */
     @Test
     void helpDoesNotWaitForARepositoryThatDoesNotAnswer(WireKernel kernel) throws IOException {
-        artifact("Helped", "1", "");
-        ok(kernel, "%mavenRepo files " + home.toUri() + "\n%maven " + group + ":Helped:1");
+        artifact("Known", "1", "");
+        ok(kernel, "%mavenRepo files " + home.toUri() + "\n%maven " + group + ":Known:1");
         try (ServerSocket mute = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
             ok(kernel, "%mavenRepo mute http://127.0.0.1:" + mute.getLocalPort());
-            String code = "lib.Helped.say(";
+            String code = "lib.Known.say(";
             Message help = kernel.send(
                     WireKernel.Channel.SHELL,
                     "inspect_request",
@@ -229,8 +223,8 @@ class MavenTest {
                 assertThat(ok(kernel, "1 + 1").result()).isEqualTo("2");
                 assertThat(kernel.await(help).reply().path("found").asBoolean()).isTrue();
                 // As long as the repository is silent, everything else is answered, help for the same again included.
-                assertThat(completions(kernel, "lib.Helped.sa")).contains("say()");
-                assertThat(completions(kernel, "%maven " + group + ":He")).containsExactly(group + ":Helped:");
+                assertThat(completions(kernel, "lib.Known.sa")).contains("say()");
+                assertThat(completions(kernel, "%maven " + group + ":Kn")).containsExactly(group + ":Known:");
                 assertThat(kernel.request(
                                         WireKernel.Channel.SHELL,
                                         "inspect_request",
@@ -239,13 +233,12 @@ class MavenTest {
                                 .path("found")
                                 .asBoolean())
                         .isTrue();
-                assertThat(ok(kernel, "lib.Helped.say()").result()).isEqualTo("1");
+                assertThat(ok(kernel, "lib.Known.say()").result()).isEqualTo("1");
                 asked.setSoTimeout(100);
                 assertThatThrownBy(() -> asked.getInputStream().readAllBytes())
                         .as("the repository is still waited for, for the next time")
                         .isInstanceOf(SocketTimeoutException.class);
             }
-            forgetMute(kernel);
         }
     }
 

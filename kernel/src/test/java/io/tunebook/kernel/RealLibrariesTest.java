@@ -40,10 +40,12 @@ class RealLibrariesTest {
                                         + " StringColumn.create(\"b\", \"x\", \"y\"));\nt")
                         .result("text/html"))
                 .contains(">a</th>", ">y</td>");
-        assertThat(ok(kernel, "tech.tablesaw.plotly.api.ScatterPlot.create(\"p\", t, \"a\", \"a\")")
-                        .result("text/html"))
-                .containsPattern("var target_\\w+ = document")
-                .contains("Plotly.newPlot");
+        if (Runtime.version().feature() < 23) { // its templates look for Thread.resume, which later ones do not have
+            assertThat(ok(kernel, "tech.tablesaw.plotly.api.ScatterPlot.create(\"p\", t, \"a\", \"a\")")
+                            .result("text/html"))
+                    .containsPattern("var target_\\w+ = document")
+                    .contains("Plotly.newPlot");
+        }
         assertThat(ok(
                                 kernel,
                                 "import java.sql.*;\ntry (var c = DriverManager.getConnection(\"jdbc:h2:mem:\"); var s = c.createStatement()) {"

@@ -303,7 +303,13 @@ final class Snippets {
         List<Piece> all = new ArrayList<>(behind);
         all.add(0, first);
         for (Piece p : all) {
-            Set<Kind> kinds = pieces.kinds(p.source());
+            Set<Kind> kinds;
+            try {
+                kinds = pieces.kinds(p.source());
+            } catch (RuntimeException | InternalError e) { // the compiler falls over it once more: what is known is all
+                internals.renewCompiler();
+                return known;
+            }
             if (!kinds.contains(Kind.IMPORT) && !kinds.contains(Kind.METHOD) && !kinds.contains(Kind.TYPE_DECL)) {
                 starts.put(body.length(), p);
                 body.append(p.source()).append(p.source().stripTrailing().endsWith(";") ? "\n" : ";\n");

@@ -148,12 +148,13 @@ class TwoSessionsTest {
             // The second session's cell began last, and still the first session's workers are the first's.
             run(first, "IntStream.range(0, 40).parallel().forEach(i -> System.out.println(\"p\"));", 1, one);
             run(first, "Collections.nCopies(40, \"p\").parallelStream().forEach(System.out::println);", 2, one);
+            run(first, "ForkJoinPool.commonPool().submit((Runnable) System.out::println).join();", 6, one);
             run(
                     first,
                     "CompletableFuture.runAsync(() -> display(\"shown\"), ForkJoinPool.commonPool()).join();",
                     3,
                     one);
-            assertThat(one.text.toString()).isEqualTo("p\n".repeat(80));
+            assertThat(one.text.toString()).isEqualTo("p\n".repeat(80) + "\n");
             assertThat(one.shown.toString()).isEqualTo("shown");
             // An interrupt reaches them, and no worker of the other session.
             CompletableFuture<Throwable> stopped = new CompletableFuture<>();
