@@ -24,6 +24,17 @@ def machine() -> str:
     return f"{model}, {cores} cores"
 
 
+def flags() -> str:
+    """Those of this processor's instructions that the speed of matrix products depends on."""
+    telling = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16", "i8mm", "sve")
+    info = pathlib.Path("/proc/cpuinfo")
+    for line in info.read_text().splitlines() if info.exists() else []:
+        if line.startswith(("flags", "Features")):
+            there = line.split(":", 1)[1].split()
+            return " ".join(flag for flag in telling if flag in there)
+    return ""
+
+
 def row(id, work, ours, peer, unit, ratio, goal, command, machine=None):
     """Writes one row. `ratio` is the number that `goal` (such as ">=1.4" or "<=0.6") speaks of."""
     if not id.startswith(ROOMS):

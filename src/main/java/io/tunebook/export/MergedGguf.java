@@ -21,7 +21,6 @@ import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -220,7 +219,7 @@ public final class MergedGguf {
             if (Experts.parameter(module)) {
                 checkExperts(module, f);
             } else {
-                checkFit(module, f, shapes.get(module + ".weight"));
+                f.requireFits(module, shapes.get(module + ".weight"));
             }
         }));
         int own = weights.config().vocabularySize();
@@ -236,33 +235,13 @@ public final class MergedGguf {
         }
     }
 
-    /**
-     * Checks that a layer's factors have its widths.
-     *
-     * @param shape the layer's [out, in]; null where the base has no such layer
-     * @throws IllegalArgumentException if they do not fit
-     */
-    static void checkFit(String module, Factors factors, long[] shape) {
-        if (shape == null) {
-            throw new IllegalArgumentException(
-                    "the adapter changes the layer " + module + ", which the base does not have"
-                            + (module.equals("lm_head") ? ": its output layer is the embedding" : ""));
-        }
-        long[] expected = {factors.outFeatures(), factors.inFeatures()};
-        if (!Arrays.equals(shape, expected)) {
-            throw new IllegalArgumentException("the adapter was made for another model: layer " + module
-                    + " has the shape " + Arrays.toString(expected) + " there, in the base it is "
-                    + Arrays.toString(shape));
-        }
-    }
-
     private void checkExperts(String module, Factors factors) {
         ModelConfig c = weights.config();
         Target target = c.targets().stream()
                 .filter(t -> t.ofExperts() && module.endsWith(t.module()))
                 .findFirst()
                 .orElse(null);
-        checkFit(module, factors, target == null ? null : new long[] {target.out(c), target.in(c)});
+        factors.requireFits(module, target == null ? null : new long[] {target.out(c), target.in(c)});
         if (factors.rank() % target.copies(c) != 0) {
             throw new IllegalArgumentException("the adapter was made for another model: " + module + " has rank "
                     + factors.rank() + " there, which the " + target.copies(c) + " experts of the base do not share");

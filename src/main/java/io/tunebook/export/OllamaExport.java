@@ -5,6 +5,7 @@ import io.tunebook.files.TemporaryFolder;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.Progress;
 import io.tunebook.lora.AdapterFile;
+import io.tunebook.lora.AdapterGguf;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.ModelSource;

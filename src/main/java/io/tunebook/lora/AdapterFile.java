@@ -111,6 +111,26 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors, Adapt
                     inFeatures, rows, each, Arrays.copyOfRange(a, start, start + each * inFeatures), ownB, magnitude);
         }
 
+        /**
+         * Checks that a layer has the widths of its factors.
+         *
+         * @param shape the layer's [out, in]; null where the base has no such layer
+         * @throws IllegalArgumentException if they do not fit
+         */
+        public void requireFits(String module, long[] shape) {
+            if (shape == null) {
+                throw new IllegalArgumentException(
+                        "the adapter changes the layer " + module + ", which the base does not have"
+                                + (module.equals("lm_head") ? ": its output layer is the embedding" : ""));
+            }
+            long[] expected = {outFeatures, inFeatures};
+            if (!Arrays.equals(shape, expected)) {
+                throw new IllegalArgumentException("the adapter was made for another model: layer " + module
+                        + " has the shape " + Arrays.toString(expected) + " there, in the base it is "
+                        + Arrays.toString(shape));
+            }
+        }
+
         private static void length(String what, float[] values, long expected) {
             if (values.length != expected) {
                 throw new IllegalArgumentException(what + ": expected " + expected + " values, found " + values.length);

@@ -289,7 +289,7 @@ public final class LoraAdapter implements AutoCloseable {
     /** From now on the model computes with this adapter as it is now, until another one is used or {@link CausalLM#detach} takes it off. */
     public void use() {
         handedOver = true;
-        model.attach(all(), tokenizer);
+        model.attach(all(), tokenizer, (flat, out) -> AdapterGguf.write(model.config(), file(flat), out));
     }
 
     /**
@@ -326,7 +326,10 @@ public final class LoraAdapter implements AutoCloseable {
 
     /** A copy of the factors in the form in which they are saved. */
     public AdapterFile file() {
-        float[] all = floats();
+        return file(floats());
+    }
+
+    private AdapterFile file(float[] all) {
         Map<String, AdapterFile.Factors> byModule = new LinkedHashMap<>();
         layout.slices()
                 .forEach((module, s) -> byModule.put(

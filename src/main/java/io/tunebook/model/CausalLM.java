@@ -5,11 +5,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.model.family.Target;
+import io.tunebook.ollama.llamacpp.LlamaCpp;
 import io.tunebook.ollama.store.StoredModel;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -31,6 +31,7 @@ public final class CausalLM implements AutoCloseable {
     private final GradientSteps steps;
     private final Optional<String> withoutKernels;
     private final AdapterUse adapters;
+    final LlamaWriter writer;
 
     private CausalLM(ModelSource source, Weights from, Tokenizer tokenizer, Device device, LoadOptions options)
             throws IOException {
@@ -49,10 +50,11 @@ public final class CausalLM implements AutoCloseable {
             steps = new GradientSteps(manager, script, withoutKernels.isEmpty(), config);
             precision = options.precision().orElseGet(() -> Devices.faster(manager, script));
             rotary = new RotaryTable(config);
-            weights = DeviceWeights.load(
-                    manager, script, precision, from, options.storage(precision, from), rotary, lossTokens());
+            Storage storage = options.storage(precision, from);
+            weights = DeviceWeights.load(manager, script, precision, from, storage, rotary, lossTokens());
             script.useCudnn(steps.recorded() && Devices.cudnnAgrees(device, script, config.headDim()));
             adapters = new AdapterUse(script, precision, withoutKernels.isEmpty(), weights, config.vocabularySize());
+            writer = new LlamaWriter(manager, from, options, storage);
         } catch (IOException | RuntimeException | Error e) {
             script.close();
             manager.close();
@@ -151,6 +153,11 @@ public final class CausalLM implements AutoCloseable {
         return Devices.reason(device());
     }
 
+    /** What computes the answers of {@link #generator}, in words: llama.cpp, or PyTorch and why. */
+    public String writer() {
+        return writer.whyNot().map(why -> "PyTorch: " + why).orElse("llama.cpp " + LlamaCpp.VERSION);
+    }
+
     public Generator generator() {
         return new Generator(this);
     }
@@ -201,19 +208,8 @@ public final class CausalLM implements AutoCloseable {
                 config.layers(),
                 config.hiddenSize(),
                 config.vocabularySize(),
-                (precision == Precision.FLOAT32 ? "float32" : "bfloat16")
-                        + (quantized() ? " from GGUF's blocks" : "")
-                        + switch (weights.storage()) {
-                            case NARROW -> " from bfloat16";
-                            case FP8 -> " with products in FP8";
-                            default -> "";
-                        },
-                device().isGpu()
-                        ? device()
-                                + withoutKernels
-                                        .map(why -> " without CUDA kernels of its own: " + why)
-                                        .orElse("")
-                        : device());
+                (precision == Precision.FLOAT32 ? "float32" : "bfloat16") + weights.words(),
+                Devices.words(device(), withoutKernels));
     }
 
     /** Why steps on a GPU take longer than they could; empty on a CPU and where the kernels of our own compute. */
@@ -229,14 +225,17 @@ public final class CausalLM implements AutoCloseable {
      * Adds LoRA's products from now on, with the factors as they are now; their embedding and output take the places of the model's.
      *
      * @param tokenizer takes the place of the model's; the model frees it when it is closed
+     * @param gguf writes the factors for llama.cpp
      */
-    public void attach(Factors factors, Optional<Tokenizer> tokenizer) {
+    public void attach(Factors factors, Optional<Tokenizer> tokenizer, GgufAdapter gguf) {
         adapters.attach(factors, tokenizer);
+        writer.attach(factors, gguf);
     }
 
     /** The model as it was loaded, from now on. */
     public void detach() {
         adapters.detach();
+        writer.detach();
     }
 
     /**
@@ -248,6 +247,7 @@ public final class CausalLM implements AutoCloseable {
      */
     public void merge(Factors factors, int sign, Optional<Tokenizer> tokenizer) {
         adapters.merge(factors, sign, tokenizer);
+        writer.merge(sign);
         steps.close(); // what was recorded may read another embedding
     }
 
@@ -322,13 +322,7 @@ public final class CausalLM implements AutoCloseable {
     /** Logits of every position of a batch, [rows · length][vocabulary]. */
     public float[][] logits(TokenBatch batch) {
         try (NDManager scope = manager.newSubManager()) {
-            float[] all = script.logits(scope, inputs(BatchInputs.whole(batch, adapters.vocabulary())));
-            int v = all.length / batch.ids().length;
-            float[][] rows = new float[batch.ids().length][];
-            for (int i = 0; i < rows.length; i++) {
-                rows[i] = Arrays.copyOfRange(all, i * v, (i + 1) * v);
-            }
-            return rows;
+            return script.logits(scope, inputs(BatchInputs.whole(batch, adapters.vocabulary())), batch.ids().length);
         }
     }
 
@@ -351,6 +345,7 @@ public final class CausalLM implements AutoCloseable {
             long seed,
             int checkpointed) {
         BatchInputs inputs = inputs(BatchInputs.of(batch, adapters.vocabulary(factors)));
+        writer.close(); // PyTorch trains, and needs the memory
         if (inputs.labelPositions().length > 0) {
             steps.add(inputs, factors, gradient, losses, weight, dropout, seed, checkpointed);
         }
@@ -365,6 +360,12 @@ public final class CausalLM implements AutoCloseable {
     public void releaseSteps() {
         steps.close();
         Devices.trim(device());
+    }
+
+    /** A text of at most so many tokens, by llama.cpp where it can. */
+    Continuation continuation(int longest) {
+        requirePositions(longest);
+        return writer.continuation(longest, () -> cache(longest));
     }
 
     /** An empty cache for so many tokens. */
@@ -393,6 +394,7 @@ public final class CausalLM implements AutoCloseable {
 
     @Override
     public void close() {
+        writer.close();
         steps.close();
         script.close();
         manager.close();

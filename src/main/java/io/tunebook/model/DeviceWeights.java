@@ -52,6 +52,12 @@ final class DeviceWeights implements AutoCloseable {
         boolean expandedWhenUsed() {
             return storage == Storage.NARROW || storage == Storage.BLOCKS;
         }
+
+        /** What is to be told of the matrices beside the type that is computed in. */
+        String words() {
+            String narrow = storage == Storage.NARROW ? " from bfloat16" : "";
+            return (quantized ? " from GGUF's blocks" : narrow) + (storage == Storage.FP8 ? " with products in FP8" : "");
+        }
     }
 
     private DeviceWeights(NDManager manager, DecoderScript script, Precision precision, Weights from, Storage storage) {

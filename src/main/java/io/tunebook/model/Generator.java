@@ -12,6 +12,9 @@ import java.util.stream.IntStream;
 /**
  * Writes on from a text, token by token. Immutable: each setting gives another generator. By default greedy, at most 256 tokens, ending where the model ends
  * its turn.
+ *
+ * <p>On a CPU llama.cpp computes the logits where the environment's {@code TUNEBOOK_GENERATOR} names its folder, and where it can: {@link CausalLM#writer} says which. They are those of PyTorch but for the
+ * rounding: llama.cpp multiplies by a file's blocks with values of eight bits, and keeps keys and values in float16.
  */
 public final class Generator {
     private final CausalLM model;
@@ -171,8 +174,8 @@ public final class Generator {
         StreamingDecoder decoder = model.tokenizer().stream();
         StringBuilder text = new StringBuilder();
         int told = 0;
-        try (KvCache cache = model.cache(prompt.length + Math.max(most, 0))) {
-            float[] logits = cache.next(prompt);
+        try (Continuation continuation = model.continuation(prompt.length + Math.max(most, 0))) {
+            float[] logits = continuation.next(prompt);
             while (written.size() < most) {
                 int[] before = settings.repetitionPenalty == 1
                         ? prompt
@@ -192,7 +195,7 @@ public final class Generator {
                 if (Thread.currentThread().isInterrupted() || written.size() == most) {
                     break;
                 }
-                logits = cache.next(id);
+                logits = continuation.next(id);
             }
         }
         text.append(decoder.end());

@@ -6,8 +6,8 @@ import io.tunebook.model.family.ModelConfig;
 import java.util.Arrays;
 import java.util.List;
 
-/** Keys and values of a text that is being continued. Closing it frees them. */
-final class KvCache implements AutoCloseable {
+/** Keys and values of a text that PyTorch continues. Closing it frees them. */
+final class KvCache implements Continuation {
     private final NDManager scope;
     private final DecoderScript script;
     private final List<NDArray> keys;
@@ -37,8 +37,8 @@ final class KvCache implements AutoCloseable {
         return length;
     }
 
-    /** The logits behind these tokens, which follow those that came before. */
-    float[] next(int... ids) {
+    @Override
+    public float[] next(int... ids) {
         int end = length + ids.length;
         if (end > known.length) {
             throw new IllegalArgumentException("expected at most " + known.length + " tokens, found " + end);

@@ -11,7 +11,8 @@
  * <p>Computing, in order: {@code CausalLM} is the model; a {@code TokenBatch} becomes {@code BatchInputs};
  * {@code DecoderScript} calls the text, which {@code ScriptText} and {@code TorchScript} load, with a
  * {@code RotaryTable} and a {@code KvCache}; {@code GradientSteps} go forward and backward in {@code RecordedSizes},
- * for the {@code Factors} of the adapter in {@code AdapterUse}; {@code Generator} writes on from a text;
+ * for the {@code Factors} of the adapter in {@code AdapterUse}; {@code Generator} writes on from a text, which is a
+ * {@code Continuation} by PyTorch or, on a CPU, by the {@code LlamaWriter} with the adapter as a {@code GgufAdapter};
  * {@code AttentionWeights} shows what heads look at.
  */
 package io.tunebook.model;

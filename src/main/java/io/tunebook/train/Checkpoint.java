@@ -13,6 +13,7 @@ import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tensors.Safetensors;
 import io.tunebook.train.TrainingReport.ReportJson;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -26,6 +27,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -60,28 +62,62 @@ record Checkpoint(
     private static final int KEPT = 2;
 
     /**
-     * Writes this state into a folder of its own and deletes all but the two newest checkpoints. Done by another
-     * thread, waited for: an interrupt of this one would close its files.
+     * Writes checkpoints behind a training: one at a time, by another thread, while the next steps are computed. That thread
+     * also keeps the files from an interrupt of the training's own, which would close them.
      */
-    void write(RunFolder folder, AdapterFile adapter) throws IOException {
-        try {
-            CompletableFuture.runAsync(() -> {
+    static final class Saving implements AutoCloseable {
+        private final Executor threads;
+        private CompletableFuture<Void> last = CompletableFuture.completedFuture(null);
+
+        /** @param threads runs what writes */
+        Saving(Executor threads) {
+            this.threads = threads;
+        }
+
+        /**
+         * Begins to write a state into a folder of its own, once the one before is on the disk. All but the two newest
+         * checkpoints are deleted. The state is taken as it is now.
+         *
+         * @throws UncheckedIOException if the one before could not be written
+         */
+        void begin(Checkpoint state, RunFolder folder, AdapterFile adapter) {
+            await();
+            byte[] json = state.json();
+            last = CompletableFuture.runAsync(
+                    () -> {
                         try {
-                            writeNow(folder, adapter);
+                            state.write(folder, adapter, json);
                         } catch (IOException e) {
-                            throw new CompletionException(e);
+                            throw new UncheckedIOException(
+                                    "the checkpoint of step " + state.step + " cannot be written: " + e.getMessage(),
+                                    e);
                         }
-                    })
-                    .join();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof IOException io) {
-                throw io;
+                    },
+                    threads);
+        }
+
+        /**
+         * Waits for what is being written.
+         *
+         * @throws UncheckedIOException if it could not be written
+         */
+        void await() {
+            CompletableFuture<Void> writing = last;
+            last = CompletableFuture.completedFuture(null);
+            try {
+                writing.join();
+            } catch (CompletionException e) {
+                throw e.getCause() instanceof UncheckedIOException io ? io : e;
             }
-            throw e;
+        }
+
+        @Override
+        public void close() {
+            await();
         }
     }
 
-    private void writeNow(RunFolder folder, AdapterFile adapter) throws IOException {
+    private void write(RunFolder folder, AdapterFile adapter, byte[] json) throws IOException {
         Path place = folder.checkpoint(step);
         Path part = place.resolveSibling(place.getFileName() + ".part");
         delete(part);
@@ -94,7 +130,7 @@ record Checkpoint(
             moments.put("best", flat(best));
         }
         Safetensors.write(part.resolve(OPTIMIZER), moments, Map.of("format", "pt"));
-        Files.write(part.resolve(STATE), JSON.writeValueAsBytes(state()));
+        Files.write(part.resolve(STATE), json);
         StringBuilder sums = new StringBuilder();
         for (Path file : files(part)) {
             sums.append(Sha256.hex(file))
@@ -144,12 +180,16 @@ record Checkpoint(
         }
     }
 
-    private ObjectNode state() {
+    private byte[] json() {
         ObjectNode json = JSON.createObjectNode().put("step", step).put("stale", stale);
         ObjectNode prints = json.putObject("fingerprint");
         fingerprint.forEach(prints::put);
         ReportJson.write(report, json);
-        return json;
+        try {
+            return JSON.writeValueAsBytes(json);
+        } catch (JacksonException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /**

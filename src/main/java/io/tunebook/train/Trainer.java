@@ -108,10 +108,8 @@ public final class Trainer {
         Packing packing = arguments.packing()
                 ? Packing.packed(arguments.batchSize(), arguments.maxLength())
                 : Packing.padded(arguments.batchSize(), arguments.maxLength());
-        List<TokenBatch> measured = new ArrayList<>();
-        if (heldOut != null) {
-            packing.batches(checked(heldOut, "held-out")).forEach(measured::add);
-        }
+        List<TokenBatch> measured =
+                heldOut == null ? List.of() : measured(checked(heldOut, "held-out"), arguments);
         LoraAdapter adapter = LoraAdapter.create(model, lora, arguments.seed());
         try {
             return train(
@@ -169,6 +167,18 @@ public final class Trainer {
         try (LoraAdapter fresh = LoraAdapter.create(model, lora, arguments.seed())) {
             TrainingExport.write(folder, fitting, fresh, arguments);
         }
+    }
+
+    /**
+     * What is measured with, in as few batches as fit: rows are filled with examples of any length, since the sum of the losses is the same. No batch has more
+     * tokens than one of the training may have.
+     */
+    static List<TokenBatch> measured(Dataset heldOut, TrainingArguments arguments) {
+        List<TokenBatch> batches = new ArrayList<>();
+        Packing.packed(arguments.batchSize(), arguments.maxLength())
+                .batches(heldOut)
+                .forEach(batches::add);
+        return batches;
     }
 
     private static List<TokenBatch> lazily(Packing.Batches batches) {

@@ -33,6 +33,7 @@ final class TrainingRun {
     private final List<TokenBatch> heldOut;
     private final Supplier<String> data;
     private final Diagnosis diagnosis;
+    private final Checkpoint.Saving saving = new Checkpoint.Saving(task -> new Thread(task, "checkpoint").start());
 
     private Optional<RunFolder> folder = Optional.empty();
     private Map<String, String> fingerprint = Map.of();
@@ -88,7 +89,8 @@ final class TrainingRun {
      */
     void train(boolean resume) {
         List<TrainingListener> told = new ArrayList<>();
-        try (Optimizer ofRun = new Optimizer(adapter.factors(), arguments);
+        try (saving;
+                Optimizer ofRun = new Optimizer(adapter.factors(), arguments);
                 Replicas ofDevices = new Replicas(adapter, arguments.devices())) {
             optimizer = ofRun;
             replicas = ofDevices;
@@ -101,6 +103,7 @@ final class TrainingRun {
             if (outcome == TrainingReport.Outcome.STOPPED_EARLY) {
                 adapter.set(best);
             }
+            saving.await();
             report = report.ended(outcome);
         } catch (Throwable failure) {
             throw failed(failure, told);
@@ -345,15 +348,11 @@ final class TrainingRun {
     // ---- checkpoints
 
     private void save() {
-        if (folder.isEmpty()) {
-            return;
-        }
-        try {
-            new Checkpoint(step, optimizer.mean(), optimizer.square(), best, stale, fingerprint, report)
-                    .write(folder.get(), adapter.file());
-        } catch (IOException e) {
-            throw new UncheckedIOException(
-                    "the checkpoint of step " + step + " cannot be written: " + e.getMessage(), e);
+        if (folder.isPresent()) {
+            saving.begin(
+                    new Checkpoint(step, optimizer.mean(), optimizer.square(), best, stale, fingerprint, report),
+                    folder.get(),
+                    adapter.file());
         }
     }
 

@@ -10,6 +10,7 @@ import de.kherud.llama.LlamaModel;
 import de.kherud.llama.ModelParameters;
 import de.kherud.llama.args.CacheType;
 import io.tunebook.lora.AdapterFile;
+import io.tunebook.lora.AdapterGguf;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.LoadOptions;

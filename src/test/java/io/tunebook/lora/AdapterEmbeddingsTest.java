@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tunebook.export.AdapterGguf;
 import io.tunebook.export.MergedGguf;
 import io.tunebook.export.Quantization;
 import io.tunebook.model.CausalLM;

@@ -16,10 +16,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -128,6 +130,36 @@ final class CheckpointTest {
             }
             Files.delete(place);
             assertThat(train(model, arguments, true, 4)).hasSize(4);
+        }
+    }
+
+    /** A checkpoint is written while the training goes on: it has what was when it was begun, and a failure is told with the next one. */
+    @Test
+    void whatChangesWhileItIsWrittenIsNotInIt() throws IOException {
+        Queue<Runnable> later = new ArrayDeque<>();
+        TrainingReport report = TrainingReport.beginning(4);
+        RunFolder run = RunFolder.create(folder);
+        try (CausalLM model = Reference.model("llama");
+                LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(4), 3)) {
+            Checkpoint.Saving saving = new Checkpoint.Saving(later::add);
+            Checkpoint state =
+                    new Checkpoint(0, new float[] {1}, new float[] {2}, new float[0], 0, Map.of("a", "b"), report);
+            saving.begin(state, run, adapter.file());
+            report.evaluations().add(new TrainingReport.Evaluation(0, 3.5));
+            assertThat(run.checkpoints()).isEmpty();
+            later.remove().run();
+            saving.await();
+            Checkpoint read = Checkpoint.read(run.newestCheckpoint().orElseThrow());
+            assertThat(read.report().evaluations()).isEmpty();
+            assertThat(read.mean()).containsExactly(1);
+
+            RunFolder file = new RunFolder(Files.writeString(folder.resolve("file"), "no folder"));
+            saving.begin(state, file, adapter.file());
+            later.remove().run();
+            assertThatThrownBy(() -> saving.begin(state, run, adapter.file()))
+                    .isInstanceOf(UncheckedIOException.class)
+                    .hasMessageStartingWith("the checkpoint of step 0 cannot be written: ");
+            saving.close();
         }
     }
 

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.data.ChatExample;
 import io.tunebook.dataset.Dataset;
+import io.tunebook.dataset.Packing;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.DisplaySink;
 import io.tunebook.kernel.display.MimeBundle;
@@ -113,13 +114,7 @@ final class TrainerTest {
     /** Whatever ends a run: each listener is told once, and the model holds what it held before. */
     @Test
     void anyExceptionFreesWhatTheRunHad() throws IOException {
-        Path named = Files.createDirectories(folder.resolve("named"));
-        for (String file : List.of("config.json", "tokenizer.json", "model.safetensors")) {
-            Files.copy(Reference.path("llama/" + file), named.resolve(file));
-        }
-        Files.writeString(named.resolve("tokenizer_config.json"), "{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\"}");
-        model.close();
-        model = CausalLM.load(named);
+        loadWithEnds(LoadOptions.defaults());
         Dataset data = Dataset.text(List.of("w3 w4 w5 w6", "w7 w8 w9 w10", "w11 w12 w13"), model.tokenizer());
         float[] before = model.logits(1, 2, 3)[2];
         int owned = model.manager().getManagedArrays().size();
@@ -294,14 +289,47 @@ final class TrainerTest {
                 .orElseThrow();
         assertThat(report.lastHeldOutLoss()).isGreaterThan(lowest);
         best.use();
+        assertThat(loss(heldOut)).isCloseTo(lowest, within(1e-6));
+    }
+
+    /** The model, with a token that ends a text. */
+    private void loadWithEnds(LoadOptions options) throws IOException {
+        Path named = Files.createDirectories(folder.resolve("named"));
+        for (String file : List.of("config.json", "tokenizer.json", "model.safetensors")) {
+            Files.copy(Reference.path("llama/" + file), named.resolve(file));
+        }
+        Files.writeString(named.resolve("tokenizer_config.json"), "{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\"}");
+        model.close();
+        model = CausalLM.load(named, options);
+    }
+
+    /** Rows are filled with texts of any length: fewer batches, the same loss. */
+    @Test
+    void whatIsMeasuredWithIsPacked() throws IOException {
+        loadWithEnds(LoadOptions.in(Precision.FLOAT32));
+        List<String> texts = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            texts.add("w" + (3 + i) + " w9".repeat(1 + i % 7));
+        }
+        Dataset data = Dataset.text(texts, model.tokenizer());
+        List<TokenBatch> packed = Trainer.measured(data, TEN.maxLength(32));
+        List<TokenBatch> padded = new ArrayList<>();
+        Packing.padded(4, 32).batches(data).forEach(padded::add);
+        assertThat(padded).hasSize(5);
+        assertThat(packed.size()).isLessThan(4);
+        assertThat(packed).allSatisfy(b -> assertThat(b.ids()).hasSizeLessThanOrEqualTo(4 * 32));
+        assertThat(loss(packed)).isCloseTo(loss(padded), within(1e-6));
+    }
+
+    private double loss(List<TokenBatch> batches) {
         double sum = 0;
         int labels = 0;
-        for (TokenBatch b : heldOut) {
+        for (TokenBatch b : batches) {
             CausalLM.Loss loss = model.loss(b);
             sum += loss.sum();
             labels += loss.labels();
         }
-        assertThat(sum / labels).isCloseTo(lowest, within(1e-6));
+        return sum / labels;
     }
 
     @Test

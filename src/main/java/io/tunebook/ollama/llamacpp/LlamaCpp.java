@@ -9,9 +9,11 @@ import com.sun.jna.Pointer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -182,6 +184,21 @@ public final class LlamaCpp {
             base.getFunction("ggml_threadpool_params_init").invokeVoid(new Object[] {settings, count});
             return Function.getFunction(make).invokePointer(new Object[] {settings});
         }
+    }
+
+    /** One thread for each physical core, counted as llama.cpp does it: more only spin while they wait for one another. */
+    public static int cores() {
+        int processors = Runtime.getRuntime().availableProcessors();
+        Set<String> siblings = new HashSet<>();
+        for (int i = 0; i < processors; i++) {
+            try {
+                siblings.add(
+                        Files.readString(Path.of("/sys/devices/system/cpu/cpu" + i + "/topology/thread_siblings")));
+            } catch (IOException elsewhere) {
+                return Math.max(1, processors / 2);
+            }
+        }
+        return Math.max(1, siblings.size());
     }
 
     LlamaLibrary library() {

@@ -13,12 +13,9 @@ import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 
@@ -69,29 +66,14 @@ final class RunnerProcess {
         if (folder != null && !folder.isBlank()) {
             LlamaCpp.Search search = LlamaCpp.in(Path.of(folder).toAbsolutePath());
             if (search instanceof LlamaCpp.Search.Found found) {
-                LlamaModel.Settings settings = new LlamaModel.Settings(context, cores(), embedding);
+                LlamaModel.Settings settings = new LlamaModel.Settings(context, LlamaCpp.cores(), embedding);
                 engine = new LlamaCppEngine(new LlamaModel(found.llama(), gguf, adapters, settings), context);
                 return;
             }
             why = ((LlamaCpp.Search.Missing) search).why();
         }
         older = why;
-        engine = new BindingEngine(gguf, adapters, context, cores(), embedding);
-    }
-
-    /** One thread for each physical core, counted as llama.cpp does it: more only spin while they wait for one another. */
-    private static int cores() {
-        int processors = Runtime.getRuntime().availableProcessors();
-        Set<String> siblings = new HashSet<>();
-        for (int i = 0; i < processors; i++) {
-            try {
-                siblings.add(
-                        Files.readString(Path.of("/sys/devices/system/cpu/cpu" + i + "/topology/thread_siblings")));
-            } catch (IOException elsewhere) {
-                return Math.max(1, processors / 2);
-            }
-        }
-        return Math.max(1, siblings.size());
+        engine = new BindingEngine(gguf, adapters, context, LlamaCpp.cores(), embedding);
     }
 
     private void serve() throws InterruptedException {

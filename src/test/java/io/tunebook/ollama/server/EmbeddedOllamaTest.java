@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.tunebook.export.AdapterGguf;
+import io.tunebook.lora.AdapterGguf;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.model.Weights;
 import io.tunebook.ollama.ChatMessage;

@@ -1,6 +1,5 @@
-package io.tunebook.export;
+package io.tunebook.lora;
 
-import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.AdapterFile.Factors;
 import io.tunebook.model.family.GgufForm;
 import io.tunebook.model.family.ModelConfig;
@@ -54,7 +53,7 @@ public final class AdapterGguf {
                         "layer " + entry.getKey()
                                 + " has DoRA's magnitudes, which llama.cpp's adapters do not have: merge it into the model instead");
             }
-            MergedGguf.checkFit(entry.getKey(), f, config.tensors().get(name));
+            f.requireFits(entry.getKey(), config.tensors().get(name));
             float toB = (float) (adapter.settings().scale(entry.getKey()) * f.rank() / alpha);
             GgufForm form = config.family().ggufForm(config, name);
             writer.tensor(

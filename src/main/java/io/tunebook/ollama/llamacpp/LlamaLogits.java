@@ -1,0 +1,145 @@
+package io.tunebook.ollama.llamacpp;
+
+import com.sun.jna.Native;
+import java.io.BufferedOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.File;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A model in llama.cpp that gives the logits of texts, one after the other. It runs in a process of its own: a failed assertion ends llama.cpp's process, and must
+ * not end this one. What a text has in common with the one before is not computed anew. For one thread.
+ */
+public final class LlamaLogits implements AutoCloseable {
+    private final Process process;
+    private final DataInputStream answers;
+    private final DataOutputStream texts;
+    private final ByteBuffer logits;
+
+    /**
+     * Loads a model; returns when it is loaded.
+     *
+     * @param libraries the folder of llama.cpp's libraries
+     * @param adapter a LoRA GGUF, which may be deleted afterwards
+     * @param room how many tokens a text may have
+     * @throws IOException if there is no such llama.cpp, it does not take a file, or it ends; with its words where it has any
+     */
+    public LlamaLogits(Path libraries, Path gguf, Optional<Path> adapter, int room) throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-Xmx128m",
+                "-Dfile.encoding=UTF-8",
+                "-cp",
+                classPath(),
+                LogitsProcess.class.getName(),
+                libraries.toString(),
+                gguf.toString(),
+                String.valueOf(room)));
+        adapter.ifPresent(a -> command.add(a.toString()));
+        ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD);
+        builder.environment().put("GGML_NO_BACKTRACE", "1"); // a debugger would be started for it
+        process = builder.start();
+        answers = new DataInputStream(process.getInputStream());
+        texts = new DataOutputStream(new BufferedOutputStream(process.getOutputStream()));
+        int tokens;
+        String why = "";
+        try {
+            tokens = answers.readInt();
+            if (tokens == LogitsProcess.REFUSED) {
+                why = answers.readUTF();
+            }
+        } catch (IOException e) {
+            throw ended(e);
+        }
+        if (tokens == LogitsProcess.REFUSED) {
+            close();
+            throw new IOException(why);
+        }
+        logits = ByteBuffer.allocate(4 * tokens).order(ByteOrder.nativeOrder());
+    }
+
+    /** How many tokens the vocabulary has. */
+    public int tokenCount() {
+        return logits.capacity() / 4;
+    }
+
+    /**
+     * The logits behind a text's last token.
+     *
+     * @throws IOException if the process ended, after which this is closed
+     */
+    public float[] of(int[] text) throws IOException {
+        try {
+            texts.writeInt(text.length);
+            for (int token : text) {
+                texts.writeInt(token);
+            }
+            texts.flush();
+            answers.readFully(logits.array());
+            float[] values = new float[tokenCount()];
+            logits.asFloatBuffer().get(values);
+            return values;
+        } catch (IOException e) {
+            throw ended(e);
+        }
+    }
+
+    private IOException ended(IOException e) {
+        close();
+        return new IOException("llama.cpp's process ended with status " + process.exitValue(), e);
+    }
+
+    /** Where these classes and JNA's come from. */
+    private static String classPath() {
+        Set<String> places = new LinkedHashSet<>();
+        for (Class<?> c : List.of(LogitsProcess.class, Native.class)) {
+            try {
+                places.add(Path.of(c.getProtectionDomain()
+                                .getCodeSource()
+                                .getLocation()
+                                .toURI())
+                        .toString());
+            } catch (URISyntaxException e) {
+                throw new IllegalStateException("no place on disk for " + c, e);
+            }
+        }
+        return String.join(File.pathSeparator, places);
+    }
+
+    /** Ends the process, which gives back all that llama.cpp holds. */
+    @Override
+    public void close() {
+        boolean interrupted = Thread.interrupted();
+        try {
+            texts.close(); // the end of its input
+        } catch (IOException gone) {
+            // it has ended already
+        }
+        while (process.isAlive()) {
+            try {
+                if (!process.waitFor(5, TimeUnit.SECONDS)) {
+                    process.destroyForcibly();
+                }
+            } catch (InterruptedException e) {
+                process.destroyForcibly();
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
