@@ -277,9 +277,11 @@ final class DecoderScript implements AutoCloseable {
     /** The logits of every position. @param positions how many there are */
     float[][] logits(NDManager scope, BatchInputs batch, int positions) {
         try (Arguments a = new Arguments()) {
-            float[] all = one(scope, "logits", batch.on(scope, this).arguments(a)).toFloatArray();
+            float[] all =
+                    one(scope, "logits", batch.on(scope, this).arguments(a)).toFloatArray();
             float[][] rows = new float[positions][];
-            Arrays.setAll(rows, i -> Arrays.copyOfRange(all, all.length / positions * i, all.length / positions * (i + 1)));
+            Arrays.setAll(
+                    rows, i -> Arrays.copyOfRange(all, all.length / positions * i, all.length / positions * (i + 1)));
             return rows;
         }
     }

@@ -56,7 +56,8 @@ final class DeviceWeights implements AutoCloseable {
         /** What is to be told of the matrices beside the type that is computed in. */
         String words() {
             String narrow = storage == Storage.NARROW ? " from bfloat16" : "";
-            return (quantized ? " from GGUF's blocks" : narrow) + (storage == Storage.FP8 ? " with products in FP8" : "");
+            return (quantized ? " from GGUF's blocks" : narrow)
+                    + (storage == Storage.FP8 ? " with products in FP8" : "");
         }
     }
 

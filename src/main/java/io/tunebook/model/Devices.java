@@ -36,7 +36,11 @@ final class Devices {
 
     /** The device's name, and why it has no kernels of our own if it is a GPU without them. */
     static String words(Device device, Optional<String> withoutKernels) {
-        return device + withoutKernels.filter(why -> device.isGpu()).map(why -> " without CUDA kernels of its own: " + why).orElse("");
+        return device
+                + withoutKernels
+                        .filter(why -> device.isGpu())
+                        .map(why -> " without CUDA kernels of its own: " + why)
+                        .orElse("");
     }
 
     /** Which device it is, in words, and why it is not a GPU where it is none. */

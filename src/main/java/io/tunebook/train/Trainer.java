@@ -108,8 +108,7 @@ public final class Trainer {
         Packing packing = arguments.packing()
                 ? Packing.packed(arguments.batchSize(), arguments.maxLength())
                 : Packing.padded(arguments.batchSize(), arguments.maxLength());
-        List<TokenBatch> measured =
-                heldOut == null ? List.of() : measured(checked(heldOut, "held-out"), arguments);
+        List<TokenBatch> measured = heldOut == null ? List.of() : measured(checked(heldOut, "held-out"), arguments);
         LoraAdapter adapter = LoraAdapter.create(model, lora, arguments.seed());
         try {
             return train(

@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.tunebook.export.AdapterGguf;
 import io.tunebook.export.MergedGguf;
 import io.tunebook.export.Quantization;
 import io.tunebook.export.SafetensorsFolder;
 import io.tunebook.lora.AdapterFile;
+import io.tunebook.lora.AdapterGguf;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.family.ModelConfig;

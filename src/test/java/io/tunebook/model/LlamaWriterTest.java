@@ -102,9 +102,11 @@ final class LlamaWriterTest {
      * fails with.
      */
     static Stream<String> others() throws IOException {
-        return goldens().propertyStream()
+        return goldens()
+                .propertyStream()
                 .map(Map.Entry::getKey)
-                .filter(f -> !DIFFERENT.contains(f) && !List.of("phi3", "qwen3", "glm4").contains(f));
+                .filter(f -> !DIFFERENT.contains(f)
+                        && !List.of("phi3", "qwen3", "glm4").contains(f));
     }
 
     @Tag("nightly")
@@ -126,7 +128,8 @@ final class LlamaWriterTest {
         assertThat(off).as("the furthest logit").isLessThan(rounding);
         int[] found = fast.generator().maxTokens(24).tokens(prompt);
         assertThat(found).isNotEmpty();
-        int[] text = IntStream.concat(Arrays.stream(prompt), Arrays.stream(found)).toArray();
+        int[] text =
+                IntStream.concat(Arrays.stream(prompt), Arrays.stream(found)).toArray();
         float[][] logits = exact.logits(text);
         for (int i = prompt.length; i < text.length; i++) {
             float[] last = logits[i - 1];
@@ -223,7 +226,9 @@ final class LlamaWriterTest {
             assertThat(model.writer.opened()).isEqualTo(1);
 
             plain.gradient(Reference.padded().get(0), 1, 1, false);
-            assertThat(model.writer.isOpen()).as("PyTorch trains, and has the memory").isFalse();
+            assertThat(model.writer.isOpen())
+                    .as("PyTorch trains, and has the memory")
+                    .isFalse();
         }
     }
 

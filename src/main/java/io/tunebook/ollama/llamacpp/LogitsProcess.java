@@ -33,8 +33,7 @@ final class LogitsProcess {
             if (search instanceof LlamaCpp.Search.Missing missing) {
                 throw new IllegalArgumentException(missing.why());
             }
-            LlamaModel.Settings settings =
-                    new LlamaModel.Settings(Integer.parseInt(args[2]), LlamaCpp.cores(), false);
+            LlamaModel.Settings settings = new LlamaModel.Settings(Integer.parseInt(args[2]), LlamaCpp.cores(), false);
             model = new LlamaModel(((LlamaCpp.Search.Found) search).llama(), Path.of(args[1]), adapters, settings);
         } catch (IllegalArgumentException e) {
             out.writeInt(REFUSED);

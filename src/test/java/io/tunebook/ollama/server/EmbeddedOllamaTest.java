@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.tunebook.lora.AdapterGguf;
 import io.tunebook.lora.AdapterFile;
+import io.tunebook.lora.AdapterGguf;
 import io.tunebook.model.Weights;
 import io.tunebook.ollama.ChatMessage;
 import io.tunebook.ollama.ChatRequest;
