@@ -71,6 +71,10 @@ def configs() -> dict:
         "olmo2": transformers.Olmo2Config(**COMMON, rope_parameters=plain, tie_word_embeddings=False, rms_norm_eps=1e-6, pad_token_id=0),
         "olmo3": transformers.Olmo3Config(**COMMON | dict(num_hidden_layers=4), sliding_window=5, layer_types=SLIDING * 3 + FULL, tie_word_embeddings=False, rms_norm_eps=1e-6,
                                           pad_token_id=0, rope_parameters=YARN),
+        # llama.cpp takes this one only where the heads together are as wide as the residual
+        "exaone4": transformers.Exaone4Config(**COMMON, rope_parameters=plain, head_dim=8, sliding_window=None, layer_types=FULL * 2, tie_word_embeddings=True, rms_norm_eps=1e-5),
+        "exaone4_window": transformers.Exaone4Config(**COMMON | dict(num_hidden_layers=4), rope_parameters=plain, head_dim=8, sliding_window=5, layer_types=SLIDING * 3 + FULL,
+                                                     tie_word_embeddings=False, rms_norm_eps=1e-5),
         "seed_oss": transformers.SeedOssConfig(**COMMON, rope_parameters=plain, head_dim=16, attention_bias=True, attention_out_bias=False,
                                                tie_word_embeddings=False, rms_norm_eps=1e-6),
         # short factors for the documents, long ones for the 48 tokens of the logits
@@ -191,7 +195,7 @@ CASES = {
     "qwen2": dict(architecture="qwen2"),
     "qwen3": dict(architecture="qwen3", dora=True),
     "mistral": dict(architecture="mistral", rslora=True, accumulation=2),
-} | {name: dict(architecture=name) for name in ["mistral_window", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "seed_oss", "ernie4_5", "hunyuan_v1_dense", "ministral3"]}
+} | {name: dict(architecture=name) for name in ["mistral_window", "gemma3", "smollm3", "granite", "olmo2", "olmo3", "exaone4", "exaone4_window", "seed_oss", "ernie4_5", "hunyuan_v1_dense", "ministral3"]}
 # with steps five times as large PEFT's own losses in float32 are 1e-4 from those in float64
 CASES |= {"qwen3_5": dict(architecture="qwen3_5", targets=LINEARS + DELTA, learningRate=1e-3),
           "qwen3_5_dora": dict(architecture="qwen3_5", targets=["q_proj", "in_proj_qkv", "out_proj"], dora=True, learningRate=1e-3)}

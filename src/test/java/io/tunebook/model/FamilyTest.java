@@ -43,6 +43,7 @@ final class FamilyTest {
             "granite",
             "olmo2",
             "olmo3",
+            "exaone4",
             "seed_oss",
             "phi3",
             "glm",
@@ -59,7 +60,7 @@ final class FamilyTest {
     Path temp;
 
     static Stream<String> generatesTheLikeliestTokens() {
-        return Stream.concat(Stream.of("mistral_window", "gpt_oss", "gpt_oss_mxfp4"), OWN.stream());
+        return Stream.concat(Stream.of("mistral_window", "exaone4_window", "gpt_oss", "gpt_oss_mxfp4"), OWN.stream());
     }
 
     static Stream<String> keepsItsLogitsInGguf() {

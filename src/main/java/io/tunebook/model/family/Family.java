@@ -32,7 +32,8 @@ public interface Family {
             new Glm(),
             new Ernie(),
             new Hunyuan(),
-            new Ministral3());
+            new Ministral3(),
+            new Exaone4());
 
     /** {@code model_type} in {@code config.json}. */
     String name();
