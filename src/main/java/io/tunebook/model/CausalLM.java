@@ -187,12 +187,7 @@ public final class CausalLM implements AutoCloseable {
         return Sizes.lossTokens(config, device().isGpu());
     }
 
-    /**
-     * The decoder's text alone, compiled, for those who call its functions by name.
-     *
-     * @param manager on the device that computes
-     * @param kernels whether the functions that start kernels of our own take the places of others; they are for a GPU
-     */
+    /** The decoder's text alone, compiled on a device, for those who call its functions by name; with kernels those for a GPU take the places of others. */
     public static TorchScript script(NDManager manager, boolean kernels) {
         return DecoderScript.load(manager, kernels);
     }
@@ -214,9 +209,7 @@ public final class CausalLM implements AutoCloseable {
 
     /** Why steps on a GPU take longer than they could; empty on a CPU and where the kernels of our own compute. */
     public Optional<String> slower() {
-        return withoutKernels
-                .filter(why -> device().isGpu())
-                .map(why -> "Steps take longer than they could: there are no CUDA kernels of our own (" + why + ").");
+        return Devices.slower(device(), withoutKernels);
     }
 
     // ---- LoRA's arithmetic, for those who know the layout of its factors

@@ -43,6 +43,12 @@ final class Devices {
                         .orElse("");
     }
 
+    /** What a training says that has no kernels of our own on a GPU. */
+    static Optional<String> slower(Device device, Optional<String> withoutKernels) {
+        String told = "Steps take longer than they could: there are no CUDA kernels of our own (%s).";
+        return withoutKernels.filter(why -> device.isGpu()).map(told::formatted);
+    }
+
     /** Which device it is, in words, and why it is not a GPU where it is none. */
     static String reason(Device device) {
         if (device.isGpu()) {
