@@ -4,7 +4,7 @@ of "the fastest", and said. Tunebook needs a libtorch with CUDA: PYTORCH_LIBRARY
 
     python bench/train_gpu.py [--record] [--only SECTION,...] [--folder DIR] [--model MODEL.gguf]
 
-SECTION: 4x1024, fp8, 1x512, mixed, load, 1x8192, 1x32768, gemma3, moe, memory, 8b-qlora, 8b-bf16, 8b-32, 70b, 70b-checkpoint, two, four.
+SECTION: 4x1024, fp8, 1x512, mixed, load, 1x8192, 1x32768, gemma3, moe, memory, 8b-qlora, 8b-bf16, 8b-32, 70b, 70b-checkpoint, two, four, eight.
 
 Two peers are not run but published by NVIDIA (NeMo AutoModel, H100, bfloat16): Llama-8B at 2x4096, 12,473 tokens/s; Llama-70B on eight cards, 1,092 a card.
 """
@@ -177,7 +177,7 @@ def seventy(b, id, mode, card, goal):
     work = f"QLoRA on GGUF's Q4_K blocks, Llama-70B shapes, 1x2048 tokens a step, {what}"
     b.row(id, f"{work} ({mine['gpu_gib']:.1f} GiB); NVIDIA's published figure a card, of eight, in bf16", mine["tokens_per_second"], 1092, "tokens/s", goal)
     if not card:
-        b.row("70b.memory", work + ", peak memory, beside a card of 46 GiB", mine["gpu_gib"], 46, "GiB", "<=1.0")
+        b.row("70b.memory", work + ", peak memory, beside a card of 46 GB", mine["gpu_gib"] * 2**30 / 1e9, 46, "GB", "<=1.0")
 
 
 def cards(b, id, count, goal):
@@ -232,7 +232,7 @@ def memory(b):
 SECTIONS = {"4x1024": four_rows, "fp8": fp8, "1x512": short, "mixed": mixed, "load": load, "1x8192": checkpointed, "1x32768": lambda b: long(b, 32768), "gemma3": gemma, "moe": experts, "memory": memory,
             "8b-qlora": eight_qlora, "8b-bf16": eight_whole, "8b-32": eight_on_32,
             "70b": lambda b: seventy(b, "70b.qlora", "plain", 75, ">=1.83"), "70b-checkpoint": lambda b: seventy(b, "70b.qlora.checkpoint", "checkpoint", 0, ">=1.28"),
-            "two": lambda b: cards(b, "two", 2, ">=1.95"), "four": lambda b: cards(b, "four", 4, ">=3.8")}
+            "two": lambda b: cards(b, "two", 2, ">=1.95"), "four": lambda b: cards(b, "four", 4, ">=3.8"), "eight": lambda b: cards(b, "eight", 8, ">=7.6")}
 
 
 def main() -> None:
