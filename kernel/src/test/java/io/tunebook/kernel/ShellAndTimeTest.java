@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tunebook.kernel.protocol.Message;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -262,6 +264,18 @@ class ShellAndTimeTest {
                             .asText();
             assertThat(page).as(asked).contains(asked.replaceAll("[?]", ""));
             assertThat(page.contains("return 3 * x;")).as(asked).isEqualTo(asked.contains("??"));
+        }
+    }
+
+    /** What fetches waits where an interrupt reaches it. */
+    @Test
+    void anImageOfAServerThatDoesNotAnswerIsInterrupted(WireKernel kernel) throws IOException, InterruptedException {
+        try (ServerSocket mute = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+            Message request = kernel.start("%image http://127.0.0.1:" + mute.getLocalPort() + "/x.png");
+            mute.accept(); // it asks, and nobody answers
+            kernel.interrupt();
+            assertThat(kernel.await(request).error().path("ename").asText()).isEqualTo("KeyboardInterrupt");
+            assertThat(ok(kernel, "1 + 1").result()).isEqualTo("2");
         }
     }
 }

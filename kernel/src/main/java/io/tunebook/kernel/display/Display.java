@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.URL;
+import java.net.URLConnection;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -35,6 +36,9 @@ public final class Display {
 
     /** One for the process, since these methods are static: that of kernels finds the cell, and with it the session, by the thread that calls. */
     private static volatile DisplaySink sink = new PlainSink();
+
+    private static final int CONNECT_MILLIS = 10_000;
+    private static final int IDLE_MILLIS = 30_000;
 
     private Display() {}
 
@@ -183,7 +187,7 @@ public final class Display {
      *
      * @param image a {@link BufferedImage}, the bytes of a PNG, JPEG or GIF file, a {@link Path} or {@link URL} of one, or a String holding either
      * @throws IllegalArgumentException if it is none of these
-     * @throws UncheckedIOException if it cannot be read
+     * @throws UncheckedIOException if it cannot be read, or a server says nothing for half a minute
      */
     public static MimeBundle image(Object image) {
         if (image instanceof BufferedImage i) {
@@ -195,7 +199,10 @@ public final class Display {
             if (image instanceof Path path) {
                 return StandardRenderers.image(Files.readAllBytes(path), path.toString());
             } else if (image instanceof URL url) {
-                try (InputStream in = url.openStream()) {
+                URLConnection connection = url.openConnection();
+                connection.setConnectTimeout(CONNECT_MILLIS);
+                connection.setReadTimeout(IDLE_MILLIS);
+                try (InputStream in = connection.getInputStream()) {
                     return StandardRenderers.image(in.readAllBytes(), url.toString());
                 }
             } else if (image instanceof String text) {

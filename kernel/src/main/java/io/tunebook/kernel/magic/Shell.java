@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -103,6 +104,11 @@ final class Shell {
                 process.destroyForcibly();
             }
         });
+    }
+
+    /** Runs what may wait for others, where an interrupt reaches it. */
+    <T> T call(Callable<T> action) throws CellException {
+        return evaluator.call(action);
     }
 
     private static CompletableFuture<Void> start(Runnable action) {

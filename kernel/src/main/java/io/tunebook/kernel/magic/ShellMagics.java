@@ -60,11 +60,12 @@ final class ShellMagics {
         return all;
     }
 
-    private Object image(String name) {
+    private Object image(String name) throws Exception {
         if (name.isBlank()) {
             throw new IllegalArgumentException("expected a file or a URL, found nothing");
         }
-        return Display.image(name.contains("://") ? name : shell.file(name).toString());
+        String from = name.contains("://") ? name : shell.file(name).toString();
+        return shell.call(() -> Display.image(from));
     }
 
     private Object script(List<String> program, String body) throws Exception {
