@@ -1,20 +1,16 @@
 package io.tunebook.ollama.llamacpp;
 
 import com.sun.jna.Native;
+import io.tunebook.files.JavaCommand;
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
-import java.io.File;
 import java.io.IOException;
-import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -36,18 +32,12 @@ public final class LlamaLogits implements AutoCloseable {
      * @throws IOException if there is no such llama.cpp, it does not take a file, or it ends; with its words where it has any
      */
     public LlamaLogits(Path libraries, Path gguf, Optional<Path> adapter, int room) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
+        List<String> command = JavaCommand.of(
+                LogitsProcess.class,
+                List.of(Native.class),
                 "-Xmx128m",
-                "-Dfile.encoding=UTF-8",
-                "-cp",
-                classPath(),
-                LogitsProcess.class.getName(),
-                libraries.toString(),
-                gguf.toString(),
-                String.valueOf(room)));
+                "-Dfile.encoding=UTF-8");
+        command.addAll(List.of(libraries.toString(), gguf.toString(), String.valueOf(room)));
         adapter.ifPresent(a -> command.add(a.toString()));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD);
         builder.environment().put("GGML_NO_BACKTRACE", "1"); // a debugger would be started for it
@@ -100,23 +90,6 @@ public final class LlamaLogits implements AutoCloseable {
     private IOException ended(IOException e) {
         close();
         return new IOException("llama.cpp's process ended with status " + process.exitValue(), e);
-    }
-
-    /** Where these classes and JNA's come from. */
-    private static String classPath() {
-        Set<String> places = new LinkedHashSet<>();
-        for (Class<?> c : List.of(LogitsProcess.class, Native.class)) {
-            try {
-                places.add(Path.of(c.getProtectionDomain()
-                                .getCodeSource()
-                                .getLocation()
-                                .toURI())
-                        .toString());
-            } catch (URISyntaxException e) {
-                throw new IllegalStateException("no place on disk for " + c, e);
-            }
-        }
-        return String.join(File.pathSeparator, places);
     }
 
     /** Ends the process, which gives back all that llama.cpp holds. */

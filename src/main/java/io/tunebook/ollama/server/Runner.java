@@ -8,22 +8,18 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.jna.Native;
 import de.kherud.llama.LlamaModel;
+import io.tunebook.files.JavaCommand;
 import io.tunebook.files.Json;
 import io.tunebook.files.TemporaryFolder;
 import java.io.BufferedReader;
-import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.io.Writer;
-import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -86,19 +82,18 @@ final class Runner implements AutoCloseable {
         this.gguf = gguf;
         try {
             folder = new TemporaryFolder();
-            List<String> command = new ArrayList<>(List.of(
-                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                    "-XX:+UseSerialGC",
-                    "-XX:TieredStopAtLevel=1",
+            List<String> command = JavaCommand.of(
+                    RunnerProcess.class,
+                    List.of(
+                            LlamaModel.class,
+                            Native.class,
+                            ObjectMapper.class,
+                            JsonFactory.class,
+                            JsonProperty.class),
                     "-Xmx512m",
                     "-Dde.kherud.llama.tmpdir=" + folder.path(),
-                    "-Djna.tmpdir=" + folder.path(),
-                    "-cp",
-                    classPath(),
-                    RunnerProcess.class.getName(),
-                    String.valueOf(context),
-                    String.valueOf(embedding),
-                    gguf.toString()));
+                    "-Djna.tmpdir=" + folder.path());
+            command.addAll(List.of(String.valueOf(context), String.valueOf(embedding), gguf.toString()));
             adapters.forEach(a -> command.add(a.toString()));
             process = new ProcessBuilder(command)
                     .redirectError(folder.path().resolve("log").toFile())
@@ -141,29 +136,6 @@ final class Runner implements AutoCloseable {
                     ? r
                     : new UncheckedIOException((IOException) failed.getCause());
         }
-    }
-
-    /** Where this class and those that it needs there come from. */
-    private static String classPath() {
-        Set<String> places = new LinkedHashSet<>();
-        for (Class<?> c : List.of(
-                Runner.class,
-                LlamaModel.class,
-                Native.class,
-                ObjectMapper.class,
-                JsonFactory.class,
-                JsonProperty.class)) {
-            try {
-                places.add(Path.of(c.getProtectionDomain()
-                                .getCodeSource()
-                                .getLocation()
-                                .toURI())
-                        .toString());
-            } catch (URISyntaxException e) {
-                throw new IllegalStateException("no place on disk for " + c, e);
-            }
-        }
-        return String.join(File.pathSeparator, places);
     }
 
     /** Whether its process still runs. */
