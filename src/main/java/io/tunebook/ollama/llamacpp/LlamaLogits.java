@@ -32,11 +32,8 @@ public final class LlamaLogits implements AutoCloseable {
      * @throws IOException if there is no such llama.cpp, it does not take a file, or it ends; with its words where it has any
      */
     public LlamaLogits(Path libraries, Path gguf, Optional<Path> adapter, int room) throws IOException {
-        List<String> command = JavaCommand.of(
-                LogitsProcess.class,
-                List.of(Native.class),
-                "-Xmx128m",
-                "-Dfile.encoding=UTF-8");
+        List<String> command =
+                JavaCommand.of(LogitsProcess.class, List.of(Native.class), "-Xmx128m", "-Dfile.encoding=UTF-8");
         command.addAll(List.of(libraries.toString(), gguf.toString(), String.valueOf(room)));
         adapter.ifPresent(a -> command.add(a.toString()));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD);

@@ -84,12 +84,7 @@ final class Runner implements AutoCloseable {
             folder = new TemporaryFolder();
             List<String> command = JavaCommand.of(
                     RunnerProcess.class,
-                    List.of(
-                            LlamaModel.class,
-                            Native.class,
-                            ObjectMapper.class,
-                            JsonFactory.class,
-                            JsonProperty.class),
+                    List.of(LlamaModel.class, Native.class, ObjectMapper.class, JsonFactory.class, JsonProperty.class),
                     "-Xmx512m",
                     "-Dde.kherud.llama.tmpdir=" + folder.path(),
                     "-Djna.tmpdir=" + folder.path());
