@@ -39,15 +39,15 @@ COMMON = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_att
               vocab_size=VOCABULARY, max_position_embeddings=256, bos_token_id=1, eos_token_id=2)
 
 EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
-GEMMA3 = COMMON | dict(num_hidden_layers=6, head_dim=16, query_pre_attn_scalar=16, sliding_window=5, layer_types=SLIDING * 5 + FULL, rms_norm_eps=1e-6)
-# twice as many value heads as key heads, so that GGUF has them in another order; attention in every second layer
-QWEN3_5 = COMMON | dict(num_hidden_layers=4, full_attention_interval=2, head_dim=16, rms_norm_eps=1e-6, linear_key_head_dim=32, linear_value_head_dim=32, linear_num_key_heads=2,
-                        linear_num_value_heads=4, rope_parameters=MROPE | dict(rope_type="default", rope_theta=10000000.0, partial_rotary_factor=0.5, mrope_interleaved=True))
 VISION = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14)
 
 
 def configs() -> dict:
     plain = {"rope_type": "default", "rope_theta": 1000000.0}
+    gemma3 = COMMON | dict(num_hidden_layers=6, head_dim=16, query_pre_attn_scalar=16, sliding_window=5, layer_types=SLIDING * 5 + FULL, rms_norm_eps=1e-6)
+    # twice as many value heads as key heads, so that GGUF has them in another order; attention in every second layer
+    qwen3_5 = COMMON | dict(num_hidden_layers=4, full_attention_interval=2, head_dim=16, rms_norm_eps=1e-6, linear_key_head_dim=32, linear_value_head_dim=32, linear_num_key_heads=2,
+                            linear_num_value_heads=4, rope_parameters=MROPE | dict(rope_type="default", rope_theta=10000000.0, partial_rotary_factor=0.5, mrope_interleaved=True))
     gpt_oss = transformers.GptOssConfig(**COMMON | dict(intermediate_size=COMMON["intermediate_size"] // 2), head_dim=16, sliding_window=5, layer_types=SLIDING + FULL,
                                         num_local_experts=6, num_experts_per_tok=3, rms_norm_eps=1e-5, tie_word_embeddings=False,
                                         rope_parameters=YARN | dict(rope_theta=150000.0, beta_fast=32.0, beta_slow=1.0, truncate=False))
@@ -70,7 +70,8 @@ def configs() -> dict:
                                               attention_multiplier=0.1, logits_scaling=8.0, attention_bias=True, tie_word_embeddings=True, rms_norm_eps=1e-5),
         "olmo2": transformers.Olmo2Config(**COMMON, rope_parameters=plain, tie_word_embeddings=False, rms_norm_eps=1e-6, pad_token_id=0),
         "olmo3": transformers.Olmo3Config(**COMMON | dict(num_hidden_layers=4), sliding_window=5, layer_types=SLIDING * 3 + FULL, tie_word_embeddings=False, rms_norm_eps=1e-6,
-                                          pad_token_id=0, rope_parameters=YARN),
+                                          pad_token_id=0,
+                                          rope_parameters={"sliding_attention": {"rope_type": "default", "rope_theta": 500000.0}, "full_attention": YARN}),
         # llama.cpp takes this one only where the heads together are as wide as the residual
         "exaone4": transformers.Exaone4Config(**COMMON, rope_parameters=plain, head_dim=8, sliding_window=None, layer_types=FULL * 2, tie_word_embeddings=True, rms_norm_eps=1e-5),
         "exaone4_window": transformers.Exaone4Config(**COMMON | dict(num_hidden_layers=4), rope_parameters=plain, head_dim=8, sliding_window=5, layer_types=SLIDING * 3 + FULL,
@@ -94,11 +95,11 @@ def configs() -> dict:
         # four of ten experts, so that some have no token of a short batch
         "qwen3_moe": transformers.Qwen3MoeConfig(**COMMON, rope_parameters=plain, head_dim=16, num_experts=10, num_experts_per_tok=4, moe_intermediate_size=24,
                                                  norm_topk_prob=True, tie_word_embeddings=False, rms_norm_eps=1e-6),
-        "qwen3_5": transformers.Qwen3_5TextConfig(**QWEN3_5, tie_word_embeddings=True),
+        "qwen3_5": transformers.Qwen3_5TextConfig(**qwen3_5, tie_word_embeddings=True),
         "gpt_oss": gpt_oss,
         "gpt_oss_mxfp4": gpt_oss,  # experts in the four bits that OpenAI publishes them in
         # the text parts of models that see
-        "gemma3_vision": transformers.Gemma3Config(text_config=GEMMA3, vision_config=VISION | dict(model_type="siglip_vision_model"), mm_tokens_per_image=1,
+        "gemma3_vision": transformers.Gemma3Config(text_config=gemma3, vision_config=VISION | dict(model_type="siglip_vision_model"), mm_tokens_per_image=1,
                                                    image_token_index=90, boi_token_index=91, eoi_token_index=92, tie_word_embeddings=True),
         "mistral3": transformers.Mistral3Config(text_config=COMMON | dict(model_type="mistral", head_dim=16, rms_norm_eps=1e-5, sliding_window=None, rope_parameters=plain),
                                                 vision_config=VISION | dict(model_type="pixtral"), image_token_index=90, tie_word_embeddings=False),
@@ -108,7 +109,7 @@ def configs() -> dict:
         "qwen3_vl": transformers.Qwen3VLConfig(text_config=COMMON | dict(rms_norm_eps=1e-6, head_dim=8, rope_parameters=plain | MROPE), vision_config=dict(
             depth=1, hidden_size=16, intermediate_size=16, num_heads=2, out_hidden_size=32, deepstack_visual_indexes=[0], num_position_embeddings=4),
                                                tie_word_embeddings=False, image_token_id=90, video_token_id=91, vision_start_token_id=92, vision_end_token_id=93),
-        "qwen3_5_vision": transformers.Qwen3_5Config(text_config=QWEN3_5 | dict(linear_num_key_heads=4), vision_config=dict(
+        "qwen3_5_vision": transformers.Qwen3_5Config(text_config=qwen3_5 | dict(linear_num_key_heads=4), vision_config=dict(
             depth=1, hidden_size=16, intermediate_size=16, num_heads=2, out_hidden_size=32, num_position_embeddings=4), tie_word_embeddings=False, image_token_id=90,
                                                      video_token_id=91, vision_start_token_id=92, vision_end_token_id=93),
     }
