@@ -11,6 +11,8 @@ import io.tunebook.kernel.notebook.Notebook;
 import io.tunebook.lora.AdapterFile;
 import io.tunebook.model.Weights;
 import io.tunebook.model.family.ModelConfig;
+import io.tunebook.ollama.store.StoreFiles;
+import io.tunebook.ollama.template.GoTemplate.GoTemplateException;
 import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.Safetensors;
@@ -32,6 +34,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 
 /**
@@ -73,14 +78,25 @@ final class ParserFuzz {
 
     private final Path folder;
     private final Random random;
-    private int read;
-    private int refused;
+    /** By kind, how many were read and how many refused. */
+    private final Map<String, int[]> ends = new TreeMap<>();
 
     private interface Reading {
         void read(Path file) throws IOException;
     }
 
-    private record Format(String name, byte[] content, int within, Reading reading) {}
+    /**
+     * What is damaged and read.
+     *
+     * @param kind what the counts at the end are told by
+     * @param contents whole files, one of which is damaged each time
+     * @param within how many bytes from its beginning are damaged, so that weights are not
+     */
+    private record Format(String kind, String name, List<byte[]> contents, int within, Reading reading) {
+        Format(String kind, String name, byte[] content, int within, Reading reading) {
+            this(kind, name, List.of(content), within, reading);
+        }
+    }
 
     private ParserFuzz(Path folder, long seed) {
         this.folder = folder;
@@ -94,8 +110,15 @@ final class ParserFuzz {
         for (int i = 0; i < count; i++) {
             fuzz.attempt(formats.get(i % formats.size()));
         }
-        System.out.println(
-                formats.size() + " files, tried " + count + ", read " + fuzz.read + ", refused " + fuzz.refused);
+        int read = 0;
+        int refused = 0;
+        for (Map.Entry<String, int[]> kind : fuzz.ends.entrySet()) {
+            int[] ends = kind.getValue();
+            System.out.println(kind.getKey() + ": " + (ends[0] + ends[1]) + ", read " + ends[0] + ", refused " + ends[1]);
+            read += ends[0];
+            refused += ends[1];
+        }
+        System.out.println(formats.size() + " files, tried " + count + ", read " + read + ", refused " + refused);
     }
 
     private static byte[] resource(String name) throws IOException {
@@ -108,7 +131,7 @@ final class ParserFuzz {
         List<Format> all = new ArrayList<>();
         byte[] adapter = resource("export/llama/adapter/adapter_model.safetensors");
         byte[] settings = resource("export/llama/adapter/adapter_config.json");
-        all.add(new Format("m.gguf", resource("export/llama/base.gguf"), 1600, file -> {
+        all.add(new Format("GGUF", "m.gguf", resource("export/llama/base.gguf"), 1600, file -> {
             try (GgufFile gguf = GgufFile.open(file)) {
                 for (GgufTensor tensor : gguf.tensors()) {
                     gguf.read(tensor);
@@ -116,19 +139,19 @@ final class ParserFuzz {
             }
             Weights.open(file).close();
         }));
-        all.add(new Format("t.safetensors", adapter, 1500, file -> {
+        all.add(new Format("safetensors", "t.safetensors", adapter, 1500, file -> {
             try (Safetensors tensors = Safetensors.open(file)) {
                 for (GgufTensor tensor : tensors.tensors().values()) {
                     tensors.read(tensor);
                 }
             }
         }));
-        all.add(new Format("config.json", resource("reference/llama/config.json"), 1 << 20, ModelConfig::read));
-        all.add(new Format(AdapterFile.TENSORS, adapter, 1500, file -> {
+        all.add(new Format("config", "config.json", configs(), 1 << 20, ModelConfig::read));
+        all.add(new Format("adapter", AdapterFile.TENSORS, adapter, 1500, file -> {
             Files.write(folder.resolve(AdapterFile.CONFIG), settings);
             AdapterFile.read(folder);
         }));
-        all.add(new Format(AdapterFile.CONFIG, settings, 1 << 20, file -> {
+        all.add(new Format("adapter", AdapterFile.CONFIG, settings, 1 << 20, file -> {
             Files.write(folder.resolve(AdapterFile.TENSORS), adapter);
             AdapterFile.read(folder);
         }));
@@ -138,22 +161,24 @@ final class ParserFuzz {
                     + "{\"role\":\"assistant\",\"content\":\"x\",\"weight\":1,\"tool_calls\":[{\"function\":"
                     + "{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":[1,2.5e3,null,true]}\"}}]}]}";
             String text = lines ? (row + "\n").repeat(4) : "[" + row + "," + row + "]";
-            all.add(new Format(name, text.getBytes(StandardCharsets.UTF_8), 1 << 20, ChatExample::read));
+            all.add(new Format("conversations", name, text.getBytes(StandardCharsets.UTF_8), 1 << 20, ChatExample::read));
             all.add(new Format(
+                    "JSON corpus",
                     "text-" + name,
                     text.replace("messages", "text").getBytes(StandardCharsets.UTF_8),
                     1 << 20,
                     file -> Corpus.open(file).stream().forEach(d -> {})));
         }
         all.add(new Format(
+                "CSV corpus",
                 "t.csv",
                 "text,label\n\"a, b\",1\nc,2\n\"d\"\"e\",3\n".getBytes(StandardCharsets.UTF_8),
                 1 << 20,
                 file -> Corpus.open(file).stream().forEach(d -> {})));
-        all.add(new Format("t.parquet", parquet(), 1 << 20, file -> Corpus.open(file).stream()
+        all.add(new Format("Parquet corpus", "t.parquet", parquet(), 1 << 20, file -> Corpus.open(file).stream()
                 .forEach(d -> {})));
         Path notebook = Path.of(System.getProperty("tunebook.notebooks", "../notebooks"), "00-setup.ipynb");
-        all.add(new Format("n.ipynb", Files.readAllBytes(notebook), 1 << 20, file -> {
+        all.add(new Format("notebook", "n.ipynb", Files.readAllBytes(notebook), 1 << 20, file -> {
             for (Notebook.Cell cell : Notebook.read(file).cells()) {
                 if (cell.isCode() && !cell.hasTag("skip")) {
                     cell.source();
@@ -165,12 +190,12 @@ final class ParserFuzz {
             byte[] weights = resource(at + "/model.safetensors");
             int header =
                     8 + ByteBuffer.wrap(weights).order(ByteOrder.LITTLE_ENDIAN).getInt(0);
-            all.add(new Format("model.json", config, 1 << 20, file -> model(Files.readAllBytes(file), weights)));
-            all.add(new Format("model.st", weights, header, file -> model(config, Files.readAllBytes(file))));
+            all.add(new Format("config", "model.json", config, 1 << 20, file -> model(Files.readAllBytes(file), weights)));
+            all.add(new Format("safetensors", "model.st", weights, header, file -> model(config, Files.readAllBytes(file))));
         }
         for (String name : CheckpointFiles.NAMES) {
             byte[] file = CheckpointFiles.content(adapter, settings, name);
-            all.add(new Format(name, file, 1500, damaged -> {
+            all.add(new Format("checkpoint", name, file, 1500, damaged -> {
                 CheckpointFiles.read(
                         folder.resolve("checkpoint"), adapter, settings, name, Files.readAllBytes(damaged));
             }));
@@ -179,8 +204,13 @@ final class ParserFuzz {
                 new GZIPInputStream(ParserFuzz.class.getResourceAsStream("tokenizer/chat_templates.json.gz"))) {
             List<String> templates = new ArrayList<>();
             collect(new ObjectMapper().readTree(in), templates);
-            for (String template : templates.subList(0, Math.min(6, templates.size()))) {
-                all.add(new Format("t.jinja", template.getBytes(StandardCharsets.UTF_8), 1 << 20, file -> {
+            for (int i = 0; i < 4; i++) {
+                int quarter = i;
+                List<byte[]> some = IntStream.range(0, templates.size())
+                        .filter(t -> t % 4 == quarter)
+                        .mapToObj(t -> templates.get(t).getBytes(StandardCharsets.UTF_8))
+                        .toList();
+                all.add(new Format("Jinja", "t.jinja", some, 1 << 20, file -> {
                     String source = new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
                     Jinja.parse(source)
                             .render(Map.of(
@@ -195,6 +225,25 @@ final class ParserFuzz {
                                     "eos_token",
                                     "</s>"));
                 }));
+            }
+        }
+        for (String name : StoreFiles.NAMES) {
+            all.add(new Format("Ollama's folder", name, StoreFiles.content(name), 1 << 20, file -> {
+                StoreFiles.read(folder.resolve("store"), name, Files.readAllBytes(file));
+            }));
+        }
+        return all;
+    }
+
+    /** A configuration of each family. */
+    private static List<byte[]> configs() throws IOException {
+        List<byte[]> all = new ArrayList<>();
+        try (Stream<Path> models = Files.list(Path.of("test/resources/io/tunebook/reference"))) {
+            for (Path model : models.sorted().toList()) {
+                Path config = model.resolve("config.json");
+                if (Files.exists(config)) {
+                    all.add(Files.readAllBytes(config));
+                }
             }
         }
         return all;
@@ -236,25 +285,30 @@ final class ParserFuzz {
 
     private void attempt(Format format) throws IOException {
         Path file = folder.resolve(format.name());
-        Files.write(file, damaged(format.content(), format.within()));
+        Files.write(file, damaged(format.contents().get(random.nextInt(format.contents().size())), format.within()));
         try {
             format.reading().read(file);
-            read++;
-        } catch (TemplateException e) {
+            ends(format)[0]++;
+            return;
+        } catch (TemplateException | GoTemplateException e) {
             refused(e, null);
         } catch (CorpusException | IOException | IllegalArgumentException e) {
             refused(e, file);
         }
+        ends(format)[1]++;
     }
 
-    private void refused(Exception e, Path file) {
+    private int[] ends(Format format) {
+        return ends.computeIfAbsent(format.kind(), kind -> new int[2]);
+    }
+
+    private static void refused(Exception e, Path file) {
         String message = e.getMessage();
         if (message == null
                 || message.isBlank()
                 || file != null && !message.contains(file.getParent().toString())) {
             throw new IllegalStateException("a message that names no file: " + e, e);
         }
-        refused++;
     }
 
     private byte[] damaged(byte[] content, int within) {

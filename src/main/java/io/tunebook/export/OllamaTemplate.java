@@ -1,5 +1,6 @@
 package io.tunebook.export;
 
+import io.tunebook.data.Message;
 import io.tunebook.export.ChatRendering.ProbeChat;
 import io.tunebook.ollama.store.StoredModel;
 import io.tunebook.ollama.template.GoTemplate;
@@ -30,6 +31,8 @@ import java.util.stream.Collectors;
  * @param differences where the server's text is not the training's
  * @param accepted whether to send it although plain conversations differ
  * @param own whether Ollama from 0.34.1 on takes the chat template inside the file all the same, since it can do more; nothing differs there
+ * @param thinksUnasked whether such an Ollama begins an answer with a thought where a request does not say whether to think, and the chat template by itself
+ * does not: an answer without a thought was then trained behind another text
  */
 public record OllamaTemplate(
         Optional<String> template,
@@ -37,7 +40,11 @@ public record OllamaTemplate(
         List<String> stops,
         List<Difference> differences,
         boolean accepted,
-        boolean own) {
+        boolean own,
+        boolean thinksUnasked) {
+
+    private static final String THINKS = "Ollama 0.34.1 and newer let this model think first where a request does not say whether to, and its chat"
+            + " template by itself does not";
 
     /**
      * A conversation that the two templates render differently.
@@ -80,7 +87,7 @@ public record OllamaTemplate(
         try (Tokenizer tokenizer = Tokenizer.load(model)) {
             return tokenizer.hasChatTemplate()
                     ? of(tokenizer, tokenizer.chatTemplate())
-                    : new OllamaTemplate(Optional.empty(), Optional.empty(), List.of(), List.of(), false, false);
+                    : new OllamaTemplate(Optional.empty(), Optional.empty(), List.of(), List.of(), false, false, false);
         }
     }
 
@@ -105,7 +112,7 @@ public record OllamaTemplate(
     static OllamaTemplate of(StoredModel stored) throws IOException {
         try (Tokenizer tokenizer = Tokenizer.load(stored.gguf())) {
             if (!tokenizer.hasChatTemplate()) {
-                return new OllamaTemplate(stored.template(), stored.system(), List.of(), List.of(), false, false);
+                return new OllamaTemplate(stored.template(), stored.system(), List.of(), List.of(), false, false, false);
             }
             if (stored.template().isPresent() && !stored.engine().containsKey("renderer")) {
                 ChatRendering jinja = ChatRendering.of(tokenizer, tokenizer.chatTemplate());
@@ -141,7 +148,20 @@ public record OllamaTemplate(
         }
         boolean own = template.isPresent() && ownDoesMore(jinja.source(), template.get());
         return new OllamaTemplate(
-                template, Optional.of(system).filter(s -> !s.isEmpty()), stops, differences, false, own);
+                template,
+                Optional.of(system).filter(s -> !s.isEmpty()),
+                stops,
+                differences,
+                false,
+                own,
+                own && thinksUnasked(jinja));
+    }
+
+    /** A server asks every model for thoughts that it takes for able to think, unless the request says otherwise. */
+    private static boolean thinksUnasked(ChatRendering jinja) {
+        List<Message> question = List.of(ProbeChat.USER);
+        return TemplateTags.thinks(jinja.source())
+                && !jinja.render(question, true).equals(jinja.render(question, true, List.of(), true));
     }
 
     private static boolean ownDoesMore(String chatTemplate, String template) {
@@ -172,7 +192,7 @@ public record OllamaTemplate(
 
     /** The same, to be sent although it does not agree. */
     public OllamaTemplate anyway() {
-        return new OllamaTemplate(template, system, stops, differences, true, own);
+        return new OllamaTemplate(template, system, stops, differences, true, own, thinksUnasked);
     }
 
     /** Which conversations were compared, and where they part. */
@@ -191,7 +211,8 @@ public record OllamaTemplate(
                 + (others.isEmpty() ? "" : "; what differs: " + others)
                 + (own && !others.isEmpty()
                         ? ", unless it is Ollama 0.34.1 or newer, which takes the file's own template"
-                        : "");
+                        : "")
+                + (thinksUnasked ? "; " + THINKS + ": \"think\": false asks as the template does" : "");
     }
 
     /**
@@ -221,6 +242,11 @@ public record OllamaTemplate(
                                     : "")
                             + ". If the model was trained on such, look at OllamaTemplate.of(model).differences() first."
                             + " OllamaTemplate.of(model).anyway() sends it without this warning.");
+        }
+        if (thinksUnasked && !accepted) {
+            System.err.println("Warning: " + THINKS
+                    + ". If it was trained on answers without thoughts, ask it with \"think\": false (ChatRequest.think(false), or"
+                    + " ollama run NAME --think=false): that is the text it was trained on.");
         }
     }
 

@@ -169,6 +169,30 @@ final class OllamaTemplateTest {
         }
     }
 
+    /** A server opens a thought for DeepSeek-R1 where nobody asked for one; the chat template, and so the training, closes it at once. */
+    @Test
+    void aModelThatAServerLetsThinkUnaskedIsNamed() {
+        List<String> named = new ArrayList<>();
+        for (JsonNode family : GOLDEN.get("families")) {
+            ChatRendering jinja = OllamaTemplateRequests.rendering(family);
+            OllamaTemplate made = OllamaTemplate.of(jinja, List.of());
+            String words = "let this model think first where a request does not say whether to";
+            assertThat(made.toString().contains(words)).isEqualTo(made.thinksUnasked());
+            assertThat(warning(made).contains(words)).isEqualTo(made.thinksUnasked());
+            assertThat(warning(made.anyway())).isEmpty();
+            if (made.thinksUnasked()) {
+                named.add(family.get("name").asText());
+                assertThat(made.toString()).endsWith("\"think\": false asks as the template does");
+                assertThat(warning(made)).contains("ChatRequest.think(false)", "--think=false");
+                // what is advised is the training's text
+                assertThat(jinja.render(List.of(ProbeChat.USER), true, List.of(), false))
+                        .isEqualTo(jinja.render(List.of(ProbeChat.USER), true))
+                        .isNotEqualTo(jinja.render(List.of(ProbeChat.USER), true, List.of(), true));
+            }
+        }
+        assertThat(named).containsExactly("deepseek-r1");
+    }
+
     /** A server finds how calls begin in the template; where it finds nothing, calls come to the client as text. */
     @Test
     void aServerFindsHowCallsOfToolsBegin() {
@@ -213,7 +237,7 @@ final class OllamaTemplateTest {
     @Test
     void aModelWithoutAChatTemplateHasNothingToCompare() {
         OllamaTemplate none =
-                new OllamaTemplate(Optional.empty(), Optional.empty(), List.of(), List.of(), false, false);
+                new OllamaTemplate(Optional.empty(), Optional.empty(), List.of(), List.of(), false, false, false);
         none.require();
         assertThat(none).hasToString("the model has no chat template");
     }

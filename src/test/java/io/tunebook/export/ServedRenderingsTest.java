@@ -55,6 +55,7 @@ final class ServedRenderingsTest {
             assertThat(own).isEqualTo(!family.get("selected").asText().equals("go_template"));
             boolean thinks = StreamSupport.stream(family.get("chats").spliterator(), false)
                     .anyMatch(one -> one.get("chat").asText().equals("thinking wanted") && one.has("text"));
+            boolean unasked = false;
             List<String> differ = new ArrayList<>();
             List<String> told = new ArrayList<>();
             for (JsonNode one : family.get("chats")) {
@@ -77,6 +78,7 @@ final class ServedRenderingsTest {
                 }
                 if (chat.plain()) {
                     assertThat(served(family, one)).as(chat.name()).isEqualTo(day(trained));
+                    unasked |= !day(trained).equals(day(transformers));
                 } else if (!served(family, one).equals(day(trained))) {
                     differ.add(chat.name());
                 }
@@ -87,6 +89,8 @@ final class ServedRenderingsTest {
             // What the export tells before sending is what really differs; where the server takes the file's own
             // template, nothing does.
             assertThat(differ).isEqualTo(own ? List.of() : told);
+            // so does what it tells of thoughts that nobody asked for
+            assertThat(made.thinksUnasked()).isEqualTo(unasked);
         });
     }
 

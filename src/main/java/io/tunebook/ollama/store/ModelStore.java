@@ -212,6 +212,9 @@ public final class ModelStore {
         for (Path blob : blobs(layers, "params")) {
             JsonNode json = json(blob);
             for (var entry : json.properties()) {
+                if (entry.getValue().isNull()) {
+                    continue; // as Ollama, for which it is not set
+                }
                 parameters.put(entry.getKey(), Json.files().convertValue(entry.getValue(), Object.class));
             }
         }
@@ -232,9 +235,15 @@ public final class ModelStore {
         // Ollama's newer layout may list a manifest for each of its engines: GGUF's is the one.
         for (JsonNode each : json.path("manifests")) {
             if (each.path("format").asText().equals("gguf")) {
-                return layers(name, blob(name, manifest, each));
+                Path one = blob(name, manifest, each);
+                return layers(name, one, json(one));
             }
         }
+        return layers(name, manifest, json);
+    }
+
+    /** Of a manifest that lists layers; what lists manifests inside a manifest, itself perhaps, is none. */
+    private List<Layer> layers(String name, Path manifest, JsonNode json) throws IOException {
         if (!json.path("layers").isArray()) {
             throw new ModelFormatException(manifest, "expected a manifest with layers; pull " + name + " again");
         }
@@ -289,7 +298,8 @@ public final class ModelStore {
     private static List<String> texts(List<Layer> layers, String kind) throws IOException {
         List<String> texts = new ArrayList<>();
         for (Path blob : blobs(layers, kind)) {
-            texts.add(Files.readString(blob, StandardCharsets.UTF_8));
+            // As Ollama, which takes bytes that are no UTF-8.
+            texts.add(new String(Files.readAllBytes(blob), StandardCharsets.UTF_8));
         }
         return texts;
     }

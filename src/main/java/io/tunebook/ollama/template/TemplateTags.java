@@ -47,7 +47,7 @@ public record TemplateTags(String opening, String closing, String tool) {
                 && Stream.of("eq .Role \"tool\"", "tool_response", "TOOL_RESULTS")
                         .anyMatch(goTemplate::contains);
         boolean tools = chatTemplate.contains("tools") || chatTemplate.contains("tool_call");
-        boolean thinks = chatTemplate.contains("<think>") && chatTemplate.contains("</think>");
+        boolean thinks = thinks(chatTemplate);
         boolean answers = Stream.of("tool_calls", "assistant_tool_call").anyMatch(chatTemplate::contains)
                 && TOOL_ANSWERS.stream().anyMatch(chatTemplate::contains);
         int goCan = (goTools ? 1 : 0) + (goThinks ? 1 : 0) + (names.contains("suffix") ? 1 : 0);
@@ -56,6 +56,11 @@ public record TemplateTags(String opening, String closing, String tool) {
             return !goAnswers || answers;
         }
         return can == goCan && tools && goTools && thinks == goThinks && answers && !goAnswers;
+    }
+
+    /** Whether Ollama takes a model for able to think by its chat template in Jinja. */
+    public static boolean thinks(String chatTemplate) {
+        return chatTemplate.contains("<think>") && chatTemplate.contains("</think>");
     }
 
     /** Whether answers have thoughts. */

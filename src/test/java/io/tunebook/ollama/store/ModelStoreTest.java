@@ -152,6 +152,38 @@ class ModelStoreTest {
                 .hasMessageContaining("tiny:latest has an adapter on top of its weights");
     }
 
+    /** Ollama leaves a setting that is null at its default, and takes the bytes of a text as they are. */
+    @Test
+    void whatIsNoSettingAndWhatIsNoUtf8() throws Exception {
+        String other = "sha256:" + "2".repeat(64);
+        Files.write(
+                folder.resolve("blobs/sha256-" + "2".repeat(64)), "caf\u00e9".getBytes(StandardCharsets.ISO_8859_1));
+        manifest(
+                "manifests/registry.ollama.ai/library/odd/latest",
+                List.of(
+                        layer("model", blob("GGUF weights")),
+                        layer("params", blob("{\"stop\": null, \"temperature\": 0.5}")),
+                        layer("template", other),
+                        layer("system", other),
+                        layer("license", other)));
+        StoredModel odd = store.model("odd");
+        assertThat(odd.parameters()).isEqualTo(Map.of("temperature", 0.5));
+        assertThat(odd.template()).contains("caf\uFFFD");
+        assertThat(odd.system()).contains("caf\uFFFD");
+        assertThat(odd.license()).containsExactly("caf\uFFFD");
+    }
+
+    @Test
+    void aManifestThatListsItselfIsRefused() throws Exception {
+        String itself = "{\"manifests\": [{\"format\": \"gguf\", \"digest\": \"sha256:" + "3".repeat(64) + "\"}]}";
+        write("blobs/sha256-" + "3".repeat(64), itself);
+        write("manifests/registry.ollama.ai/library/round/latest", itself);
+        assertThatThrownBy(() -> store.model("round"))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining("3".repeat(64))
+                .hasMessageContaining("expected a manifest with layers");
+    }
+
     @Test
     void countsASharedBlobOnce() throws Exception {
         long all = 0;
