@@ -331,11 +331,13 @@ final class Lab {
         if (withoutModel) {
             ERR.println("Tests that need a model were skipped, although the model is there: " + modelFile());
         }
-        // A person may do without npm. Where CI is set, as GitHub sets it, the official clients of Ollama and OpenAI are tried.
+        // A person may do without npm. Where CI is set, as GitHub sets it, the official clients of Ollama and OpenAI
+        // are tried.
         boolean withoutClients =
                 System.getenv("CI") != null && skipped.stream().anyMatch(t -> t.contains(".officialClients"));
         if (withoutClients) {
-            ERR.println("The official clients of Ollama and OpenAI were not tried: they need Python, and Node.js with npm.");
+            ERR.println(
+                    "The official clients of Ollama and OpenAI were not tried: they need Python, and Node.js with npm.");
         }
         return withoutModel || withoutClients ? 1 : 0;
     }

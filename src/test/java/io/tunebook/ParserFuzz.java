@@ -114,7 +114,8 @@ final class ParserFuzz {
         int refused = 0;
         for (Map.Entry<String, int[]> kind : fuzz.ends.entrySet()) {
             int[] ends = kind.getValue();
-            System.out.println(kind.getKey() + ": " + (ends[0] + ends[1]) + ", read " + ends[0] + ", refused " + ends[1]);
+            System.out.println(
+                    kind.getKey() + ": " + (ends[0] + ends[1]) + ", read " + ends[0] + ", refused " + ends[1]);
             read += ends[0];
             refused += ends[1];
         }
@@ -161,7 +162,8 @@ final class ParserFuzz {
                     + "{\"role\":\"assistant\",\"content\":\"x\",\"weight\":1,\"tool_calls\":[{\"function\":"
                     + "{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":[1,2.5e3,null,true]}\"}}]}]}";
             String text = lines ? (row + "\n").repeat(4) : "[" + row + "," + row + "]";
-            all.add(new Format("conversations", name, text.getBytes(StandardCharsets.UTF_8), 1 << 20, ChatExample::read));
+            all.add(new Format(
+                    "conversations", name, text.getBytes(StandardCharsets.UTF_8), 1 << 20, ChatExample::read));
             all.add(new Format(
                     "JSON corpus",
                     "text-" + name,
@@ -190,8 +192,10 @@ final class ParserFuzz {
             byte[] weights = resource(at + "/model.safetensors");
             int header =
                     8 + ByteBuffer.wrap(weights).order(ByteOrder.LITTLE_ENDIAN).getInt(0);
-            all.add(new Format("config", "model.json", config, 1 << 20, file -> model(Files.readAllBytes(file), weights)));
-            all.add(new Format("safetensors", "model.st", weights, header, file -> model(config, Files.readAllBytes(file))));
+            all.add(new Format(
+                    "config", "model.json", config, 1 << 20, file -> model(Files.readAllBytes(file), weights)));
+            all.add(new Format(
+                    "safetensors", "model.st", weights, header, file -> model(config, Files.readAllBytes(file))));
         }
         for (String name : CheckpointFiles.NAMES) {
             byte[] file = CheckpointFiles.content(adapter, settings, name);
@@ -285,7 +289,9 @@ final class ParserFuzz {
 
     private void attempt(Format format) throws IOException {
         Path file = folder.resolve(format.name());
-        Files.write(file, damaged(format.contents().get(random.nextInt(format.contents().size())), format.within()));
+        Files.write(
+                file,
+                damaged(format.contents().get(random.nextInt(format.contents().size())), format.within()));
         try {
             format.reading().read(file);
             ends(format)[0]++;

@@ -43,8 +43,9 @@ public record OllamaTemplate(
         boolean own,
         boolean thinksUnasked) {
 
-    private static final String THINKS = "Ollama 0.34.1 and newer let this model think first where a request does not say whether to, and its chat"
-            + " template by itself does not";
+    private static final String THINKS =
+            "Ollama 0.34.1 and newer let this model think first where a request does not say whether to, and its chat"
+                    + " template by itself does not";
 
     /**
      * A conversation that the two templates render differently.
@@ -112,7 +113,8 @@ public record OllamaTemplate(
     static OllamaTemplate of(StoredModel stored) throws IOException {
         try (Tokenizer tokenizer = Tokenizer.load(stored.gguf())) {
             if (!tokenizer.hasChatTemplate()) {
-                return new OllamaTemplate(stored.template(), stored.system(), List.of(), List.of(), false, false, false);
+                return new OllamaTemplate(
+                        stored.template(), stored.system(), List.of(), List.of(), false, false, false);
             }
             if (stored.template().isPresent() && !stored.engine().containsKey("renderer")) {
                 ChatRendering jinja = ChatRendering.of(tokenizer, tokenizer.chatTemplate());

@@ -47,7 +47,11 @@ public final class StoreFiles {
     }
 
     private static String digest(String kind) {
-        return "sha256:" + String.format("%064x", List.of("config", "params", "template", "system", "model").indexOf(kind));
+        return "sha256:"
+                + String.format(
+                        "%064x",
+                        List.of("config", "params", "template", "system", "model")
+                                .indexOf(kind));
     }
 
     /** What a whole folder has in one of its files. */
@@ -61,7 +65,9 @@ public final class StoreFiles {
                 .resolve("latest");
         Path blobs = Files.createDirectories(folder.resolve("blobs"));
         for (String each : TEXTS.keySet()) {
-            Path file = each.equals("manifest") ? manifest : blobs.resolve(digest(each).replace(':', '-'));
+            Path file = each.equals("manifest")
+                    ? manifest
+                    : blobs.resolve(digest(each).replace(':', '-'));
             Files.write(file, each.equals(name) ? damaged : content(each));
         }
         ModelStore store = ModelStore.open(folder);
