@@ -9,6 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -19,7 +21,14 @@ final class ChapterCodeTest {
     /** Lines with something in them; those that import are not counted. */
     private static final int LONGEST = 12;
 
-    private record Cell(String place, String source) {}
+    /** Why a cell's values may differ from its page: by the machine, by what a model writes, or since the quick setting computes less. */
+    private static final Set<String> REASONS = Set.of("differs-by-machine", "differs-by-answer", "differs-by-quick");
+
+    private record Cell(String place, String source, int outputs, Set<String> tags) {
+        boolean has(String tag) {
+            return tags.stream().anyMatch(t -> t.startsWith(tag));
+        }
+    }
 
     @Test
     void noLineOfCodeIsWiderThanThePage() throws IOException {
@@ -42,6 +51,23 @@ final class ChapterCodeTest {
                         .count())
                 .as(cell.place())
                 .isLessThanOrEqualTo(LONGEST));
+    }
+
+    /** {@code ChaptersTest} compares the values of all other cells with their pages. */
+    @Test
+    void aCellIsComparedByValueOrSaysWhyNot() throws IOException {
+        List<Cell> shown = cells().stream().filter(cell -> cell.outputs() > 0).toList();
+        for (Cell cell : cells()) {
+            boolean loose = cell.has("nbval-ignore-output") || cell.has("check-words") || cell.has("check-tolerance-");
+            long reasons = cell.tags().stream().filter(REASONS::contains).count();
+            assertThat(reasons).as(cell.place() + ", reasons").isEqualTo(loose ? 1 : 0);
+            assertThat(loose && cell.outputs() == 0)
+                    .as(cell.place() + ", a tag without an output")
+                    .isFalse();
+        }
+        assertThat(shown.stream().filter(cell -> cell.has("nbval-ignore-output")))
+                .as("cells of which nothing but the kind is compared")
+                .hasSizeLessThan(shown.size() / 5);
     }
 
     /** Each picture comes with words that tell it to who cannot see it. */
@@ -73,7 +99,11 @@ final class ChapterCodeTest {
             for (Path file : files.filter(f -> f.toString().endsWith(".ipynb")).toList()) {
                 for (JsonNode cell : new ObjectMapper().readTree(file.toFile()).path("cells")) {
                     if (cell.path("cell_type").asText().equals("code")) {
-                        cells.add(new Cell(file + ", cell " + cell.path("id").asText(), text(cell.path("source"))));
+                        Set<String> tags = new TreeSet<>();
+                        cell.path("metadata").path("tags").forEach(tag -> tags.add(tag.asText()));
+                        String place = file + ", cell " + cell.path("id").asText();
+                        int outputs = cell.path("outputs").size();
+                        cells.add(new Cell(place, text(cell.path("source")), outputs, tags));
                     }
                 }
             }

@@ -89,7 +89,7 @@ final class DataPictures {
 
     /**
      * Two nearly equal texts, character by character: green where a run of five stands in the other text as well, red
-     * where not.
+     * where not. A text that is too long for the picture ends with three dots.
      */
     static final class TwinsPicture {
         /** The length of the runs that near duplicates are found by. */
@@ -117,8 +117,10 @@ final class DataPictures {
         }
 
         private static void grid(Drawing drawing, int[] text, boolean[] common, double top) {
-            for (int i = 0; i < Math.min(text.length, COLUMNS * ROWS); i++) {
-                String character = text[i] == '\n' ? "⏎" : Character.toString(text[i]);
+            int shown = Math.min(text.length, COLUMNS * ROWS);
+            for (int i = 0; i < shown; i++) {
+                boolean more = i == shown - 1 && shown < text.length;
+                String character = more ? "…" : text[i] == '\n' ? "⏎" : Character.toString(text[i]);
                 drawing.cell(
                         12 + i % COLUMNS * SIDE,
                         top + i / COLUMNS * (SIDE + 2),

@@ -182,6 +182,10 @@ final class PicturesTest {
         MimeBundle twins = Pictures.twins("abcdefg", "xxabcdexx");
         assertGood(twins);
         assertThat(twins.text()).contains("5 of 7", "5 of 9");
+        assertThat((String) twins.data().get(MimeBundle.SVG)).doesNotContain(">…<");
+        String longText = "a".repeat(210);
+        assertThat((String) Pictures.twins(longText, longText + "b").data().get(MimeBundle.SVG))
+                .containsOnlyOnce(">…<");
     }
 
     @Test

@@ -193,9 +193,12 @@ final class NotebookExecution {
      */
     private Optional<String> difference(Notebook.Cell cell) {
         JsonNode before = stored.get(cell.node());
-        return before == null || check.isEmpty() || !CellMarkers.of(cell).check()
-                ? Optional.empty()
-                : check.get().difference(before, cell.node().path("outputs"));
+        CellMarkers markers = CellMarkers.of(cell);
+        if (before == null || check.isEmpty() || !markers.check()) {
+            return Optional.empty();
+        }
+        double tolerance = markers.tolerance().orElse(check.get().tolerance());
+        return check.get().withTolerance(tolerance).difference(before, cell.node().path("outputs"));
     }
 
     /** What goes wrong inside the compiler, say, fails the cell and not the run. */

@@ -59,7 +59,8 @@ record RunOptions(
             """ + Option.help(OPTIONS) + """
 
             Tags of cells: skip-execution, and raises-exception for cells that must fail; for --check also
-            nbval-ignore-output, nbval-check-output, nbval-raises-exception and nbval-skip, or // NBVAL_… in a cell.
+            nbval-ignore-output, nbval-check-output, nbval-raises-exception and nbval-skip, or // NBVAL_… in a cell;
+            check-tolerance-0.1 is --tolerance for one cell, and check-words lets its numbers be any.
             Exit status: 0 at least one cell ran and all passed, 1 a cell failed, timed out or showed something else,
             2 bad usage, an unreadable notebook, no cell to run or a dead kernel.
             """;

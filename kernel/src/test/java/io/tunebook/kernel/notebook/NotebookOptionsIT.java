@@ -211,6 +211,21 @@ class NotebookOptionsIT {
     }
 
     @Test
+    void aCellMayHaveATolerance() throws Exception {
+        Path source = notebook(
+                "own.ipynb",
+                new Cell("System.out.println(\"loss \" + 0.55);", "loss 0.50\n", "check-tolerance-0.2"),
+                new Cell("System.out.println(\"loss \" + 0.65);", "loss 0.50\n", "check-tolerance-0.2"),
+                new Cell("System.out.println(\"took \" + 17 + \" ms\");", "took 9 ms\n", "check-words"),
+                new Cell("// CHECK_WORDS\nSystem.out.println(\"took \" + 17 + \" s\");", "took 9 ms\n"));
+        Ended differs = run("--check", source);
+        assertThat(differs.status()).isEqualTo(1);
+        assertThat(differs.output())
+                .contains("cell 2 (id-2) shows something else", "cell 4 (id-4) shows something else")
+                .contains("2 cells passed, 2 failed");
+    }
+
+    @Test
     void theTagsOfNbvalCountInACheckOnly() throws Exception {
         Path raises = notebook("raises.ipynb", new Cell("throw new Exception(\"x\");", null, "nbval-raises-exception"));
         assertThat(run("--check", raises).output()).contains("ename: not stored, but shown now");

@@ -67,7 +67,10 @@ class OutputCheckTest {
         "-2.0,             2.0,            false",
         "'1,234,567',      '1,234,568',    true",
         "1000,             1001,           true",
-        "no number,        no number,      true"
+        "no number,        no number,      true",
+        "'loss     0.5 |', 'loss 0.50001 |', true",
+        "'lo ss 0.5',      'loss 0.5',     false",
+        "sha 7e9999 at 0.5, sha 7e9999 at 0.50001, true"
     })
     void numbersAreEqualWithinATolerance(String stored, String shown, boolean equal) throws IOException {
         OutputCheck check = new OutputCheck(false, List.of(), 1e-3);
@@ -76,6 +79,19 @@ class OutputCheckTest {
                         .difference(stdout(stored), stdout(shown))
                         .isEmpty())
                 .isEqualTo(stored.equals(shown));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "0 of 35 in 1:30,  18 of 18 in 0:07, true",
+        "loss 0.5,         loss -3e-5,       true",
+        "loss 0.5,         loss NaN,         false",
+        "'12 MB, 9 ms',    '12 MB',          false",
+        "12 MB,            12 GB,            false"
+    })
+    void anInfiniteToleranceComparesTheWordsAlone(String stored, String shown, boolean equal) throws IOException {
+        OutputCheck check = new OutputCheck(false, List.of(), 0).withTolerance(Double.POSITIVE_INFINITY);
+        assertThat(check.difference(stdout(stored), stdout(shown)).isEmpty()).isEqualTo(equal);
     }
 
     @Test
