@@ -198,7 +198,9 @@ final class NotebookExecution {
             return Optional.empty();
         }
         double tolerance = markers.tolerance().orElse(check.get().tolerance());
-        return check.get().withTolerance(tolerance).difference(before, cell.node().path("outputs"));
+        return check.get()
+                .withTolerance(tolerance)
+                .difference(before, cell.node().path("outputs"));
     }
 
     /** What goes wrong inside the compiler, say, fails the cell and not the run. */

@@ -42,6 +42,7 @@ record OutputCheck(boolean kinds, List<SanitizeRule> rules, double tolerance) {
     private static final double ROUNDING = 1.001;
     /** Around zero there is no part of anything. */
     private static final double ABSOLUTE = 1e-12;
+
     private static final Pattern BLANKS = Pattern.compile("[ \\t]+");
 
     OutputCheck withTolerance(double other) {
@@ -136,7 +137,8 @@ record OutputCheck(boolean kinds, List<SanitizeRule> rules, double tolerance) {
         if (stored.equals(shown) || tolerance == 0) {
             return stored.equals(shown);
         }
-        return near(BLANKS.matcher(stored).replaceAll(" "), BLANKS.matcher(shown).replaceAll(" "));
+        return near(
+                BLANKS.matcher(stored).replaceAll(" "), BLANKS.matcher(shown).replaceAll(" "));
     }
 
     private boolean near(String stored, String shown) {
