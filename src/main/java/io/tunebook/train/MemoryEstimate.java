@@ -9,7 +9,6 @@ import io.tunebook.model.CausalLM;
 import io.tunebook.model.Precision;
 import io.tunebook.model.Sizes;
 import io.tunebook.model.family.DeltaNet;
-import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -22,12 +21,16 @@ import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 
 /**
- * What a step needs besides the model that is loaded already, in bytes. A trainer makes it before its first step; {@link #planned} makes it
+ * What a step needs besides the model that is loaded already, in bytes. A trainer makes it before its first step;
+ * {@link #planned} makes it
  * from a model's shapes alone, before anything is fetched or bought.
  *
- * @param factors the factors with their gradient and AdamW's two moments, float32
- * @param activations what the forward pass keeps for the backward pass, and one layer's temporaries and expanded weights
- * @param logits the logits of the tokens whose loss is computed at a time, their softmax and one more of the kind while it is made
+ * @param factors the factors with their gradient and AdamW's two moments, float32; on a GPU also factors and gradient
+ * in the type that the model computes in
+ * @param activations what the forward pass keeps for the backward pass, expanded weights, and what one layer's
+ * temporaries take beyond the logits
+ * @param logits the logits of the tokens whose loss is computed at a time and their softmax, on a CPU one more of the
+ * kind
  * @param free what the device has left; 0 if nobody knows
  */
 public record MemoryEstimate(long factors, long activations, long logits, long free) {
@@ -41,8 +44,8 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
         }
 
         /**
-         * The fewest layers that must be computed again so that the step fits. The last layer never: its backward comes first, so that it would be
-         * kept and computed again at once.
+         * The fewest layers that must be computed again so that the step fits. The last layer never: its backward
+         * comes first, so that it would be kept and computed again at once.
          */
         int fewest() {
             int checkpointed = 0;
@@ -79,6 +82,7 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
                         parameters,
                         tokens,
                         checkpointed,
+                        model.device().isGpu(),
                         free));
     }
 
@@ -89,6 +93,7 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
      * @param expanded what weights take for as long as they are used, see {@link Sizes#expandedBytes}
      * @param lossTokens for how many tokens at a time logits are made
      * @param checkpointed how many layers are computed again in the backward pass
+     * @param gpu whether a GPU's kernels compute it
      */
     static MemoryEstimate of(
             ModelConfig c,
@@ -98,48 +103,15 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
             long parameters,
             long tokens,
             int checkpointed,
+            boolean gpu,
             long free) {
-        long attention = (long) (c.heads() + 2 * c.kvHeads()) * c.headDim();
-        // With experts gate|up of each that a token has; in between a row of the residual's width for each, and on a
-        // GPU at most four times as many rows, before and behind a product.
-        int chosen = c.experts().map(Experts::chosen).orElse(1);
-        long inner = (long) chosen * c.innerSize();
-        long rows = c.experts().isPresent() ? 6L * chosen * c.hiddenSize() + 8 * inner : 0;
-        long temporary = bytes * tokens * (4L * c.hiddenSize() + 2 * attention + 6 * inner + rows);
-        temporary =
-                Math.max(temporary, c.delta().map(d -> delta(d, bytes, tokens)).orElse(0L));
-        // of a layer that is computed again its input is kept, and all the rest while its backward runs
-        long layers = checkpointed * tokens * c.hiddenSize();
-        for (int l = checkpointed; l < c.layers(); l++) {
-            layers += tokens * kept(c, l, inner);
-        }
-        layers += checkpointed == c.layers() ? tokens * kept(c, 0, inner) : 0;
+        var step = new ActivationMemory(c, bytes, tokens, gpu);
+        long logits = step.logits(lossTokens);
+        // The loss comes between the last layer's forward and its backward: a GPU's allocator gives its memory to a
+        // layer's temporaries. On a CPU both are counted.
+        long temporaries = gpu ? Math.max(0, step.temporaries() - logits) : step.temporaries();
         return new MemoryEstimate(
-                4 * 4 * parameters,
-                bytes * layers + temporary + expanded,
-                3L * bytes * Math.min(tokens, lossTokens) * c.vocabularySize(),
-                free);
-    }
-
-    /**
-     * What a layer keeps for its backward, in values a token: two residuals and two norms of them, q|k|v before and after the rotation, the
-     * heads' outputs, gate|up.
-     */
-    private static long kept(ModelConfig c, int layer, long inner) {
-        long around = 4L * c.hiddenSize() + 2 * inner;
-        if (c.layer(layer).delta()) {
-            DeltaNet d = c.delta().orElseThrow();
-            return around + d.channels() + 2L * d.values() + 2L * d.valueHeads();
-        }
-        long heads = (long) c.heads() * c.headDim() * (c.family().gated() ? 2 : 1);
-        return around + 2L * (c.heads() + 2 * c.kvHeads()) * c.headDim() + heads;
-    }
-
-    /** What the backward of Gated DeltaNet has at once, in bytes of float32: states and what was read and written of them, q, k, v and their like, products within chunks. */
-    private static long delta(DeltaNet d, int bytes, long tokens) {
-        int chunk = bytes == 2 ? 64 : 32; // as module.py has it on a GPU and on a CPU
-        long states = 3L * d.valueHeads() * d.keyDim() * d.valueDim() / chunk;
-        return 4 * tokens * (states + 13L * d.values() + 9L * d.valueHeads() * chunk + d.channels());
+                (4 * 4 + (gpu ? 2L * bytes : 0)) * parameters, step.kept(checkpointed) + temporaries + expanded, logits, free);
     }
 
     /**
@@ -147,7 +119,8 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
      *
      * @param tokens those of the largest batch, without its padding
      * @param checkpointing as {@link TrainingArguments#gradientCheckpointing}
-     * @param blocks whether the matrices stay in their blocks, as {@link io.tunebook.model.LoadOptions#quantized} leaves them
+     * @param blocks whether the matrices stay in their blocks, as {@link io.tunebook.model.LoadOptions#quantized}
+     * leaves them
      */
     public static MemoryEstimate planned(
             ModelConfig shapes, LoraConfig lora, long tokens, boolean checkpointing, boolean blocks) {
@@ -160,11 +133,13 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
                 lora.layout(shapes).parameters(),
                 tokens,
                 checkpointing ? shapes.layers() : 0,
+                true,
                 0);
     }
 
     /**
-     * What the frozen weights take: two bytes each in bfloat16, or the blocks of Q4_K, 144 bytes for 256 weights. The matrix behind Gated DeltaNet stays in no blocks where it has
+     * What the frozen weights take: two bytes each in bfloat16, or the blocks of Q4_K, 144 bytes for 256 weights. The
+     * matrix behind Gated DeltaNet stays in no blocks where it has
      * more value heads than key heads, since GGUF has its columns in another order then.
      */
     public static long weights(ModelConfig shapes, boolean blocks) {

@@ -413,7 +413,7 @@ final class TrainerTest {
     }
 
     private static MemoryEstimate estimate(ModelConfig shapes, long tokens, int checkpointed, long free) {
-        return MemoryEstimate.of(shapes, 4, 0, 1024, 5000, tokens, checkpointed, free);
+        return MemoryEstimate.of(shapes, 4, 0, 1024, 5000, tokens, checkpointed, false, free);
     }
 
     @Test

@@ -43,7 +43,7 @@ public enum Norm {
     }
 
     /** Its length, 0 where the model has no such norm. */
-    int width(ModelConfig c) {
+    public int width(ModelConfig c) {
         Placement placement = c.family().norms();
         return switch (this) {
             case ATTENTION, MLP -> placement == Placement.BEHIND ? 0 : c.hiddenSize();
