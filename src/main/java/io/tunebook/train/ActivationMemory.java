@@ -78,7 +78,9 @@ record ActivationMemory(ModelConfig config, int bytes, long tokens, boolean gpu)
      * what experts or Gated DeltaNet have at once.
      */
     long temporaries() {
-        long rows = config.experts().map(e -> 6L * e.chosen() * config.hiddenSize() + 8 * inner()).orElse(0L);
+        long rows = config.experts()
+                .map(e -> 6L * e.chosen() * config.hiddenSize() + 8 * inner())
+                .orElse(0L);
         long attention = (long) (config.heads() + 2 * config.kvHeads()) * config.headDim();
         long others = gpu ? 0 : 4L * config.hiddenSize() + 2 * attention;
         long layer = bytes * tokens * (6 * inner() + rows + others);

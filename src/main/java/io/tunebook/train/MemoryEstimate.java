@@ -8,7 +8,6 @@ import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.Precision;
 import io.tunebook.model.Sizes;
-import io.tunebook.model.family.DeltaNet;
 import io.tunebook.model.family.ModelConfig;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -111,7 +110,10 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
         // layer's temporaries. On a CPU both are counted.
         long temporaries = gpu ? Math.max(0, step.temporaries() - logits) : step.temporaries();
         return new MemoryEstimate(
-                (4 * 4 + (gpu ? 2L * bytes : 0)) * parameters, step.kept(checkpointed) + temporaries + expanded, logits, free);
+                (4 * 4 + (gpu ? 2L * bytes : 0)) * parameters,
+                step.kept(checkpointed) + temporaries + expanded,
+                logits,
+                free);
     }
 
     /**

@@ -42,7 +42,8 @@ final class MemoryEstimateTest {
         "LLAMA_70B, 2048, 80, true, 50.2, 13",
     })
     void theStepTakesWhatWasMeasured(
-            Shapes model, long tokens, int checkpointed, boolean blocks, double taken, double percent) throws Exception {
+            Shapes model, long tokens, int checkpointed, boolean blocks, double taken, double percent)
+            throws Exception {
         ModelConfig c = model.read(temp);
         double measured = taken * (1L << 30) - MemoryEstimate.weights(c, blocks) - CUDA;
         MemoryEstimate estimate = MemoryEstimate.of(
@@ -70,7 +71,9 @@ final class MemoryEstimateTest {
         long plain = 4 * h + q + 2 * kv + q + 2 * inner;
         long copied = q + kv;
         assertThat(kept("llama", "", true)).isEqualTo(plain);
-        assertThat(kept("llama", "", false)).as("on a CPU q, k and v are copied").isEqualTo(plain + copied + kv);
+        assertThat(kept("llama", "", false))
+                .as("on a CPU q, k and v are copied")
+                .isEqualTo(plain + copied + kv);
         assertThat(kept("olmo2", "", true)).as("norms behind").isEqualTo(plain + copied);
         assertThat(kept("qwen3", "", true)).isEqualTo(plain + copied);
         assertThat(kept("gemma3_text", "", true)).as("norms around").isEqualTo(plain + copied + 2 * h);
@@ -113,7 +116,8 @@ final class MemoryEstimateTest {
                 int width,
                 int vocabulary,
                 boolean tied) {
-            fields = "\"model_type\": \"" + family + "\", \"hidden_size\": " + hidden + ", \"intermediate_size\": " + inner
+            fields = "\"model_type\": \"" + family + "\", \"hidden_size\": " + hidden + ", \"intermediate_size\": "
+                    + inner
                     + ", \"num_hidden_layers\": " + layers + ", \"num_attention_heads\": " + heads
                     + ", \"num_key_value_heads\": " + keyHeads + ", \"head_dim\": " + width + ", \"vocab_size\": "
                     + vocabulary + ", \"tie_word_embeddings\": " + tied + ", \"max_position_embeddings\": 32768";
