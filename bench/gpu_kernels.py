@@ -4,7 +4,7 @@
     python bench/gpu_kernels.py --library libkernel_trace.so [--only CASE,...] [--folder DIR] [--out FILE.md] [--top 6] [--ours-only]
 
 Prints a table of kinds of kernels a case, in milliseconds a step, and the longest kernels of each side. Tracing costs one or two microseconds a kernel where kernels are started one by
-one, so that sums count here, and the time of a step in train_gpu.py. Of the steps the middle half is taken, by their length. "Large" products take 20 microseconds and more.
+one, so that sums count here, and the time of a step in train_gpu.py. Of the steps the middle half is taken, by their length; of those of mixed lengths the later half, as they came. "Large" products take 20 microseconds and more.
 The libcupti.so of each side is that of its own PyTorch: beside the library that PYTORCH_LIBRARY_PATH names, and in this Python's packages.
 """
 
@@ -32,6 +32,7 @@ KINDS = [  # the first that matches
     ("cross entropy", r"cross_entropy|log_softmax|nll_loss|LogSoftMax"),
     ("optimizer and clipping", r"[Aa]dam|multi_tensor|clip|sum_of_squares"),
     ("products", r"gemm|nvjet|cutlass|xmma|sm\d+_|splitK|gemv|cublas|scaled_mm|bmm"),
+    ("copies from card to card", r"^\[copy from"),
     ("[copies]", r"^\[copy\]|^\[set\]"),
     ("sorting, gathering, scattering", r"sort|[Ii]ndex|gather|scatter|topk|scan|histogram|bincount|radix|cat|Cat"),
     ("sums, casts, other elementwise", r"elementwise|reduce|copy|fill|triton|softmax|SoftMax"),
@@ -39,13 +40,14 @@ KINDS = [  # the first that matches
 LARGE = 20_000  # nanoseconds
 
 
-def case(*mine, shape="1.5b", peer="", storage="loaded", heap="512m", card=0):
-    return dict(mine=mine, shape=shape, peer=peer, storage=storage, heap=heap, card=card)
+def case(*mine, shape="1.5b", peer="", storage="loaded", heap="512m", card=0, cards=1):
+    return dict(mine=mine, shape=shape, peer=peer, storage=storage, heap=heap, card=card, cards=cards)
 
 
-# rows, length, steps of ours; the peer is the fastest of train_gpu.py, whose row and length are the same
+# rows, length, steps and mode of ours; the peer is the fastest of train_gpu.py, whose row and length are the same: whole rows beside conversations of mixed lengths
 CASES = {
     "4x1024": case(4, 1024, 14, "plain", peer="compile"), "fp8": case(4, 1024, 14, "plain", storage="fp8"), "1x512": case(1, 512, 24, "plain", peer="compile"),
+    "mixed": case(4, 1024, 120, "mixed", peer="unsloth"), "two": case(4, 1024, 20, "plain", cards=2),
     "1x8192": case(1, 8192, 10, "plain", peer="unsloth"), "1x32768": case(1, 32768, 8, "plain", peer="unsloth"),
     "gemma3": case(4, 1024, 14, "plain", shape="gemma3", peer="compile"), "moe": case(1, 2048, 14, "plain", shape="moe", storage="quantized", peer="eager"),
     "8b-qlora": case(1, 2048, 14, "plain", shape="8b", storage="quantized", peer="unsloth-4bit"),
@@ -77,20 +79,22 @@ def traced(library, folders, run) -> pathlib.Path:
     return lines
 
 
-def steps(lines):
-    """The kernels of each step of the middle half, as (start, end, name). A step ends with the optimizer's last kernel."""
+def steps(lines, mixed):
+    """The first card's kernels, and copies from card to card, of each step of the middle half, as (start, end, name). A step ends with the optimizer's last kernel."""
     kernels = []
     for line in lines.open(errors="replace"):
-        start, _, rest = line.rstrip("\n").partition(" ")
-        end, _, name = rest.partition(" ")
-        if start.isdigit() and end.isdigit():
+        start, end, card, name = (line.rstrip("\n").split(" ", 3) + [""] * 3)[:4]
+        if start.isdigit() and end.isdigit() and (card == "0" or name.startswith("[copy from")):
             kernels.append((int(start), int(end), name))
     kernels.sort()
     ends = [i for i, k in enumerate(kernels) if re.search(r"[Aa]dam", k[2])]
     cuts = [i for i, j in zip(ends, ends[1:] + [len(kernels) + 50]) if j - i > 20]
-    whole = sorted((kernels[a + 1:b + 1] for a, b in zip(cuts, cuts[1:])), key=lambda s: s[-1][1] - s[0][0])
+    whole = [kernels[a + 1:b + 1] for a, b in zip(cuts, cuts[1:])]
     if not whole:
         raise SystemExit(f"no step was found among {len(kernels)} kernels")
+    if mixed:
+        return whole[len(whole) // 2:]
+    whole.sort(key=lambda s: s[-1][1] - s[0][0])
     return whole[len(whole) // 4:max(len(whole) // 4 + 1, len(whole) * 3 // 4)]
 
 
@@ -102,13 +106,15 @@ def kind(name, nanoseconds):
 class Anatomy:
     """Milliseconds a step by kind and by kernel, and the time in which the card did nothing."""
 
-    def __init__(self, lines):
-        found = steps(lines)
+    def __init__(self, lines, mixed=False):
+        found = steps(lines, mixed)
         n = len(found) * 1e6
         self.kinds, self.kernels, self.counts = collections.Counter(), collections.Counter(), collections.Counter()
         self.wall = self.idle = 0
+        self.idle_of, self.sums = [], []  # of each step: the share in which nothing ran, and the milliseconds until other cards' gradients were added
         for step in found:
             reached = step[0][0]
+            before = self.idle
             for start, end, name in step:
                 of = kind(name, end - start)
                 self.kinds[of] += (end - start) / n
@@ -117,7 +123,19 @@ class Anatomy:
                 self.idle += max(0, start - reached) / n
                 reached = max(reached, end)
             self.wall += (reached - step[0][0]) / n
+            self.idle_of.append((self.idle - before) * n / max(1, reached - step[0][0]))
+            # factors go to the other cards at a step's begin, gradients come at its end
+            copies = [k for k in step if k[2].startswith("[copy from")]
+            later = [k for k in step if copies and k[0] > copies[-1][1] and kind(k[2], 0) == "optimizer and clipping"]
+            if later:
+                self.sums.append((later[0][0] - max(k[1] for k in step if k[0] < copies[-1][0] and k not in copies)) / 1e6)
         self.count = sum(len(s) for s in found) / len(found)
+
+    def notes(self):
+        waits = sum(1 for share in self.idle_of if share > 1 / 3)
+        yield f"{len(self.idle_of)} steps; in {waits} of them nothing ran for more than a third of the time, as where a step is not replayed from a graph or is recorded"
+        if self.sums:
+            yield f"{sum(self.sums) / len(self.sums):.2f} ms from the end of the card's own backward to the optimizer: waiting for the others, copying and adding their gradients"
 
     def longest(self, top):
         names = subprocess.run(["c++filt", "-p"], input="\n".join(name for (_, name), _ in self.kernels.most_common(top)), capture_output=True, text=True).stdout.split("\n")
@@ -149,7 +167,9 @@ def table(options, name, c) -> str:
     folder = options.folder / (c["shape"] + (".gguf" if quantized else ""))
     model = folder if folder.exists() else (training.random_q4_k if quantized else training.random_model)(folder, SHAPES[c["shape"]])
     beside = [os.environ.get("PYTORCH_LIBRARY_PATH", ".")]
-    sides = {"ours": Anatomy(traced(options.library, beside, lambda: training.ours("train", model, rows, length, count, mode, c["storage"], heap=c["heap"], card=c["card"])))}
+    mixed = mode == "mixed"
+    mine = ("mixed", model, rows, length, count) if mixed else ("train", model, rows, length, count, mode, c["storage"], "fastest", c["cards"])
+    sides = {"ours": Anatomy(traced(options.library, beside, lambda: training.ours(*mine, heap=c["heap"], card=c["card"])), mixed)}
     if c["peer"] and not options.ours_only:
         needs = [str(options.folder / c["shape"])] if c["peer"].startswith("unsloth") else []
         if needs and not pathlib.Path(needs[0]).exists():
@@ -167,7 +187,7 @@ def table(options, name, c) -> str:
     lines.append("| kernels and copies | " + " | ".join(f"{a.count:.0f}" for a in sides.values()) + " |")
     lines.append("")
     for side, a in sides.items():
-        lines += [f"- {side}: {line}" for line in a.longest(options.top)]
+        lines += [f"- {side}: {line}" for line in [*a.notes(), *a.longest(options.top)]]
     return "\n".join(lines) + "\n"
 
 

@@ -3,7 +3,7 @@
 //
 //     g++ -std=c++17 -O2 -shared -fPIC -I FOLDER_OF_CUPTI_H bench/kernel_trace.cpp -ldl -o libkernel_trace.so
 //
-// TUNEBOOK_TRACE names the file that is written, TUNEBOOK_CUPTI the libcupti.so of the process's CUDA. A line is: start and end in nanoseconds, name.
+// TUNEBOOK_TRACE names the file that is written, TUNEBOOK_CUPTI the libcupti.so of the process's CUDA. A line is: start and end in nanoseconds, the card, name.
 // Knows nothing of steps; bench/gpu_kernels.py reads the lines.
 #include <cupti.h>
 #include <dlfcn.h>
@@ -22,7 +22,9 @@ std::mutex writing;
 decltype(&cuptiActivityGetNextRecord) next_record;
 decltype(&cuptiActivityFlushAll) flush;
 
-void line(uint64_t start, uint64_t end, const char* name) { fprintf(lines, "%" PRIu64 " %" PRIu64 " %s\n", start, end, name); }
+void line(uint64_t start, uint64_t end, uint32_t card, const char* name) {
+  fprintf(lines, "%" PRIu64 " %" PRIu64 " %" PRIu32 " %s\n", start, end, card, name);
+}
 
 void CUPTIAPI give(uint8_t** buffer, size_t* size, size_t* most_records) {
   *buffer = static_cast<uint8_t*>(std::aligned_alloc(64, ROOM));
@@ -37,17 +39,22 @@ void CUPTIAPI take(CUcontext, uint32_t, uint8_t* buffer, size_t, size_t filled) 
     switch (record->kind) {
       case CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL: {
         auto* kernel = reinterpret_cast<CUpti_ActivityKernel9*>(record);  // later versions begin with the same fields
-        line(kernel->start, kernel->end, kernel->name ? kernel->name : "unnamed");
+        line(kernel->start, kernel->end, kernel->deviceId, kernel->name ? kernel->name : "unnamed");
         break;
       }
       case CUPTI_ACTIVITY_KIND_MEMCPY: {
         auto* copy = reinterpret_cast<CUpti_ActivityMemcpy5*>(record);
-        line(copy->start, copy->end, "[copy]");
+        line(copy->start, copy->end, copy->deviceId, "[copy]");
+        break;
+      }
+      case CUPTI_ACTIVITY_KIND_MEMCPY2: {
+        auto* copy = reinterpret_cast<CUpti_ActivityMemcpyPtoP4*>(record);
+        line(copy->start, copy->end, copy->deviceId, "[copy from card to card]");
         break;
       }
       case CUPTI_ACTIVITY_KIND_MEMSET: {
         auto* set = reinterpret_cast<CUpti_ActivityMemset4*>(record);
-        line(set->start, set->end, "[set]");
+        line(set->start, set->end, set->deviceId, "[set]");
         break;
       }
       default:
@@ -82,7 +89,7 @@ extern "C" int InitializeInjection() {
   flush = function<decltype(flush)>(cupti, "cuptiActivityFlushAll");
   auto enable = function<decltype(&cuptiActivityEnable)>(cupti, "cuptiActivityEnable");
   function<decltype(&cuptiActivityRegisterCallbacks)>(cupti, "cuptiActivityRegisterCallbacks")(give, take);
-  for (auto kind : {CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, CUPTI_ACTIVITY_KIND_MEMCPY, CUPTI_ACTIVITY_KIND_MEMSET}) {
+  for (auto kind : {CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, CUPTI_ACTIVITY_KIND_MEMCPY, CUPTI_ACTIVITY_KIND_MEMCPY2, CUPTI_ACTIVITY_KIND_MEMSET}) {
     if (enable(kind) != CUPTI_SUCCESS) std::fprintf(stderr, "CUPTI refuses activities of kind %d\n", kind);
   }
   std::atexit(finish);

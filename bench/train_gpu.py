@@ -4,7 +4,7 @@ of "the fastest", and said. Tunebook needs a libtorch with CUDA: PYTORCH_LIBRARY
 
     python bench/train_gpu.py [--record] [--only SECTION,...] [--folder DIR] [--model MODEL.gguf]
 
-SECTION: 4x1024, fp8, 1x512, mixed, load, 1x8192, 1x32768, gemma3, moe, memory, 8b-qlora, 8b-bf16, 8b-32, 70b, 70b-checkpoint, two, four, eight.
+SECTION: 4x1024, fp8, 1x512, mixed, load, 1x8192, 1x32768, gemma3, moe, deterministic, memory, 8b-qlora, 8b-bf16, 8b-32, 70b, 70b-checkpoint, two, four, eight.
 
 Two peers are not run but published by NVIDIA (NeMo AutoModel, H100, bfloat16): Llama-8B at 2x4096, 12,473 tokens/s; Llama-70B on eight cards, 1,092 a card.
 """
@@ -127,6 +127,11 @@ def load(b):
         if found:
             b.row("load." + mode, f"{work}, {NAMES[mode]}", mine["first_step_seconds"], found["first_step_seconds"], "s", "<=0.2")
     b.row("load.seconds", work + ", beside 3 s", mine["first_step_seconds"], 3, "s", "<=1.0")
+    parts = training.ours(b.qwen, 4, 1024, main="LoadBench")
+    print("| part of it, one after the other | s |\n|---|---|")
+    for name, seconds in parts.items():
+        if name not in ("wall", "mib", "gpu_gib"):
+            print(f"| {name} | {seconds:.2f} |")
 
 
 def long(b, length):
@@ -211,6 +216,29 @@ def experts(b):
         b.row("moe.memory", work + ", peak memory", mine["gpu_gib"], theirs["gpu_gib"], "GiB", "<=0.5")
 
 
+def deterministic(b):
+    """The same training twice, with deterministic(false) and deterministic(true): whether losses and factors have the same bits, and what that costs."""
+    moe = b.folder / "moe.gguf"
+    cases = [("4x1024", b.qwen, 4, 1024, STEPS, "whole", "loaded"), ("mixed", b.qwen, 4, 1024, 4 * STEPS, "conversations", "loaded"),
+             ("packed", b.qwen, 4, 1024, STEPS, "packed", "loaded"), ("1x8192", b.qwen, 1, 8192, STEPS, "whole", "loaded"),
+             ("1x32768", b.qwen, 1, 32768, 8, "whole", "loaded"), ("moe", moe, 1, 2048, STEPS, "whole", "quantized")]
+    for name, model, rows, length, steps, kind, storage in cases:
+        if name == "moe" and not moe.exists():
+            training.random_q4_k(moe, training.QWEN3_30B)
+        found = {}
+        for way in ("fast", "deterministic"):
+            try:
+                found[way] = training.ours(model, rows, length, steps, kind, storage, way, main="TwiceBench")
+            except SystemExit as e:
+                print(f"deterministic, {name}, {way}: failed: {str(e)[-400:]}", flush=True)
+        if len(found) < 2:
+            continue
+        words = {way: f"{f['same_losses']} of {f['steps']} losses the same in two runs, {f['differing_factors']} of {f['factors']} factors differ, {f['gpu_gib'] or 0:.1f} GiB"
+                 for way, f in found.items()}
+        b.row(f"deterministic.{name}", f"LoRA, {'mixture, ' if name == 'moe' else 'Qwen2-1.5B shapes, '}{kind} rows of {rows}x{length}, deterministic ({words['deterministic']}) "
+              f"beside not ({words['fast']})", found["deterministic"]["tokens_per_second"], found["fast"]["tokens_per_second"], "tokens/s", ">=0.95")
+
+
 def memory(b):
     """What a step takes of the card, beside MemoryEstimate, for each family: small shapes, three steps of 4x1024 tokens."""
     for name, config in training.families().items():
@@ -229,7 +257,8 @@ def memory(b):
             b.row(f"memory.{name}{'.checkpoint' if mode == 'checkpoint' else ''}", work, abs(off), 10, "%", "<=1.0")
 
 
-SECTIONS = {"4x1024": four_rows, "fp8": fp8, "1x512": short, "mixed": mixed, "load": load, "1x8192": checkpointed, "1x32768": lambda b: long(b, 32768), "gemma3": gemma, "moe": experts, "memory": memory,
+SECTIONS = {"4x1024": four_rows, "fp8": fp8, "1x512": short, "mixed": mixed, "load": load, "1x8192": checkpointed, "1x32768": lambda b: long(b, 32768), "gemma3": gemma, "moe": experts,
+            "deterministic": deterministic, "memory": memory,
             "8b-qlora": eight_qlora, "8b-bf16": eight_whole, "8b-32": eight_on_32,
             "70b": lambda b: seventy(b, "70b.qlora", "plain", 75, ">=1.83"), "70b-checkpoint": lambda b: seventy(b, "70b.qlora.checkpoint", "checkpoint", 0, ">=1.28"),
             "two": lambda b: cards(b, "two", 2, ">=1.95"), "four": lambda b: cards(b, "four", 4, ">=3.8"), "eight": lambda b: cards(b, "eight", 8, ">=7.6")}

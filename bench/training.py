@@ -124,9 +124,9 @@ def measured(command: list, env=None) -> dict:
     return {**result, "wall": time.time() - start, "mib": usage.ru_maxrss / 1024, "gpu_gib": gpu.most}
 
 
-def ours(*arguments, cores=None, heap="512m", card=0) -> dict:
+def ours(*arguments, cores=None, heap="512m", card=0, main="TrainBench") -> dict:
     """@param card a card of so many GiB is planned for; 0: the one that is there"""
-    command = ["java", f"-Xmx{heap}", f"-Dtunebook.bench.card={card}", "-XX:+UseSerialGC", "-cp", classpath(), "io.tunebook.bench.TrainBench", *map(str, arguments)]
+    command = ["java", f"-Xmx{heap}", f"-Dtunebook.bench.card={card}", "-XX:+UseSerialGC", "-cp", classpath(), f"io.tunebook.bench.{main}", *map(str, arguments)]
     result = measured(pinned(command, cores), KERNEL_ENVIRONMENT)
     if result["gpu_gib"]:
         result["gpu_gib"] -= result.get("occupied_gib", 0)

@@ -19,7 +19,7 @@ model.dtypes.FLOAT32 = torch.float64  # what the text computes in float32 is not
 
 from model import adapter, attention, decoder, generation, lora, loss, mlp, norm, records as layers_text  # noqa: E402
 from model import delta as delta_text  # noqa: E402
-from model import experts as experts_text, router as router_text  # noqa: E402
+from model import experts as experts_text, rotary as rotary_text, router as router_text  # noqa: E402
 from model.experts import Experts  # noqa: E402
 from model.quantized import Linear  # noqa: E402
 from model.router import Router  # noqa: E402
@@ -54,18 +54,18 @@ def pieces():
     angle = torch.randn(6, 1, 4).repeat(1, 1, 2)
     cos, sin = angle.cos(), angle.sin() * torch.tensor([-1.0] * 4 + [1.0] * 4)
     d = torch.randn(6, 5, 8)
-    (expected,) = torch.autograd.grad(attention.rope(qk, cos, sin, False), qk, d)
+    (expected,) = torch.autograd.grad(rotary_text.rope(qk, cos, sin, False), qk, d)
     with torch.no_grad():
-        found = attention.d_rope(d[:, :4].contiguous(), d[:, 4:].contiguous(), torch.randn(6, 1, 8), cos, sin)
-        compare("attention.d_rope", [found[:, :5]], [expected])
+        found = rotary_text.d_rope(d[:, :4].contiguous(), d[:, 4:].contiguous(), torch.randn(6, 1, 8), cos, sin)
+        compare("rotary.d_rope", [found[:, :5]], [expected])
 
-    rotations = [attention.Rotation(cos, sin, False)]
+    rotations = [rotary_text.Rotation(cos, sin, False)]
     wide = leaf(6, 5, 12)  # the last four dimensions of a head are not rotated
     d = torch.randn(6, 5, 12)
-    (expected,) = torch.autograd.grad(attention.rotated(wide, rotations, 0, False), wide, d)
+    (expected,) = torch.autograd.grad(rotary_text.rotated(wide, rotations, 0, False), wide, d)
     with torch.no_grad():
-        found = attention.d_rotated(d[:, :4], d[:, 4:], torch.randn(6, 1, 12), rotations, 0)
-        compare("attention.d_rotated, in part", [found[:, :5]], [expected])
+        found = rotary_text.d_rotated(d[:, :4], d[:, 4:], torch.randn(6, 1, 12), rotations, 0)
+        compare("rotary.d_rotated, in part", [found[:, :5]], [expected])
 
     g, u, d_m = leaf(5, 8), leaf(5, 8), torch.randn(5, 8)
     expected = torch.autograd.grad(mlp.geglu(g, u), [g, u], d_m)
@@ -104,7 +104,7 @@ def pieces():
     for (starts, batch), window, scale in itertools.product(cases, [0, 2], [8**-0.5, 0.7]):
         q, k, v = leaf(10, 4, 8), leaf(10, 2, 8), leaf(10, 2, 8)
         starts = torch.tensor(starts)
-        at = attention.Places([], starts, int(starts.diff().max()), batch, False)
+        at = attention.Places([], starts, int(starts.diff().max()), batch, False, False)
         d_o = torch.randn(10, 4, 8)
         plain = softmax_attention(q, k, v, starts, window, scale)
         expected = torch.autograd.grad(plain, [q, k, v], d_o)
@@ -466,7 +466,7 @@ def whole_model():
                 (expected,) = torch.autograd.grad(total, flat, retain_graph=True)
                 with torch.no_grad():
                     found = decoder.loss_and_gradient(
-                        m, tokens, labels, flat, ranks, scales, dora, dropout, keys, checkpointing, around, False
+                        m, tokens, labels, flat, ranks, scales, dora, dropout, keys, checkpointing, around, False, False
                     )
                 what = f"{kind}, {chosen}{', DoRA' if dora else ''}{', packed' if batch == 0 else ''}"
                 what += f"{', checkpointed' if checkpointing else ''}{', around SwiGLU' if around else ''}"

@@ -130,7 +130,7 @@ final class TrainBench {
             long occupied = occupy(others);
             List<TokenBatch> batches = new ArrayList<>();
             for (int i = 0; i < steps * devices; i++) {
-                batches.add(batch(random, rows, length, model.config().vocabularySize()));
+                batches.add(Batches.whole(random, rows, length, model.config().vocabularySize()));
             }
             Trainer trainer = Trainer.of(model, LoraConfig.rank(16))
                     .with(TrainingArguments.defaults()
@@ -171,7 +171,7 @@ final class TrainBench {
         try (CausalLM model = CausalLM.load(folder)) {
             List<TokenBatch> batches = new ArrayList<>();
             for (int i = 0; i < 3; i++) {
-                batches.add(batch(random, rows, length, model.config().vocabularySize()));
+                batches.add(Batches.whole(random, rows, length, model.config().vocabularySize()));
             }
             long tokens = (long) rows * length;
             MemoryEstimate estimate = MemoryEstimate.planned(model.config(), lora, tokens, checkpointing, false);
@@ -228,7 +228,7 @@ final class TrainBench {
                 LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(16), 1)) {
             List<TokenBatch> batches = new ArrayList<>();
             for (int i = 0; i < steps; i++) {
-                batches.add(conversations(random, rows, most, model.config().vocabularySize()));
+                batches.add(Batches.conversations(random, rows, most, model.config().vocabularySize()));
             }
             Clock clock = new Clock();
             Trainer trainer = Trainer.of(model, LoraConfig.rank(16))
@@ -275,38 +275,6 @@ final class TrainBench {
                     "after",
                     trainer.report().lastHeldOutLoss());
         }
-    }
-
-    /** Lengths as chat data has them: their logarithms are normal, with a deviation of 0.9; the answer begins somewhere from 0.15 to 0.75 of each. */
-    private static TokenBatch conversations(Random random, int rows, int most, int vocabulary) {
-        int[] lengths = new int[rows];
-        Arrays.setAll(
-                lengths,
-                i -> Math.max(16, Math.min(most, (int) Math.exp(Math.log(330) + 0.9 * random.nextGaussian()))));
-        int width = Arrays.stream(lengths).max().orElseThrow();
-        int size = rows * width;
-        TokenBatch b = new TokenBatch(rows, width, new int[size], new int[size], new int[size], new int[size]);
-        Arrays.fill(b.labels(), TokenBatch.IGNORED);
-        Arrays.fill(b.documents(), TokenBatch.PADDING);
-        for (int row = 0; row < rows; row++) {
-            int answer = (int) (lengths[row] * (0.15 + 0.6 * random.nextDouble()));
-            for (int i = 0; i < lengths[row]; i++) {
-                int at = row * width + i;
-                b.ids()[at] = random.nextInt(vocabulary);
-                b.labels()[at] = i < Math.max(1, answer) ? TokenBatch.IGNORED : b.ids()[at];
-                b.positions()[at] = i;
-                b.documents()[at] = 0;
-            }
-        }
-        return b;
-    }
-
-    private static TokenBatch batch(Random random, int rows, int length, int vocabulary) {
-        int[] ids = new int[rows * length];
-        int[] positions = new int[ids.length];
-        Arrays.setAll(ids, i -> random.nextInt(vocabulary));
-        Arrays.setAll(positions, i -> i % length);
-        return new TokenBatch(rows, length, ids, ids, positions, new int[ids.length]);
     }
 
     /** An adapter whose answer differs from the base's, as a training leaves it: each factor is drawn, those of A as at the start. */

@@ -7,6 +7,7 @@ import static io.tunebook.cuda.ForeignLibrary.TORCH_CUDA;
 
 import ai.djl.engine.EngineException;
 import com.sun.jna.Function;
+import com.sun.jna.Pointer;
 import io.tunebook.cuda.ForeignLibrary.Libtorch;
 import java.util.List;
 import java.util.Optional;
@@ -106,6 +107,17 @@ enum ForeignFunction {
             "void torch::jit::setGraphExecutorOptimize(bool optimize)",
             "2.7.1",
             "2.11"),
+    CONTEXT(TORCH_CPU, "_ZN2at13globalContextEv", "at::Context& at::globalContext()", "2.7.1"),
+    DETERMINISTIC(
+            TORCH_CPU,
+            "_ZN2at7Context26setDeterministicAlgorithmsEbb",
+            "void at::Context::setDeterministicAlgorithms(bool on, bool warnOnly)",
+            "2.7.1"),
+    DETERMINISTIC_FILL(
+            TORCH_CPU,
+            "_ZN2at7Context39setDeterministicFillUninitializedMemoryEb",
+            "void at::Context::setDeterministicFillUninitializedMemory(bool on)",
+            "2.7.1"),
 
     STREAM_GUARD(
             TORCH_CUDA,
@@ -207,6 +219,11 @@ enum ForeignFunction {
     /** Calls a function without an answer. @throws EngineException if it is not there */
     void run(Object... arguments) {
         function().invokeVoid(arguments);
+    }
+
+    /** Calls a function that answers an address. @throws EngineException if it is not there */
+    Pointer address(Object... arguments) {
+        return function().invokePointer(arguments);
     }
 
     private Function function() {

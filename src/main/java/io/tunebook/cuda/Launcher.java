@@ -45,6 +45,17 @@ final class Launcher {
         return failure;
     }
 
+    /** The operator that turns {@link Determinism}. @param arguments address of a tensor's handle, and of whether it is to be on */
+    void turn(long arguments) {
+        try {
+            Pointer given = new Pointer(arguments);
+            DirectCalls.Torch.aoti_torch_delete_tensor_object(given.getLong(0));
+            Determinism.on(given.getLong(8) != 0);
+        } catch (RuntimeException | Error e) {
+            fail("deterministic algorithms cannot be switched: " + e);
+        }
+    }
+
     private void fail(String what) {
         if (failure == null) {
             failure = what;

@@ -22,6 +22,9 @@ final class Operators {
     /** PyTorch keeps what it is given here by address for as long as the process lives. */
     private static final List<Object> KEPT = new ArrayList<>();
 
+    /** No kernel: it turns PyTorch's switch for the operators that follow. Its tensor only says that these are of a GPU, and keeps them in order. */
+    private static final String DETERMINISTIC = "deterministic";
+
     private static Optional<String> missing;
 
     private Operators() {}
@@ -80,10 +83,18 @@ final class Operators {
             Starter starter = new Starter(kernel);
             KEPT.add(starter);
             ForeignFunction.LIBRARY_DEFINE.require(definitions.getValue(), kernel.schema());
-            int status = DirectCalls.Torch.aoti_torch_library_impl(implementations.getValue(), kernel.name(), starter);
-            if (status != 0) {
-                throw new EngineException("the operator " + kernel.name() + ": error " + status);
-            }
+            implement(implementations, kernel.name(), starter);
+        }
+        DirectCalls.Operator turn = (arguments, count, results) -> Launcher.ofThread().turn(arguments);
+        KEPT.add(turn);
+        ForeignFunction.LIBRARY_DEFINE.require(definitions.getValue(), DETERMINISTIC + "(Tensor(a!) of, int on) -> ()");
+        implement(implementations, DETERMINISTIC, turn);
+    }
+
+    private static void implement(LongByReference implementations, String name, DirectCalls.Operator operator) {
+        int status = DirectCalls.Torch.aoti_torch_library_impl(implementations.getValue(), name, operator);
+        if (status != 0) {
+            throw new EngineException("the operator " + name + ": error " + status);
         }
     }
 }

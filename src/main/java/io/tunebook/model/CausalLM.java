@@ -52,7 +52,7 @@ public final class CausalLM implements AutoCloseable {
             rotary = new RotaryTable(config);
             Storage storage = options.storage(precision, from);
             weights = DeviceWeights.load(manager, script, precision, from, storage, rotary, lossTokens());
-            script.useCudnn(steps.recorded() && Devices.cudnnAgrees(device, script, config.headDim()));
+            steps.chooseAttention();
             adapters = new AdapterUse(script, precision, withoutKernels.isEmpty(), weights, config.vocabularySize());
             writer = new LlamaWriter(manager, from, options, storage);
         } catch (IOException | RuntimeException | Error e) {
@@ -294,12 +294,7 @@ public final class CausalLM implements AutoCloseable {
     public Loss loss(TokenBatch batch) {
         BatchInputs inputs = inputs(batch);
         int labels = inputs.labelPositions().length;
-        if (labels == 0) {
-            return new Loss(0, 0);
-        }
-        try (NDManager scope = manager.newSubManager()) {
-            return new Loss(script.loss(scope, inputs), labels);
-        }
+        return labels == 0 ? new Loss(0, 0) : new Loss(script.loss(inputs), labels);
     }
 
     /** The loss of one text, each token predicted from those before it. */
@@ -314,9 +309,7 @@ public final class CausalLM implements AutoCloseable {
 
     /** Logits of every position of a batch, [rows · length][vocabulary]. */
     public float[][] logits(TokenBatch batch) {
-        try (NDManager scope = manager.newSubManager()) {
-            return script.logits(scope, inputs(BatchInputs.whole(batch, adapters.vocabulary())), batch.ids().length);
-        }
+        return script.logits(inputs(BatchInputs.whole(batch, adapters.vocabulary())), batch.ids().length);
     }
 
     /**
@@ -344,6 +337,11 @@ public final class CausalLM implements AutoCloseable {
         }
     }
 
+    /** Whether {@link #gradient} gives the same bits each time on a GPU, as it does on a CPU. @return why it does not, if it should */
+    public Optional<String> deterministic(boolean yes) {
+        return steps.deterministic(yes);
+    }
+
     /** What this model's steps are computed by. */
     GradientSteps steps() {
         return steps;
@@ -351,7 +349,7 @@ public final class CausalLM implements AutoCloseable {
 
     /** Gives back what {@link #gradient} keeps between steps: on a GPU recorded work and the memory that goes with it, on a CPU memory that is free. */
     public void releaseSteps() {
-        steps.close();
+        steps.forget();
         Devices.trim(device());
     }
 
@@ -379,9 +377,7 @@ public final class CausalLM implements AutoCloseable {
     private void requirePositions(int positions) {
         if (rotary.grow(positions)) {
             steps.close(); // they read the table where it was
-            try (NDManager scope = manager.newSubManager()) {
-                script.setRotary(rotary.arrays(scope));
-            }
+            script.setRotary(rotary);
         }
     }
 

@@ -23,6 +23,7 @@ final class DecoderScript implements AutoCloseable {
             "quantized.py",
             "norm.py",
             "lora.py",
+            "rotary.py",
             "attention.py",
             "delta.py",
             "mlp.py",
@@ -216,23 +217,36 @@ final class DecoderScript implements AutoCloseable {
         }
     }
 
-    void setRotary(List<NDArray> rotary) {
-        try (Arguments a = new Arguments()) {
-            run("set_rotary", a.tensors(rotary));
-        }
-    }
-
-    /** How far cuDNN's attention is from the flash kernel's for this model's heads, as a share of the largest value. */
-    float cudnnDifference() {
+    void setRotary(RotaryTable rotary) {
         try (NDManager scope = manager.newSubManager();
                 Arguments a = new Arguments()) {
-            return one(scope, "try_cudnn", a).toFloatArray()[0];
+            run("set_rotary", a.tensors(rotary.arrays(scope)));
         }
     }
 
-    void useCudnn(boolean yes) {
+    /**
+     * A way to compute attention.
+     *
+     * @param cudnn whether cuDNN computes it where it can, and not the flash kernel
+     * @param sameBits whether the backward gives the same bits each time
+     */
+    record Attention(boolean cudnn, boolean sameBits) {}
+
+    /** How far attention is from the flash kernel's for this model's heads, as a share of the largest value. */
+    float difference(Attention attention) {
+        try (NDManager scope = manager.newSubManager();
+                Arguments a = new Arguments()) {
+            return one(
+                            scope,
+                            "try_attention",
+                            a.flag(attention.cudnn()).flag(attention.sameBits()))
+                    .toFloatArray()[0];
+        }
+    }
+
+    void use(Attention attention) {
         try (Arguments a = new Arguments()) {
-            run("use_cudnn", a.flag(yes));
+            run("use_attention", a.flag(attention.cudnn()).flag(attention.sameBits()));
         }
     }
 
@@ -275,8 +289,9 @@ final class DecoderScript implements AutoCloseable {
     // ---- computing
 
     /** The logits of every position. @param positions how many there are */
-    float[][] logits(NDManager scope, BatchInputs batch, int positions) {
-        try (Arguments a = new Arguments()) {
+    float[][] logits(BatchInputs batch, int positions) {
+        try (NDManager scope = manager.newSubManager();
+                Arguments a = new Arguments()) {
             float[] all =
                     one(scope, "logits", batch.on(scope, this).arguments(a)).toFloatArray();
             float[][] rows = new float[positions][];
@@ -293,8 +308,9 @@ final class DecoderScript implements AutoCloseable {
         }
     }
 
-    float loss(NDManager scope, BatchInputs batch) {
-        try (Arguments a = new Arguments()) {
+    float loss(BatchInputs batch) {
+        try (NDManager scope = manager.newSubManager();
+                Arguments a = new Arguments()) {
             return one(scope, "loss", batch.on(scope, this).arguments(a)).toFloatArray()[0];
         }
     }

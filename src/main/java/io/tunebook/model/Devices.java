@@ -10,6 +10,7 @@ import ai.djl.pytorch.jni.JniUtils;
 import com.sun.jna.NativeLibrary;
 import io.tunebook.cuda.CudaDevice;
 import io.tunebook.cuda.CudaDevice.Widths;
+import io.tunebook.model.DecoderScript.Attention;
 import io.tunebook.model.family.ModelConfig;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -104,11 +105,13 @@ final class Devices {
 
     /** cuDNN's attention is the fastest on Hopper, but its versions differ: it must agree with the flash kernel for heads like a model's. */
     static boolean cudnnAgrees(Device device, DecoderScript script, int headDim) {
-        if (!CudaDevice.of(device).hopper() || headDim > 128) {
-            return false;
-        }
+        return CudaDevice.of(device).hopper() && headDim <= 128 && agrees(script, new Attention(true, false));
+    }
+
+    /** Whether a way to compute attention agrees with the flash kernel's. */
+    static boolean agrees(DecoderScript script, Attention attention) {
         try {
-            return script.cudnnDifference() < 0.03; // bfloat16 has eight bits; the largest seen on H100 is 0.01
+            return script.difference(attention) < 0.03; // bfloat16 has eight bits; the largest seen on H100 is 0.01
         } catch (EngineException e) {
             return false;
         }

@@ -3,7 +3,9 @@ package io.tunebook.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.tunebook.cuda.CudaDevice;
+import io.tunebook.cuda.Determinism;
 import io.tunebook.cuda.GraphCache;
+import io.tunebook.model.DecoderScript.Attention;
 import io.tunebook.model.family.ModelConfig;
 import io.tunebook.model.family.Target;
 import java.util.List;
@@ -20,7 +22,9 @@ final class GradientSteps implements AutoCloseable {
     private final boolean kernels;
     private final ModelConfig config;
     private final Optional<GraphCache<BatchInputs.Tensors>> graphs;
-    private final RecordedSizes sizes = new RecordedSizes();
+    private RecordedSizes sizes = new RecordedSizes();
+    private boolean cudnn;
+    private boolean sameBits;
     private boolean aroundSwiglu;
 
     /** @param kernels whether the text computes by the kernels of {@code kernels.cu} */
@@ -35,6 +39,44 @@ final class GradientSteps implements AutoCloseable {
     /** Whether steps without dropout are recorded, unless experts are adapted. */
     boolean recorded() {
         return graphs.isPresent();
+    }
+
+    /** Once the weights are there: what computes attention. */
+    void chooseAttention() {
+        cudnn = recorded() && Devices.cudnnAgrees(manager.getDevice(), script, config.headDim());
+        script.use(new Attention(cudnn, false));
+    }
+
+    /**
+     * Whether gradients have the same bits each time. cuDNN then computes the forward of attention only, if what it leaves suits the flash kernel.
+     *
+     * @see CausalLM#deterministic
+     */
+    Optional<String> deterministic(boolean yes) {
+        if (yes == sameBits || !manager.getDevice().isGpu()) {
+            return Optional.empty();
+        }
+        Attention wanted = new Attention(cudnn, yes);
+        if (yes && cudnn && !Devices.agrees(script, wanted)) {
+            wanted = new Attention(false, true);
+        }
+        Optional<String> missing = yes ? missing(wanted) : Optional.empty();
+        if (missing.isEmpty()) {
+            close(); // what is recorded computes the other way
+            script.use(wanted);
+            sameBits = yes;
+        }
+        return missing;
+    }
+
+    private Optional<String> missing(Attention wanted) {
+        if (!kernels) {
+            return Optional.of("the kernels that this library brings for GPUs are not used here");
+        }
+        return Determinism.missing()
+                .or(() -> Devices.agrees(script, wanted)
+                        ? Optional.empty()
+                        : Optional.of("PyTorch's deterministic attention does not agree with its other one here"));
     }
 
     /**
@@ -122,6 +164,12 @@ final class GradientSteps implements AutoCloseable {
     /** On other devices the products around SwiGLU are computed by themselves, which is faster there; after this they are not, so that tests see those formulas too. */
     void aroundSwiglu() {
         aroundSwiglu = true;
+    }
+
+    /** A training has ended: the next one begins as if this one had not been. */
+    void forget() {
+        close();
+        sizes = new RecordedSizes();
     }
 
     /** Forgets what was recorded; it is recorded anew when it comes again. */

@@ -11,6 +11,7 @@ import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
 import io.tunebook.cuda.CudaDevice;
+import io.tunebook.cuda.Determinism;
 import io.tunebook.cuda.GraphExecutor;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -197,14 +198,23 @@ public final class TorchScript implements AutoCloseable {
 
     private IValue result(Device device, String method, Arguments arguments) {
         GraphExecutor.runAsWritten();
-        CudaDevice.enter(device);
-        IValue result = IValueUtils.runMethod(block, method, arguments.values.toArray(IValue[]::new));
+        IValue[] values = arguments.values.toArray(IValue[]::new);
+        if (!device.isGpu()) {
+            return IValueUtils.runMethod(block, method, values);
+        }
+        Determinism.begin();
         try {
-            CudaDevice.leave(device);
-            return result;
-        } catch (EngineException e) {
-            result.close();
-            throw e;
+            CudaDevice.enter(device);
+            IValue result = IValueUtils.runMethod(block, method, values);
+            try {
+                CudaDevice.leave(device);
+                return result;
+            } catch (EngineException e) {
+                result.close();
+                throw e;
+            }
+        } finally {
+            Determinism.end();
         }
     }
 

@@ -68,15 +68,17 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
      *
      * @param parameters how many factors are trained
      * @param tokens those of the largest batch, without its padding
+     * @param deterministic as {@link TrainingArguments#deterministic}
      */
-    static ForLayers forLayers(CausalLM model, long parameters, long tokens) {
+    static ForLayers forLayers(CausalLM model, long parameters, long tokens, boolean deterministic) {
         long free = free(model.device());
+        long sums = deterministic && model.device().isGpu() ? deterministicSums(model.config(), tokens) : 0;
         return new ForLayers(
                 model.config().layers(),
                 checkpointed -> of(
                         model.config(),
                         model.precision().bytes(),
-                        model.expandedBytes(),
+                        model.expandedBytes() + sums,
                         model.lossTokens(),
                         parameters,
                         tokens,
@@ -153,6 +155,14 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
                 .map(d -> deltas(shapes) * d.values() * shapes.hiddenSize())
                 .orElse(0L);
         return (shapes.parameters() - expanded) * 144 / 256 + expanded * Precision.BFLOAT16.bytes();
+    }
+
+    /**
+     * What the deterministic backward of attention adds up d_q in: float32, so many arrays that with the heads there is work for each of some 132
+     * multiprocessors.
+     */
+    private static long deterministicSums(ModelConfig c, long tokens) {
+        return 4 * tokens * (132 + c.heads()) * c.headDim();
     }
 
     private static long deltas(ModelConfig c) {

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -55,6 +56,15 @@ final class Replicas implements AutoCloseable {
             close();
             throw e;
         }
+    }
+
+    /** Whether gradients have the same bits each time. @return why they do not, if they should */
+    Optional<String> deterministic(boolean yes) {
+        Optional<String> missing = first.model().deterministic(yes);
+        for (LoraAdapter other : others) {
+            missing = missing.or(() -> other.model().deterministic(yes));
+        }
+        return missing;
     }
 
     /** Forward and backward of a step's micro-batches. The first adapter's gradient and losses are those of all of them. GPUs are not waited for. */

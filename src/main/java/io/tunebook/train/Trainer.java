@@ -31,7 +31,7 @@ import java.util.function.Supplier;
  *
  * <p>A step's loss is the mean over all counted tokens of its micro-batches, so that accumulation gives the gradients
  * of one large batch. On the CPU, the same seed, data and number of threads give the same run bit for bit, through a
- * checkpoint too.
+ * checkpoint too; on a GPU with {@link TrainingArguments#deterministic} from beginning to end.
  */
 public final class Trainer {
     private final CausalLM model;

@@ -49,6 +49,9 @@ import java.util.function.DoublePredicate;
  * not ask
  * @param gradientCheckpointing whether layers are computed again in the backward pass instead of kept; default false; a
  *     third slower, but memory for one layer in place of all
+ * @param deterministic whether a run on a GPU gives the same bits each time, as one on a CPU does anyway; default false; the
+ *     backward of attention then adds up in a fixed order, which takes more time and memory the longer the documents are.
+ *     Where it cannot be had, the run goes on and a note says why
  * @param evaluateEvery steps between measurements of the held-out loss; default 0, which means 10 times in the run;
  *     also before the first step and after the last
  * @param saveEvery steps between checkpoints; default 0, which means only at the end, if there is a folder
@@ -59,7 +62,7 @@ import java.util.function.DoublePredicate;
  * @param patience measurements of the held-out loss without a new best one after which training stops; default 0, which
  * means never
  * @param seed of the order of the data, the factors' start and dropout; default 42; the same seed gives the same run on
- * the CPU
+ * the CPU, and with {@code deterministic} on a GPU
  */
 public record TrainingArguments(
         @Setting(value = "3", range = Range.POSITIVE) double epochs,
@@ -85,6 +88,10 @@ public record TrainingArguments(
         @Setting("false") boolean packing,
         @Setting("true") boolean assistantOnly,
         @Setting("false") boolean gradientCheckpointing,
+
+        @Setting(value = "false", decidesLosses = false)
+        boolean deterministic,
+
         @Setting(value = "0", range = Range.NOT_NEGATIVE) int evaluateEvery,
 
         @Setting(value = "0", range = Range.NOT_NEGATIVE, decidesLosses = false)
@@ -272,6 +279,11 @@ public record TrainingArguments(
     /** Compute layers again in the backward pass instead of keeping them. */
     public TrainingArguments gradientCheckpointing(boolean value) {
         return with("gradientCheckpointing", value);
+    }
+
+    /** The same bits each time on a GPU, too. */
+    public TrainingArguments deterministic(boolean value) {
+        return with("deterministic", value);
     }
 
     /** Steps between measurements of the held-out loss. */

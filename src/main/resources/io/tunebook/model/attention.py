@@ -1,4 +1,4 @@
-# Rotary positions and attention: causal, within each document and a window, grouped heads; forward and backward. q, k, v are
+# Attention: causal, within each document and a window, grouped heads; forward and backward. q, k, v are
 # [N, heads, head_dim] with N = batch * length. Knows nothing of projections.
 from typing import List, NamedTuple, Optional, Tuple
 
@@ -6,13 +6,7 @@ import torch
 from torch import Tensor, ops
 
 from .dtypes import BOOL, FLOAT32, INT32, INT64
-
-
-# Cosines and sines of a batch's tokens.
-class Rotation(NamedTuple):
-    cos: Tensor  # [N, 1, rotated width]
-    sin: Tensor  # the same, with the minus in its first half
-    neighbours: bool  # whether dimensions 2i and 2i + 1 of a head turn together, not i and i + width / 2
+from .rotary import Rotation
 
 
 # Where the tokens of a batch stand. Documents lie one behind the other, without padding between them.
@@ -22,6 +16,7 @@ class Places(NamedTuple):
     longest: int  # the length of the longest document
     batch: int  # so many documents, all of one length; 0 where their lengths differ
     cudnn: bool  # whether cuDNN's attention may be used, which wants documents of one length
+    deterministic: bool  # whether the backward gives the same bits each time
 
 
 # What the backward needs of the forward.
@@ -31,28 +26,6 @@ class Softmax(NamedTuple):
     from_k: Tensor
     seed: Tensor
     offset: Tensor
-
-
-# Rotary position embedding (Su et al., 2021), halves rotated as in the Hugging Face checkpoints:
-# (a, b) becomes (a cos - b sin, b cos + a sin). overwrite allows the result to take the place of x.
-def rope(x: Tensor, cos: Tensor, sin: Tensor, overwrite: bool) -> Tensor:
-    return (x * cos).addcmul_(x.roll([x.size(-1) // 2], [-1]), sin)
-
-
-# A rotation's transpose is its inverse: d_x is the rotation of d_y by the negative angle. Returns those of q and k and
-# what came for v side by side, [N, heads + 2 * kv heads, head_dim].
-def d_rope(d_q: Tensor, d_k: Tensor, d_v: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    d_x = torch.cat([d_q, d_k, d_v], 1)
-    d_qk = d_x[:, 0 : d_q.size(1) + d_k.size(1)]
-    rolled = d_qk.roll([d_qk.size(-1) // 2], [-1])
-    d_qk.mul_(cos).addcmul_(rolled, sin, value=-1)
-    return d_x
-
-
-# Neighbours [N, heads, width] set apart into halves. q and k keep that order behind their rotation: their products do not
-# depend on it.
-def apart(x: Tensor) -> Tensor:
-    return x.unflatten(2, [-1, 2]).transpose(2, 3).flatten(2, 3).contiguous()
 
 
 # q and k side by side [N, heads + kv_heads, head_dim], and v, of what their product gave; where it is gated, each head's
@@ -75,49 +48,6 @@ def gates_of(qkv: Tensor, heads: int, head_dim: int) -> Tensor:
 def d_gates(d_a: Tensor, o: Tensor, gates: Tensor) -> Tuple[Tensor, Tensor]:
     s = gates.sigmoid()
     return d_a * s, d_a * o.flatten(1, 2) * s * (1 - s)
-
-
-# Halves as neighbours again.
-def together(x: Tensor) -> Tensor:
-    return x.unflatten(2, [2, -1]).transpose(2, 3).flatten(2, 3)
-
-
-# The rotations of positions [N] by each table [2, positions, rotated width].
-def angles(rotary: List[Tensor], neighbours: bool, positions: Tensor, like: Tensor) -> List[Rotation]:
-    rotations: List[Rotation] = []
-    for table in rotary:
-        cos, sin = table.index_select(1, positions.flatten()).unsqueeze(2).to(like.dtype).unbind()
-        rotations.append(Rotation(cos, sin, neighbours))
-    return rotations
-
-
-# x [N, heads, head_dim], whose first dimensions are rotated: as many as the table has. number is the table's; -1: no
-# rotation. overwrite allows the result to take the place of x.
-def rotated(x: Tensor, rotations: List[Rotation], number: int, overwrite: bool) -> Tensor:
-    if number < 0:
-        return x
-    cos, sin, neighbours = rotations[number]
-    width = cos.size(2)
-    if width == x.size(2) and not neighbours:
-        return rope(x, cos, sin, overwrite)
-    part = x[:, :, 0:width]
-    turned = rope(apart(part) if neighbours else part.contiguous(), cos, sin, True)
-    return torch.cat([turned, x[:, :, width:]], 2)
-
-
-# Its derivative, for q and k; what came for v stands beside them: [N, heads + 2 * kv heads, head_dim].
-def d_rotated(d_q: Tensor, d_k: Tensor, d_v: Tensor, rotations: List[Rotation], number: int) -> Tensor:
-    if number < 0:
-        return torch.cat([d_q, d_k, d_v], 1)
-    cos, sin, neighbours = rotations[number]
-    width = cos.size(2)
-    if width == d_q.size(2) and not neighbours:
-        return d_rope(d_q, d_k, d_v, cos, sin)
-    d_qk = torch.cat([d_q, d_k], 1)
-    turned = rope(d_qk[:, :, 0:width].contiguous(), cos, sin.neg(), False)
-    if neighbours:
-        turned = together(turned)
-    return torch.cat([torch.cat([turned, d_qk[:, :, width:]], 2), d_v], 1)
 
 
 # Whether each of T queries at the end of n keys sees a key, bool [T, n].
@@ -264,7 +194,61 @@ def past_with_sinks(q: Tensor, k: Tensor, v: Tensor, sinks: Tensor, window: int,
     return os[0] if len(os) == 1 else torch.cat(os, 1)
 
 
-# The kernels' own backwards; on the CPU the gradients of a group's copies of k and v are added up here.
+# Before and behind an operator that is to give the same bits each time. A CPU's do; kernels.py has it for a GPU.
+def turn_deterministic(x: Tensor, on: bool) -> None:
+    pass
+
+
+# The flash kernel's backward. Where cuDNN computed the forward there are so many documents of one length, which the kernel
+# takes as [batch, length, heads, head_dim] and without starts: these are tensors that do not exist then, as from_q.
+def d_flash(
+    d_o: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    o: Tensor,
+    softmax: Softmax,
+    at: Places,
+    window: int,
+    scale: float,
+) -> Tuple[Tensor, Tensor, Tensor]:
+    unused = torch.zeros([2], dtype=INT64, device=q.device)
+    apart_of = softmax.lse.dim() > 2 and for_cudnn(at, window)
+    starts, lse = at.starts, softmax.lse
+    if apart_of:
+        size = [at.batch, at.longest]
+        starts, lse = softmax.from_q, lse.flatten(2).contiguous()
+        d_o, o = d_o.unflatten(0, size), o.unflatten(0, size)
+        q, k, v = q.unflatten(0, size), k.unflatten(0, size), v.unflatten(0, size)
+    if at.deterministic:
+        turn_deterministic(q, True)
+    d_q, d_k, d_v = ops.aten._flash_attention_backward(
+        d_o,
+        q,
+        k,
+        v,
+        o,
+        lse,
+        starts,
+        starts,
+        at.longest,
+        at.longest,
+        0.0,
+        True,
+        unused,
+        unused,
+        scale=scale,
+        window_size_left=effective(window, at.longest) - 1,
+    )
+    if at.deterministic:
+        turn_deterministic(q, False)
+    if apart_of:
+        return d_q.flatten(0, 1), d_k.flatten(0, 1), d_v.flatten(0, 1)
+    return d_q, d_k, d_v
+
+
+# The kernels' own backwards; cuDNN's adds to d_q in any order, so that the flash kernel's takes its place where the bits must
+# be the same each time. On the CPU the gradients of a group's copies of k and v are added up here.
 def d_attention(
     d_o: Tensor,
     q: Tensor,
@@ -276,7 +260,7 @@ def d_attention(
     window: int,
     scale: float,
 ) -> Tuple[Tensor, Tensor, Tensor]:
-    if for_cudnn(at, window):
+    if for_cudnn(at, window) and not at.deterministic:
         T = q.size(0) // at.batch
         # there is no bias, which is said by a tensor that does not exist, as from_q does not without nested rows
         d_q, d_k, d_v = ops.aten._scaled_dot_product_cudnn_attention_backward(
@@ -299,26 +283,7 @@ def d_attention(
         )
         return by_token(d_q), by_token(d_k), by_token(d_v)
     if q.is_cuda:
-        unused = torch.zeros([2], dtype=INT64, device=q.device)
-        d_q, d_k, d_v = ops.aten._flash_attention_backward(
-            d_o,
-            q,
-            k,
-            v,
-            o,
-            softmax.lse,
-            at.starts,
-            at.starts,
-            at.longest,
-            at.longest,
-            0.0,
-            True,
-            unused,
-            unused,
-            scale=scale,
-            window_size_left=effective(window, at.longest) - 1,
-        )
-        return d_q, d_k, d_v
+        return d_flash(d_o, q, k, v, o, softmax, at, window, scale)
     if at.batch > 0:
         return d_same_length(d_o, q, k, v, o, softmax.lse, at.batch, window, scale)
     d_qs: List[Tensor] = []
@@ -365,18 +330,19 @@ def d_same_length(
     return by_token(d_q), by_token(d_k), by_token(d_v)
 
 
-# How far cuDNN's attention is from the flash kernel's for such heads, forward and backward, as a share of the largest
-# value: float32 [1].
-def cudnn_differs(like: Tensor, heads: int, kv_heads: int, head_dim: int) -> Tensor:
-    N = 256
+# How far attention computed in some way is from the flash kernel's for such heads, forward and backward, as a share of the
+# largest value: float32 [1].
+def differs_from_flash(
+    like: Tensor, heads: int, kv_heads: int, head_dim: int, cudnn: bool, deterministic: bool
+) -> Tensor:
+    N, length = 512, 256
     q = torch.randn([N, heads, head_dim], dtype=like.dtype, device=like.device)
     k = torch.randn([N, kv_heads, head_dim], dtype=like.dtype, device=like.device)
     v = torch.randn([N, kv_heads, head_dim], dtype=like.dtype, device=like.device)
     d_o = torch.randn([N, heads, head_dim], dtype=like.dtype, device=like.device)
-    starts = torch.arange(0, N + 1, 128, dtype=INT32, device=like.device)
+    starts = torch.arange(0, N + 1, length, dtype=INT32, device=like.device)
     found: List[List[Tensor]] = []
-    for cudnn in [False, True]:
-        at = Places([], starts, 128, 2, cudnn)
+    for at in [Places([], starts, length, 2, False, False), Places([], starts, length, 2, cudnn, deterministic)]:
         o, softmax = attention(q, k, v, at, 0, head_dim**-0.5)
         d_q, d_k, d_v = d_attention(d_o, q, k, v, o, softmax, at, 0, head_dim**-0.5)
         found.append([o, d_q, d_k, d_v])

@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 
 from .adapter import adapter_of, factors, keys_of, masks_of, no_lora, no_masks
-from .attention import Places, angles
+from .attention import Places
 from .dtypes import FLOAT32
 from .layer import d_layer, run_layer
 from .loss import cross_entropy
 from .norm import d_rms_norm, rms_norm
 from .quantized import Linear, dense, expanded, rows_of, times_stored
 from .records import Config, Layer, LayerLora, Masks, Saved
+from .rotary import angles
 
 
 class Model(NamedTuple):
@@ -79,9 +80,10 @@ def tables_for(model: Model, longest: int) -> List[Tensor]:
 
 # Where a batch's tokens stand. cuDNN prepares itself for each length, which takes a while, so it gets those that come
 # again.
-def places(model: Model, tokens: Tokens, like: Tensor, cudnn: bool) -> Places:
+def places(model: Model, tokens: Tokens, like: Tensor, cudnn: bool, deterministic: bool) -> Places:
     rotations = angles(tables_for(model, tokens.longest), model.config.neighbours, tokens.positions, like)
-    return Places(rotations, tokens.starts, tokens.longest, tokens.batch, cudnn and tokens.longest % 128 == 0)
+    suits = cudnn and tokens.longest % 128 == 0
+    return Places(rotations, tokens.starts, tokens.longest, tokens.batch, suits, deterministic)
 
 
 # The embeddings of tokens, [N, width]. What they are multiplied with has their type, as in Transformers.
@@ -95,7 +97,7 @@ def embedded(model: Model, ids: Tensor) -> Tensor:
 # The last hidden states of all tokens, [N, width]. adapter has the factors of each layer, or none at all.
 def hidden_states(model: Model, adapter: List[LayerLora], tokens: Tokens, cudnn: bool) -> Tensor:
     x = embedded(model, tokens.ids)
-    at = places(model, tokens, x, cudnn)
+    at = places(model, tokens, x, cudnn, False)
     none = no_lora(x)
     for i, layer in enumerate(model.layers):
         lora = adapter[i] if len(adapter) > 0 else none
@@ -136,11 +138,12 @@ def loss_and_gradient(
     checkpointed: int,
     around: int,
     cudnn: bool,
+    deterministic: bool,
 ) -> Tuple[Tensor, Tensor]:
     config = model.config
     adapter = adapter_of(model.layers, model.norm, flat, ranks, scales, dora)
     x = embedded(model, tokens.ids)
-    at = places(model, tokens, x, cudnn)
+    at = places(model, tokens, x, cudnn, deterministic)
     n = x.size(0)
     masks: List[Masks] = []
     inputs_of_layers: List[Tensor] = []

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, ops
 
 from .adapter import no_lora
-from .attention import Rotation, angles, by_head, past_with_sinks, queries_of, rotated, window_of
+from .attention import by_head, past_with_sinks, queries_of, window_of
 from .decoder import Model, dense_layer, embedded, head, tables_for
 from .delta import delta_gated, next_delta
 from .dtypes import FLOAT32, INT64
@@ -16,6 +16,7 @@ from .mlp import geglu, swiglu
 from .norm import rms_norm
 from .quantized import times_vector
 from .records import Config, Layer, LayerLora
+from .rotary import Rotation, angles, rotated
 
 
 # Where a layer has delta in the place of attention, keys are the last inputs of its convolution [kernel - 1, channels],

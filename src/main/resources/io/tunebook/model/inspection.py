@@ -19,7 +19,7 @@ from .router import tiles_of
 def attention_weights(model: Model, adapter: List[LayerLora], tokens: Tokens, layer: int, cudnn: bool) -> Tensor:
     config = model.config
     x = embedded(model, tokens.ids)
-    at = places(model, tokens, x, cudnn)
+    at = places(model, tokens, x, cudnn, False)
     none = no_lora(x)
     for i in range(layer):
         lora = adapter[i] if len(adapter) > 0 else none

@@ -1,4 +1,4 @@
-# On a GPU these functions take the places of those of the same names in norm.py, attention.py, mlp.py, loss.py, router.py,
+# On a GPU these functions take the places of those of the same names in norm.py, rotary.py, attention.py, mlp.py, loss.py, router.py,
 # experts.py and quantized.py, which say the same in PyTorch's operators and explain it. Each is one kernel of kernels.cu; the last two
 # arguments of a kernel are its blocks and the threads in each.
 from typing import Optional, Tuple
@@ -51,6 +51,10 @@ def d_rope(d_q: Tensor, d_k: Tensor, d_v: Tensor, cos: Tensor, sin: Tensor) -> T
         d_q.contiguous(), d_k.contiguous(), d_v.contiguous(), cos, sin, d_qkv, heads, kv, width, rows, 128
     )
     return d_qkv
+
+
+def turn_deterministic(x: Tensor, on: bool) -> None:
+    ops.tunebook.deterministic(x, int(on))
 
 
 def swiglu(g: Tensor, u: Tensor) -> Tensor:

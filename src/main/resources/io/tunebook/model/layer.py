@@ -6,19 +6,7 @@ from typing import List, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .attention import (
-    Places,
-    Rotation,
-    Softmax,
-    attention,
-    d_attention,
-    d_gates,
-    d_rotated,
-    gates_of,
-    queries_of,
-    rotated,
-    with_sinks,
-)
+from .attention import Places, Softmax, attention, d_attention, d_gates, gates_of, queries_of, with_sinks
 from .delta import d_delta, delta_gated, delta_rule
 from .experts import d_run_experts, run_experts
 from .lora import Lora, d_A, d_magnitude, d_x, d_z, inputs, linear, loras_of
@@ -26,6 +14,7 @@ from .mlp import d_geglu, d_swiglu, d_swiglu_lora, geglu, swiglu, swiglu_lora
 from .norm import d_rms_norm, rms_norm
 from .quantized import Linear, targets_of, times, times_transposed
 from .records import Config, Layer, LayerLora, Masks, Norms, Saved
+from .rotary import Rotation, d_rotated, rotated
 
 
 # ---- One layer: x + attention(norm(x)), then + MLP(norm(.)). Its two halves return what the backward needs as well.

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from .adapter import adapter_of
-from .attention import cudnn_differs
+from .attention import differs_from_flash
 from .decoder import Labels, Model, Tokens, head, hidden_states, loss_and_gradient, summed_loss
 from .delta import Delta
 from .dtypes import FLOAT32, INT32, INT64
@@ -87,7 +87,8 @@ class Decoder(Module):
     model: Optional[Model]  # once the weights are there, with the embeddings in use
     adapter: List[LayerLora]  # the adapter in use; none: the model as it was loaded
     eight: bool  # whether the layers' products are kept in eight bits
-    cudnn: bool  # whether cuDNN's attention agrees with the flash kernel on this device
+    cudnn: bool  # whether cuDNN's attention is used, which must agree with the flash kernel on this device
+    same_bits: bool  # whether gradients have the same bits each time
 
     # ---- Loading: the embedding's product, the output's, then four products and their norms for each layer
 
@@ -199,13 +200,13 @@ class Decoder(Module):
         m = self.loaded()
         self.model = Model(m.config, m.embedding, m.layers, m.norm, m.output, copies(rotary))
 
-    # Whether cuDNN's attention may be used is found out once; float32 [1], see cudnn_differs.
-    def try_cudnn(self) -> Tensor:
+    # Whether a way to compute attention may be used is found out once; float32 [1], see differs_from_flash.
+    def try_attention(self, cudnn: bool, same_bits: bool) -> Tensor:
         m = self.loaded()
-        return cudnn_differs(m.norm, m.config.heads, m.config.kv_heads, m.config.head_dim)
+        return differs_from_flash(m.norm, m.config.heads, m.config.kv_heads, m.config.head_dim, cudnn, same_bits)
 
-    def use_cudnn(self, yes: bool) -> None:
-        self.cudnn = yes
+    def use_attention(self, cudnn: bool, same_bits: bool) -> None:
+        self.cudnn, self.same_bits = cudnn, same_bits
 
     def loaded(self) -> Model:
         model = self.model
@@ -304,6 +305,7 @@ class Decoder(Module):
             checkpointed,
             around,
             self.cudnn,
+            self.same_bits,
         )
 
     # Keys of all layers, then values, for so many tokens; see Cache.

@@ -378,8 +378,8 @@ final class TrainerTest {
     @Test
     void aStepThatCannotFitIsRefusedBeforeItBegins() {
         TrainingArguments arguments = TrainingArguments.defaults().batchSize(8).maxLength(4096);
-        MemoryEstimate.forLayers(model, 5000, 1024).of(0).require(arguments, 4096);
-        MemoryEstimate large = MemoryEstimate.forLayers(model, 5000, 1L << 32).of(0);
+        MemoryEstimate.forLayers(model, 5000, 1024, false).of(0).require(arguments, 4096);
+        MemoryEstimate large = MemoryEstimate.forLayers(model, 5000, 1L << 32, false).of(0);
         assertThatThrownBy(() -> large.require(arguments, 4096))
                 .isInstanceOf(TrainingException.class)
                 .hasMessageContaining("it needs about")

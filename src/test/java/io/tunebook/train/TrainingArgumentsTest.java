@@ -32,6 +32,7 @@ final class TrainingArgumentsTest {
                         false,
                         true,
                         false,
+                        false,
                         0,
                         0,
                         null,
@@ -61,6 +62,7 @@ final class TrainingArgumentsTest {
         changed.put(DEFAULTS.packing(true), "packing");
         changed.put(DEFAULTS.assistantOnly(false), "assistantOnly");
         changed.put(DEFAULTS.gradientCheckpointing(true), "gradientCheckpointing");
+        changed.put(DEFAULTS.deterministic(true), "deterministic");
         changed.put(DEFAULTS.evaluateEvery(7), "evaluateEvery");
         changed.put(DEFAULTS.checkpoints(Path.of("here"), 7), "saveEvery checkpoints");
         changed.put(DEFAULTS.sample("Why?", 7), "sampleEvery samplePrompt");
@@ -86,7 +88,7 @@ final class TrainingArgumentsTest {
     @Test
     void whatDecidesTheLosses() {
         Map<String, String> deciding = DEFAULTS.decidingLosses();
-        assertThat(deciding).hasSize(19).doesNotContainKeys("devices", "saveEvery", "checkpoints", "sampleEvery");
+        assertThat(deciding).hasSize(19).doesNotContainKeys("devices", "deterministic", "saveEvery", "checkpoints", "sampleEvery");
         assertThat(DEFAULTS.gradientAccumulation(4).decidingLosses())
                 .isEqualTo(DEFAULTS.gradientAccumulation(2).devices(2).decidingLosses())
                 .isNotEqualTo(deciding);
