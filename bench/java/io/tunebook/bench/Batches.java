@@ -14,8 +14,8 @@ final class Batches {
             case "whole" -> whole(random, rows, length, vocabulary);
             case "conversations" -> conversations(random, rows, length, vocabulary);
             case "packed" -> packed(random, rows, length, vocabulary);
-            default -> throw new IllegalArgumentException(
-                    "batches: expected whole, conversations or packed, found " + kind);
+            default ->
+                throw new IllegalArgumentException("batches: expected whole, conversations or packed, found " + kind);
         };
     }
 

@@ -44,14 +44,19 @@ final class LoadBench {
         try (NDManager manager = NDManager.newBaseManager(device)) {
             manager.ones(new Shape(1)).toFloatArray();
             part(parts, "CUDA context and its first kernel", last);
-            manager.ones(new Shape(256, 256)).matMul(manager.ones(new Shape(256, 256))).toFloatArray();
+            manager.ones(new Shape(256, 256))
+                    .matMul(manager.ones(new Shape(256, 256)))
+                    .toFloatArray();
             part(parts, "cuBLAS", last);
             if (device.isGpu()) {
                 CudaDevice.of(device).missing();
                 CudaDevice.of(device).compiled(16);
                 part(parts, "kernels, compiled or kept", last);
             }
-            CausalLM.script(manager, device.isGpu() && CudaDevice.of(device).missing().isEmpty()).close();
+            CausalLM.script(
+                            manager,
+                            device.isGpu() && CudaDevice.of(device).missing().isEmpty())
+                    .close();
             part(parts, "compiling the decoder's text", last);
         }
         Path folder = Path.of(args[0]);
@@ -88,8 +93,11 @@ final class LoadBench {
             }
         }
         StringBuilder json = new StringBuilder();
-        parts.forEach((name, seconds) ->
-                json.append(json.isEmpty() ? "" : ", ").append('"').append(name).append("\": ").append(seconds));
+        parts.forEach((name, seconds) -> json.append(json.isEmpty() ? "" : ", ")
+                .append('"')
+                .append(name)
+                .append("\": ")
+                .append(seconds));
         System.out.println("{" + json + "}");
     }
 

@@ -228,7 +228,8 @@ final class TrainBench {
                 LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(16), 1)) {
             List<TokenBatch> batches = new ArrayList<>();
             for (int i = 0; i < steps; i++) {
-                batches.add(Batches.conversations(random, rows, most, model.config().vocabularySize()));
+                batches.add(
+                        Batches.conversations(random, rows, most, model.config().vocabularySize()));
             }
             Clock clock = new Clock();
             Trainer trainer = Trainer.of(model, LoraConfig.rank(16))

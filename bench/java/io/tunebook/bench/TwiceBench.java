@@ -34,10 +34,12 @@ final class TwiceBench {
         int devices = args.length > 7 ? Integer.parseInt(args[7]) : 1;
         LoadOptions options = LoadOptions.defaults();
         Random random = new Random(1);
-        try (CausalLM model = CausalLM.load(Path.of(args[0]), args[5].equals("quantized") ? options.quantized() : options)) {
+        try (CausalLM model =
+                CausalLM.load(Path.of(args[0]), args[5].equals("quantized") ? options.quantized() : options)) {
             List<TokenBatch> batches = new ArrayList<>();
             for (int i = 0; i < steps * devices; i++) {
-                batches.add(Batches.of(args[4], random, rows, length, model.config().vocabularySize()));
+                batches.add(
+                        Batches.of(args[4], random, rows, length, model.config().vocabularySize()));
             }
             TrainingArguments arguments = TrainingArguments.defaults()
                     .maxSteps(steps)
@@ -53,7 +55,8 @@ final class TwiceBench {
             }
             int differing = 0;
             for (int i = 0; i < first.factors.length; i++) {
-                differing += Float.floatToRawIntBits(first.factors[i]) == Float.floatToRawIntBits(second.factors[i]) ? 0 : 1;
+                differing +=
+                        Float.floatToRawIntBits(first.factors[i]) == Float.floatToRawIntBits(second.factors[i]) ? 0 : 1;
             }
             System.out.printf(
                     "{\"tokens_per_second\": %s, \"same_losses\": %d, \"steps\": %d, \"farthest\": %s, \"differing_factors\": %d, "
@@ -73,14 +76,16 @@ final class TwiceBench {
     private static Run run(CausalLM model, List<TokenBatch> batches, TrainingArguments arguments) {
         try (LoraAdapter adapter = LoraAdapter.create(model, LoraConfig.rank(16), 1)) {
             List<Long> at = new ArrayList<>();
-            Trainer trainer = Trainer.of(model, LoraConfig.rank(16)).with(arguments).on(new TrainingListener() {
-                @Override
-                public void progressed(TrainingReport soFar) {
-                    if (soFar.steps().size() > at.size()) {
-                        at.add(System.nanoTime());
-                    }
-                }
-            });
+            Trainer trainer = Trainer.of(model, LoraConfig.rank(16))
+                    .with(arguments)
+                    .on(new TrainingListener() {
+                        @Override
+                        public void progressed(TrainingReport soFar) {
+                            if (soFar.steps().size() > at.size()) {
+                                at.add(System.nanoTime());
+                            }
+                        }
+                    });
             trainer.train(epoch -> batches, List.of(), adapter);
             int steps = arguments.maxSteps();
             int from = steps / 2;

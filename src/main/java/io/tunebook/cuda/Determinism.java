@@ -21,8 +21,8 @@ public final class Determinism {
 
     /** Why the switch cannot be used here; empty if it can. */
     public static Optional<String> missing() {
-        return ForeignFunction.missing(List.of(
-                ForeignFunction.CONTEXT, ForeignFunction.DETERMINISTIC, ForeignFunction.DETERMINISTIC_FILL));
+        return ForeignFunction.missing(
+                List.of(ForeignFunction.CONTEXT, ForeignFunction.DETERMINISTIC, ForeignFunction.DETERMINISTIC_FILL));
     }
 
     /** A method begins on this thread. It is ended by {@link #end}, however it ends. */
@@ -54,7 +54,8 @@ public final class Determinism {
 
     private static void turn(boolean on) {
         Pointer context = ForeignFunction.CONTEXT.address();
-        ForeignFunction.DETERMINISTIC_FILL.run(context, 0); // fresh memory stays as it is: it is written before it is read
+        ForeignFunction.DETERMINISTIC_FILL.run(
+                context, 0); // fresh memory stays as it is: it is written before it is read
         ForeignFunction.DETERMINISTIC.run(context, on ? 1 : 0, 0);
     }
 }

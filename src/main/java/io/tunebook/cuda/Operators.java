@@ -85,7 +85,8 @@ final class Operators {
             ForeignFunction.LIBRARY_DEFINE.require(definitions.getValue(), kernel.schema());
             implement(implementations, kernel.name(), starter);
         }
-        DirectCalls.Operator turn = (arguments, count, results) -> Launcher.ofThread().turn(arguments);
+        DirectCalls.Operator turn =
+                (arguments, count, results) -> Launcher.ofThread().turn(arguments);
         KEPT.add(turn);
         ForeignFunction.LIBRARY_DEFINE.require(definitions.getValue(), DETERMINISTIC + "(Tensor(a!) of, int on) -> ()");
         implement(implementations, DETERMINISTIC, turn);

@@ -236,10 +236,7 @@ final class DecoderScript implements AutoCloseable {
     float difference(Attention attention) {
         try (NDManager scope = manager.newSubManager();
                 Arguments a = new Arguments()) {
-            return one(
-                            scope,
-                            "try_attention",
-                            a.flag(attention.cudnn()).flag(attention.sameBits()))
+            return one(scope, "try_attention", a.flag(attention.cudnn()).flag(attention.sameBits()))
                     .toFloatArray()[0];
         }
     }

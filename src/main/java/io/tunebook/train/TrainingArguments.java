@@ -89,8 +89,7 @@ public record TrainingArguments(
         @Setting("true") boolean assistantOnly,
         @Setting("false") boolean gradientCheckpointing,
 
-        @Setting(value = "false", decidesLosses = false)
-        boolean deterministic,
+        @Setting(value = "false", decidesLosses = false) boolean deterministic,
 
         @Setting(value = "0", range = Range.NOT_NEGATIVE) int evaluateEvery,
 

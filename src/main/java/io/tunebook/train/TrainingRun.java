@@ -129,15 +129,11 @@ final class TrainingRun {
                 throw new UncheckedIOException("the checkpoint cannot be read: " + e.getMessage(), e);
             }
         }
-        replicas.deterministic(arguments.deterministic())
-                .ifPresent(why -> report.notes()
-                        .add("deterministic: another run on this GPU may differ in the last digits of its losses, since "
-                                + why + "."));
+        replicas.deterministic(arguments.deterministic()).ifPresent(why -> report.notes()
+                .add("deterministic: another run on this GPU may differ in the last digits of its losses, since " + why
+                        + "."));
         MemoryEstimate.ForLayers estimate = MemoryEstimate.forLayers(
-                model,
-                adapter.factors().getShape().size(),
-                longest(epochs.apply(0)),
-                arguments.deterministic());
+                model, adapter.factors().getShape().size(), longest(epochs.apply(0)), arguments.deterministic());
         int layers = model.config().layers();
         checkpointed = arguments.gradientCheckpointing() ? layers : estimate.fewest();
         estimate.of(checkpointed).require(arguments, arguments.maxLength());

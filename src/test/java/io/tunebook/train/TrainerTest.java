@@ -379,7 +379,8 @@ final class TrainerTest {
     void aStepThatCannotFitIsRefusedBeforeItBegins() {
         TrainingArguments arguments = TrainingArguments.defaults().batchSize(8).maxLength(4096);
         MemoryEstimate.forLayers(model, 5000, 1024, false).of(0).require(arguments, 4096);
-        MemoryEstimate large = MemoryEstimate.forLayers(model, 5000, 1L << 32, false).of(0);
+        MemoryEstimate large =
+                MemoryEstimate.forLayers(model, 5000, 1L << 32, false).of(0);
         assertThatThrownBy(() -> large.require(arguments, 4096))
                 .isInstanceOf(TrainingException.class)
                 .hasMessageContaining("it needs about")

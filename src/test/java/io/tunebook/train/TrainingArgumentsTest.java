@@ -88,7 +88,9 @@ final class TrainingArgumentsTest {
     @Test
     void whatDecidesTheLosses() {
         Map<String, String> deciding = DEFAULTS.decidingLosses();
-        assertThat(deciding).hasSize(19).doesNotContainKeys("devices", "deterministic", "saveEvery", "checkpoints", "sampleEvery");
+        assertThat(deciding)
+                .hasSize(19)
+                .doesNotContainKeys("devices", "deterministic", "saveEvery", "checkpoints", "sampleEvery");
         assertThat(DEFAULTS.gradientAccumulation(4).decidingLosses())
                 .isEqualTo(DEFAULTS.gradientAccumulation(2).devices(2).decidingLosses())
                 .isNotEqualTo(deciding);
