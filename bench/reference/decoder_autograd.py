@@ -382,7 +382,7 @@ def plain_loss(m, tokens, labels, adapter, cs, masks):
             gate, up = product(h, layer.gate_up, f.gate_up, c[2], mask.gate_up).chunk(2, 1)
             y = product(gate_of(gate) * up, layer.down, f.down, c[3], mask.down)
         x = x + c0.residual * rms(y, layer.norms.mlp_out)
-    logits = rms(x, m.norm)[labels.at] @ m.output.weight.t()
+    logits = rms(x, m.norm)[labels.label_positions] @ m.output.weight.t()
     return torch.nn.functional.cross_entropy(logits, labels.targets, reduction="sum")
 
 

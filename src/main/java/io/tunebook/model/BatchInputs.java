@@ -43,12 +43,7 @@ record BatchInputs(
      *
      * @param sizes how many tokens, starts and labels
      */
-    record Tensors(NDArray numbers, long[] sizes, int longest, int same) {
-        /** What every method begins with. */
-        TorchScript.Arguments arguments(TorchScript.Arguments a) {
-            return a.tensor(numbers).numbers(sizes).number(longest).number(same);
-        }
-    }
+    record Tensors(NDArray numbers, long[] sizes, int longest, int same) {}
 
     /**
      * The tokens of a batch without its padding.

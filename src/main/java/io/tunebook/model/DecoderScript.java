@@ -14,8 +14,9 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * The decoder's text, which holds the weights and the adapter in use. Only this class knows how the text is called: each method is one of {@code module.py} or
- * {@code files.py}, where shapes and types stand. Knows nothing of files' formats and of layouts.
+ * The decoder's text, which holds the weights and the adapter in use. Only this class and {@link FileTensors}, for the
+ * functions of {@code files.py} that read mapped files, know how the text is called: each method is one of
+ * {@code module.py} or {@code files.py}, where shapes and types stand. Knows nothing of files' formats and of layouts.
  */
 final class DecoderScript implements AutoCloseable {
     private static final List<String> TEXT = List.of(
@@ -251,7 +252,7 @@ final class DecoderScript implements AutoCloseable {
 
     void attach(Factors factors) {
         try (Arguments a = new Arguments()) {
-            run("attach", embeddings(factors.arguments(a), factors));
+            run("attach", embeddings(factors(a, factors), factors));
         }
     }
 
@@ -266,6 +267,21 @@ final class DecoderScript implements AutoCloseable {
             a.tensor(factors.flat()).numbers(factors.ranks()).reals(factors.scales());
             run("merge", embeddings(a.real(sign), factors));
         }
+    }
+
+    /** What every method that computes with a batch begins with. */
+    private static Arguments batch(Arguments a, BatchInputs.Tensors batch) {
+        return a.tensor(batch.numbers())
+                .numbers(batch.sizes())
+                .number(batch.longest())
+                .number(batch.same());
+    }
+
+    private static Arguments factors(Arguments a, Factors factors) {
+        return a.tensor(factors.flat())
+                .numbers(factors.ranks())
+                .reals(factors.scales())
+                .flag(factors.dora());
     }
 
     /** Always two tensors; an empty one leaves the model's own. */
@@ -290,7 +306,7 @@ final class DecoderScript implements AutoCloseable {
         try (NDManager scope = manager.newSubManager();
                 Arguments a = new Arguments()) {
             float[] all =
-                    one(scope, "logits", batch.on(scope, this).arguments(a)).toFloatArray();
+                    one(scope, "logits", batch(a, batch.on(scope, this))).toFloatArray();
             float[][] rows = new float[positions][];
             Arrays.setAll(
                     rows, i -> Arrays.copyOfRange(all, all.length / positions * i, all.length / positions * (i + 1)));
@@ -300,7 +316,7 @@ final class DecoderScript implements AutoCloseable {
 
     float[] attention(NDManager scope, BatchInputs batch, int layer) {
         try (Arguments a = new Arguments()) {
-            return one(scope, "attention_of", batch.on(scope, this).arguments(a).number(layer))
+            return one(scope, "attention_of", batch(a, batch.on(scope, this)).number(layer))
                     .toFloatArray();
         }
     }
@@ -308,7 +324,7 @@ final class DecoderScript implements AutoCloseable {
     float loss(BatchInputs batch) {
         try (NDManager scope = manager.newSubManager();
                 Arguments a = new Arguments()) {
-            return one(scope, "loss", batch.on(scope, this).arguments(a)).toFloatArray()[0];
+            return one(scope, "loss", batch(a, batch.on(scope, this))).toFloatArray()[0];
         }
     }
 
@@ -328,7 +344,7 @@ final class DecoderScript implements AutoCloseable {
             int checkpointed,
             long around) {
         try (Arguments a = new Arguments()) {
-            factors.arguments(batch.arguments(a));
+            factors(batch(a, batch), factors);
             return script.call(
                     owner,
                     "gradient",

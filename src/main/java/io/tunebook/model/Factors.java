@@ -36,8 +36,4 @@ public record Factors(NDArray flat, long[] ranks, double[] scales, boolean dora,
                     .orElse(own);
         }
     }
-
-    TorchScript.Arguments arguments(TorchScript.Arguments a) {
-        return a.tensor(flat).numbers(ranks).reals(scales).flag(dora);
-    }
 }

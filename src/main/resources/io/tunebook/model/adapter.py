@@ -10,6 +10,7 @@ from .quantized import Linear
 from .records import Layer, LayerLora, Masks
 
 
+# Cuts flat [elements of all factors] into views of each layer's factors; a gradient of that shape is cut the same.
 # Layer by layer: A of q | k | v, B of each; A and B of o; A of gate | up, B of each; A and B of down; then DoRA's
 # magnitudes of these four. ranks and scales are those of q, k, v, o, gate, up, down, layer by layer; none: no factors.
 # With delta the first product has other targets.
@@ -47,7 +48,8 @@ def factors(layers: List[Layer], flat: Tensor, ranks: List[int], scales: List[fl
     return found
 
 
-# Factors ready to compute with: in the type of like, and with DoRA's c.
+# Factors ready to compute with, of flat [elements of all factors]: in the type of like, and with DoRA's c. One for each
+# layer, or none at all where ranks are empty.
 def adapter_of(
     layers: List[Layer], like: Tensor, flat: Tensor, ranks: List[int], scales: List[float], dora: bool
 ) -> List[LayerLora]:
@@ -71,18 +73,19 @@ def with_scale(W: Linear, lora: Lora) -> Lora:
     return Lora(lora.A, lora.B, lora.ranks, lora.scales, lora.magnitude, dora_scale(W, lora))
 
 
-# Of a model that is not adapted.
+# Of a layer that is not adapted: no B, and an empty A [0] in the type of like.
 def no_lora(like: Tensor) -> LayerLora:
     none = Lora(like.new_empty([0]), [], [], [], None, None)
     return LayerLora(none, none, none, none)
 
 
+# Without dropout: no mask for any target.
 def no_masks() -> Masks:
     return Masks([], [], [], [])
 
 
-# Numbers from a counter: each element's place and two keys decide it, so that devices that compute at the same time do not
-# depend on each other. int32 [count], each value as likely as another. Two rounds of the hash "lowbias32"
+# Numbers from a counter: each element's place and two keys decide it, so that devices that compute at the same time do
+# not depend on each other. int32 [count], each value as likely as another. Two rounds of the hash "lowbias32"
 # (https://nullprogram.com/blog/2018/07/31/); shifts of int32 copy the sign, hence the ands.
 def counted(count: int, keys: List[int], like: Tensor) -> Tensor:
     x = torch.arange(count, dtype=INT32, device=like.device)
@@ -94,8 +97,8 @@ def counted(count: int, keys: List[int], like: Tensor) -> Tensor:
     return x
 
 
-# Masks of a product's targets for N rows: 0 with probability dropout, else 1 / (1 - dropout). Each target takes two keys
-# from first on.
+# Masks of a product's targets for N rows, [N, in] each in the type of like: 0 with probability dropout, else 1 / (1 -
+# dropout). Each target takes two keys from first on.
 def drop(W: Linear, n: int, like: Tensor, dropout: float, keys: List[int], first: int) -> List[Tensor]:
     masks: List[Tensor] = []
     least = int(dropout * 4294967296.0) - 2147483648
@@ -110,7 +113,7 @@ def keys_of(layer: Layer) -> int:
     return 2 * (len(layer.qkv.widths) + len(layer.o.widths) + len(layer.gate_up.widths) + len(layer.down.widths))
 
 
-# Masks of a layer's targets for N rows, in their order; keys from first on.
+# Masks of a layer's targets for N rows, [N, in] each in the type of like, in the targets' order; keys from first on.
 def masks_of(layer: Layer, n: int, like: Tensor, dropout: float, keys: List[int], first: int) -> Masks:
     drops: List[List[Tensor]] = []
     at = first

@@ -28,8 +28,8 @@ class Softmax(NamedTuple):
     offset: Tensor
 
 
-# q and k side by side [N, heads + kv_heads, head_dim], and v, of what their product gave; where it is gated, each head's
-# gate stands behind its query.
+# q and k side by side [N, heads + kv_heads, head_dim], and v, of what their product gave; where it is gated, each
+# head's gate stands behind its query.
 def queries_of(qkv: Tensor, heads: int, kv_heads: int, head_dim: int, gated: bool) -> Tuple[Tensor, Tensor]:
     if not gated:
         all_heads = qkv.unflatten(1, [-1, head_dim])
@@ -61,8 +61,8 @@ def effective(window: int, longest: int) -> int:
     return window if window < longest else 0
 
 
-# What a CPU adds to the scores of documents of T tokens, [1, 1, T, T]: 0 where a query sees a key, else -inf; none where it
-# sees all that are not later.
+# What a CPU adds to the scores of documents of T tokens, [1, 1, T, T]: 0 where a query sees a key, else -inf; none
+# where it sees all that are not later.
 def window_mask(T: int, window: int, like: Tensor) -> Optional[Tensor]:
     mask: Optional[Tensor] = None
     if effective(window, T) > 0:
@@ -88,8 +88,8 @@ def for_cudnn(at: Places, window: int) -> bool:
 
 
 # softmax(scale q k^T) v: [N, heads, head_dim], where a query sees the last `window` keys of its document, itself among
-# them; window 0: all. Documents of one length go to cuDNN on GPUs where it is the fastest. Else the flash kernel takes the
-# documents' starts on a GPU, and a CPU computes one document after the other.
+# them; window 0: all. Documents of one length go to cuDNN on GPUs where it is the fastest. Else the flash kernel takes
+# the documents' starts on a GPU, and a CPU computes one document after the other.
 def attention(q: Tensor, k: Tensor, v: Tensor, at: Places, window: int, scale: float) -> Tuple[Tensor, Softmax]:
     none = torch.empty([0], device=q.device)
     if for_cudnn(at, window):
@@ -146,9 +146,10 @@ def same_length(q: Tensor, k: Tensor, v: Tensor, batch: int, window: int, scale:
     return by_token(o), lse
 
 
-# Attention with a sink in each head, as gpt-oss has it: one more score [heads] beside those of the keys, for nothing, which
-# takes its share of the softmax. Where the sums' logarithms were l, they are l' = log(e^l + e^sink), and o is e^(l - l') o. The
-# backward needs no more than this o and l': with p = e^(score - l') a score's derivative is p (d_p - sum(d_o o)) as without.
+# Attention with a sink in each head, as gpt-oss has it: one more score [heads] beside those of the keys, for nothing,
+# which takes its share of the softmax. Where the sums' logarithms were l, they are l' = log(e^l + e^sink), and o is
+# e^(l - l') o. The backward needs no more than this o and l': with p = e^(score - l') a score's derivative is p (d_p -
+# sum(d_o o)) as without.
 def with_sinks(o: Tensor, softmax: Softmax, sinks: Tensor, at: Places) -> Tuple[Tensor, Softmax]:
     s = sinks.to(softmax.lse.dtype).unsqueeze(1)
     if softmax.lse.dim() == 4:
@@ -159,8 +160,8 @@ def with_sinks(o: Tensor, softmax: Softmax, sinks: Tensor, at: Places) -> Tuple[
     return o * share.to(o.dtype), kept
 
 
-# What a kernel leaves for each query and head as [N, heads]. Kernels have it as [heads, N], as [documents, heads, longest] or,
-# cuDNN, with a dimension of 1 behind that.
+# What a kernel leaves for each query and head as [N, heads]. Kernels have it as [heads, N], as
+# [documents, heads, longest] or, cuDNN, with a dimension of 1 behind that.
 def by_position(x: Tensor, at: Places, n: int) -> Tensor:
     if x.dim() == 2:
         return x[:, 0:n].t()
@@ -174,8 +175,8 @@ def by_position(x: Tensor, at: Places, n: int) -> Tensor:
     return rows.index_select(0, document * x.size(2) + token - at.starts.to(INT64).index_select(0, document))
 
 
-# The same for T new tokens behind others: q [heads, T, head_dim], keys and values [kv_heads, n, head_dim], whose last T are
-# theirs. Some queries at a time, since their scores lie in memory.
+# The same for T new tokens behind others: q [heads, T, head_dim], keys and values [kv_heads, n, head_dim], whose last T
+# are theirs. Some queries at a time, since their scores lie in memory.
 def past_with_sinks(q: Tensor, k: Tensor, v: Tensor, sinks: Tensor, window: int, scale: float) -> Tensor:
     heads, T, n = q.size(0), q.size(1), k.size(1)
     step = max(33554432 // (heads * n), 1)
@@ -199,8 +200,9 @@ def turn_deterministic(x: Tensor, on: bool) -> None:
     pass
 
 
-# The flash kernel's backward. Where cuDNN computed the forward there are so many documents of one length, which the kernel
-# takes as [batch, length, heads, head_dim] and without starts: these are tensors that do not exist then, as from_q.
+# The flash kernel's backward. Where cuDNN computed the forward there are so many documents of one length, which the
+# kernel takes as [batch, length, heads, head_dim] and without starts: these are tensors that do not exist then, as
+# from_q.
 def d_flash(
     d_o: Tensor,
     q: Tensor,
@@ -247,8 +249,12 @@ def d_flash(
     return d_q, d_k, d_v
 
 
-# The kernels' own backwards; cuDNN's adds to d_q in any order, so that the flash kernel's takes its place where the bits must
-# be the same each time. On the CPU the gradients of a group's copies of k and v are added up here.
+# The derivatives by q [N, heads, head_dim] and k and v [N, kv_heads, head_dim], from d_o [N, heads, head_dim]. With p =
+# e^(scale q k^T - lse), which is the softmax, for each head and document:
+#   d_v = p^T d_o       d_s = p (d_o v^T - sum(d_o o))       d_q = scale d_s k       d_k = scale d_s^T q
+# and d_k and d_v are sums over the heads of a group. These are the kernels' own backwards; cuDNN's adds to d_q in any
+# order, so that the flash kernel's takes its place where the bits must be the same each time. On the CPU the gradients
+# of a group's copies of k and v are added up here.
 def d_attention(
     d_o: Tensor,
     q: Tensor,
@@ -300,6 +306,7 @@ def d_attention(
     return torch.cat(d_qs, 0), torch.cat(d_ks, 0), torch.cat(d_vs, 0)
 
 
+# The same on a CPU for so many documents of one length, one behind the other in N; lse [batch, heads, length].
 def d_same_length(
     d_o: Tensor,
     q: Tensor,
@@ -330,8 +337,8 @@ def d_same_length(
     return by_token(d_q), by_token(d_k), by_token(d_v)
 
 
-# How far attention computed in some way is from the flash kernel's for such heads, forward and backward, as a share of the
-# largest value: float32 [1].
+# How far attention computed in some way is from the flash kernel's for such heads, forward and backward, as a share of
+# the largest value: float32 [1].
 def differs_from_flash(
     like: Tensor, heads: int, kv_heads: int, head_dim: int, cudnn: bool, deterministic: bool
 ) -> Tensor:

@@ -10,7 +10,8 @@ def by_operators(kind: int) -> bool:
     return kind == 6 or kind == 7 or kind == 10 or kind == 11 or kind == 13 or kind == 20 or kind == 23
 
 
-# Expands them into out, some at a time, since what is in between takes many times as much as the blocks.
+# Expands them into out, [rows, columns] or as many values in another shape, some at a time, since what is in between
+# takes many times as much as the blocks. scales [blocks, 1 or 2], codes [blocks, bytes of codes]. Returns out.
 def expand_by_operators(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
     n = codes.size(0)
     flat = out.view([n, -1])
@@ -62,12 +63,12 @@ def bits(x: Tensor, width: int) -> Tensor:
     return torch.bitwise_right_shift(x.unsqueeze(2), shifts) & ((1 << width) - 1)
 
 
-# 64 bytes, whose pairs of bits lie 32 values apart, as 16 groups of 16 values.
+# 64 bytes [n, 64], whose pairs of bits lie 32 values apart, as 16 groups of 16 values, [n, 16, 16].
 def twos(x: Tensor) -> Tensor:
     return bits(x, 2).unflatten(1, [2, 32]).transpose(2, 3).reshape([x.size(0), 16, 16])
 
 
-# The uneven steps of IQ4_NL and IQ4_XS, by codes of four bits; float32.
+# The uneven steps of IQ4_NL and IQ4_XS, by codes of four bits, [n, k]; float32 alike.
 def uneven(x: Tensor) -> Tensor:
     steps = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]
     table = torch.tensor(steps, dtype=FLOAT32, device=x.device)

@@ -1,15 +1,40 @@
-# A decoder of attention, or Gated DeltaNet, and a gated MLP, or experts, in each layer, with LoRA, forward and backward:
+# A decoder with LoRA, forward and backward. Each layer has attention, or Gated DeltaNet, and a gated MLP, or experts:
 # Llama, Mistral, Qwen, Gemma 3, Granite, OLMo and others, which differ in norms, windows, scales and rotations.
 #
 # There is no autograd here: each backward stands beside its forward and says what it is the derivative of. A name d_y
 # means dL/dy. Tokens stand in rows: activations are [N, width], document after document, in attention
 # [N, heads, head_dim]. Weights are [out, in] as in the checkpoints, and y = x W^T.
 #
-# Here is the whole pass; layer.py has one layer, records.py what it is made of, adapter.py the factors of all.
+# What one layer computes from its input x [N, width], without what only some families have: biases, norms of q and k,
+# norms behind a half, gates (layer.py has the code):
+#   h = norm(x)                                   [N, width]
+#   q | k | v = h Wqkv^T + LoRA                   one product for the three: [N, (heads + 2 * kv_heads) * head_dim]
+#   q, k = rotated(q), rotated(k)                 by the angles of each token's position, head by head
+#   o = softmax(scale q k^T) v                    causal, within the token's document: [N, heads, head_dim]
+#   x1 = x + o Wo^T + LoRA                        [N, width]
+#   h1 = norm(x1)
+#   gate | up = h1 Wgu^T + LoRA                   [N, 2 * inner]
+#   x2 = x1 + (silu(gate) * up) Wdown^T + LoRA    [N, width], the next layer's input
+# "+ LoRA" is + s (x A^T) B^T, with x the product's input: A is [rank, in], B is [out, rank], s is alpha / rank. Some
+# layers have something else in one half: Gated DeltaNet (delta.py) in the place of q, k, v's rotation and softmax, or
+# a mixture of experts (experts.py) in the place of gate, up and down.
+# Behind the last layer: logits = norm(x) Woutput^T, and the loss is the sum of -log softmax(logits)[target].
 #
-# It is Python with PyTorch, and also what TorchScript's importer takes: the loader (TorchScript.java) leaves the imports
-# out, puts numbers for types of tensors, and makes each function a method of the module at the end of module.py. So
-# types are declared, and a name is used for one type only.
+# Here is the whole pass; layer.py has one layer, records.py what it is made of, adapter.py the factors of all. From
+# the other files, what is read here:
+#   Linear      the weight of one product: .weight [out, in] in the type that the model computes in; or .parts, the
+#               same weight as its file stores it (GGUF's blocks, eight bits), and then .weight is empty
+#   Config      the numbers of the architecture: heads, eps, scales
+#   Layer       the weights of one layer: norms, qkv, o, gate_up, down, and what it has in their places
+#   LayerLora   the factors A and B of a layer's four products, or, as G, the derivatives by them
+#   Masks       dropout's masks of a layer's four products; empty lists without dropout
+#   Saved       what a layer's forward keeps for its backward
+# Functions that need a type and a device take a tensor "like" which has them. model.norm is one: it is in the type
+# that the model computes in, which the embedding, as stored, may not be.
+#
+# It is Python with PyTorch, and also what TorchScript's importer takes: the loader (ScriptText.java) leaves the
+# imports out, puts numbers for types of tensors, and makes each function a method of the module at the end of
+# module.py. So types are declared, and a name is used for one type only.
 from typing import List, NamedTuple, Optional, Tuple
 
 import torch
@@ -30,7 +55,7 @@ class Model(NamedTuple):
     config: Config
     embedding: Linear  # [vocabulary, width]
     layers: List[Layer]
-    norm: Tensor  # [width]
+    norm: Tensor  # [width], the last one's weight, in the type that the model computes in
     output: Linear  # [vocabulary, width]; may be the embedding
     rotary: List[Tensor]  # tables of cosines and signed sines, float32 [2, positions, rotated width]
 
@@ -46,11 +71,14 @@ class Tokens(NamedTuple):
 
 # What counts for the loss.
 class Labels(NamedTuple):
-    at: Tensor  # the places among all tokens whose next token counts, int64
-    targets: Tensor  # that token
+    label_positions: Tensor  # [labels], int64: the places among all N tokens whose next token counts
+    targets: Tensor  # [labels], int64: that token; -1 does not count
 
 
-# A layer whose weights are in the type that the model computes in; what is expanded takes the places of old's.
+# A layer whose products have .weight in the type of like: expanded(W, like, old) returns W itself where it is ready,
+# else a product whose weight is expanded from its .parts. It is written to the memory of old's weight, if old has the
+# same shape: old is the layer before, which is not used any more. None: to memory of its own. Norms are always ready,
+# and weights in eight bits stay as they are, since they are multiplied so.
 def dense_layer(layer: Layer, like: Tensor, old: Optional[Layer]) -> Layer:
     qkv: Optional[Linear] = None
     o: Optional[Linear] = None
@@ -59,34 +87,44 @@ def dense_layer(layer: Layer, like: Tensor, old: Optional[Layer]) -> Layer:
     if old is not None:
         qkv, o, gate_up, down = old.qkv, old.o, old.gate_up, old.down
     return Layer(
-        layer.norms,
-        expanded(layer.qkv, like, qkv),
-        expanded(layer.o, like, o),
-        expanded(layer.gate_up, like, gate_up),
-        expanded(layer.down, like, down),
-        layer.rotary,
-        layer.window,
-        layer.experts,  # each is expanded by itself
-        layer.sinks,
-        layer.delta,
+        norms=layer.norms,  # the weights of the layer's norms, [width] or [head_dim] each
+        qkv=expanded(layer.qkv, like, qkv),
+        o=expanded(layer.o, like, o),
+        gate_up=expanded(layer.gate_up, like, gate_up),
+        down=expanded(layer.down, like, down),
+        rotary=layer.rotary,  # which of the model's rotary tables; -1: positions are not rotated
+        window=layer.window,  # how many keys a query sees; 0: all
+        experts=layer.experts,  # in the place of gate_up and down, or None; expanded when they are used
+        sinks=layer.sinks,  # [heads], one more score beside those of the keys, or None
+        delta=layer.delta,  # Gated DeltaNet in the place of attention, or None
     )
 
 
-# The rotary tables for documents of at most so many tokens: beyond config.longer the second takes the first one's place.
+# The rotary tables for documents of at most so many tokens: beyond config.longer the second takes the first one's
+# place.
 def tables_for(model: Model, longest: int) -> List[Tensor]:
     longer = model.config.longer > 0 and longest > model.config.longer
     return model.rotary[1:] if longer else model.rotary
 
 
-# Where a batch's tokens stand. cuDNN prepares itself for each length, which takes a while, so it gets those that come
-# again.
+# Where a batch's tokens stand, which is the same for all layers. angles gives, for each rotary table, the cosines and
+# sines of the tokens' positions in the type of like, [N, 1, rotated width] each. cudnn says whether cuDNN's attention
+# may be used; it prepares itself for each length, which takes a while, so it gets those that come again. deterministic
+# says whether the backward must give the same bits each time.
 def places(model: Model, tokens: Tokens, like: Tensor, cudnn: bool, deterministic: bool) -> Places:
     rotations = angles(tables_for(model, tokens.longest), model.config.neighbours, tokens.positions, like)
-    suits = cudnn and tokens.longest % 128 == 0
-    return Places(rotations, tokens.starts, tokens.longest, tokens.batch, suits, deterministic)
+    return Places(
+        rotations=rotations,
+        starts=tokens.starts,
+        longest=tokens.longest,
+        batch=tokens.batch,
+        cudnn=cudnn and tokens.longest % 128 == 0,
+        deterministic=deterministic,
+    )
 
 
-# The embeddings of tokens, [N, width]. What they are multiplied with has their type, as in Transformers.
+# The embeddings of tokens, ids [N] or [1, N]: [N, width] in the type of model.norm. What they are multiplied with has
+# their type, as in Transformers.
 def embedded(model: Model, ids: Tensor) -> Tensor:
     x = rows_of(model.embedding, ids.flatten(), model.norm)
     if model.config.embedding != 1.0:
@@ -94,7 +132,8 @@ def embedded(model: Model, ids: Tensor) -> Tensor:
     return x
 
 
-# The last hidden states of all tokens, [N, width]. adapter has the factors of each layer, or none at all.
+# The last hidden states of all tokens, behind the last norm: [N, width]. adapter has the factors of each layer, or none
+# at all; no_lora then says the same for one layer. Nothing is kept for a backward.
 def hidden_states(model: Model, adapter: List[LayerLora], tokens: Tokens, cudnn: bool) -> Tensor:
     x = embedded(model, tokens.ids)
     at = places(model, tokens, x, cudnn, False)
@@ -103,28 +142,41 @@ def hidden_states(model: Model, adapter: List[LayerLora], tokens: Tokens, cudnn:
         lora = adapter[i] if len(adapter) > 0 else none
         # a CPU expands some rows at a time as they are multiplied
         ready = dense_layer(layer, x, None) if x.is_cuda else layer
-        x, _saved = run_layer(x, at, ready, lora, model.config, no_masks(), 0)
-    h, _t = rms_norm(x, model.norm, model.config.eps)
+        x, _saved = run_layer(x, at, ready, lora, model.config, masks=no_masks(), around=0)
+    h, _t = rms_norm(x, model.norm, model.config.eps)  # _t is what the backward of the norm would need
     return h
 
 
-# Logits of hidden states [N, width]: float32 [N, vocabulary].
+# Logits of hidden states [N, width]: float32 [N, vocabulary]. times_stored multiplies with a weight as it is stored,
+# and expands some of its rows at a time.
 def head(model: Model, h: Tensor) -> Tensor:
     if len(model.output.parts) > 0:
         return times_stored(h, model.output.parts).to(FLOAT32)
     return h.mm(model.output.weight.t()).to(FLOAT32)
 
 
-# The summed loss of the positions that have labels, float32 [1].
+# The summed loss of the positions that have labels, float32 [1]. cross_entropy makes config.chunk rows of logits at a
+# time; dense is the output's weight in the type of h.
 def summed_loss(model: Model, adapter: List[LayerLora], tokens: Tokens, labels: Labels, cudnn: bool) -> Tensor:
-    h = hidden_states(model, adapter, tokens, cudnn).index_select(0, labels.at)
-    total, _d_h = cross_entropy(h, dense(model.output, h, None), labels.targets, model.config.chunk, False)
+    h = hidden_states(model, adapter, tokens, cudnn).index_select(0, labels.label_positions)
+    W = dense(model.output, h, room=None)
+    total, _d_h = cross_entropy(h, W, labels.targets, model.config.chunk, backward=False)
     return total
 
 
-# One micro batch forward and backward: the sum of losses, float32 [1], and its derivative by the flat factors, in the
-# model's type. dropout is the probability to drop, and keys decide what is dropped, two for each target of each layer. Of the
-# first so many checkpointed layers only the inputs are kept, and their forward is computed once more (Chen et al., 2016).
+# One micro batch forward and backward: the sum of losses, float32 [1], and its derivative by the flat factors, which
+# has their shape [all factors' elements] and the model's type. The weights are frozen and have no derivative.
+#   flat          the factors, float32, layer by layer: A of q | k | v, B of each; A and B of o; A of gate | up, B of
+#                 each; A and B of down; then DoRA's magnitudes of these four. adapter_of cuts it into views
+#   ranks, scales of q, k, v, o, gate, up, down, layer by layer; rank 0: the target is not adapted. scales multiply B A
+#   dora          whether there are magnitudes (Liu et al., 2024)
+#   dropout       the probability to drop an element of an adapted product's input before A
+#   keys          decide what is dropped, two of 32 bits for each target of each layer: keys_of(layer) is how many a
+#                 layer takes, and masks_of makes its masks from those
+#   checkpointed  of the first so many layers only the inputs are kept, and their forward is computed once more in the
+#                 backward (Chen et al., 2016)
+#   around        the rank whose thin products around SwiGLU are computed with it, in one kernel on a GPU; 0: none. The
+#                 result is the same, up to rounding
 def loss_and_gradient(
     model: Model,
     tokens: Tokens,
@@ -141,14 +193,15 @@ def loss_and_gradient(
     deterministic: bool,
 ) -> Tuple[Tensor, Tensor]:
     config = model.config
-    adapter = adapter_of(model.layers, model.norm, flat, ranks, scales, dora)
+    adapter = adapter_of(model.layers, model.norm, flat, ranks, scales, dora)  # a LayerLora for each layer
     x = embedded(model, tokens.ids)
     at = places(model, tokens, x, cudnn, deterministic)
     n = x.size(0)
+    # forward, from the first layer to the last
     masks: List[Masks] = []
     inputs_of_layers: List[Tensor] = []
     saved: List[Saved] = []
-    ready: Optional[Layer] = None
+    ready: Optional[Layer] = None  # the layer before, whose expanded weights' memory the next one takes
     key = 0
     for i, (stored, lora) in enumerate(zip(model.layers, adapter)):
         layer = dense_layer(stored, x, ready)
@@ -164,12 +217,16 @@ def loss_and_gradient(
         else:
             x, s = run_layer(x, at, layer, lora, config, mask, around)
             saved.append(s)
-    y, t = rms_norm(x, model.norm, config.eps)
-    h = y.index_select(0, labels.at)
-    total, d_h = cross_entropy(h, dense(model.output, h, None), labels.targets, config.chunk, True)
+    # the loss, and its derivative by the last hidden states: d_h [labels, width], in d_y [N, width] among zeros
+    y, t = rms_norm(x, model.norm, config.eps)  # t is 1 / sqrt(mean(x^2) + eps) of each token, for the backward
+    h = y.index_select(0, labels.label_positions)
+    W = dense(model.output, h, room=None)
+    total, d_h = cross_entropy(h, W, labels.targets, config.chunk, backward=True)
     d_y = torch.zeros_like(x)
-    d_y.index_copy_(0, labels.at, d_h)
+    d_y.index_copy_(0, labels.label_positions, d_h)
     d = d_rms_norm(d_y, x, t, model.norm)
+    # backward, from the last layer to the first; d is the derivative by a layer's output, then by its input. G has
+    # views of gradients, cut as flat is, and d_layer writes each derivative by a factor there
     gradients = torch.empty_like(flat, dtype=x.dtype)
     G = factors(model.layers, gradients, ranks, scales, dora)
     for i in range(len(model.layers)):
@@ -180,5 +237,5 @@ def loss_and_gradient(
             _x, s = run_layer(inputs_of_layers.pop(), at, layer, adapter[l], config, masks[l], around)
         else:
             s = saved.pop()
-        d = d_layer(d, s, at, layer, adapter[l], G[l], config, masks[l], around)
+        d = d_layer(d, s, at, layer, lora=adapter[l], G=G[l], config=config, masks=masks[l], around=around)
     return total, gradients

@@ -1,7 +1,7 @@
 # Gated DeltaNet (Yang, Kautz and Hatamizadeh, 2024), as Qwen3.5 has it in the place of attention: a short convolution
 # over q, k and v, a state for each head that each token's key and value correct, and a gated RMSNorm; forward and
-# backward. It computes a chunk of tokens at a time, and the state goes from chunk to chunk. Knows nothing of the products
-# around it.
+# backward. It computes a chunk of tokens at a time, and the state goes from chunk to chunk. Knows nothing of the
+# products around it.
 #
 # With a state S [key_dim, value_dim], a decay a_t = e^(g_t) and a rate b_t, for each token t of a document:
 #   S_t = a_t S_(t-1) + k_t (b_t (v_t - a_t S_(t-1)^T k_t))^T        o_t = S_t^T q_t
@@ -14,8 +14,9 @@ from .dtypes import BOOL, FLOAT32, INT64
 from .norm import d_rms_norm, rms_norm
 
 
-# The product before it gives q | k | v | z | b | a: q and k of key_heads, v and z of the value heads, and a number b and a
-# for each of these. Where there are n times as many value heads, i * n to i * n + n - 1 have the queries and keys of i.
+# The product before it gives q | k | v | z | b | a: q and k of key_heads, v and z of the value heads, and a number b
+# and a for each of these. Where there are n times as many value heads, i * n to i * n + n - 1 have the queries and keys
+# of i.
 class Delta(NamedTuple):
     conv: Tensor  # [channels of q | k | v, kernel]
     dt: Tensor  # [value heads], what is added to a
@@ -71,6 +72,7 @@ def order_of(starts: Tensor, n: int) -> Order:
     return Order(before + 1, token - starts.to(INT64).index_select(0, before))
 
 
+# The parts of y [N, channels + (value_dim + 2) * value heads], as views.
 def apart_mixed(y: Tensor, delta: Delta) -> Mixed:
     channels, heads = delta.conv.size(0), delta.dt.size(0)
     qkv, z, b, a = y.split_with_sizes([channels, heads * delta.norm.size(0), heads, heads], 1)
@@ -78,7 +80,7 @@ def apart_mixed(y: Tensor, delta: Delta) -> Mixed:
 
 
 # ---- The convolution: y_t = sum over s of w_s x_(t - kernel + 1 + s), of the same document and channel, before SiLU. x
-# is [N, channels]; before [kernel - 1, channels] has what came before the first token.
+# is [N, channels], and so is y, float32; before [kernel - 1, channels] has what came before the first token.
 def convolved(x: Tensor, before: Tensor, conv: Tensor, order: Order) -> Tensor:
     last = conv.size(1) - 1
     w = conv.to(FLOAT32)
@@ -91,7 +93,8 @@ def convolved(x: Tensor, before: Tensor, conv: Tensor, order: Order) -> Tensor:
     return y
 
 
-# d_x [N, channels] from d_y, where nothing came before.
+# d_x_t = sum over s of w_s d_y_(t + kernel - 1 - s), of the same document and channel: [N, channels] from d_y alike,
+# float32, where nothing came before.
 def d_convolved(d_y: Tensor, conv: Tensor, order: Order) -> Tensor:
     last = conv.size(1) - 1
     w = conv.to(FLOAT32)
@@ -104,13 +107,13 @@ def d_convolved(d_y: Tensor, conv: Tensor, order: Order) -> Tensor:
     return d_x
 
 
-# x / sqrt(|x|^2 + 1e-6) over the last dimension, and what x was multiplied with.
+# y = r x with r = 1 / sqrt(|x|^2 + 1e-6) over the last dimension. Returns y [..., width] and r [..., 1].
 def normalized(x: Tensor) -> Tuple[Tensor, Tensor]:
     r = torch.rsqrt((x * x).sum([-1], True) + 1e-6)
     return x * r, r
 
 
-# Its derivative, from y.
+# d_x = r (d_y - y sum(d_y y)), [..., width], from y and r.
 def d_normalized(d_y: Tensor, y: Tensor, r: Tensor) -> Tensor:
     return (d_y - y * (d_y * y).sum([-1], True)) * r
 
@@ -129,13 +132,14 @@ def in_chunks(x: Tensor, sequences: int, chunk: int) -> Tensor:
     return y.unflatten(1, [-1, chunk]).permute([1, 0, 3, 2, 4]).flatten(1, 2)
 
 
-# The same back again, for sequences of so many tokens.
+# The same back again, for sequences of so many tokens: [N, heads, width] from
+# [chunks, sequences * heads, tokens of a chunk, width].
 def from_chunks(x: Tensor, sequences: int, length: int) -> Tensor:
     y = x.unflatten(1, [sequences, -1]).permute([1, 0, 3, 2, 4]).flatten(1, 2)
     return y[:, 0:length].flatten(0, 1)
 
 
-# What the rule is given, from the convolution's output u before SiLU.
+# What the rule is given, from the convolution's output u [N, channels] before SiLU, float32.
 def given(u: Tensor, mixed: Mixed, delta: Delta, order: Order, sequences: int) -> Given:
     heads = delta.dt.size(0)
     keys = delta.key_heads * delta.key_dim
@@ -199,6 +203,8 @@ def states_of(x: Given, c: Chunks, state: Tensor) -> Tuple[Tensor, Tensor]:
     return torch.stack(states), torch.stack(values)
 
 
+# o = e q S + P V: [chunks, sequences * value heads, tokens of a chunk, value_dim], from the states S before each chunk
+# and the corrected values V, see states_of.
 def outputs_of(x: Given, c: Chunks, states: Tensor, values: Tensor) -> Tensor:
     return (x.q * c.e).matmul(states[0:-1]) + c.P.matmul(values)
 
@@ -252,8 +258,8 @@ def d_rule(
     return d_q, d_k, d_bv * x.b, d_b, d_G.flip([2]).cumsum(2).flip([2])
 
 
-# ---- The layer's part between its two products. y [N, ...] is what the first gave; batch says how many documents of one
-# length there are, or 0. Returns the heads' outputs [N, value heads, value_dim] in y's type.
+# ---- The layer's part between its two products. y [N, ...] is what the first gave; batch says how many documents of
+# one length there are, or 0. Returns the heads' outputs [N, value heads, value_dim] in y's type.
 def delta_rule(y: Tensor, starts: Tensor, batch: int, delta: Delta) -> Tensor:
     n = y.size(0)
     mixed, order, sequences = apart_mixed(y, delta), order_of(starts, n), sequences_of(n, batch, delta.chunk)
@@ -273,7 +279,8 @@ def delta_gated(o: Tensor, y: Tensor, delta: Delta, eps: float) -> Tensor:
     return (h * ops.aten.silu(z)).to(y.dtype).flatten(1, 2)
 
 
-# d_y from d_a, the derivative by what the second product is given, and the heads' outputs.
+# d_y [N, ...] like y, from d_a [N, value heads * value_dim], the derivative by what the second product is given, and
+# the heads' outputs o [N, value heads, value_dim].
 def d_delta(d_a: Tensor, o: Tensor, y: Tensor, starts: Tensor, batch: int, delta: Delta, eps: float) -> Tensor:
     n, heads = y.size(0), delta.dt.size(0)
     mixed, order, sequences = apart_mixed(y, delta), order_of(starts, n), sequences_of(n, batch, delta.chunk)
@@ -310,8 +317,9 @@ def d_delta(d_a: Tensor, o: Tensor, y: Tensor, starts: Tensor, batch: int, delta
     return torch.cat([d_qkv.to(y.dtype), d_z.flatten(1, 2), d_b.to(y.dtype), d_a.to(y.dtype)], 1)
 
 
-# ---- Behind others, of which the convolution's last inputs [kernel - 1, channels] and the state [value heads, key_dim,
-# value_dim] are kept; both are those behind the new tokens then. The first token of y [T, ...] stands at position p.
+# ---- Behind others, of which the convolution's last inputs [kernel - 1, channels] and the state
+# [value heads, key_dim, value_dim] are kept; both are those behind the new tokens then. The first token of y [T, ...]
+# stands at position p.
 def next_delta(y: Tensor, p: int, delta: Delta, inputs: Tensor, state: Tensor) -> Tensor:
     T = y.size(0)
     mixed = apart_mixed(y, delta)

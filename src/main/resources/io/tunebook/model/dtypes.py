@@ -1,4 +1,5 @@
-# The types of tensors, as PyTorch has them in Python. TorchScript knows them by numbers, which the loader puts in their places.
+# The types of tensors, as PyTorch has them in Python. TorchScript knows them by numbers, which the loader puts in their
+# places.
 import torch
 
 Dtype = torch.dtype

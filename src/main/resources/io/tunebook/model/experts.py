@@ -1,6 +1,6 @@
 # A mixture of experts in the place of an MLP (Shazeer et al., 2017): a router chooses some of many small MLPs for each
-# token, and their outputs are added, each times its weight. Forward and backward. Rows are sorted by expert, so that each
-# expert is one product. Experts may have LoRA's factors. Knows nothing of layers.
+# token, and their outputs are added, each times its weight. Forward and backward. Rows are sorted by expert, so that
+# each expert is one product. Experts may have LoRA's factors. Knows nothing of layers.
 from typing import List, NamedTuple, Tuple
 
 import torch
@@ -40,8 +40,8 @@ class ExpertLora(NamedTuple):
     scale: float
 
 
-# The factors as PEFT has them for a parameter of all experts: A [experts * rank, in], and B [out, rank * experts], where the
-# experts of a place of the rank stand side by side.
+# The factors as PEFT has them for a parameter of all experts: A [experts * rank, in], and B [out, rank * experts],
+# where the experts of a place of the rank stand side by side.
 def by_expert(lora: Lora, experts: int, turns: bool) -> ExpertLora:
     if len(lora.B) == 0 or lora.ranks[0] == 0:
         return ExpertLora(lora.A, lora.A, 0, 0.0)
@@ -103,7 +103,7 @@ def expert_weight(W: Linear, expert: int, experts: int, like: Tensor) -> Tensor:
     return W.weight[expert * rows : (expert + 1) * rows]
 
 
-# y and z of times_experts, a product a group.
+# y [N * chosen, rows] and z [N * chosen, rank] of times_experts, a product a group.
 def times_groups(x: Tensor, W: Linear, experts: int, groups: List[Group], lora: ExpertLora) -> Tuple[Tensor, Tensor]:
     weight = dense(W, x, None).view([experts, -1, W.columns])
     y = x.new_empty([x.size(0), weight.size(1)])
@@ -122,6 +122,7 @@ def times_groups(x: Tensor, W: Linear, experts: int, groups: List[Group], lora: 
     return y, z
 
 
+# d_x [N * chosen, columns] and d_z [N * chosen, rank] of d_times_experts alike: d_z = s d_y B and d_x = d_y W + d_z A.
 def d_times_groups(
     d_y: Tensor, W: Linear, experts: int, groups: List[Group], lora: ExpertLora
 ) -> Tuple[Tensor, Tensor]:
@@ -152,7 +153,8 @@ def times_tiles(x: Tensor, weight: Tensor, tiles: Tiles, transposed: bool) -> Te
     return y
 
 
-# What times_experts and d_times_experts say, in tiles and without factors.
+# What times_experts and d_times_experts say, in tiles and without factors: x [N * chosen, columns] becomes
+# [N * chosen, rows], or, transposed, the other way round.
 def times_in_tiles(x: Tensor, W: Linear, experts: int, tiles: Tiles, transposed: bool) -> Tensor:
     return times_tiles(x, dense(W, x, None).view([experts, -1, W.columns]), tiles, transposed)
 
@@ -163,8 +165,9 @@ def bias_of_pairs(bias: Tensor, routes: Routes) -> Tensor:
     return bias.view([routes.p.size(1), -1]).index_select(0, expert)
 
 
-# y = x W^T + b + s z B^T with z = x A^T, each row with the weight of its expert; rows are sorted as routes says. Returns y
-# and z. On a CPU weights that stay as they are stored are expanded a few rows at a time.
+# y = x W^T + b + s z B^T with z = x A^T, each row with the weight of its expert; rows are sorted as routes says. From x
+# [N * chosen, columns] returns y [N * chosen, rows] and z [N * chosen, rank]. On a CPU weights that stay as they are
+# stored are expanded a few rows at a time.
 def times_experts(x: Tensor, W: Linear, routes: Routes, lora: ExpertLora) -> Tuple[Tensor, Tensor]:
     counts = routes.counts
     tiles = routes.tiles
@@ -195,7 +198,8 @@ def times_experts(x: Tensor, W: Linear, routes: Routes, lora: ExpertLora) -> Tup
     return y, z
 
 
-# d_z = s d_y B and d_x = d_y W + d_z A. Returns d_x and d_z.
+# d_z = s d_y B and d_x = d_y W + d_z A. From d_y [N * chosen, rows] returns d_x [N * chosen, columns] and d_z
+# [N * chosen, rank].
 def d_times_experts(d_y: Tensor, W: Linear, routes: Routes, lora: ExpertLora) -> Tuple[Tensor, Tensor]:
     counts = routes.counts
     tiles = routes.tiles
@@ -217,7 +221,8 @@ def d_times_experts(d_y: Tensor, W: Linear, routes: Routes, lora: ExpertLora) ->
     return d, d_z
 
 
-# d_A = d_z^T x and d_B = s d_y^T z, expert by expert, left in G.
+# d_A = d_z^T x [rank, in] and d_B = s d_y^T z [out, rank], expert by expert, left in G; d_y [N * chosen, out], d_z and
+# z [N * chosen, rank] and x [N * chosen, in] are rows of pairs.
 def d_factors(
     d_y: Tensor, d_z: Tensor, x: Tensor, z: Tensor, routes: Routes, lora: ExpertLora, turns: bool, G: Lora
 ) -> None:
@@ -259,8 +264,8 @@ def run_experts(h: Tensor, experts: Experts, lora_gate_up: Lora, lora_down: Lora
     return of_tokens(y, routes.weights, routes), SavedExperts(routes, gate, up, z_gate_up, z_down)
 
 
-# d_h from d_y, both [N, width]; the derivatives by the factors are left in G. With y = m W^T + b of a pair, d_w = d_y . y, and
-# d_y . m W^T = (d_y W) . m.
+# d_h from d_y, both [N, width]; the derivatives by the factors are left in G. With y = m W^T + b of a pair, d_w = d_y .
+# y, and d_y . m W^T = (d_y W) . m.
 def d_run_experts(
     d_y: Tensor,
     h: Tensor,

@@ -8,19 +8,20 @@ from .dtypes import Dtype
 from .quantized import Linear, Matrix, dense
 
 
-# A copy of a tensor in a type, on the device of another: what comes from Java lies in memory that Java frees.
+# A copy of a tensor [...] in a type, on the device of another: what comes from Java lies in memory that Java frees.
 def as_type(x: Tensor, dtype: Dtype, like: Tensor) -> Tensor:
     return x.to(like.device, dtype, False, True)
 
 
-# A whole file as so many elements of one type; mapped, so that only what is used is read, and private, so that nothing
-# is ever written.
+# A whole file as so many elements of one type, [elements]; mapped, so that only what is used is read, and private, so
+# that nothing is ever written.
 def map_file(path: str, elements: int, dtype: Dtype) -> Tensor:
     return torch.from_file(path, False, elements, dtype=dtype)
 
 
-# Tensors of so many rows that lie at these places of mapped files, below one another; one that has type and device
-# already is not copied. columns 0: vectors. orders has five numbers for each, by which rows are put back.
+# Tensors of so many rows that lie at these places of mapped files, below one another: [sum of rows, columns], or
+# [sum of rows] where columns is 0. One that has type and device already is not copied. orders has five numbers for
+# each, by which rows are put back.
 def from_files(
     files: List[Tensor],
     starts: List[int],
@@ -58,11 +59,13 @@ def in_order(x: Tensor, order: List[int]) -> Tensor:
     return moved if kept == 0 else torch.cat([x[0:kept], moved], 0)
 
 
+# Tensors [rows, ...] below one another.
 def joined(parts: List[Tensor]) -> Tensor:
     return torch.cat(parts, 0)
 
 
-# A quantized tensor's scales and codes. Blocks have so many bytes, scales scales in front or, as Q6_K, behind; start is
+# A quantized tensor's scales [blocks, scales], float16, and codes [blocks, block - 2 * scales]. file is mapped as bytes
+# and file_halves, the same, as float16. Blocks have so many bytes, scales scales in front or, as Q6_K, behind; start is
 # in bytes, length is that of a row.
 def blocks_from_file(
     file: Tensor,
@@ -87,14 +90,14 @@ def blocks_from_file(
     return [d.clone().to(like.device), codes.to(like.device)]
 
 
-# The same of MXFP4, whose blocks of 17 bytes begin with an exponent.
+# The same of MXFP4, whose blocks of 17 bytes begin with an exponent: [blocks, 1] and [blocks, 16].
 def mxfp4_from_file(file: Tensor, start: int, rows: int, length: int, like: Tensor) -> List[Tensor]:
     b = file[start : start + rows * length].view([-1, 17])
     return [b[:, 0:1].clone().to(like.device), b[:, 1:].clone().to(like.device)]
 
 
-# The same of safetensors, which have exponents and codes apart: so many rows of so many blocks, every step'th from a place on
-# that is counted in blocks.
+# The same of safetensors, which have exponents and codes apart: so many rows of so many blocks, every step'th from a
+# place on that is counted in blocks. [rows * blocks, 1] and [rows * blocks, 16].
 def mxfp4_from_parts(
     codes: Tensor,
     codes_start: int,
@@ -112,7 +115,7 @@ def mxfp4_from_parts(
     return [s[0::step].reshape([-1, 1]).clone().to(like.device), c[0::step].reshape([-1, 16]).clone().to(like.device)]
 
 
-# Quantized tensors of the same columns below one another, expanded for good.
+# Quantized tensors of the same columns below one another, expanded for good: [sum of rows, columns].
 def expand_once(
     scales: List[Tensor], codes: List[Tensor], kinds: List[int], rows: List[int], columns: int, dtype: Dtype
 ) -> Tensor:
@@ -120,7 +123,7 @@ def expand_once(
     return dense(stored_linear(scales, codes, kinds, rows, columns), like, None)
 
 
-# The product of targets that stay as they are stored.
+# The product of targets that stay as they are stored, by their scales and codes, see Matrix; weight is [0].
 def stored_linear(scales: List[Tensor], codes: List[Tensor], kinds: List[int], rows: List[int], columns: int) -> Linear:
     parts: List[Matrix] = []
     for i, kind in enumerate(kinds):

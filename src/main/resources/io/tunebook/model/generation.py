@@ -26,6 +26,7 @@ class Cache(NamedTuple):
     values: List[Tensor]
 
 
+# Room for the keys and values of so many tokens, all zeros.
 def new_cache(model: Model, longest: int) -> Cache:
     keys: List[Tensor] = []
     values: List[Tensor] = []
@@ -87,8 +88,8 @@ def prompt_layer(
     return out
 
 
-# One layer for one token, all activations vectors: the same formulas in fewer operations. Weights are read as they are
-# stored; what stays is float32 where the model computes in float32.
+# One layer for one token, all activations vectors, x [width]: the same formulas in fewer operations. Weights are read
+# as they are stored; what stays is float32 where the model computes in float32.
 def next_layer(
     x: Tensor,
     p: int,
@@ -188,7 +189,7 @@ def next_outputs(
     return gated_outputs(a.reshape([1, config.heads, config.head_dim]), qkv, layer, config)
 
 
-# RMSNorm of one vector, where there is one.
+# RMSNorm of one vector [width], where there is one.
 def vector_norm(x: Tensor, w: Optional[Tensor], eps: float) -> Tensor:
     if w is None:
         return x

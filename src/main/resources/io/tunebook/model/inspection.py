@@ -14,8 +14,9 @@ from .records import LayerLora
 from .router import tiles_of
 
 
-# How much each position of one text, [T], looks at each position up to itself, in each head of a layer:
-# softmax(scale q k^T), float32 [heads, T, T]; where there is a sink, what it takes is missing. The kernels for attention keep no such matrix.
+# How much each position of one text, [T], looks at each position up to itself, in each head of a layer: softmax(scale q
+# k^T), float32 [heads, T, T]; where there is a sink, what it takes is missing. The kernels for attention keep no such
+# matrix.
 def attention_weights(model: Model, adapter: List[LayerLora], tokens: Tokens, layer: int, cudnn: bool) -> Tensor:
     config = model.config
     x = embedded(model, tokens.ids)

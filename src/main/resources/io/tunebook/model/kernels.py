@@ -1,6 +1,6 @@
-# On a GPU these functions take the places of those of the same names in norm.py, rotary.py, attention.py, mlp.py, loss.py, router.py,
-# experts.py and quantized.py, which say the same in PyTorch's operators and explain it. Each is one kernel of kernels.cu; the last two
-# arguments of a kernel are its blocks and the threads in each.
+# On a GPU these functions take the places of those of the same names in norm.py, rotary.py, attention.py, mlp.py,
+# loss.py, router.py, experts.py and quantized.py, which say the same in PyTorch's operators and explain it. Each is one
+# kernel of kernels.cu; the last two arguments of a kernel are its blocks and the threads in each.
 from typing import Optional, Tuple
 
 import torch
@@ -73,8 +73,8 @@ def d_swiglu(d_m: Tensor, g: Tensor, u: Tensor, overwrite: bool) -> Tuple[Tensor
     return d_g, d_u, m
 
 
-# The next two pass over tiles of 64 rows and 128 columns and leave parts of what is a sum of several tiles. The launcher
-# takes at most as many blocks as there are multiprocessors, and 160 of them.
+# The next two pass over tiles of 64 rows and 128 columns and leave parts of what is a sum of several tiles. The
+# launcher takes at most as many blocks as there are multiprocessors, and 160 of them.
 def tiles(rows: int, inner: int) -> int:
     return (rows + 63) // 64 * ((inner + 127) // 128)
 

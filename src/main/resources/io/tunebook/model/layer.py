@@ -20,21 +20,23 @@ from .rotary import Rotation, d_rotated, rotated
 # ---- One layer: x + attention(norm(x)), then + MLP(norm(.)). Its two halves return what the backward needs as well.
 
 
-# RMSNorm where there is one, and what it divided by.
+# RMSNorm of x [..., width] with w [width], where there is one, and t, one number for each row, which rms_norm in
+# norm.py returns too; where there is none, x as it is and an empty tensor.
 def normed(x: Tensor, w: Optional[Tensor], eps: float) -> Tuple[Tensor, Tensor]:
     if w is None:
         return x, x.new_empty([0])
     return rms_norm(x, w, eps)
 
 
-# onto + its derivative.
+# onto + d_x, where d_x is the derivative of normed from d_h; all [N, width] but w [width] and t, which normed gave.
 def d_normed(d_h: Tensor, x: Tensor, t: Tensor, w: Optional[Tensor], onto: Tensor) -> Tensor:
     if w is None:
         return onto + d_h
     return d_rms_norm(d_h, x, t, w, onto)
 
 
-# RMSNorm of x [N, heads, head_dim] over each head or over all of them, as the width of w says.
+# RMSNorm of x [N, heads, head_dim] over each head, w [head_dim], or over all of them, w [heads * head_dim]. Returns
+# [N, heads, head_dim].
 def head_norm(x: Tensor, w: Tensor, eps: float) -> Tensor:
     if w.size(0) == x.size(2):
         y, _t = rms_norm(x, w, eps)
@@ -43,6 +45,7 @@ def head_norm(x: Tensor, w: Tensor, eps: float) -> Tensor:
     return y.unflatten(1, [-1, x.size(2)])
 
 
+# d_x [N, heads, head_dim] from d_y alike: d_rms_norm over the same dimensions; t is computed once more.
 def d_head_norm(d_y: Tensor, x: Tensor, w: Tensor, eps: float) -> Tensor:
     if w.size(0) == x.size(2):
         _y, t = rms_norm(x, w, eps)
@@ -52,7 +55,7 @@ def d_head_norm(d_y: Tensor, x: Tensor, w: Tensor, eps: float) -> Tensor:
     return d_rms_norm(d_y.flatten(1, 2), flat, t, w).unflatten(1, [-1, x.size(2)])
 
 
-# q and k side by side, each behind its norm where they have them.
+# q and k side by side [N, heads + kv_heads, head_dim], each behind its norm where they have them.
 def heads_normed(qk: Tensor, norms: Norms, config: Config) -> Tensor:
     q_norm, k_norm = norms.q, norms.k
     if q_norm is None or k_norm is None:
@@ -61,7 +64,8 @@ def heads_normed(qk: Tensor, norms: Norms, config: Config) -> Tensor:
     return torch.cat([head_norm(q, q_norm, config.eps), head_norm(k, k_norm, config.eps)], 1)
 
 
-# Its derivative by q and k as they were before.
+# d_q [N, heads, head_dim] and d_k [N, kv_heads, head_dim] before the norms from those behind them; qk
+# [N, heads + kv_heads, head_dim] is as it was before.
 def d_heads_normed(d_q: Tensor, d_k: Tensor, qk: Tensor, norms: Norms, config: Config) -> Tuple[Tensor, Tensor]:
     q_norm, k_norm = norms.q, norms.k
     if q_norm is None or k_norm is None:
@@ -75,13 +79,14 @@ def plain_branch(lora: Lora, norm: Optional[Tensor], config: Config) -> bool:
     return lora.c is None and norm is None and config.residual == 1.0
 
 
-# x + a branch's output y, behind its norm.
+# x + residual * norm(y) of a branch's output y, all [N, width]; norm is None where there is none behind the branch.
 def add_branch(x: Tensor, y: Tensor, norm: Optional[Tensor], config: Config) -> Tensor:
     h, _t = normed(y, norm, config.eps)
     return x.add(h, alpha=config.residual)
 
 
-# d_y of a branch from the derivative of the sum. y is needed where there is a norm.
+# d_y of a branch from the derivative of the sum, both [N, width]: d_rms_norm of residual * d_out. y is needed where
+# there is a norm.
 def d_branch(d_out: Tensor, y: Optional[Tensor], norm: Optional[Tensor], config: Config) -> Tensor:
     d = d_out
     if config.residual != 1.0:
@@ -92,8 +97,9 @@ def d_branch(d_out: Tensor, y: Optional[Tensor], norm: Optional[Tensor], config:
     return d
 
 
-# From x [N, width]: q and k side by side, rotated, [N, heads + kv_heads, head_dim]; v [N, kv_heads, head_dim]; then t,
-# h, z and q | k | v of Saved.
+# The first product of attention, from x [N, width]. Returns q and k side by side, rotated,
+# [N, heads + kv_heads, head_dim]; v [N, kv_heads, head_dim]; then t, h [N, width], z [N, sum of ranks] and qkv = q | k
+# | v [N, sum of widths] of Saved.
 def project(
     x: Tensor, rotations: List[Rotation], layer: Layer, lora: Lora, config: Config, masks: List[Tensor]
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -118,8 +124,8 @@ def around_swiglu(lora: LayerLora, layer: Layer, rank: int, config: Config) -> b
     return lora.gate_up.ranks[0] == rank and lora.gate_up.ranks[1] == rank and lora.down.ranks[0] == rank
 
 
-# The residual behind attention, from the layer's input x [N, width] and the heads' outputs a [N, heads * head_dim]; then
-# z_o and y_o of Saved.
+# The residual behind attention [N, width], from the layer's input x [N, width] and what the product o is given, a
+# [N, heads * head_dim]; then z_o [N, rank] and y_o [N, width] of Saved.
 def add_attention(
     x: Tensor, a: Tensor, layer: Layer, lora: Lora, config: Config, masks: List[Tensor]
 ) -> Tuple[Tensor, Tensor, Optional[Tensor]]:
@@ -134,7 +140,8 @@ def add_attention(
     return x1, z, None
 
 
-# What the product o is given [N, heads * head_dim], of the heads' outputs and of what the first product left.
+# What the product o is given [N, heads * head_dim], of the heads' outputs o [N, heads, head_dim] and of what the first
+# product left, qkv [N, sum of widths]: o, or o * sigmoid(gate) where queries have gates.
 def gated_outputs(o: Tensor, qkv: Tensor, layer: Layer, config: Config) -> Tensor:
     delta = layer.delta
     if delta is not None:
@@ -189,8 +196,8 @@ def run_layer(
     )
 
 
-# The residual behind the MLP, from the one before it x1 [N, width] and the gated activations m [N, inner]; then y_down of
-# Saved.
+# The residual behind the MLP [N, width], from the one before it x1 [N, width], the gated activations m [N, inner] and z
+# [N, rank] of down; then y_down [N, width] of Saved.
 def add_mlp(
     x1: Tensor, m: Tensor, z: Tensor, layer: Layer, lora: Lora, config: Config
 ) -> Tuple[Tensor, Optional[Tensor]]:
@@ -200,7 +207,8 @@ def add_mlp(
     return add_branch(x1, y, layer.norms.mlp_out, config), y
 
 
-# The MLP's two products, [N, inner] each, which lie apart; one by one where they are two targets.
+# The MLP's two products from h [N, width] and z [N, sum of ranks]: gate and up, [N, inner] each, which lie apart; one
+# by one where they are two targets.
 def gate_and_up(h: Tensor, z: Tensor, W: Linear, lora: Lora) -> Tuple[Tensor, Tensor]:
     if len(W.widths) == 1:
         g, u = linear(h, W, None, z, lora).chunk(2, 1)
@@ -236,7 +244,11 @@ def d_layer(
     return d_attention_half(d_x1, saved, at, layer, lora, G, config, masks)
 
 
-# The MLP's half: d_h1 from d_y of its branch.
+# The MLP's half: d_h1 from d_y of its branch, both [N, width]. With m = silu(gate) * up [N, inner], or what else the
+# activation is:
+#   d_z_down = s d_y B_down       d_m = d_y W_down + d_z_down A_down       d_gate, d_up: see mlp.py, [N, inner] each
+#   d_z_gu = s d_gate B_gate | s d_up B_up       d_h1 = d_gate W_gate + d_up W_up + d_z_gu A_gu
+# and d_A and d_B as in lora.py, left in G.
 def d_mlp(
     d_y: Tensor,
     saved: Saved,
@@ -276,7 +288,11 @@ def d_mlp(
     return d_h1
 
 
-# The attention's half: d_x from d_x1, the derivative by the residual between the two.
+# The attention's half: d_x from d_x1, the derivative by the residual between the two, both [N, width]. With a, what the
+# product o is given [N, heads * head_dim], and qkv = q | k | v:
+#   d_z_o = s d_x1 B_o       d_a = d_x1 W_o + d_z_o A_o       d_qkv from d_a: d_heads, or d_delta, [N, sum of widths]
+#   d_z = s d_qkv B       d_h = d_qkv W_qkv + d_z A       d_x = d_x1 + the derivative of the norm from d_h
+# and d_A and d_B as in lora.py, left in G.
 def d_attention_half(
     d_x1: Tensor,
     saved: Saved,
@@ -306,7 +322,8 @@ def d_attention_half(
     return d_normed(d_h, saved.x, saved.t, layer.norms.attention, d_x1)
 
 
-# d_qkv of attention from d_a, the derivative by what the product o is given.
+# d_qkv of attention [N, sum of widths] from d_a, the derivative by what the product o is given [N, heads * head_dim].
+# The steps of the forward from the last to the first: gates, attention, rotation, norms of q and k.
 def d_heads(d_a: Tensor, saved: Saved, at: Places, layer: Layer, config: Config) -> Tensor:
     d_gate = d_a
     if config.gated:

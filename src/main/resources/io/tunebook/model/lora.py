@@ -20,7 +20,7 @@ class Lora(NamedTuple):
     c: Optional[Tensor]  # DoRA's magnitude / |W + s B A|, [sum of widths]; 1 for a target of rank 0
 
 
-# The factors of a product's targets one by one.
+# The factors of a product's targets one by one: A [rank, in], B [width, rank] and c [width] of each.
 def loras_of(lora: Lora, widths: List[int]) -> List[Lora]:
     alone: List[Lora] = []
     if len(lora.B) == 0:
@@ -37,8 +37,8 @@ def loras_of(lora: Lora, widths: List[int]) -> List[Lora]:
     return alone
 
 
-# z = x A^T for all targets side by side, [N, sum of ranks]. With dropout each target has a mask [N, in], which has 0 for
-# what is dropped and 1 / (1 - p) for what is kept.
+# z = x A^T for all targets side by side, from x [N, in]: [N, sum of ranks], or [0] where a product has no factors. With
+# dropout each target has a mask [N, in], which has 0 for what is dropped and 1 / (1 - p) for what is kept.
 def inputs(x: Tensor, lora: Lora, masks: List[Tensor]) -> Tensor:
     if len(lora.B) == 0:
         return x.new_empty([0])
@@ -50,8 +50,9 @@ def inputs(x: Tensor, lora: Lora, masks: List[Tensor]) -> Tensor:
     return torch.cat(zs, 1)
 
 
-# onto + y for x [N, in]: [N, sum of widths]; onto is a bias, a residual or nothing.
-# DoRA: y = c * (x W^T + s z B^T), where the denominator in c counts as a constant; onto is then a bias or nothing.
+# onto + y for x [N, in] and z [N, sum of ranks]: [N, sum of widths]; onto is a bias [sum of widths], a residual
+# [N, sum of widths] or nothing. DoRA: y = c * (x W^T + s z B^T), where the denominator in c counts as a constant; onto
+# is then a bias or nothing.
 def linear(x: Tensor, W: Linear, onto: Optional[Tensor], z: Tensor, lora: Lora) -> Tensor:
     c = lora.c
     alone = len(lora.B) == 1 and lora.ranks[0] > 0 and onto is None and len(W.parts) == 0
@@ -80,10 +81,10 @@ def linear(x: Tensor, W: Linear, onto: Optional[Tensor], z: Tensor, lora: Lora) 
     return y
 
 
-# The derivatives of such a product; ys are the targets' d_y, with DoRA c * d_y:
+# The derivatives of such a product; ys are the targets' d_y, [N, width] each, with DoRA c * d_y:
 #   d_z_i = s_i d_y_i B_i   d_B_i = s_i d_y_i^T z_i   d_A = d_z^T x   d_x = d_y W + d_z A
-# One by one, since x may be known only behind d_x (the MLP's inner activation is computed again). First d_z, and d_B,
-# which is left in G.
+# One by one, since x may be known only behind d_x (the MLP's inner activation is computed again). First d_z
+# [N, sum of ranks], from z of the same shape; d_B [width, rank] of each target is left in G.
 def d_z(ys: List[Tensor], z: Tensor, lora: Lora, G: Lora) -> Tensor:
     d = torch.empty_like(z)
     ds = d.split_with_sizes(lora.ranks, 1)
@@ -95,7 +96,9 @@ def d_z(ys: List[Tensor], z: Tensor, lora: Lora, G: Lora) -> Tensor:
     return d
 
 
-# d_x [N, in]; W is not in blocks. ys may be several targets in one where they lie side by side.
+# d_x = d_y W + d_z A, [N, in], from d_y [N, width] of each target and d_z [N, sum of ranks]; W is not in blocks. ys may
+# be several targets in one where they lie side by side. With dropout's masks [N, in]: d_y W + sum of mask_i (d_z_i
+# A_i).
 def d_x(ys: List[Tensor], W: Linear, d_z: Tensor, lora: Lora, masks: List[Tensor]) -> Tensor:
     at = ys[0].size(1)
     early = len(masks) == 0 and d_z.numel() > 0
@@ -121,7 +124,8 @@ def d_x(ys: List[Tensor], W: Linear, d_z: Tensor, lora: Lora, masks: List[Tensor
     return d
 
 
-# d_A, left in G.
+# d_A = d_z^T x, [sum of ranks, in], left in G, from d_z [N, sum of ranks] and x [N, in]. With dropout's masks [N, in],
+# target by target: d_A_i = d_z_i^T (mask_i x).
 def d_A(d_z: Tensor, x: Tensor, lora: Lora, masks: List[Tensor], G: Lora) -> None:
     if len(masks) == 0:
         if d_z.numel() > 0:
@@ -134,8 +138,10 @@ def d_A(d_z: Tensor, x: Tensor, lora: Lora, masks: List[Tensor], G: Lora) -> Non
                 gs[i].addmm_(ds[i].t(), x * mask, beta=0)
 
 
-# DoRA's two derivatives: d_magnitude, left in G, and c * d_y, returned. y = c u + bias, so
-# d_magnitude = sum(d_y u) / |W + s B A| = sum(d_y (y - bias)) / magnitude. Targets of rank 0 have no magnitude.
+# DoRA's two derivatives, from d_y and y [N, sum of widths] and the bias [sum of widths]: d_magnitude
+# [sum of the adapted targets' widths], left in G, and c * d_y [N, sum of widths], returned. y = c u + bias, so
+# d_magnitude = sum(d_y u) / |W + s B A| = sum(d_y (y - bias)) / magnitude, with sums over the N rows. Targets of rank 0
+# have no magnitude.
 def d_magnitude(d_y: Tensor, y: Tensor, bias: Optional[Tensor], lora: Lora, widths: List[int], G: Lora) -> Tensor:
     c, magnitude, d = lora.c, lora.magnitude, G.magnitude
     if c is None or magnitude is None or d is None:
@@ -190,7 +196,7 @@ def vector_lora_(y: Tensor, x: Tensor, lora: Lora, widths: List[int]) -> Tensor:
     return y
 
 
-# W + sign * s B A, in place and target by target; sign -1 takes it out again, up to rounding.
+# W + sign * s B A, [width, in], in place and target by target; sign -1 takes it out again, up to rounding.
 def merge_(W: Linear, lora: Lora, sign: float) -> None:
     As = lora.A.split_with_sizes(lora.ranks)
     if len(W.parts) > 0:
@@ -221,7 +227,8 @@ def adapted_width(W: Linear, ranks: List[int]) -> int:
     return n
 
 
-# One product's factors, from their pieces in the flat array: A, B of each target, and the magnitudes.
+# One product's factors, as views of their pieces in the flat array: A [sum of ranks * in], B [width * rank] of each
+# target, and the magnitudes [sum of the adapted targets' widths], or none of them [0].
 def shaped(W: Linear, pieces: List[Tensor], magnitude: Tensor, ranks: List[int], scales: List[float]) -> Lora:
     B: List[Tensor] = []
     for piece, rank, width in zip(pieces[1:], ranks, W.widths):

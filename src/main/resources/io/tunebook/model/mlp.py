@@ -10,8 +10,8 @@ def swiglu(g: Tensor, u: Tensor) -> Tensor:
     return ops.aten.silu(g).mul_(u)
 
 
-# d_u = d_m silu(g),  d_g = d_m u (sigma + silu(g) (1 - sigma)),  sigma = sigmoid(g). Returns d_g, d_u and m again.
-# overwrite allows them to take the places of g, u and d_m.
+# d_u = d_m silu(g),  d_g = d_m u (sigma + silu(g) (1 - sigma)),  sigma = sigmoid(g), all [N, inner]. Returns d_g, d_u
+# and m again. overwrite allows them to take the places of g, u and d_m.
 def d_swiglu(d_m: Tensor, g: Tensor, u: Tensor, overwrite: bool) -> Tuple[Tensor, Tensor, Tensor]:
     sg = ops.aten.silu(g)
     m = sg * u
@@ -20,14 +20,14 @@ def d_swiglu(d_m: Tensor, g: Tensor, u: Tensor, overwrite: bool) -> Tuple[Tensor
     return d_g, d_u, m
 
 
-# gpt-oss's: with a = min(g, limit) and b = u between -limit and limit, m = a sigmoid(alpha a) (b + 1).
+# gpt-oss's: with a = min(g, limit) and b = u between -limit and limit, m = a sigmoid(alpha a) (b + 1), all [N, inner].
 def clamped_swiglu(g: Tensor, u: Tensor, alpha: float, limit: float) -> Tensor:
     a = g.clamp_max(limit)
     return (a * (a * alpha).sigmoid()).mul_(u.clamp(-limit, limit) + 1)
 
 
-# With s = sigmoid(alpha a): d_a = d_m (b + 1) (s + alpha a s (1 - s)),  d_b = d_m a s, and nothing beyond the limits. Returns
-# d_g, d_u and m again.
+# With s = sigmoid(alpha a): d_a = d_m (b + 1) (s + alpha a s (1 - s)),  d_b = d_m a s, and nothing beyond the limits;
+# all [N, inner]. Returns d_g, d_u and m again.
 def d_clamped_swiglu(d_m: Tensor, g: Tensor, u: Tensor, alpha: float, limit: float) -> Tuple[Tensor, Tensor, Tensor]:
     a = g.clamp_max(limit)
     s = (a * alpha).sigmoid()
@@ -38,19 +38,20 @@ def d_clamped_swiglu(d_m: Tensor, g: Tensor, u: Tensor, alpha: float, limit: flo
     return d_g, d_u, h * b
 
 
-# GeGLU (Shazeer, 2020), with the tanh form of GELU (Hendrycks and Gimpel, 2016): m = gelu(g) * u.
+# GeGLU (Shazeer, 2020), with the tanh form of GELU (Hendrycks and Gimpel, 2016): m = gelu(g) * u, all [N, inner].
 def geglu(g: Tensor, u: Tensor) -> Tensor:
     return ops.aten.gelu(g, approximate="tanh").mul_(u)
 
 
-# d_u = d_m gelu(g),  d_g = d_m u gelu'(g). Returns d_g, d_u and m again.
+# d_u = d_m gelu(g),  d_g = d_m u gelu'(g), all [N, inner]. Returns d_g, d_u and m again.
 def d_geglu(d_m: Tensor, g: Tensor, u: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     a = ops.aten.gelu(g, approximate="tanh")
     return ops.aten.gelu_backward(d_m * u, g, approximate="tanh"), d_m * a, a * u
 
 
 # SwiGLU with LoRA's thin products around it. gu [N, 2 * inner] is what the large product gave, gate's and up's side by
-# side, and z [N, 2 * rank] alike: with a = g + s z B^T and b of up, m = silu(a) b.
+# side, and z [N, 2 * rank] alike; B of gate and up is [inner, rank], A of down [rank, inner]. With a = g + s z B^T and
+# b of up, m = silu(a) b.
 # Returns m [N, inner] and down's z = m A^T [N, rank].
 def swiglu_lora(
     gu: Tensor, z: Tensor, B_gate: Tensor, B_up: Tensor, A_down: Tensor, s_gate: float, s_up: float
@@ -63,9 +64,13 @@ def swiglu_lora(
     return m, m.mm(A_down.t())
 
 
-# d_m is what the large product gave, without d_z A. Returns d_g and d_u side by side, which may take the place of gu,
-# and d_z of gate and up; leaves d_B of gate and up and d_A of down in the last three, which lie one behind the other in
-# the flat gradient.
+# Its derivatives, from d_m [N, inner], which is what the large product gave, without d_z A, and d_z_down [N, rank].
+# With a, b and m as in the forward, and d_a and d_b as in d_swiglu:
+#   d_m' = d_m + d_z_down A_down      d_A_down = d_z_down^T m
+#   d_B_gate = s_gate d_a^T z_gate    d_z_gate = s_gate d_a B_gate
+# and of up alike with d_b. Returns d_a and d_b side by side, [N, 2 * inner], which may take the place of gu, and d_z of
+# gate and up [N, 2 * rank]; leaves d_B [inner, rank] of gate and up and d_A [rank, inner] of down in the last three,
+# which lie one behind the other in the flat gradient.
 def d_swiglu_lora(
     d_m: Tensor,
     gu: Tensor,

@@ -1,5 +1,5 @@
 # What Java calls (DecoderScript.java): the module holds the weights and the adapter in use, and a call takes tokens.
-from typing import List, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -30,28 +30,28 @@ def copies(tensors: List[Tensor]) -> List[Tensor]:
     return [t.clone() for t in tensors]
 
 
-# Copies values to where other tensors lie.
+# Copies values to where other tensors lie, each of the same shape [...].
 def assign(to: List[Tensor], values: List[Tensor]) -> Tensor:
     for place, value in zip(to, values):
         place.copy_(value)
     return to[0]
 
 
-# Adds a tensor, maybe of another device, and leaves zeros behind.
+# Adds a tensor of the same shape [...], maybe of another device, and leaves zeros behind.
 def take(total: Tensor, other: Tensor) -> Tensor:
     total.add_(other.to(total.device, total.dtype))
     other.zero_()
     return total
 
 
-# total + weight * gradients, and losses + loss, in place.
+# total + weight * gradients, both [elements of all factors], and losses + loss, both [1], in place.
 def accumulate(total: Tensor, gradients: Tensor, weight: float, losses: Tensor, loss: Tensor) -> Tensor:
     losses.add_(loss)
     return total.add_(gradients, alpha=weight)
 
 
-# Whole numbers of a batch on the device of like, or, with a place, there. A GPU gets them from pinned memory, so that
-# nobody waits: the copy begins when the work before it is done.
+# Whole numbers of a batch [...] on the device of like, or, with a place, there. A GPU gets them from pinned memory, so
+# that nobody waits: the copy begins when the work before it is done.
 def upload(host: Tensor, like: Tensor) -> Tensor:
     return host.pin_memory().to(like.device, INT64, True) if like.is_cuda else host.clone()
 
@@ -60,8 +60,8 @@ def upload_to(host: Tensor, place: Tensor) -> Tensor:
     return place.copy_(host.pin_memory(), True) if place.is_cuda else place.copy_(host)
 
 
-# A batch as it comes: one tensor of N ids, N positions, the documents' starts, and the places and targets of the labels;
-# sizes has N, the number of starts and that of labels.
+# A batch as it comes, numbers [2 * N + starts + 2 * labels]: one tensor of N ids, N positions, the documents' starts,
+# and the places and targets of the labels; sizes has N, the number of starts and that of labels.
 def tokens_of(numbers: Tensor, sizes: List[int], longest: int, batch: int) -> Tuple[Tokens, Labels]:
     n, starts, labels = sizes
     parts = numbers.split_with_sizes([n, n, starts, labels, labels])
@@ -73,17 +73,24 @@ def product(x: Tensor, W: Tensor) -> Tensor:
     return x.mm(W.t()).to(FLOAT32).sum([0, 1], True)
 
 
-# An embedding or an output that takes the place of the model's own, unless it is empty.
+# An embedding or an output [vocabulary, width] that takes the place of the model's own, unless it is empty.
 def own_or(own: Linear, other: Tensor) -> Linear:
     return own if other.numel() == 0 else Linear(other, [], [other.size(0)], other.size(1), None, None)
 
 
+# The two products that a vocabulary makes large.
+class Embeddings(NamedTuple):
+    embedding: Linear  # [vocabulary, width]
+    output: Linear  # [vocabulary, width]; may be the embedding
+
+
 class Decoder(Module):
-    products: List[Linear]  # those that are not yet in a layer; then the embedding's and the output's
+    products: List[Linear]  # the embedding's and the output's, then those that are not yet in a layer
     experts: List[Experts]  # those of the next layer
     deltas: List[Delta]  # that of the next layer
     layers: List[Layer]
-    embeddings: List[Linear]  # the embedding and the output without an adapter: as they were loaded, or merged
+    first_embeddings: Optional[Embeddings]  # as they were loaded
+    embeddings: Optional[Embeddings]  # without an adapter: as they were loaded, or merged
     model: Optional[Model]  # once the weights are there, with the embeddings in use
     adapter: List[LayerLora]  # the adapter in use; none: the model as it was loaded
     eight: bool  # whether the layers' products are kept in eight bits
@@ -95,9 +102,11 @@ class Decoder(Module):
     def use_eight(self, yes: bool) -> None:
         self.eight = yes
 
+    # weight [sum of widths, columns], in the type that the model computes in; bias [sum of widths], or empty.
     def add_product(self, weight: Tensor, widths: List[int], bias: Tensor) -> None:
         self.products.append(Linear(weight, [], widths, weight.size(1), optional(bias), None))
 
+    # The same of targets that stay as they are stored: scales and codes of each, see Matrix.
     def add_stored(
         self,
         scales: List[Tensor],
@@ -110,7 +119,8 @@ class Decoder(Module):
         W = stored_linear(scales, codes, kinds, widths, columns)
         self.products.append(Linear(W.weight, W.parts, widths, columns, optional(bias), None))
 
-    # What stands in the place of the next layer's MLP; its two products are the last ones.
+    # What stands in the place of the next layer's MLP; its two products are the last ones. router [experts, width],
+    # bias [experts] or empty; the rest as in Router and Experts.
     def add_experts(
         self, router: Tensor, bias: Tensor, chosen: int, normed: bool, alpha: float, limit: float, turns: bool
     ) -> None:
@@ -130,7 +140,7 @@ class Decoder(Module):
         chunk = 64 if conv.is_cuda else 32
         self.deltas.append(Delta(conv.flatten(1), dt, A, norm, key_heads, key_dim, chunk))
 
-    # norms in the order of Norms.
+    # norms in the order of Norms, and sinks [heads]; what the architecture does not have is empty.
     def add_layer(self, norms: List[Tensor], sinks: Tensor, rotary: int, window: int) -> None:
         down = self.products.pop()
         gate_up = self.products.pop()
@@ -138,13 +148,14 @@ class Decoder(Module):
         qkv = self.products.pop()
         if self.eight:
             qkv, o, gate_up, down = in_eight(qkv), in_eight(o), in_eight(gate_up), in_eight(down)
+        attention, q, k, attention_out, mlp, mlp_out = norms
         of_layer = Norms(
-            optional(norms[0]),
-            optional(norms[1]),
-            optional(norms[2]),
-            optional(norms[3]),
-            optional(norms[4]),
-            optional(norms[5]),
+            attention=optional(attention),
+            q=optional(q),
+            k=optional(k),
+            attention_out=optional(attention_out),
+            mlp=optional(mlp),
+            mlp_out=optional(mlp_out),
         )
         experts: Optional[Experts] = None
         if len(self.experts) > 0:
@@ -154,7 +165,8 @@ class Decoder(Module):
             delta = self.deltas.pop()
         self.layers.append(Layer(of_layer, qkv, o, gate_up, down, rotary, window, experts, optional(sinks), delta))
 
-    # logits is what logits are multiplied with; the last norm does it, since its output goes into the last product alone.
+    # norm [width] is the last one; rotary has tables [2, positions, rotated width]; the rest is Config. logits is what
+    # logits are multiplied with; the last norm does it, since its output goes into the last product alone.
     def complete(
         self,
         norm: Tensor,
@@ -176,26 +188,28 @@ class Decoder(Module):
         gated: bool,
     ) -> None:
         config = Config(
-            heads,
-            kv_heads,
-            head_dim,
-            eps,
-            chunk,
-            scale,
-            gelu,
-            embedding,
-            residual,
-            window,
-            neighbours,
-            norm_behind,
-            longer,
-            gated,
+            heads=heads,
+            kv_heads=kv_heads,
+            head_dim=head_dim,
+            eps=eps,
+            chunk=chunk,
+            scale=scale,
+            gelu=gelu,
+            embedding=embedding,
+            residual=residual,
+            window=window,
+            neighbours=neighbours,
+            norm_behind=norm_behind,
+            longer=longer,
+            gated=gated,
         )
         last = norm if logits == 1.0 else norm * logits
-        self.embeddings = self.products[0:2]
-        self.model = Model(config, self.products[0], self.layers, last, self.products[1], copies(rotary))
+        E, W = self.products
+        self.first_embeddings = Embeddings(E, W)
+        self.embeddings = self.first_embeddings
+        self.model = Model(config, E, self.layers, last, W, copies(rotary))
 
-    # Longer tables.
+    # Longer tables [2, positions, rotated width].
     def set_rotary(self, rotary: List[Tensor]) -> None:
         m = self.loaded()
         self.model = Model(m.config, m.embedding, m.layers, m.norm, m.output, copies(rotary))
@@ -216,29 +230,42 @@ class Decoder(Module):
     # ---- LoRA. flat has all factors, float32; see factors in adapter.py. embeddings has what takes the places of the
     # embedding and of the output [vocabulary, width], in the model's type; an empty one leaves the model's own.
 
-    def with_embeddings(self, embeddings: List[Tensor]) -> Model:
-        m = self.loaded()
-        E, W = own_or(self.embeddings[0], embeddings[0]), own_or(self.embeddings[1], embeddings[1])
-        return Model(m.config, E, m.layers, m.norm, W, m.rotary)
+    def without_adapter(self) -> Embeddings:
+        embeddings = self.embeddings
+        assert embeddings is not None, "the weights are not there yet"
+        return embeddings
 
-    # From now on the model computes with these factors as they are now.
+    def model_of(self, e: Embeddings) -> Model:
+        m = self.loaded()
+        return Model(m.config, e.embedding, m.layers, m.norm, e.output, m.rotary)
+
+    # What takes the places of the model's own: two tensors [vocabulary, width], of which an empty one leaves it.
+    def replaced(self, embeddings: List[Tensor]) -> Embeddings:
+        embedding, output = embeddings
+        own = self.without_adapter()
+        return Embeddings(own_or(own.embedding, embedding), own_or(own.output, output))
+
+    # From now on the model computes with these factors as they are now; flat [elements of all factors].
     def attach(self, flat: Tensor, ranks: List[int], scales: List[float], dora: bool, embeddings: List[Tensor]) -> None:
-        self.model = self.with_embeddings(embeddings)
+        self.model = self.model_of(self.replaced(embeddings))
         self.adapter = adapter_of(self.loaded().layers, self.loaded().norm, flat.clone(), ranks, scales, dora)
 
     def detach(self) -> None:
-        m = self.loaded()
-        self.model = Model(m.config, self.embeddings[0], m.layers, m.norm, self.embeddings[1], m.rotary)
+        self.model = self.model_of(self.without_adapter())
         none: List[LayerLora] = []
         self.adapter = none
 
-    # The embedding and the output are replaced by those given, and come back when the rest is taken out again.
+    # W + sign * s B A, in place, in all layers; flat [elements of all factors]. The embedding and the output are
+    # replaced by those given, and come back when the rest is taken out again.
     def merge(self, flat: Tensor, ranks: List[int], scales: List[float], sign: float, embeddings: List[Tensor]) -> None:
+        embedding, output = embeddings
+        if embedding.numel() + output.numel() > 0:
+            if sign > 0.0:
+                self.embeddings = self.replaced(embeddings)
+            else:
+                self.embeddings = self.first_embeddings
+            self.model = self.model_of(self.without_adapter())
         m = self.loaded()
-        if embeddings[0].numel() + embeddings[1].numel() > 0:
-            m = self.with_embeddings(embeddings)
-            self.embeddings = [m.embedding, m.output] if sign > 0.0 else self.products[0:2]
-            self.model = Model(m.config, self.embeddings[0], m.layers, m.norm, self.embeddings[1], m.rotary)
         for layer, lora in zip(m.layers, adapter_of(m.layers, m.norm, flat, ranks, scales, False)):
             merge_(layer.qkv, lora.qkv, sign)
             merge_(layer.o, lora.o, sign)
@@ -249,7 +276,7 @@ class Decoder(Module):
                 merge_(layer.gate_up, lora.gate_up, sign)
                 merge_(layer.down, lora.down, sign)
 
-    # The norms of the rows of one target's weight, float32. product counts q | k | v, o, gate | up, down.
+    # The norms of the rows of one target's weight, float32 [width]. product counts q | k | v, o, gate | up, down.
     def target_norms(self, layer: int, product: int, index: int) -> Tensor:
         m = self.loaded()
         at = m.layers[layer]
@@ -293,7 +320,7 @@ class Decoder(Module):
     ) -> Tuple[Tensor, Tensor]:
         tokens, labels = tokens_of(numbers, sizes, longest, batch)
         return loss_and_gradient(
-            self.with_embeddings(embeddings),
+            self.model_of(self.replaced(embeddings)),
             tokens,
             labels,
             flat,
@@ -308,7 +335,7 @@ class Decoder(Module):
             self.same_bits,
         )
 
-    # Keys of all layers, then values, for so many tokens; see Cache.
+    # Keys of all layers, then values, for so many tokens: [1, kv_heads, longest, head_dim] each; see Cache.
     def cache(self, longest: int) -> List[Tensor]:
         cache = new_cache(self.loaded(), longest)
         return cache.keys + cache.values

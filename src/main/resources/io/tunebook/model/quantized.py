@@ -12,7 +12,7 @@ from .dtypes import FLOAT8, FLOAT32, FLOAT64, INT8
 
 # One target's weight as its file has it.
 class Matrix(NamedTuple):
-    scales: Tensor  # [blocks, 1 or 2], float16: d, and m or dmin; an exponent of MXFP4; empty where the codes are the weights
+    scales: Tensor  # [blocks, 1 or 2], float16: d, and m or dmin; of MXFP4 an exponent; empty where kind is 0
     codes: Tensor  # [blocks, the block's other bytes]; or the weights [rows, columns] in a type of their own
     kind: int  # GGUF's number for the type of the blocks; 0: no blocks; -8: e4m3, a row is a block; -39: see expand_mx
     rows: int
@@ -43,6 +43,8 @@ class Linear(NamedTuple):
 #   8 Q8_0: d c                              12 Q4_K: d s c - dmin t    14 Q6_K: d s (c - 32)    39 MXFP4: see expand_mx
 # Others are in blocks.py.
 # The arithmetic is float32, as in ggml-quants.c; only what comes out has the model's type.
+# scales [blocks, 1 or 2] and codes [blocks, bytes of codes]; out has the values of the blocks in their order, in any
+# shape.
 def expand(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
     if kind == 0:
         return out.copy_(codes)
@@ -85,8 +87,9 @@ def expand(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
     return out
 
 
-# MXFP4 (OCP Microscaling Formats, version 1.0): 32 values of four bits, a sign and one of 0, 0.5, 1, 1.5, 2, 3, 4 and 6, times
-# 2^(e - 127). A byte has values i and i + 16 of a block in GGUF (39), 2i and 2i + 1 in safetensors (-39).
+# MXFP4 (OCP Microscaling Formats, version 1.0): 32 values of four bits, a sign and one of 0, 0.5, 1, 1.5, 2, 3, 4 and
+# 6, times 2^(e - 127). A byte has values i and i + 16 of a block in GGUF (39), 2i and 2i + 1 in safetensors (-39).
+# codes [blocks, 16], scales [blocks, 1], out 32 values for each block.
 def expand_mx(scales: Tensor, codes: Tensor, kind: int, out: Tensor) -> Tensor:
     low, high = codes & 15, codes >> 4
     c = (torch.cat([low, high], 1) if kind == 39 else torch.stack([low, high], 2).flatten(1)).to(INT8)
@@ -129,8 +132,8 @@ def dense(W: Linear, like: Tensor, room: Optional[Tensor]) -> Tensor:
     return out
 
 
-# The same as a product whose weight is expanded, in the place of another one's that is not used any more, where that is
-# as large. Weights in eight bits are multiplied as they are.
+# The same as a product whose weight [sum of widths, columns] is expanded, in the place of another one's that is not
+# used any more, where that is as large. Weights in eight bits are multiplied as they are.
 def expanded(W: Linear, like: Tensor, old: Optional[Linear]) -> Linear:
     if len(W.parts) == 0 or W.eight is not None:
         return W
@@ -192,8 +195,8 @@ def eight_rows(x: Tensor) -> Tuple[Tensor, Tensor]:
     return (x.to(FLOAT32) / scales).to(FLOAT8), scales
 
 
-# x W^T for x [N, in] and W [out, in] in eight bits with scales [1, out]: [N, out] in the type of x. The sums are float32. A
-# CPU has no such product; it casts what was rounded.
+# x W^T for x [N, in] and W [out, in] in eight bits with scales [1, out]: [N, out] in the type of x. The sums are
+# float32. A CPU has no such product; it casts what was rounded.
 def times_eight(x: Tensor, codes: Tensor, scales: Tensor) -> Tensor:
     rows, row_scales = eight_rows(x)
     if x.is_cuda:
@@ -228,8 +231,8 @@ def times_transposed(d_y: Tensor, W: Linear) -> Tensor:
     return d_y.mm(W.weight)
 
 
-# W x for one vector x [columns], in its type: [sum of widths]. A product with a vector takes as long as its weights take
-# to be read, so it reads them as they are stored and takes the vector in their type; only blocks are expanded.
+# W x for one vector x [columns], in its type: [sum of widths]. A product with a vector takes as long as its weights
+# take to be read, so it reads them as they are stored and takes the vector in their type; only blocks are expanded.
 def times_vector(x: Tensor, W: Linear) -> Tensor:
     if len(W.parts) == 0:
         return W.weight.mv(x)
@@ -253,5 +256,6 @@ def rows_of(W: Linear, at: Tensor, like: Tensor) -> Tensor:
     return expand(block_rows(part.scales, at, part.rows), block_rows(part.codes, at, part.rows), part.kind, out)
 
 
+# The blocks [rows of at * blocks a row, k] of the rows at [N], of blocks [rows * blocks a row, k].
 def block_rows(blocks: Tensor, at: Tensor, rows: int) -> Tensor:
     return blocks.view([rows, -1, blocks.size(1)]).index_select(0, at).flatten(0, 1)

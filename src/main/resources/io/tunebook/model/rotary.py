@@ -12,8 +12,9 @@ class Rotation(NamedTuple):
     neighbours: bool  # whether dimensions 2i and 2i + 1 of a head turn together, not i and i + width / 2
 
 
-# Rotary position embedding (Su et al., 2021), halves rotated as in the Hugging Face checkpoints:
-# (a, b) becomes (a cos - b sin, b cos + a sin). overwrite allows the result to take the place of x.
+# Rotary position embedding (Su et al., 2021), halves rotated as in the Hugging Face checkpoints: (a, b) becomes (a cos
+# - b sin, b cos + a sin). x [N, heads, width], cos and sin as in Rotation, [N, 1, width]; returns [N, heads, width].
+# overwrite allows the result to take the place of x.
 def rope(x: Tensor, cos: Tensor, sin: Tensor, overwrite: bool) -> Tensor:
     return (x * cos).addcmul_(x.roll([x.size(-1) // 2], [-1]), sin)
 
@@ -28,13 +29,13 @@ def d_rope(d_q: Tensor, d_k: Tensor, d_v: Tensor, cos: Tensor, sin: Tensor) -> T
     return d_x
 
 
-# Neighbours [N, heads, width] set apart into halves. q and k keep that order behind their rotation: their products do not
-# depend on it.
+# Neighbours [N, heads, width] set apart into halves. q and k keep that order behind their rotation: their products do
+# not depend on it.
 def apart(x: Tensor) -> Tensor:
     return x.unflatten(2, [-1, 2]).transpose(2, 3).flatten(2, 3).contiguous()
 
 
-# Halves as neighbours again.
+# Halves [N, heads, width] as neighbours again.
 def together(x: Tensor) -> Tensor:
     return x.unflatten(2, [2, -1]).transpose(2, 3).flatten(2, 3)
 

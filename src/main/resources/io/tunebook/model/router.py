@@ -1,6 +1,6 @@
-# Where a mixture's router sends tokens (Shazeer et al., 2017), and how their rows are laid out for the experts' products: one
-# by one on a CPU, in groups on a GPU, or in tiles where a kernel of its own multiplies them. The router is frozen, but what it
-# says depends on its input. Knows nothing of experts' weights.
+# Where a mixture's router sends tokens (Shazeer et al., 2017), and how their rows are laid out for the experts'
+# products: one by one on a CPU, in groups on a GPU, or in tiles where a kernel of its own multiplies them. The router
+# is frozen, but what it says depends on its input. Knows nothing of experts' weights.
 from typing import List, NamedTuple, Optional
 
 import torch
@@ -24,8 +24,8 @@ class Group(NamedTuple):
     most: int
 
 
-# Pairs in pieces of at most 64 of one expert; where there are fewer, the last ones are empty. How many pieces there are does
-# not depend on what the router chose, so that a step can be recorded. All int64 [pieces].
+# Pairs in pieces of at most 64 of one expert; where there are fewer, the last ones are empty. How many pieces there are
+# does not depend on what the router chose, so that a step can be recorded. All int64 [pieces].
 class Tiles(NamedTuple):
     expert: Tensor
     first: Tensor  # the first pair
@@ -43,7 +43,8 @@ class Routes(NamedTuple):
     tiles: Optional[Tiles]  # where neither counts nor groups are needed
 
 
-# p = softmax(h W^T + b); the largest are the weights, divided by their sum if the model was trained so, which is the
+# For h [N, width]: p = softmax(h W^T + b), [N, experts]; the largest are the weights, divided by their sum if the model
+# was trained so, which is the
 # softmax of the chosen alone.
 def routes_of(h: Tensor, router: Router, tiled: bool) -> Routes:
     logits = h.mm(router.weight.t())
@@ -62,8 +63,8 @@ def routes_of(h: Tensor, router: Router, tiled: bool) -> Routes:
     return Routes(p, top, weights, pairs.argsort(), counts, groups_of(counts, h), None)
 
 
-# d_h [N, width] of the router from d_w, float32 [N, chosen]. With s = sum(p_k) and w = p_k / s, d_p_k = (d_w - sum(d_w w)) / s;
-# then d_logits = p (d_p - sum(d_p p)), and the router's weight.
+# d_h [N, width] of the router from d_w, float32 [N, chosen]. With s = sum(p_k) and w = p_k / s, d_p_k = (d_w - sum(d_w
+# w)) / s; then d_logits = p (d_p - sum(d_p p)), and the router's weight.
 def d_routes(d_w: Tensor, routes: Routes, router: Router) -> Tensor:
     d = d_w
     if router.normed:
@@ -100,8 +101,8 @@ def tiles_of(experts: Tensor, count: int) -> Tiles:
     return Tiles(expert, first, torch.where(there, end, first))
 
 
-# On a GPU the experts in groups: none has less than half as many rows as the first of its group, so that there are at most
-# twice as many rows as pairs, and some ten products where an expert by itself would be one. On a CPU none.
+# On a GPU the experts in groups: none has less than half as many rows as the first of its group, so that there are at
+# most twice as many rows as pairs, and some ten products where an expert by itself would be one. On a CPU none.
 def groups_of(counts: List[int], x: Tensor) -> List[Group]:
     groups: List[Group] = []
     if not pads(x):
@@ -125,6 +126,7 @@ def groups_of(counts: List[int], x: Tensor) -> List[Group]:
     return groups
 
 
+# Whether products of experts are made in groups, padded: on the device of x, which is any tensor [...].
 def pads(x: Tensor) -> bool:
     return x.is_cuda
 
@@ -136,7 +138,7 @@ def in_slots(x: Tensor, group: Group) -> Tensor:
     return room.index_copy_(0, group.slots, x.index_select(0, group.rows)).view([n, group.most, -1])
 
 
-# What stands in a group's slots, back in its rows of y.
+# What stands in a group's slots [n, most, columns], back in its rows of y [N * chosen, columns].
 def from_slots(padded: Tensor, group: Group, y: Tensor) -> None:
     y.index_copy_(0, group.rows, padded.flatten(0, 1).index_select(0, group.slots))
 

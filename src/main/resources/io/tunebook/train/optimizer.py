@@ -8,10 +8,11 @@ from torch import Tensor, ops
 from ..model.dtypes import FLOAT32, FLOAT64
 
 
-# One step: m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  p = p - rate (m' / (sqrt(v') + eps) + decay p),
-# with m' and v' free of the start's bias. The gradient is first scaled down to the norm most, if that is not 0, as
-# torch.nn.utils.clip_grad_norm_ does. Returns the summed losses and the gradient's Euclidean norm, float64 [2]; losses,
-# float64 [1], and gradient are zero afterwards.
+# One step, with m' and v' free of the start's bias:
+#   m = beta1 m + (1 - beta1) g    v = beta2 v + (1 - beta2) g^2    p = p - rate (m' / (sqrt(v') + eps) + decay p)
+# The gradient is first scaled down to the norm most, if that is not 0, as torch.nn.utils.clip_grad_norm_ does. Returns
+# the summed losses and the gradient's Euclidean norm, float64 [2]; losses, float64 [1], and gradient are zero
+# afterwards.
 #
 # If one of the two is not finite, the parameter stays as it is, now and in all later steps: stopped, float32 [1], is 1
 # from then on. Whoever reads the results learns of it later.
@@ -69,6 +70,6 @@ def pinned() -> Tensor:
     return torch.zeros([2], dtype=FLOAT64).pin_memory()
 
 
-# Begins to copy results there.
+# Begins to copy results, float64 [2], there.
 def send(results: Tensor, host: Tensor) -> Tensor:
     return host.copy_(results, True)
