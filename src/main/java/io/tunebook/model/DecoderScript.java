@@ -305,8 +305,7 @@ final class DecoderScript implements AutoCloseable {
     float[][] logits(BatchInputs batch, int positions) {
         try (NDManager scope = manager.newSubManager();
                 Arguments a = new Arguments()) {
-            float[] all =
-                    one(scope, "logits", batch(a, batch.on(scope, this))).toFloatArray();
+            float[] all = one(scope, "logits", batch(a, batch.on(scope, this))).toFloatArray();
             float[][] rows = new float[positions][];
             Arrays.setAll(
                     rows, i -> Arrays.copyOfRange(all, all.length / positions * i, all.length / positions * (i + 1)));
