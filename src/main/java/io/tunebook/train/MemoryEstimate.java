@@ -27,7 +27,7 @@ import java.util.stream.IntStream;
  * @param factors the factors with their gradient and AdamW's two moments, float32; on a GPU also factors and gradient
  * in the type that the model computes in
  * @param activations what the forward pass keeps for the backward pass, expanded weights, and what one layer's
- * temporaries take beyond the logits
+ * backward pass takes beyond the logits
  * @param logits the logits of the tokens whose loss is computed at a time and their softmax, on a CPU one more of the
  * kind
  * @param free what the device has left; 0 if nobody knows
@@ -108,12 +108,12 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
             long free) {
         var step = new ActivationMemory(c, bytes, tokens, gpu);
         long logits = step.logits(lossTokens);
-        // The loss comes between the last layer's forward and its backward: a GPU's allocator gives its memory to a
-        // layer's temporaries. On a CPU both are counted.
-        long temporaries = gpu ? Math.max(0, step.temporaries() - logits) : step.temporaries();
+        // The loss comes between the last layer's forward and its backward, and a GPU's allocator gives its memory to
+        // that. On a CPU both are counted.
+        long backward = step.backward(checkpointed) - (gpu ? logits : 0);
         return new MemoryEstimate(
                 (4 * 4 + (gpu ? 2L * bytes : 0)) * parameters,
-                step.kept(checkpointed) + temporaries + expanded,
+                step.kept(checkpointed) + Math.max(0, backward) + expanded,
                 logits,
                 free);
     }
