@@ -36,7 +36,8 @@ record ActivationMemory(ModelConfig config, int bytes, long tokens, boolean gpu)
         for (int l = checkpointed; l < config.layers(); l++) {
             values += keptOf(l);
         }
-        return (long) ((gpu ? ALLOCATOR : 1) * bytes * tokens * values) + (gpu ? 2 * bytes * tokens * config.hiddenSize() : 0);
+        return (long) ((gpu ? ALLOCATOR : 1) * bytes * tokens * values)
+                + (gpu ? 2 * bytes * tokens * config.hiddenSize() : 0);
     }
 
     /**

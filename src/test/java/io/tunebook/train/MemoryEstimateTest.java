@@ -21,8 +21,7 @@ final class MemoryEstimateTest {
     private static final double CUDA = 0.6e9;
 
     /** What {@code families()} of {@code bench/training.py} has of all; JSON takes the last of two values. */
-    private static final String SMALL =
-            """
+    private static final String SMALL = """
             , "hidden_size": 2048, "intermediate_size": 6144, "num_hidden_layers": 12, "num_attention_heads": 16,
             "num_key_value_heads": 4, "head_dim": 128, "vocab_size": 64000, "max_position_embeddings": 8192,
             "tie_word_embeddings": false, "num_experts_per_tok": 4, "norm_topk_prob": true, "linear_conv_kernel_dim": 4,
