@@ -44,6 +44,9 @@ final class ChaptersTest {
             replace: TYPE
             """;
 
+    /** For chapters that mostly wait for a disk or a compiler; PyTorch's threads would stand in each other's way. */
+    private static final List<String> TWO_AT_A_TIME = List.of("--jobs", "2");
+
     @TempDir
     Path folder;
 
@@ -54,14 +57,20 @@ final class ChaptersTest {
 
     @Test
     void chaptersThatComputeLittleShowWhatTheirPagesShow() throws Exception {
-        runAndShowWhatTheirPagesShow("00-setup", "01-data", "03-tokens", "09-at-scale");
+        runAndShowWhatTheirPagesShow(TWO_AT_A_TIME, "00-setup", "01-data", "03-tokens", "09-at-scale");
     }
 
     /** In order: chapter 5 leaves its adapter, and 6 and 7 take it. */
     @Test
     void chaptersThatTrainAndAnswerShowWhatTheirPagesShow() throws Exception {
         runAndShowWhatTheirPagesShow(
-                "02-ollama", "04-model", "05-lora", "06-measure", "07-back-to-ollama", "08-your-model");
+                List.of(),
+                "02-ollama",
+                "04-model",
+                "05-lora",
+                "06-measure",
+                "07-back-to-ollama",
+                "08-your-model");
     }
 
     /** Chapters 6 and 7 where chapter 5 did not run: they train its adapter themselves. */
@@ -75,7 +84,7 @@ final class ChaptersTest {
     /** Chapters that ask a model little, so that every change runs some of the Chinese ones; their code is that of the English ones. */
     @Test
     void chineseChaptersRunAndShowWhatTheirPagesShow() throws Exception {
-        runAndShowWhatTheirPagesShow("zh/00-setup", "zh/01-data", "zh/03-tokens");
+        runAndShowWhatTheirPagesShow(TWO_AT_A_TIME, "zh/00-setup", "zh/01-data", "zh/03-tokens");
     }
 
     @Test
@@ -92,9 +101,12 @@ final class ChaptersTest {
         }
     }
 
-    private void runAndShowWhatTheirPagesShow(String... chapters) throws Exception {
+    private void runAndShowWhatTheirPagesShow(List<String> options, String... chapters) throws Exception {
         Path rules = Files.writeString(folder.resolve("rules.cfg"), BY_MACHINE);
-        runs(List.of("--check", "--tolerance", TOLERANCE, "--sanitize-with", rules.toString()), chapters);
+        List<String> all =
+                new ArrayList<>(List.of("--check", "--tolerance", TOLERANCE, "--sanitize-with", rules.toString()));
+        all.addAll(options);
+        runs(all, chapters);
         assertKinds(chapters);
     }
 
