@@ -64,13 +64,7 @@ final class ChaptersTest {
     @Test
     void chaptersThatTrainAndAnswerShowWhatTheirPagesShow() throws Exception {
         runAndShowWhatTheirPagesShow(
-                List.of(),
-                "02-ollama",
-                "04-model",
-                "05-lora",
-                "06-measure",
-                "07-back-to-ollama",
-                "08-your-model");
+                List.of(), "02-ollama", "04-model", "05-lora", "06-measure", "07-back-to-ollama", "08-your-model");
     }
 
     /** Chapters 6 and 7 where chapter 5 did not run: they train its adapter themselves. */
