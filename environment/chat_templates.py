@@ -7,19 +7,17 @@ pip uses (PIP_INDEX_URL), their SHA-256 is checked, and nothing of them is run: 
 Axolotl have the package's name before their own.
 """
 
-import hashlib
 import html
 import os
-import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import urllib.parse
 import urllib.request
 import zipfile
+
+import fetching
 
 PACKAGES = [
     ("llama-cpp-python", "llama_cpp_python-0.3.36.tar.gz", "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e",
@@ -46,17 +44,6 @@ def address(package, name):
     raise SystemExit("The package index has no " + name + ".")
 
 
-def fetched(package, name, sha256, file):
-    digest = hashlib.sha256()
-    with urllib.request.urlopen(address(package, name), timeout=60) as answer:
-        while block := answer.read(1 << 20):
-            digest.update(block)
-            file.write(block)
-    if digest.hexdigest() != sha256:
-        raise SystemExit(f"{name}: expected SHA-256 {sha256}, found {digest.hexdigest()}.")
-    file.seek(0)
-
-
 def members(name, file):
     if name.endswith(".whl"):
         with zipfile.ZipFile(file) as package:
@@ -70,20 +57,14 @@ def members(name, file):
 
 
 def main():
-    out = pathlib.Path(sys.argv[1])
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    for package, name, sha256, inside, prefix in PACKAGES:
-        with tempfile.TemporaryFile() as file:
-            fetched(package, name, sha256, file)
-            for member, content in members(name, file):
-                template = re.fullmatch(inside, member)
-                if template:
-                    (part / (prefix + template.group(1))).write_bytes(content())
-    shutil.rmtree(out, ignore_errors=True)
-    part.rename(out)
-    print(len(list(out.iterdir())), "templates")
+    with fetching.folder(sys.argv[1]) as part:
+        for package, name, sha256, inside, prefix in PACKAGES:
+            with fetching.fetched(address(package, name), sha256) as file:
+                for member, content in members(name, file):
+                    template = re.fullmatch(inside, member)
+                    if template:
+                        (part / (prefix + template.group(1))).write_bytes(content())
+        print(len(list(part.iterdir())), "templates")
 
 
 if __name__ == "__main__":

@@ -7,17 +7,15 @@ nothing of it is run: only llama.cpp's and ggml's libraries and the licence are 
 where TUNEBOOK_LLAMA_CPP names the folder.
 """
 
-import hashlib
 import os
-import pathlib
 import platform
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
-import urllib.request
+
+import fetching
 
 VERSION = "3.21.1"  # llama.cpp 0.4.0, with which Ollama 0.34.1 is built too
 PACKAGES = {
@@ -47,26 +45,12 @@ def main():
         raise SystemExit(f"There is no llama.cpp for {' on '.join(system)}.")
     name, expected = PACKAGES[system]
     address = f"{registry()}/@node-llama-cpp/{name}/-/{name}-{VERSION}.tgz"
-    out = pathlib.Path(sys.argv[1])
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    digest = hashlib.sha256()
-    with tempfile.TemporaryFile() as file:
-        with urllib.request.urlopen(address, timeout=60) as answer:
-            while block := answer.read(1 << 20):
-                digest.update(block)
-                file.write(block)
-        if digest.hexdigest() != expected:
-            raise SystemExit(f"{address}: expected SHA-256 {expected}, found {digest.hexdigest()}.")
-        file.seek(0)
+    with fetching.folder(sys.argv[1]) as part, fetching.fetched(address, expected) as file:
         with tarfile.open(fileobj=file, mode="r:gz") as package:
             for member in package:
                 inside = INSIDE.fullmatch(member.name)
                 if inside and member.isfile() and not NOT_USED.match(inside.group(1) or ""):
                     (part / (inside.group(1) or inside.group(2))).write_bytes(package.extractfile(member).read())
-    shutil.rmtree(out, ignore_errors=True)
-    part.rename(out)
 
 
 if __name__ == "__main__":

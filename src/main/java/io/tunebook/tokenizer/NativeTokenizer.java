@@ -7,7 +7,9 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.Arrays;
 import java.util.List;
+import java.nio.file.Path;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -33,7 +35,7 @@ record NativeTokenizer(HuggingFaceTokenizer library, long[] plain, long[] full) 
 
     /** @throws IOException if the library does not take it, or does not come to an end */
     static NativeTokenizer load(Vocabulary vocabulary) throws IOException {
-        FutureTask<NativeTokenizer> loading = new FutureTask<>(() -> {
+        return within(SECONDS, vocabulary.source(), () -> {
             HuggingFaceTokenizer library = HuggingFaceTokenizer.newInstance(
                     new ByteArrayInputStream(vocabulary.json()), Map.of("truncation", "false", "padding", "false"));
             return new NativeTokenizer(
@@ -41,28 +43,33 @@ record NativeTokenizer(HuggingFaceTokenizer library, long[] plain, long[] full) 
                     library.encode("a", false, false).getIds(),
                     library.encode("a", true, false).getIds());
         });
+    }
+
+    /** Loads in a thread of its own, which is left behind when the time is over: nothing stops the library. */
+    static <T> T within(int seconds, Path source, Callable<T> load) throws IOException {
+        FutureTask<T> loading = new FutureTask<>(load);
         Thread thread = new Thread(loading, "tokenizer loader");
         thread.setDaemon(true);
         thread.start();
         try {
-            return loading.get(SECONDS, TimeUnit.SECONDS);
+            return loading.get(seconds, TimeUnit.SECONDS);
         } catch (ExecutionException e) {
             if (e.getCause() instanceof Error error) {
                 throw error;
             }
             throw new IOException(
-                    vocabulary.source() + ": the tokenizers library does not take this tokenizer: "
+                    source + ": the tokenizers library does not take this tokenizer: "
                             + e.getCause().getMessage(),
                     e.getCause());
         } catch (TimeoutException e) {
             throw new IOException(
-                    vocabulary.source() + ": the tokenizers library did not load this tokenizer in " + SECONDS
+                    source + ": the tokenizers library did not load this tokenizer in " + seconds
                             + " seconds; it is damaged, or made to take for ever",
                     e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw (InterruptedIOException)
-                    new InterruptedIOException("interrupted while " + vocabulary.source() + " was loaded").initCause(e);
+                    new InterruptedIOException("interrupted while " + source + " was loaded").initCause(e);
         }
     }
 

@@ -19,7 +19,9 @@ import io.tunebook.ollama.Ollama;
 import io.tunebook.ollama.server.EmbeddedOllama;
 import io.tunebook.ollama.store.ModelStore;
 import io.tunebook.ollama.store.StoredModel;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -259,5 +261,18 @@ class OllamaExportTest {
         assertThat(coarse.kept()).isLessThan(0.2);
         assertThat(coarse.little()).isTrue();
         assertThat(coarse).asString().contains("% of the adapter's change is left");
+        // The export warns of it before anything is sent, and tells it of what it made.
+        PrintStream before = System.err;
+        ByteArrayOutputStream said = new ByteArrayOutputStream();
+        try (EmbeddedOllama server = EmbeddedOllama.start(real, "base")) {
+            Ollama ollama = Ollama.connect(server.url());
+            System.setErr(new PrintStream(said, true, StandardCharsets.UTF_8));
+            var made = OllamaExport.create(ollama, "faint", real, faint, Quantization.AS_BASE);
+            assertThat(made.explanation()).contains(coarse.toString());
+        } finally {
+            System.setErr(before);
+        }
+        assertThat(said.toString(StandardCharsets.UTF_8))
+                .contains("Warning: " + coarse, "likely to answer as its base does: take Q8_0 or F16");
     }
 }

@@ -16,6 +16,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -109,6 +110,20 @@ final class TokenizerHarmTest {
             assertThat(tokenizer.ids(text, false))
                     .isEqualTo(tokenizer.encode(text, false).ids());
         }
+    }
+
+    /** The library cannot be stopped: its thread is left, and the caller is told. */
+    @Test
+    @Timeout(120)
+    void loadingHasALimit() {
+        CountDownLatch never = new CountDownLatch(1);
+        assertThatThrownBy(() -> NativeTokenizer.within(1, Path.of("endless.json"), () -> {
+                    never.await();
+                    return "loaded";
+                }))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("endless.json: the tokenizers library did not load this tokenizer in 1 seconds");
+        never.countDown();
     }
 
     /** In a process of its own, since the native library's failures end the process. */

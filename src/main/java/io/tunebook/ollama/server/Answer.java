@@ -51,6 +51,20 @@ interface Answer {
             int tokens,
             long time) {}
 
+    /** What an answer came to so far. */
+    final class Said {
+        final StringBuilder text = new StringBuilder();
+        final StringBuilder thoughts = new StringBuilder();
+        final List<JsonNode> logprobs = new ArrayList<>();
+        final List<ObjectNode> calls = new ArrayList<>();
+
+        private void add(String content, String thinking, List<JsonNode> some) {
+            text.append(content);
+            thoughts.append(thinking);
+            logprobs.addAll(some);
+        }
+    }
+
     /** An answer in Ollama's own form: a line of JSON for each piece, or one object at the end. */
     final class OllamaAnswer implements Answer {
         private static final ObjectMapper JSON = Json.wire();
@@ -59,10 +73,7 @@ interface Answer {
         private final String model;
         private final boolean chat;
         private final boolean stream;
-        private final List<ObjectNode> calls = new ArrayList<>();
-        private final List<JsonNode> logprobs = new ArrayList<>();
-        private final StringBuilder text = new StringBuilder();
-        private final StringBuilder thoughts = new StringBuilder();
+        private final Said said = new Said();
 
         OllamaAnswer(HttpExchange exchange, String model, boolean chat, boolean stream) {
             this.exchange = exchange;
@@ -89,9 +100,7 @@ interface Answer {
 
         @Override
         public void piece(String content, String thinking, List<JsonNode> some) throws IOException {
-            text.append(content);
-            thoughts.append(thinking);
-            logprobs.addAll(some);
+            said.add(content, thinking, some);
             if (stream) {
                 ObjectNode line = object(content, thinking, false);
                 if (!some.isEmpty()) {
@@ -103,7 +112,7 @@ interface Answer {
 
         @Override
         public void calls(List<ObjectNode> some) throws IOException {
-            calls.addAll(some);
+            said.calls.addAll(some);
             if (stream) {
                 ObjectNode line = object("", "", false);
                 ((ObjectNode) line.get("message")).putArray("tool_calls").addAll(some);
@@ -113,9 +122,9 @@ interface Answer {
 
         @Override
         public void end(Ending e) throws IOException {
-            ObjectNode last = stream ? object("", "", true) : object(text.toString(), thoughts.toString(), true);
-            if (!stream && !calls.isEmpty()) {
-                ((ObjectNode) last.get("message")).putArray("tool_calls").addAll(calls);
+            ObjectNode last = stream ? object("", "", true) : object(said.text.toString(), said.thoughts.toString(), true);
+            if (!stream && !said.calls.isEmpty()) {
+                ((ObjectNode) last.get("message")).putArray("tool_calls").addAll(said.calls);
             }
             last.put("done_reason", e.reason());
             if (e.context() != null) {
@@ -128,8 +137,8 @@ interface Answer {
                     .put("prompt_eval_duration", e.promptTime())
                     .put("eval_count", e.tokens())
                     .put("eval_duration", e.time());
-            if (!stream && !logprobs.isEmpty()) {
-                last.putArray("logprobs").addAll(logprobs);
+            if (!stream && !said.logprobs.isEmpty()) {
+                last.putArray("logprobs").addAll(said.logprobs);
             }
             if (stream) {
                 LocalHttp.line(exchange, last);
@@ -171,10 +180,7 @@ interface Answer {
         private final boolean usage;
         private final String id;
         private final long created = Instant.now().getEpochSecond();
-        private final List<JsonNode> logprobs = new ArrayList<>();
-        private final StringBuilder text = new StringBuilder();
-        private final StringBuilder thoughts = new StringBuilder();
-        private final List<ObjectNode> calls = new ArrayList<>();
+        private final Said said = new Said();
         private boolean begun;
 
         /**
@@ -204,9 +210,7 @@ interface Answer {
 
         @Override
         public void piece(String content, String thinking, List<JsonNode> some) throws IOException {
-            text.append(content);
-            thoughts.append(thinking);
-            logprobs.addAll(some);
+            said.add(content, thinking, some);
             if (stream) {
                 ObjectNode out = chunk(content, thinking, null);
                 tell(some, (ObjectNode) out.at("/choices/0"));
@@ -225,20 +229,20 @@ interface Answer {
                 own.putObject("function")
                         .put("name", function.path("name").asText())
                         .put("arguments", function.path("arguments").toString());
-                calls.add(own);
+                said.calls.add(own);
             }
             if (stream) {
                 ObjectNode out = chunk("", "", null);
                 ((ObjectNode) out.at("/choices/0/delta"))
                         .putArray("tool_calls")
-                        .addAll(calls.subList(calls.size() - some.size(), calls.size()));
+                        .addAll(said.calls.subList(said.calls.size() - some.size(), said.calls.size()));
                 event(out);
             }
         }
 
         @Override
         public void end(Ending e) throws IOException {
-            String reason = calls.isEmpty() ? e.reason() : "tool_calls";
+            String reason = said.calls.isEmpty() ? e.reason() : "tool_calls";
             ObjectNode tokens = JSON.createObjectNode().put("prompt_tokens", e.promptTokens());
             if (e.cached() >= 0) {
                 tokens.putObject("prompt_tokens_details").put("cached_tokens", e.cached());
@@ -259,18 +263,18 @@ interface Answer {
             ObjectNode choice = out.putArray("choices").addObject().put("index", 0);
             if (chat) {
                 ObjectNode message =
-                        choice.putObject("message").put("role", "assistant").put("content", text.toString());
-                if (!thoughts.isEmpty()) {
-                    message.put("reasoning", thoughts.toString());
+                        choice.putObject("message").put("role", "assistant").put("content", said.text.toString());
+                if (!said.thoughts.isEmpty()) {
+                    message.put("reasoning", said.thoughts.toString());
                 }
-                if (!calls.isEmpty()) {
-                    message.putArray("tool_calls").addAll(calls);
+                if (!said.calls.isEmpty()) {
+                    message.putArray("tool_calls").addAll(said.calls);
                 }
             } else {
-                choice.put("text", text.toString());
+                choice.put("text", said.text.toString());
             }
             choice.put("finish_reason", reason);
-            tell(logprobs, choice);
+            tell(said.logprobs, choice);
             out.set("usage", tokens);
             LocalHttp.send(exchange, 200, out);
         }
