@@ -32,6 +32,7 @@ public final class EmbeddedOllama implements AutoCloseable {
     private static final String VERSION = "0.34.0";
 
     private final HttpServer server;
+    private final ClientWatch clients;
     private final ExecutorService threads = Executors.newCachedThreadPool(EmbeddedOllama::daemon);
     private final Models models = new Models();
     private final LoadedModels loaded = new LoadedModels();
@@ -40,13 +41,14 @@ public final class EmbeddedOllama implements AutoCloseable {
 
     private EmbeddedOllama(int port) throws IOException {
         blobs = new BlobFolder();
-        Routes routes = new Routes(VERSION, models, loaded, prompts, blobs);
         try {
-            server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
+            server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+            clients = new ClientWatch(port, server.getAddress());
         } catch (IOException taken) {
             blobs.close();
             throw taken;
         }
+        Routes routes = new Routes(VERSION, models, loaded, prompts, blobs, clients);
         server.setExecutor(threads);
         server.createContext("/", routes::handle);
     }
@@ -74,6 +76,7 @@ public final class EmbeddedOllama implements AutoCloseable {
             ollama.models.put(
                     name, ServedModel.of(gguf.toAbsolutePath(), List.of(), "", "", Map.of(), List.of(), List.of()));
             ollama.server.start();
+            ollama.clients.start();
             return ollama;
         } catch (Throwable failure) {
             ollama.close();
@@ -109,7 +112,7 @@ public final class EmbeddedOllama implements AutoCloseable {
 
     /** The server's address, such as {@code http://127.0.0.1:11434}. */
     public String url() {
-        return "http://127.0.0.1:" + server.getAddress().getPort();
+        return "http://127.0.0.1:" + clients.port();
     }
 
     /** The address and the models; for a file that came without a template, which of Ollama's built-in ones makes its prompts. */
@@ -130,6 +133,7 @@ public final class EmbeddedOllama implements AutoCloseable {
     @Override
     public void close() {
         server.stop(0);
+        clients.close();
         threads.shutdownNow();
         loaded.close();
         prompts.close();

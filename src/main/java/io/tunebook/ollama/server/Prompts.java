@@ -18,6 +18,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
 
 /**
@@ -121,7 +123,7 @@ final class Prompts implements AutoCloseable {
                 throw new LocalHttp.Refusal(500, refused.getMessage());
             }
         }
-        Optional<Tokenizer> known = tokenizers.computeIfAbsent(there.model.gguf(), Prompts::tokenizer);
+        Optional<Tokenizer> known = tokenizers.computeIfAbsent(there.model.gguf(), Prompts::uninterrupted);
         if (known.isEmpty()) {
             // As Ollama's template for such models, {{ .Prompt }}, does.
             return messages.stream().map(ChatMessage::content).collect(Collectors.joining("\n"));
@@ -175,6 +177,28 @@ final class Prompts implements AutoCloseable {
             turn.put("tool_call_id", m.toolCallId());
         }
         return turn;
+    }
+
+    /** In a thread of its own: an interrupt, since the client went, must not leave the model without its template. */
+    private static Optional<Tokenizer> uninterrupted(Path gguf) {
+        FutureTask<Optional<Tokenizer>> loading = new FutureTask<>(() -> tokenizer(gguf));
+        EmbeddedOllama.daemon(loading).start();
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return loading.get();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        } catch (ExecutionException failed) {
+            throw failed.getCause() instanceof RuntimeException e ? e : new IllegalStateException(failed.getCause());
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
     }
 
     /** The tokenizer whose chat template makes prompts; empty where the file has no template, or none that is known here. */

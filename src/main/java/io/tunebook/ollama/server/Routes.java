@@ -35,9 +35,17 @@ final class Routes {
     private final Map<String, Action> actions = new LinkedHashMap<>();
     private final BlobFolder blobs;
     private final ModelList list;
+    private final ClientWatch clients;
 
-    Routes(String version, Models models, LoadedModels loaded, Prompts prompts, BlobFolder blobs) {
+    Routes(
+            String version,
+            Models models,
+            LoadedModels loaded,
+            Prompts prompts,
+            BlobFolder blobs,
+            ClientWatch clients) {
         this.blobs = blobs;
+        this.clients = clients;
         this.list = new ModelList(models, loaded);
         Completions completions = new Completions(models::get, loaded, prompts);
         Embeddings embeddings = new Embeddings(models::get, loaded);
@@ -50,12 +58,12 @@ final class Routes {
         actions.put(
                 "POST /api/show",
                 x -> LocalHttp.send(x, 200, list.show(RequestCheck.check(LocalHttp.body(x), "ShowRequest"))));
-        actions.put("POST /api/chat", x -> complete(completions, x, true));
-        actions.put("POST /api/generate", x -> complete(completions, x, false));
-        actions.put(
+        compute("POST /api/chat", x -> complete(completions, x, true));
+        compute("POST /api/generate", x -> complete(completions, x, false));
+        compute(
                 "POST /api/embed",
                 x -> LocalHttp.send(x, 200, embeddings.embed(RequestCheck.check(LocalHttp.body(x), "EmbedRequest"))));
-        actions.put(
+        compute(
                 "POST /api/embeddings",
                 x -> LocalHttp.send(
                         x, 200, embeddings.embedding(RequestCheck.check(LocalHttp.body(x), "EmbeddingRequest"))));
@@ -65,9 +73,14 @@ final class Routes {
         actions.put("DELETE /api/delete", x -> maker.delete(x, RequestCheck.check(LocalHttp.body(x), "DeleteRequest")));
         actions.put("POST /api/push", x -> maker.push(LocalHttp.body(x)));
         actions.put("GET /v1/models", x -> LocalHttp.send(x, 200, openAi.models()));
-        actions.put("POST /v1/chat/completions", x -> openAi.complete(x, LocalHttp.body(x), true));
-        actions.put("POST /v1/completions", x -> openAi.complete(x, LocalHttp.body(x), false));
-        actions.put("POST /v1/embeddings", x -> LocalHttp.send(x, 200, openAi.embeddings(LocalHttp.body(x))));
+        compute("POST /v1/chat/completions", x -> openAi.complete(x, LocalHttp.body(x), true));
+        compute("POST /v1/completions", x -> openAi.complete(x, LocalHttp.body(x), false));
+        compute("POST /v1/embeddings", x -> LocalHttp.send(x, 200, openAi.embeddings(LocalHttp.body(x))));
+    }
+
+    /** What may take long: it ends when the client goes. */
+    private void compute(String request, Action action) {
+        actions.put(request, x -> clients.whileThere(x.getRemoteAddress().getPort(), () -> action.run(x)));
     }
 
     private void read(String path, Action action) {

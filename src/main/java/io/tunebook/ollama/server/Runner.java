@@ -305,10 +305,16 @@ final class Runner implements AutoCloseable {
     public void close() {
         closed = true;
         process.destroyForcibly();
-        try {
-            process.waitFor();
-            folder.close();
-        } catch (InterruptedException e) {
+        boolean interrupted = false;
+        while (process.isAlive()) {
+            try {
+                process.waitFor();
+            } catch (InterruptedException e) {
+                interrupted = true; // its folder goes all the same
+            }
+        }
+        folder.close();
+        if (interrupted) {
             Thread.currentThread().interrupt();
         }
     }

@@ -13,6 +13,8 @@ import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufWriter;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.net.Socket;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -139,6 +141,58 @@ class LoadingTest {
             if (runner != null) {
                 runner.destroyForcibly();
             }
+        }
+    }
+
+    /** It asked for an answer in one piece, of which nothing is written before its end. */
+    @Test
+    void whatNobodyWaitsForEnds() throws Exception {
+        try (EmbeddedOllama server = EmbeddedOllama.start(looping(), "loops")) {
+            Ollama ollama = Ollama.connect(server.url());
+            for (String request : List.of(
+                    "POST /api/chat {\"model\":\"loops\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"stream\":false}",
+                    "POST /v1/completions {\"model\":\"loops\",\"prompt\":\"Hi\"}",
+                    "POST /api/embed {\"model\":\"loops\",\"input\":\"Hi\"}")) {
+                String[] parts = request.split(" ", 3);
+                URI url = URI.create(server.url());
+                try (Socket socket = new Socket(url.getHost(), url.getPort())) {
+                    socket.getOutputStream()
+                            .write((parts[0] + " " + parts[1] + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+                                            + parts[2].length() + "\r\n\r\n" + parts[2])
+                                    .getBytes(StandardCharsets.UTF_8));
+                    while (ollama.ps().isEmpty()) {
+                        Thread.sleep(20);
+                    }
+                }
+                // Loading itself has a limit of five minutes.
+                for (int tries = 0; !ollama.ps().isEmpty(); tries++) {
+                    assertThat(tries).as(request).isLessThan(6000);
+                    Thread.sleep(20);
+                }
+            }
+        }
+    }
+
+    @Test
+    void anInterruptEndsAnAnswerAndTheNextOneIsWhole() throws Exception {
+        try (Runner runner = new Runner(model(), List.of(), 256, false)) {
+            runner.ready(Duration.ofMinutes(2));
+            var options = new ObjectMapper().readTree("{\"temperature\":0,\"num_predict\":40}");
+            StringBuilder first = new StringBuilder();
+            assertThatThrownBy(() -> runner.complete("Once upon a time", options, null, -1, (piece, logprobs) -> {
+                        first.append(piece);
+                        Thread.currentThread().interrupt();
+                        return true;
+                    }))
+                    .isInstanceOf(IOException.class);
+            assertThat(Thread.interrupted()).isFalse();
+            StringBuilder whole = new StringBuilder();
+            Runner.Figures figures = runner.complete("Once upon a time", options, null, -1, (piece, logprobs) -> {
+                whole.append(piece);
+                return true;
+            });
+            assertThat(figures.tokens()).isEqualTo(40);
+            assertThat(whole.toString()).startsWith(first.toString()).hasSizeGreaterThan(2 * first.length());
         }
     }
 

@@ -51,6 +51,7 @@ class ServerFilesTest {
     private final ExecutorService threads = Executors.newCachedThreadPool(EmbeddedOllama::daemon);
     private BlobFolder blobs;
     private HttpServer server;
+    private ClientWatch clients;
     private String url;
 
     @BeforeEach
@@ -58,14 +59,17 @@ class ServerFilesTest {
         blobs = new BlobFolder();
         server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.setExecutor(threads);
-        server.createContext("/", new Routes("0.34.0", models, loaded, prompts, blobs)::handle);
+        clients = new ClientWatch(0, server.getAddress());
+        server.createContext("/", new Routes("0.34.0", models, loaded, prompts, blobs, clients)::handle);
         server.start();
-        url = "http://127.0.0.1:" + server.getAddress().getPort();
+        clients.start();
+        url = "http://127.0.0.1:" + clients.port();
     }
 
     @AfterEach
     void stop() {
         server.stop(0);
+        clients.close();
         threads.shutdownNow();
         loaded.close();
         prompts.close();
@@ -155,7 +159,7 @@ class ServerFilesTest {
     }
 
     private Socket connect() throws IOException {
-        return new Socket(server.getAddress().getAddress(), server.getAddress().getPort());
+        return new Socket(server.getAddress().getAddress(), clients.port());
     }
 
     private static byte[] head(String method, String path, int length) {
