@@ -122,7 +122,8 @@ interface Answer {
 
         @Override
         public void end(Ending e) throws IOException {
-            ObjectNode last = stream ? object("", "", true) : object(said.text.toString(), said.thoughts.toString(), true);
+            ObjectNode last =
+                    stream ? object("", "", true) : object(said.text.toString(), said.thoughts.toString(), true);
             if (!stream && !said.calls.isEmpty()) {
                 ((ObjectNode) last.get("message")).putArray("tool_calls").addAll(said.calls);
             }

@@ -37,13 +37,7 @@ final class Routes {
     private final ModelList list;
     private final ClientWatch clients;
 
-    Routes(
-            String version,
-            Models models,
-            LoadedModels loaded,
-            Prompts prompts,
-            BlobFolder blobs,
-            ClientWatch clients) {
+    Routes(String version, Models models, LoadedModels loaded, Prompts prompts, BlobFolder blobs, ClientWatch clients) {
         this.blobs = blobs;
         this.clients = clients;
         this.list = new ModelList(models, loaded);
