@@ -25,7 +25,7 @@ KINDS = [  # the first that matches
     ("attention", r"cudnn.*(sdpa|prop|flash|mha)|flash|fmha|attention|convert_dq|dot_do_o"),
     ("expansion of blocks", r"^expand|dequant|kDequantize"),
     ("rounding to FP8", r"^eight_rows"),
-    ("products of experts", r"^times_tiles"),
+    ("products of experts", r"^times_(tiles|blocks)"),
     ("SwiGLU with LoRA's thin products", r"swiglu|sum_parts|sum_factors|silu|geglu|gelu"),
     ("norms", r"rms_?norm|layer_?norm"),
     ("rotary positions", r"rope|rotary"),
@@ -44,10 +44,10 @@ def case(*mine, shape="1.5b", peer="", storage="loaded", heap="512m", card=0, ca
     return dict(mine=mine, shape=shape, peer=peer, storage=storage, heap=heap, card=card, cards=cards)
 
 
-# rows, length, steps and mode of ours; the peer is the fastest of train_gpu.py, whose row and length are the same: whole rows beside conversations of mixed lengths
+# rows, length, steps and mode of ours; the peer is the fastest of train_gpu.py, whose row and length are the same
 CASES = {
     "4x1024": case(4, 1024, 14, "plain", peer="compile"), "fp8": case(4, 1024, 14, "plain", storage="fp8"), "1x512": case(1, 512, 24, "plain", peer="compile"),
-    "mixed": case(4, 1024, 120, "mixed", peer="unsloth"), "two": case(4, 1024, 20, "plain", cards=2),
+    "mixed": case(4, 1024, 120, "mixed", peer="unsloth-packed"), "two": case(4, 1024, 20, "plain", cards=2),
     "1x8192": case(1, 8192, 10, "plain", peer="unsloth"), "1x32768": case(1, 32768, 8, "plain", peer="unsloth"),
     "gemma3": case(4, 1024, 14, "plain", shape="gemma3", peer="compile"), "moe": case(1, 2048, 14, "plain", shape="moe", storage="quantized", peer="eager"),
     "8b-qlora": case(1, 2048, 14, "plain", shape="8b", storage="quantized", peer="unsloth-4bit"),
@@ -176,7 +176,7 @@ def table(options, name, c) -> str:
             training.random_model(pathlib.Path(needs[0]), SHAPES[c["shape"]])
         peers = str(pathlib.Path(__file__).with_name("gpu_peers.py"))
         try:
-            sides[c["peer"]] = Anatomy(traced(options.library, site.getsitepackages() + sys.path, lambda: training.peer(peers, c["peer"], c["shape"], rows, length, *needs)))
+            sides[c["peer"]] = Anatomy(traced(options.library, site.getsitepackages() + sys.path, lambda: training.peer(peers, c["peer"], c["shape"], rows, length, *needs)), mixed)
         except SystemExit as e:
             print(f"{c['peer']}: left out: {str(e)[-300:]}", flush=True)
     lines = [f"**{name}**", "", "| ms a step | " + " | ".join(sides) + " |", "|---|" + "---|" * len(sides)]

@@ -5,12 +5,15 @@ prints one line of JSON with its tokens a second, first step and losses. A mode 
 
 eager          Transformers with sdpa, PEFT, autocast        bf16       without autocast, factors in bfloat16
 compile        eager under torch.compile                     checkpoint eager with gradient checkpointing
+bf16-checkpoint  bf16 with gradient checkpointing
 liger          Liger's kernels under PEFT                    axolotl    Liger's and Axolotl's LoRA kernels
 unsloth        FastLanguageModel, bfloat16                   unsloth-checkpoint  with its gradient checkpointing
 qlora          PEFT on bitsandbytes' NF4                     unsloth-4bit        Unsloth on the same
+unsloth-packed Unsloth, ROWS conversations of mixed lengths a step, none longer than LENGTH, in one row as its packing has them
 """
 
 import inspect
+import itertools
 import json
 import os
 import sys
@@ -109,16 +112,33 @@ def peft(mode, shape, folder):
     if mode in ("liger", "axolotl"):
         liger(shape, swiglu=mode == "liger")
     model = from_folder(folder) if folder else random_model(shape)
-    if mode == "checkpoint":
+    if mode in ("checkpoint", "bf16-checkpoint"):
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
     if mode == "qlora":
         model = in_nf4(model)
     targets = TARGETS[:4] if shape == "moe" else TARGETS  # experts stay as they are on both sides
-    model = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, task_type="CAUSAL_LM", target_modules=targets), autocast_adapter_dtype=mode != "bf16")
+    model = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, task_type="CAUSAL_LM", target_modules=targets), autocast_adapter_dtype=not mode.startswith("bf16"))
     if mode == "axolotl":
         axolotl(model, shape)
     return model
+
+
+def batches(mode, vocabulary, rows, length):
+    """What each step is given, and its tokens. Lengths and answers of conversations are those of Batches.java, by another generator."""
+    import torch
+    random = torch.Generator().manual_seed(1)
+    while True:
+        if mode != "unsloth-packed":
+            ids = torch.randint(0, vocabulary, (rows, length), device="cuda")
+            yield dict(input_ids=ids, labels=ids), ids.numel()
+            continue
+        lengths = (330 * (0.9 * torch.randn(rows, generator=random)).exp()).long().clamp(16, length)
+        ids = torch.randint(0, vocabulary, (1, int(lengths.sum())), device="cuda")
+        positions = torch.cat([torch.arange(n) for n in lengths.tolist()]).unsqueeze(0)
+        answers = torch.cat([(torch.arange(n) >= max(1, int(n * (0.15 + 0.6 * torch.rand(1, generator=random))))) for n in lengths.tolist()])
+        labels = torch.where(answers.cuda(), ids, -100)
+        yield dict(input_ids=ids, labels=labels, position_ids=positions.cuda(), packed_seq_lengths=lengths.int()), ids.numel()
 
 
 def run(mode, shape, rows, length, folder=None):
@@ -131,11 +151,11 @@ def run(mode, shape, rows, length, folder=None):
     factors = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(factors, lr=2e-4, weight_decay=0.0, fused=True)
     step = torch.compile(model) if mode == "compile" else model
-    losses, at = [], []
-    for _ in range(STEPS):
-        ids = torch.randint(0, model.config.vocab_size, (rows, length), device="cuda")
-        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=mode != "bf16"):
-            loss = step(input_ids=ids, labels=ids).loss
+    losses, at, tokens = [], [], []
+    packed = mode == "unsloth-packed"
+    for given, count in itertools.islice(batches(mode, model.config.vocab_size, rows, length), 4 * STEPS if packed else STEPS):
+        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=not mode.startswith("bf16")):
+            loss = step(**given).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(factors, 1.0)
         optimizer.step()
@@ -143,8 +163,11 @@ def run(mode, shape, rows, length, folder=None):
         losses.append(loss.item())
         torch.cuda.synchronize()
         at.append(time.time())
+        tokens.append(count)
     seconds = sorted(b - a for a, b in zip(at[WARM:], at[WARM + 1:]))
-    print(json.dumps(dict(mode=mode, tokens_per_second=rows * length / seconds[len(seconds) // 2], first_step_seconds=at[0] - float(os.environ["TUNEBOOK_BENCH_STARTED"]), loss=losses[-1],
+    half = len(at) // 2
+    speed = sum(tokens[half:]) / (at[-1] - at[half - 1]) if packed else rows * length / seconds[len(seconds) // 2]
+    print(json.dumps(dict(mode=mode, tokens_per_second=speed, first_step_seconds=at[0] - float(os.environ["TUNEBOOK_BENCH_STARTED"]), loss=losses[-1],
                           allocated_gib=torch.cuda.max_memory_allocated() / 2**30)))
 
 

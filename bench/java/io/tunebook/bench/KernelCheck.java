@@ -4,12 +4,11 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.util.cuda.CudaUtils;
 import io.tunebook.cuda.CudaDevice;
-import io.tunebook.cuda.GraphCache;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.TorchScript;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
@@ -185,6 +184,9 @@ final class KernelCheck {
                     what + ", transposed",
                     a -> a.tensor(wide).tensor(weights).tensor(sorted).flag(true));
         }
+        for (int[] size : new int[][] {{8, 333, 256, 88}, {128, 16384, 2048, 1536}, {128, 16384, 768, 2048}}) {
+            inBlocks(size[0], size[1], size[2], size[3]);
+        }
         for (int type : new int[] {2, 3, 8, 12, 14}) {
             int values = type < 12 ? 32 : 256;
             int scales = type == 3 || type == 12 ? 2 : 1;
@@ -228,6 +230,49 @@ final class KernelCheck {
                 "entropy        64 x 4096: losses differ by %.2e, gradients by %.2e%n",
                 difference,
                 gradient);
+    }
+
+    /** Experts' products with Q4_K blocks: to the bit what the expanded blocks give in the same tiles. */
+    private void inBlocks(int experts, int rows, int columns, int width) {
+        int blocks = experts * width * columns / 256;
+        byte[] bytes = new byte[blocks * 140];
+        random.nextBytes(bytes);
+        NDArray codes = manager.create(
+                java.nio.ByteBuffer.wrap(bytes), new Shape(blocks, 140), ai.djl.ndarray.types.DataType.UINT8);
+        NDArray scales = type(manager.randomUniform(1e-3f, 1e-2f, new Shape(blocks, 2)), 5);
+        NDArray sorted =
+                manager.create(random.longs(rows, 0, experts).sorted().toArray());
+        NDArray weights = cast(manager.zeros(new Shape(experts, width, columns)));
+        Consumer<TorchScript.Arguments> expansion =
+                a -> a.tensor(scales).tensor(codes).number(12).tensor(weights);
+        results(fused, "expand", expansion);
+        for (boolean transposed : new boolean[] {false, true}) {
+            NDArray x = bf16(rows, transposed ? width : columns);
+            Consumer<TorchScript.Arguments> whole =
+                    a -> a.tensor(x).tensor(weights).tensor(sorted).flag(transposed);
+            Consumer<TorchScript.Arguments> stored = a -> a.tensor(x)
+                    .tensor(scales)
+                    .tensor(codes)
+                    .tensor(sorted)
+                    .number(experts)
+                    .number(columns)
+                    .flag(transposed);
+            boolean same = Arrays.equals(
+                    results(fused, "by_tiles", whole).get(0),
+                    results(fused, "by_blocks", stored).get(0));
+            worst += same ? 0 : 1;
+            System.out.printf(
+                    Locale.ROOT,
+                    "by_blocks      %d of %d x %d%s: %s, %.0f µs; with expanded weights %.0f, and expanding them %.0f%n",
+                    experts,
+                    width,
+                    columns,
+                    transposed ? ", transposed" : "",
+                    same ? "the same bits, kept" : "other bits, MISSED",
+                    time(fused, "by_blocks", stored),
+                    time(fused, "by_tiles", whole),
+                    time(fused, "expand", expansion));
+        }
     }
 
     private void aroundSwiglu(int rows, int inner, int rank) {
@@ -298,77 +343,10 @@ final class KernelCheck {
         return manager.create(values, new Shape(rows, 1, width));
     }
 
-    /** Work that cannot be recorded: it is computed all the same, nothing of the recordings is left, and other work is recorded afterwards. */
-    private void recordings() {
-        long before = CudaUtils.getGpuMemory(manager.getDevice()).getCommitted();
-        boolean right = true;
-        for (int i = 0; i < 20; i++) {
-            right &= recorded(true);
-        }
-        long left = CudaUtils.getGpuMemory(manager.getDevice()).getCommitted() - before;
-        boolean after = recorded(false);
-        boolean good = right && after && left < 64 << 20;
-        worst += good ? 0 : 1;
-        System.out.printf(
-                Locale.ROOT,
-                "recordings     20 that fail: results %s, %,d MB more in use afterwards, one that does not: results %s, %s%n",
-                right ? "right" : "WRONG",
-                left / 1_000_000,
-                after ? "right" : "WRONG",
-                good ? "kept" : "MISSED");
-    }
-
-    /** Doubles batches of 16 MB by work that is recorded the second time it comes. @param failing whether it waits for a result, which cannot be recorded */
-    private boolean recorded(boolean failing) {
-        NDArray flat = manager.create(new float[1]);
-        boolean right = true;
-        try (GraphCache<NDArray> cache = new GraphCache<>(manager)) {
-            int[] calls = {0};
-            for (int i = 0; i < 6; i++) {
-                float value = i;
-                try (NDManager scope = manager.newSubManager()) {
-                    GraphCache.Batch<NDArray> batch = new GraphCache.Batch<>() {
-                        @Override
-                        public List<Object> signature() {
-                            return List.of("doubled");
-                        }
-
-                        @Override
-                        public NDArray on(NDManager owner) {
-                            return owner.full(new Shape(1 << 22), value);
-                        }
-
-                        @Override
-                        public void into(NDArray other) {
-                            try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-                                a.tensors(List.of(other)).tensors(List.of(on(scope)));
-                                plain.call(scope, "assign", a);
-                            }
-                        }
-                    };
-                    List<NDArray> results = cache.compute(scope, batch, flat, "", (owner, x) -> {
-                        try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-                            NDArray y = plain.call(owner, "joined", a.tensors(List.of(x, x)))
-                                    .get(0);
-                            if (failing && ++calls[0] == 2) {
-                                y.toFloatArray();
-                            }
-                            return List.of(y);
-                        }
-                    });
-                    float[] found = results.get(0).toFloatArray();
-                    right &= found.length == 1 << 23 && found[0] == value && found[found.length - 1] == value;
-                }
-            }
-        }
-        flat.close();
-        return right;
-    }
-
     public static void main(String[] args) {
         KernelCheck check = new KernelCheck();
         check.all();
-        check.recordings();
+        worst += RecordingCheck.kept(check.manager, check.plain) ? 0 : 1;
         System.exit(worst > 0 ? 1 : 0);
     }
 }
