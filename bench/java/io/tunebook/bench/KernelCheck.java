@@ -240,8 +240,7 @@ final class KernelCheck {
         NDArray codes = manager.create(
                 java.nio.ByteBuffer.wrap(bytes), new Shape(blocks, 140), ai.djl.ndarray.types.DataType.UINT8);
         NDArray scales = type(manager.randomUniform(1e-3f, 1e-2f, new Shape(blocks, 2)), 5);
-        NDArray sorted =
-                manager.create(random.longs(rows, 0, experts).sorted().toArray());
+        NDArray sorted = manager.create(random.longs(rows, 0, experts).sorted().toArray());
         NDArray weights = cast(manager.zeros(new Shape(experts, width, columns)));
         Consumer<TorchScript.Arguments> expansion =
                 a -> a.tensor(scales).tensor(codes).number(12).tensor(weights);

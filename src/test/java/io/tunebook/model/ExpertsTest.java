@@ -187,7 +187,8 @@ final class ExpertsTest {
                     b.tensor(x).tensor(scales).tensor(codes).tensor(sorted);
                     b.number(experts).number(512).flag(transposed);
                     assertThat(script.call(manager, "by_blocks", b).get(0).toFloatArray())
-                            .isEqualTo(script.call(manager, "by_tiles", a).get(0).toFloatArray());
+                            .isEqualTo(
+                                    script.call(manager, "by_tiles", a).get(0).toFloatArray());
                 }
             }
         }
