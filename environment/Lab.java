@@ -727,7 +727,11 @@ final class Lab {
 
     // ---- GPU
 
-    /** What the driver says of a card. @param capability its compute capability, such as 8.9; 0 if the driver does not say it */
+    /**
+     * What the driver says of a card.
+     *
+     * @param capability its compute capability, such as 8.9; 0 if the driver does not say it
+     */
     private record Card(String text, double capability) {
         private static final String FIELDS = "name,memory.total,driver_version";
 

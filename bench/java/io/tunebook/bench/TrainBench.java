@@ -206,7 +206,11 @@ final class TrainBench {
         }
     }
 
-    /** Takes what a card has beyond {@code -Dtunebook.bench.card} GiB, so that a step is planned for a smaller one. @return how many GiB */
+    /**
+     * Takes what a card has beyond {@code -Dtunebook.bench.card} GiB, so that a step is planned for a smaller one.
+     *
+     * @return how many GiB
+     */
     private static long occupy(NDManager manager) {
         long card = Long.getLong("tunebook.bench.card", 0) << 30;
         long beyond = CudaUtils.hasCuda() && card > 0

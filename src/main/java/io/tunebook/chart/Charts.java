@@ -34,12 +34,20 @@ public final class Charts {
 
     private Charts() {}
 
-    /** A curve through points. @throws IllegalArgumentException if there are not as many x as y */
+    /**
+     * A curve through points.
+     *
+     * @throws IllegalArgumentException if there are not as many x as y
+     */
     public static MimeBundle line(String title, String xLabel, String yLabel, double[] x, double[] y) {
         return line(title, xLabel, yLabel, Map.of(yLabel, new double[][] {x, y}));
     }
 
-    /** Several curves. @param series name to {x, y} */
+    /**
+     * Several curves.
+     *
+     * @param series name to {x, y}
+     */
     public static MimeBundle line(String title, String xLabel, String yLabel, Map<String, double[][]> series) {
         XYChart chart = xy(title, xLabel, yLabel);
         chart.getStyler().setLegendVisible(series.size() > 1);
@@ -214,7 +222,11 @@ public final class Charts {
         return String.format(Locale.ROOT, size >= 1000 ? "%,.0f" : size >= 0.01 ? "%.4g" : "%.3e", v);
     }
 
-    /** Paints a chart at twice its size onto nothing. @param alt what to say where the picture cannot be seen */
+    /**
+     * Paints a chart at twice its size onto nothing.
+     *
+     * @param alt what to say where the picture cannot be seen
+     */
     static MimeBundle png(Chart<?, ?> chart, String alt) {
         if (ChartTheme.missing().isPresent()) {
             return MimeBundle.of(

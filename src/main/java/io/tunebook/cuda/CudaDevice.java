@@ -73,7 +73,7 @@ public final class CudaDevice {
             try {
                 KernelText text = KernelText.ours();
                 open();
-                missing = Operators.register(text);
+                missing = KernelOperators.register(text);
                 if (missing.isEmpty()) {
                     functions.put(0L, functions(text, 0));
                     ready = true;
@@ -223,7 +223,11 @@ public final class CudaDevice {
         }
     }
 
-    /** After the call. @throws EngineException if one of its kernels could not be started */
+    /**
+     * After the call.
+     *
+     * @throws EngineException if one of its kernels could not be started
+     */
     public static void leave(Device device) {
         if (device.isGpu()) {
             String failure = Launcher.ofThread().failure();

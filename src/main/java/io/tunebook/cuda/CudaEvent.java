@@ -34,7 +34,11 @@ public final class CudaEvent implements AutoCloseable {
         ForeignFunction.EVENT_RECORD.require(event, Pointer.NULL);
     }
 
-    /** Waits until that is done. @throws ai.djl.engine.EngineException if it failed */
+    /**
+     * Waits until that is done.
+     *
+     * @throws ai.djl.engine.EngineException if it failed
+     */
     public void await() {
         CudaDevice.enter(device);
         ForeignFunction.EVENT_SYNCHRONIZE.require(event);

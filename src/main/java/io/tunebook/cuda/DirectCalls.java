@@ -49,7 +49,11 @@ final class DirectCalls {
         static native int cuCtxSetCurrent(Pointer context);
     }
 
-    /** Binds them. @return why that cannot be done; empty if it is done */
+    /**
+     * Binds them.
+     *
+     * @return why that cannot be done; empty if it is done
+     */
     static Optional<String> bind() {
         Optional<String> missing = ForeignFunction.missing(List.of(
                 ForeignFunction.LIBRARY_IMPLEMENT,

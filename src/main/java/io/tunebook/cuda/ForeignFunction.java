@@ -211,12 +211,20 @@ enum ForeignFunction {
         }
     }
 
-    /** Calls a function and gives its answer. @throws EngineException if it is not there */
+    /**
+     * Calls a function and gives its answer.
+     *
+     * @throws EngineException if it is not there
+     */
     int status(Object... arguments) {
         return function().invokeInt(arguments);
     }
 
-    /** Calls a function without an answer. @throws EngineException if it is not there */
+    /**
+     * Calls a function without an answer.
+     *
+     * @throws EngineException if it is not there
+     */
     void run(Object... arguments) {
         function().invokeVoid(arguments);
     }

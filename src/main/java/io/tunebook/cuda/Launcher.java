@@ -9,6 +9,7 @@ import io.tunebook.cuda.KernelText.Kernel;
  * failure of the call that it is in.
  */
 final class Launcher {
+    /** PyTorch calls back without an argument of ours, on the thread that called it: so a launcher is found by its thread. */
     private static final ThreadLocal<Launcher> OF_THREAD = ThreadLocal.withInitial(Launcher::new);
 
     private final Memory memory = new Memory(2 * 8 * KernelText.MOST_PARAMETERS);

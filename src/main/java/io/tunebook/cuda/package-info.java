@@ -4,7 +4,7 @@
  * numbers, tensors and functions.
  *
  * <p>In order: {@code CudaDevice} is a card; {@code KernelText} is {@code kernels.cu}, which {@code Nvrtc} compiles and
- * keeps; {@code Operators} make the kernels known to TorchScript, and {@code Launcher} starts them by
+ * keeps; {@code KernelOperators} make the kernels known to TorchScript, and {@code Launcher} starts them by
  * {@code DirectCalls}; {@code GraphCache} has a {@code CudaGraph} for each shape; {@code CudaEvent} marks a place in
  * the work. Everything that is called in libraries of others stands in one table,
  * {@link io.tunebook.cuda.ForeignFunction}, by {@code ForeignLibrary}.

@@ -43,11 +43,11 @@ public final class Cleaning {
     private record Step(String name, Supplier<UnaryOperator<Document>> begin) {}
 
     private final List<Step> steps;
-    private volatile Pass last;
+    private volatile PassSteps last;
 
     private Cleaning(List<Step> steps) {
         this.steps = steps;
-        this.last = new Pass(steps);
+        this.last = new PassSteps(steps);
     }
 
     /** A cleaning without steps. */
@@ -137,8 +137,8 @@ public final class Cleaning {
         return Table.create("cleaning", step, documents, changed, removed);
     }
 
-    Pass begin() {
-        last = new Pass(steps);
+    PassSteps begin() {
+        last = new PassSteps(steps);
         return last;
     }
 
@@ -207,14 +207,14 @@ public final class Cleaning {
     }
 
     /** The steps during one pass, with what they remember. */
-    static final class Pass {
+    static final class PassSteps {
         private final List<Step> steps;
         private final List<UnaryOperator<Document>> running;
         private final long[] documents;
         private final long[] changed;
         private final long[] removed;
 
-        private Pass(List<Step> steps) {
+        private PassSteps(List<Step> steps) {
             this.steps = steps;
             this.running = steps.stream().map(s -> s.begin().get()).toList();
             this.documents = new long[steps.size()];

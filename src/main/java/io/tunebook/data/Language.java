@@ -2,6 +2,7 @@ package io.tunebook.data;
 
 import java.lang.Character.UnicodeScript;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
@@ -12,43 +13,45 @@ import java.util.Set;
  */
 public final class Language {
     private static final int ENOUGH = 4000;
-    private static final Map<String, Set<String>> SMALL_WORDS = new LinkedHashMap<>();
+    /** In the order in which they are tried: of two with as many words the first one counts. */
+    private static final List<SmallWords> SMALL_WORDS = List.of(
+            new SmallWords(
+                    "en",
+                    Set.of(
+                            "the", "and", "of", "to", "is", "that", "it", "was", "for", "with", "are", "not", "this",
+                            "you", "have")),
+            new SmallWords(
+                    "de",
+                    Set.of(
+                            "der", "die", "und", "das", "ist", "nicht", "ein", "eine", "zu", "mit", "den", "von",
+                            "sich", "auf", "dem")),
+            new SmallWords(
+                    "fr",
+                    Set.of(
+                            "le", "la", "les", "et", "des", "est", "une", "dans", "que", "pour", "pas", "qui", "sur",
+                            "du", "au")),
+            new SmallWords(
+                    "es",
+                    Set.of(
+                            "el", "la", "los", "las", "y", "es", "que", "una", "por", "con", "para", "del", "se", "no",
+                            "su")),
+            new SmallWords(
+                    "it",
+                    Set.of(
+                            "il", "che", "di", "è", "non", "una", "per", "con", "del", "della", "sono", "gli", "le",
+                            "si", "un")),
+            new SmallWords(
+                    "pt",
+                    Set.of(
+                            "o", "os", "e", "não", "uma", "que", "para", "com", "do", "da", "em", "é", "se", "as",
+                            "um")),
+            new SmallWords(
+                    "nl",
+                    Set.of(
+                            "de", "het", "een", "en", "van", "is", "niet", "dat", "op", "te", "met", "voor", "zijn",
+                            "er", "aan")));
 
-    static {
-        SMALL_WORDS.put(
-                "en",
-                Set.of(
-                        "the", "and", "of", "to", "is", "that", "it", "was", "for", "with", "are", "not", "this", "you",
-                        "have"));
-        SMALL_WORDS.put(
-                "de",
-                Set.of(
-                        "der", "die", "und", "das", "ist", "nicht", "ein", "eine", "zu", "mit", "den", "von", "sich",
-                        "auf", "dem"));
-        SMALL_WORDS.put(
-                "fr",
-                Set.of(
-                        "le", "la", "les", "et", "des", "est", "une", "dans", "que", "pour", "pas", "qui", "sur", "du",
-                        "au"));
-        SMALL_WORDS.put(
-                "es",
-                Set.of(
-                        "el", "la", "los", "las", "y", "es", "que", "una", "por", "con", "para", "del", "se", "no",
-                        "su"));
-        SMALL_WORDS.put(
-                "it",
-                Set.of(
-                        "il", "che", "di", "è", "non", "una", "per", "con", "del", "della", "sono", "gli", "le", "si",
-                        "un"));
-        SMALL_WORDS.put(
-                "pt",
-                Set.of("o", "os", "e", "não", "uma", "que", "para", "com", "do", "da", "em", "é", "se", "as", "um"));
-        SMALL_WORDS.put(
-                "nl",
-                Set.of(
-                        "de", "het", "een", "en", "van", "is", "niet", "dat", "op", "te", "met", "voor", "zijn", "er",
-                        "aan"));
-    }
+    private record SmallWords(String language, Set<String> words) {}
 
     private Language() {}
 
@@ -102,14 +105,14 @@ public final class Language {
         String[] words = text.toLowerCase(Locale.ROOT).split("[^\\p{L}]+");
         String best = "und";
         int most = 0;
-        for (Map.Entry<String, Set<String>> language : SMALL_WORDS.entrySet()) {
+        for (SmallWords language : SMALL_WORDS) {
             int found = 0;
             for (String word : words) {
-                found += language.getValue().contains(word) ? 1 : 0;
+                found += language.words().contains(word) ? 1 : 0;
             }
             if (found > most) {
                 most = found;
-                best = language.getKey();
+                best = language.language();
             }
         }
         return most * 20 >= words.length ? best : "und";

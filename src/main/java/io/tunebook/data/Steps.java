@@ -87,7 +87,7 @@ final class Steps {
     static Corpus.Node clean(Corpus.Node node, Cleaning cleaning) {
         return pass -> {
             Cursor from = node.open(pass);
-            Cleaning.Pass run = cleaning.begin();
+            Cleaning.PassSteps run = cleaning.begin();
             return from.with(() -> firstChanged(from, run::apply));
         };
     }

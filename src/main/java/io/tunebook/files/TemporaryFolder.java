@@ -18,6 +18,7 @@ import java.util.stream.Stream;
 public final class TemporaryFolder implements AutoCloseable {
     private static final String PREFIX = "tunebook-files-";
     private static final Pattern NAME = Pattern.compile(PREFIX + "(\\d+)-.*");
+    /** For the hook below, of which a process has one: it deletes what nobody closed. */
     private static final Set<Path> OPEN = ConcurrentHashMap.newKeySet();
 
     static {

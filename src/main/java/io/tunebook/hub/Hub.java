@@ -53,7 +53,7 @@ public final class Hub {
     /** How to reach hubs: all that a test must be able to set. */
     record Access(Path cache, Map<String, String> tokens, Duration silence, boolean offline) {
         Optional<String> token(HubSource source) {
-            return tokens.isEmpty() ? HubSettings.token(source) : Optional.ofNullable(tokens.get(source.toString()));
+            return tokens.isEmpty() ? Settings.token(source) : Optional.ofNullable(tokens.get(source.toString()));
         }
     }
 
@@ -90,7 +90,7 @@ public final class Hub {
     }
 
     private static Hub of(String kind, String id) {
-        Access access = new Access(HubSettings.cache(), Map.of(), SILENCE, HubSettings.offline());
+        Access access = new Access(Settings.cache(), Map.of(), SILENCE, Settings.offline());
         return new Hub(new HubRepository(kind, id, "main"), List.of(), List.of(), access);
     }
 
@@ -329,6 +329,52 @@ public final class Hub {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new HubException("interrupted while fetching", 0, e);
+        }
+    }
+
+    /** What the usual environment variables say, with the defaults of huggingface_hub. */
+    static final class Settings {
+        private Settings() {}
+
+        static String variable(String name, String otherwise) {
+            String value = System.getenv(name);
+            return value == null || value.isBlank() ? otherwise : value.strip();
+        }
+
+        /** {@code HF_HUB_CACHE}, else {@code hub} in {@code HF_HOME}, which is {@code huggingface} in the user's cache. */
+        static Path cache() {
+            return Path.of(variable(
+                    "HF_HUB_CACHE",
+                    variable("HUGGINGFACE_HUB_CACHE", home().resolve("hub").toString())));
+        }
+
+        private static Path home() {
+            Path user = Path.of(System.getProperty("user.home"));
+            Path caches =
+                    Path.of(variable("XDG_CACHE_HOME", user.resolve(".cache").toString()));
+            return Path.of(variable("HF_HOME", caches.resolve("huggingface").toString()));
+        }
+
+        static boolean offline() {
+            return variable("HF_HUB_OFFLINE", "0").matches("(?i)1|on|yes|true");
+        }
+
+        /** The token that belongs to a source; never put into a message. */
+        static Optional<String> token(HubSource source) {
+            if (source instanceof HubSource.ModelScope) {
+                return Optional.of(variable("MODELSCOPE_API_TOKEN", "")).filter(t -> !t.isEmpty());
+            }
+            String token = variable("HF_TOKEN", variable("HUGGING_FACE_HUB_TOKEN", ""));
+            if (token.isEmpty()) {
+                Path file = Path.of(
+                        variable("HF_TOKEN_PATH", home().resolve("token").toString()));
+                try {
+                    token = Files.isRegularFile(file) ? Files.readString(file).strip() : "";
+                } catch (IOException e) {
+                    token = "";
+                }
+            }
+            return Optional.of(token).filter(t -> !t.isEmpty());
         }
     }
 }

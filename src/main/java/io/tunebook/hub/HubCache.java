@@ -42,8 +42,11 @@ final class HubCache {
     /** For how long one that was only slow is: it may be fast the next time. */
     static final Duration SLOW = Duration.ofMinutes(5);
 
-    /** A file lock holds between processes only; this one between the threads of this process. */
-    private static final Map<Path, ReentrantLock> LOCKS = new ConcurrentHashMap<>();
+    /**
+     * A file lock holds between processes only, and these between the threads of this process, whichever cache object they
+     * use: hence static. A lock is there while a thread holds it or waits for it.
+     */
+    private static final Map<Path, ThreadLock> LOCKS = new ConcurrentHashMap<>();
 
     private final Path root;
     private final HubRepository repository;
@@ -137,8 +140,9 @@ final class HubCache {
         Path lock = root.resolve(".locks").resolve(repository.cacheName()).resolve(name + ".lock");
         Files.createDirectories(blob.getParent());
         Files.createDirectories(lock.getParent());
-        ReentrantLock threads = LOCKS.computeIfAbsent(lock.toAbsolutePath(), path -> new ReentrantLock());
-        threads.lock();
+        Path key = lock.toAbsolutePath();
+        ThreadLock threads = LOCKS.compute(key, (path, there) -> there == null ? new ThreadLock() : there.oneMore());
+        threads.lock.lock();
         try (FileChannel channel = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
                 FileLock held = channel.lock()) {
             if (!held.isValid()) {
@@ -151,9 +155,25 @@ final class HubCache {
             }
             link(blob, pointer);
         } finally {
-            threads.unlock();
+            threads.lock.unlock();
+            LOCKS.computeIfPresent(key, (path, there) -> there.oneLess());
         }
         return pointer;
+    }
+
+    /** A lock, and how many threads hold it or wait for it; the number changes within the map's own operations alone. */
+    private static final class ThreadLock {
+        private final ReentrantLock lock = new ReentrantLock();
+        private int threads = 1;
+
+        ThreadLock oneMore() {
+            threads++;
+            return this;
+        }
+
+        ThreadLock oneLess() {
+            return --threads == 0 ? null : this;
+        }
     }
 
     /** For files whose hub names no checksum. */

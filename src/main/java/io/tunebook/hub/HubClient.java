@@ -44,6 +44,7 @@ final class HubClient {
             .followRedirects(HttpClient.Redirect.NEVER)
             .proxy(proxies(System.getenv()))
             .build();
+    /** Shared by all clients: one daemon thread, which only looks at clocks. */
     private static final ScheduledThreadPoolExecutor WATCH = new ScheduledThreadPoolExecutor(1, run -> {
         Thread thread = new Thread(run, "hub-watch");
         thread.setDaemon(true);

@@ -29,6 +29,7 @@ record HubSearch(HubRepository repository, List<HubSource> sources, Hub.Access a
     static final Duration LISTING = Duration.ofSeconds(9);
 
     private static final Duration HEDGE = Duration.ofSeconds(3);
+    /** Shared by all searches: its threads are daemons, and go after a minute without work. */
     private static final ExecutorService ASKING = Executors.newCachedThreadPool(run -> {
         Thread thread = new Thread(run, "hub");
         thread.setDaemon(true);

@@ -43,7 +43,7 @@ public sealed interface HubSource {
 
     /** {@code HF_ENDPOINT} if it is set, else huggingface.co. */
     static HubSource huggingFace() {
-        return mirror(HubSettings.variable("HF_ENDPOINT", "https://huggingface.co"));
+        return mirror(Hub.Settings.variable("HF_ENDPOINT", "https://huggingface.co"));
     }
 
     /** A mirror of Hugging Face, such as {@code https://hf-mirror.com}. */
@@ -53,8 +53,8 @@ public sealed interface HubSource {
 
     /** {@code MODELSCOPE_ENDPOINT} or {@code MODELSCOPE_DOMAIN} if one is set, else modelscope.cn. */
     static HubSource modelScope() {
-        return modelScope(HubSettings.variable(
-                "MODELSCOPE_ENDPOINT", HubSettings.variable("MODELSCOPE_DOMAIN", "https://www.modelscope.cn")));
+        return modelScope(Hub.Settings.variable(
+                "MODELSCOPE_ENDPOINT", Hub.Settings.variable("MODELSCOPE_DOMAIN", "https://www.modelscope.cn")));
     }
 
     /** ModelScope at another address. */

@@ -3,6 +3,7 @@ package io.tunebook.hub;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.tunebook.files.Json;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
@@ -28,7 +29,7 @@ import java.util.stream.Stream;
  * to {@link Hub}, {@code HF_ENDPOINT} to Python. The files must stay as they are while it runs.
  */
 public final class LocalHub implements AutoCloseable {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.wire();
 
     private record Held(Path path, long bytes, String hash) {}
 

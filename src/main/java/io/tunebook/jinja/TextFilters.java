@@ -74,7 +74,7 @@ final class TextFilters {
             Builtin.of("urlencode", "value", TextFilters::urlencode),
             Builtin.of("xmlattr", "d, autospace?", TextFilters::xmlattr),
             Builtin.of("filesizeformat", "value, binary?", TextFilters::filesize),
-            Json.TOJSON);
+            JsonText.TOJSON);
 
     private TextFilters() {}
 

@@ -90,7 +90,11 @@ public final class LoraAdapter implements AutoCloseable {
         return layout.factors(factors, onDevice);
     }
 
-    /** A fresh adapter, which changes nothing yet: B is zero. @param seed of A's start */
+    /**
+     * A fresh adapter, which changes nothing yet: B is zero.
+     *
+     * @param seed of A's start
+     */
     public static LoraAdapter create(CausalLM model, LoraConfig config, long seed) {
         LoraLayout layout = config.layout(model.config());
         float[] values = new float[layout.parameters()];
@@ -302,7 +306,11 @@ public final class LoraAdapter implements AutoCloseable {
         model.gradient(batch, all(), gradient(), losses(), weight, settings.dropout(), seed, checkpointed);
     }
 
-    /** The same as {@link #addGradient}, waited for, with all layers computed again in the backward or none. @return the summed loss of this batch */
+    /**
+     * The same as {@link #addGradient}, waited for, with all layers computed again in the backward or none.
+     *
+     * @return the summed loss of this batch
+     */
     public double gradient(TokenBatch batch, double weight, long seed, boolean checkpointing) {
         double before = losses().toDoubleArray()[0];
         addGradient(batch, weight, seed, checkpointing ? model.config().layers() : 0);

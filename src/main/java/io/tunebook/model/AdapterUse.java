@@ -46,7 +46,11 @@ final class AdapterUse {
         return used.vocabulary(merged.vocabulary(vocabulary));
     }
 
-    /** How many tokens there are with these factors. @throws IllegalArgumentException if the device cannot compute with so many */
+    /**
+     * How many tokens there are with these factors.
+     *
+     * @throws IllegalArgumentException if the device cannot compute with so many
+     */
     int vocabulary(Factors factors) {
         if (!factors.embeddings().isEmpty() && !merged.isEmpty() && factors.embeddings() != merged) {
             throw new IllegalStateException("an adapter that changes the embedding or the output is merged:"

@@ -54,7 +54,11 @@ record BatchInputs(
         return of(batch, vocabulary, false);
     }
 
-    /** All tokens of a batch, padding too. @throws IllegalArgumentException if a token is none of the model's */
+    /**
+     * All tokens of a batch, padding too.
+     *
+     * @throws IllegalArgumentException if a token is none of the model's
+     */
     static BatchInputs whole(TokenBatch batch, int vocabulary) {
         return of(batch, vocabulary, true);
     }
@@ -110,12 +114,12 @@ record BatchInputs(
     }
 
     /** What recorded work of this batch must have room for: its numbers of tokens, documents and labels rounded up, so that fewer different ones come. */
-    RecordedSize size() {
+    RecordedSizes.Size size() {
         if (same > 0 && longest % TOKENS == 0) {
-            return new RecordedSize(ids.length, same, labels(ids.length), longest, same);
+            return new RecordedSizes.Size(ids.length, same, labels(ids.length), longest, same);
         }
         int n = tokens(ids.length + 1); // one more, for a document of padding
-        return new RecordedSize(
+        return new RecordedSizes.Size(
                 n,
                 Math.max(FEW_DOCUMENTS, powerOfTwo(starts.length)),
                 labels(n),
@@ -132,7 +136,7 @@ record BatchInputs(
      * The same batch in a larger size, so that a recording of another one serves it. Behind the tokens comes a document of padding, then documents that are
      * empty; added labels do not count, and stand where nothing is predicted. Documents of one length that suits the kernels stay as they are.
      */
-    BatchInputs padded(RecordedSize to) {
+    BatchInputs padded(RecordedSizes.Size to) {
         int n = to.tokens();
         long[] moreStarts = Arrays.copyOf(starts, to.documents() + 1);
         if (to.same() == 0) {

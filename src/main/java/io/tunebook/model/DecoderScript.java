@@ -301,7 +301,11 @@ final class DecoderScript implements AutoCloseable {
 
     // ---- computing
 
-    /** The logits of every position. @param positions how many there are */
+    /**
+     * The logits of every position.
+     *
+     * @param positions how many there are
+     */
     float[][] logits(BatchInputs batch, int positions) {
         try (NDManager scope = manager.newSubManager();
                 Arguments a = new Arguments()) {

@@ -45,7 +45,11 @@ final class LlamaWriter implements AutoCloseable {
     /** An adapter as it was when the model was told to use it. */
     private record InUse(NDArray flat, GgufAdapter gguf) {}
 
-    /** A model in llama.cpp. @param room how many tokens a text may have */
+    /**
+     * A model in llama.cpp.
+     *
+     * @param room how many tokens a text may have
+     */
     private record Open(LlamaLogits model, int room) {}
 
     /** @param manager frees the copy of an adapter's factors */
@@ -123,7 +127,11 @@ final class LlamaWriter implements AutoCloseable {
         refused = Optional.empty();
     }
 
-    /** The weights were changed by an adapter. @param sign 1 if it was added, -1 if it was taken out again */
+    /**
+     * The weights were changed by an adapter.
+     *
+     * @param sign 1 if it was added, -1 if it was taken out again
+     */
     void merge(int sign) {
         close();
         merged += sign;

@@ -72,7 +72,11 @@ final class Drawing {
         return text(x + w / 2, y + h / 2 + size * 0.35, size, Anchor.MIDDLE, INK, false, text);
     }
 
-    /** A square of a grid, filled the stronger the nearer its share is to 1. @param share between 0 and 1 */
+    /**
+     * A square of a grid, filled the stronger the nearer its share is to 1.
+     *
+     * @param share between 0 and 1
+     */
     Drawing shade(double x, double y, double w, double h, Tone tone, double share) {
         return add(String.format(
                 Locale.ROOT,
@@ -125,7 +129,11 @@ final class Drawing {
         return text(x, y, 14, anchor, INK, true, text);
     }
 
-    /** A text. @param y of its base line */
+    /**
+     * A text.
+     *
+     * @param y of its base line
+     */
     Drawing text(double x, double y, double size, Anchor anchor, String ink, boolean bold, String text) {
         return add("<text x='" + n(x) + "' y='" + n(y) + "' font-size='" + n(size) + "' fill='" + ink
                 + "' text-anchor='" + anchor.name().toLowerCase(Locale.ROOT) + "'"

@@ -119,7 +119,11 @@ public final class Pictures {
         return SplitPicture.draw(heldOut, Words.COURSE);
     }
 
-    /** Who speaks with whom. @param embedded whether the notebook serves the model itself, as no Ollama answers */
+    /**
+     * Who speaks with whom.
+     *
+     * @param embedded whether the notebook serves the model itself, as no Ollama answers
+     */
     public static MimeBundle servers(boolean embedded) {
         return ServersPicture.draw(embedded, Words.COURSE);
     }

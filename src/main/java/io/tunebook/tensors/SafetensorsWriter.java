@@ -3,6 +3,7 @@ package io.tunebook.tensors;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.files.AtomicFile;
+import io.tunebook.files.Json;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -20,7 +21,7 @@ import java.util.Map;
  * @see <a href="https://github.com/huggingface/safetensors#format">The format</a>
  */
 public final class SafetensorsWriter {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.files();
     private static final Map<GgufType, String> NAMES =
             Map.of(GgufType.F32, "F32", GgufType.F16, "F16", GgufType.BF16, "BF16");
 

@@ -3,12 +3,13 @@ package io.tunebook.tokenizer;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.files.AtomicFile;
+import io.tunebook.files.Json;
 import java.io.IOException;
 import java.nio.file.Path;
 
 /** A model's tokenizer as the files that Transformers and this library read in a folder. */
 public final class TokenizerFolder {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.files();
 
     private TokenizerFolder() {}
 

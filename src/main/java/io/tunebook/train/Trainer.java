@@ -2,6 +2,8 @@ package io.tunebook.train;
 
 import io.tunebook.dataset.Dataset;
 import io.tunebook.dataset.Packing;
+import io.tunebook.files.AtomicFile;
+import io.tunebook.files.Json;
 import io.tunebook.kernel.display.Display;
 import io.tunebook.kernel.display.Progress;
 import io.tunebook.lora.LoraAdapter;
@@ -9,13 +11,20 @@ import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.TokenBatch;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.lang.reflect.RecordComponent;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.AbstractList;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
 
@@ -160,11 +169,11 @@ public final class Trainer {
     public void export(Dataset dataset, Path folder) throws IOException {
         Dataset fitting = checked(dataset, "training");
         if (last != null) {
-            TrainingExport.write(folder, fitting, last.adapter(), arguments);
+            PeftExport.write(folder, fitting, last.adapter(), arguments);
             return;
         }
         try (LoraAdapter fresh = LoraAdapter.create(model, lora, arguments.seed())) {
-            TrainingExport.write(folder, fitting, fresh, arguments);
+            PeftExport.write(folder, fitting, fresh, arguments);
         }
     }
 
@@ -255,6 +264,69 @@ public final class Trainer {
             if (bar != null) {
                 bar.close();
             }
+        }
+    }
+
+    /** Training handed over to PEFT: everything that it needs to go on, as files that no Java is needed for. */
+    static final class PeftExport {
+        /**
+         * The arguments that the script does not need: the data are cut, tokenized and labelled already; memory, devices,
+         * determinism and micro-batches are the other program's own matter, which gets the product of devices and micro-batches; nothing is
+         * measured, saved or sampled on the way. All others are written.
+         */
+        static final Set<String> NOT_NEEDED = Set.of(
+                "maxLength",
+                "packing",
+                "assistantOnly",
+                "gradientCheckpointing",
+                "devices",
+                "deterministic",
+                "gradientAccumulation",
+                "evaluateEvery",
+                "saveEvery",
+                "checkpoints",
+                "sampleEvery",
+                "samplePrompt",
+                "patience");
+
+        private static final String README = """
+            A LoRA adapter, its data and its arguments, to be trained on with PEFT: `pip install torch transformers peft accelerate`.
+            One machine: `torchrun --nproc_per_node 8 train.py`; several: `accelerate launch --num_machines 4 … train.py` on each.
+            The model is read from `%s`; name another place with `--model`. It must be the same model.
+            The first pass takes the rows of `data.tokens` in their order, which is Tunebook's; %s
+            The result is in `trained`: `LoraAdapter.load(Path.of("trained"), model)` loads it in Tunebook.
+            """;
+
+        private PeftExport() {}
+
+        static void write(Path folder, Dataset data, LoraAdapter adapter, TrainingArguments arguments)
+                throws IOException {
+            Files.createDirectories(folder);
+            adapter.save(folder);
+            data.shuffle(Seeds.mix(arguments.seed(), 0)).save(folder.resolve("data.tokens"));
+            Files.deleteIfExists(folder.resolve("data.tokens.lock"));
+            String model = adapter.model().path().toAbsolutePath().toString();
+            Map<String, Object> all = new LinkedHashMap<>();
+            all.put("model", model);
+            all.put("tokenizer", data.tokenizerChecksum());
+            all.put("microBatches", arguments.microBatches());
+            for (RecordComponent c : TrainingArguments.class.getRecordComponents()) {
+                if (!NOT_NEEDED.contains(c.getName())) {
+                    all.put(c.getName(), arguments.value(c));
+                }
+            }
+            AtomicFile.write(
+                    folder.resolve("arguments.json"),
+                    Json.files().writerWithDefaultPrettyPrinter().writeValueAsBytes(all));
+            try (InputStream script = Trainer.class.getResourceAsStream("export_train.py")) {
+                AtomicFile.write(folder.resolve("train.py"), script.readAllBytes());
+            }
+            String packing = arguments.packing()
+                    ? "rows hold one example there, also where Tunebook packs several."
+                    : "later ones are shuffled otherwise.";
+            AtomicFile.write(
+                    folder.resolve("README.md"),
+                    README.formatted(model, packing).getBytes(StandardCharsets.UTF_8));
         }
     }
 

@@ -152,7 +152,7 @@ public record TrainingArguments(
         }
     }
 
-    private Object value(RecordComponent component) {
+    Object value(RecordComponent component) {
         try {
             return component.getAccessor().invoke(this);
         } catch (ReflectiveOperationException e) {

@@ -249,7 +249,7 @@ final class TrainingRun {
         started.add(new Started(step, epoch + (double) batch / batches.size(), rate, micro, labels, place, begun));
     }
 
-    /** Reads the results of started steps, in their order, and tells of them. @param left so many stay unread */
+    /** Reads the results of started steps, in their order, until only {@code left} are unread, and tells of them. */
     private void finish(int left) {
         while (started.size() > left) {
             Started s = started.remove();

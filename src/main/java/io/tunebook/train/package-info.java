@@ -6,6 +6,6 @@
  * {@code TrainingRun} is the loop; {@code Replicas} compute a step on every device; {@code Optimizer} changes the
  * factors; {@code Checkpoint} keeps the state, and {@code Fingerprint} says whether it fits; {@code TrainingListener}s
  * are told the {@code TrainingReport}, and {@code TrainingLog} writes it. {@code MemoryEstimate} and {@code Diagnosis}
- * say why a run does not fit or cannot go on; {@code TrainingExport} hands it over to PEFT.
+ * say why a run does not fit or cannot go on; {@code Trainer.export} hands it over to PEFT.
  */
 package io.tunebook.train;

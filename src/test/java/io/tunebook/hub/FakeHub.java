@@ -127,7 +127,11 @@ final class FakeHub implements AutoCloseable {
         };
     }
 
-    /** A gigabyte, whatever was asked for. @param sent how much of it went out */
+    /**
+     * A gigabyte, whatever was asked for.
+     *
+     * @param sent how much of it went out
+     */
     static Fault endless(AtomicLong sent) {
         return (exchange, content) -> {
             exchange.sendResponseHeaders(200, 0);

@@ -62,7 +62,9 @@ final class BatchInputsTest {
         Arrays.setAll(n, i -> i % 128);
         BatchInputs rows = BatchInputs.of(new TokenBatch(3, 128, n, n, n, new int[n.length]), 128);
         assertThat(rows.same()).isEqualTo(3);
-        assertThat(rows.size()).as("what suits the kernels stays").isEqualTo(new RecordedSize(384, 3, 384, 128, 3));
+        assertThat(rows.size())
+                .as("what suits the kernels stays")
+                .isEqualTo(new RecordedSizes.Size(384, 3, 384, 128, 3));
         assertThat(new RecordedSizes().choose(rows.size())).isEqualTo(rows.size());
         assertThat(rows.padded(rows.size()).ids()).hasSize(3 * 128);
         assertThat(rows.padded(rows.size()).signature())

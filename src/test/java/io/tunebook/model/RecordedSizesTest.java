@@ -15,9 +15,9 @@ import org.junit.jupiter.api.Test;
 
 /** Sizes hold their batches, and padding and recordings together cost little. */
 final class RecordedSizesTest {
-    private static RecordedSize wanted(int tokens, int labels) {
+    private static RecordedSizes.Size wanted(int tokens, int labels) {
         int n = BatchInputs.tokens(tokens + 1);
-        return new RecordedSize(n, 8, Math.min(n, (labels / 64 + 1) * 64), Math.min(n, 2048), 0);
+        return new RecordedSizes.Size(n, 8, Math.min(n, (labels / 64 + 1) * 64), Math.min(n, 2048), 0);
     }
 
     @Property(tries = 100)
@@ -26,8 +26,8 @@ final class RecordedSizesTest {
         RecordedSizes sizes = new RecordedSizes();
         for (int i = 0; i < 200; i++) {
             int tokens = 1 + random.nextInt(most);
-            RecordedSize wanted = wanted(tokens, random.nextInt(tokens));
-            RecordedSize chosen = sizes.choose(wanted);
+            RecordedSizes.Size wanted = wanted(tokens, random.nextInt(tokens));
+            RecordedSizes.Size chosen = sizes.choose(wanted);
             assertThat(chosen.holds(wanted)).as(wanted + " in " + chosen).isTrue();
             assertThat(chosen.tokens()).as("the document of padding").isLessThanOrEqualTo(tokens + chosen.longest());
         }
@@ -36,10 +36,10 @@ final class RecordedSizesTest {
     @Test
     void aSizeOfItsOwnComesWhenThePaddingHasCostAsMuch() {
         RecordedSizes sizes = new RecordedSizes();
-        RecordedSize often = wanted(1100, 500);
-        RecordedSize first = sizes.choose(often);
+        RecordedSizes.Size often = wanted(1100, 500);
+        RecordedSizes.Size first = sizes.choose(often);
         assertThat(first.tokens()).isEqualTo(1280);
-        List<RecordedSize> then = new ArrayList<>();
+        List<RecordedSizes.Size> then = new ArrayList<>();
         for (int i = 0; i < 100; i++) {
             then.add(sizes.choose(often));
         }
@@ -55,12 +55,12 @@ final class RecordedSizesTest {
     void manyLengthsNeedFewSizes() {
         Random random = new Random(1);
         RecordedSizes sizes = new RecordedSizes();
-        Set<RecordedSize> used = new HashSet<>();
+        Set<RecordedSizes.Size> used = new HashSet<>();
         double padded = 0;
         double plain = 0;
         for (int i = 0; i < 200; i++) {
-            RecordedSize wanted = wanted(800 + random.nextInt(2000), 300 + random.nextInt(400));
-            RecordedSize chosen = sizes.choose(wanted);
+            RecordedSizes.Size wanted = wanted(800 + random.nextInt(2000), 300 + random.nextInt(400));
+            RecordedSizes.Size chosen = sizes.choose(wanted);
             used.add(chosen);
             padded += chosen.work();
             plain += wanted.work();
@@ -72,7 +72,7 @@ final class RecordedSizesTest {
     @Test
     void documentsOfOneLengthAreLeftAlone() {
         RecordedSizes sizes = new RecordedSizes();
-        RecordedSize rows = new RecordedSize(384, 3, 384, 128, 3);
+        RecordedSizes.Size rows = new RecordedSizes.Size(384, 3, 384, 128, 3);
         sizes.choose(wanted(1500, 900));
         assertThat(sizes.choose(rows)).isEqualTo(rows);
         assertThat(rows.holds(wanted(100, 50))).isFalse();

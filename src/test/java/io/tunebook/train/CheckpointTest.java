@@ -200,7 +200,11 @@ final class CheckpointTest {
         return losses(resume ? trainer.resume() : trainer, model);
     }
 
-    /** Starts or resumes a run in a JVM of its own, and kills it when its log says that it has come so far. @return the log */
+    /**
+     * Starts or resumes a run in a JVM of its own, and kills it when its log says that it has come so far.
+     *
+     * @return the log
+     */
     private static Map<Integer, String> run(Path folder, int until) throws IOException, InterruptedException {
         Files.createDirectories(folder);
         Process process = new ProcessBuilder(

@@ -13,8 +13,10 @@ import io.tunebook.model.Precision;
 import io.tunebook.model.TokenBatch;
 import io.tunebook.train.Trainer.Seeds;
 import java.io.IOException;
+import java.lang.reflect.RecordComponent;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -72,7 +74,19 @@ final class TrainingExportTest {
             assertThat(arguments.path("schedule").asText()).isEqualTo("COSINE");
             assertThat(arguments.path("model").asText())
                     .isEqualTo(model.path().toAbsolutePath().toString());
-            assertThat(Files.readString(folder.resolve("trained/train.py"))).contains("torchrun --nproc_per_node");
+            String script = Files.readString(folder.resolve("trained/train.py"));
+            assertThat(script).contains("torchrun --nproc_per_node");
+            List<String> all = Arrays.stream(TrainingArguments.class.getRecordComponents())
+                    .map(RecordComponent::getName)
+                    .toList();
+            assertThat(all).containsAll(Trainer.PeftExport.NOT_NEEDED);
+            for (String name : all) {
+                boolean needed = !Trainer.PeftExport.NOT_NEEDED.contains(name);
+                assertThat(arguments.has(name)).as(name + " is written").isEqualTo(needed);
+                assertThat(script.contains("arguments[\"" + name + "\"]"))
+                        .as(name + " is read by the script")
+                        .isEqualTo(needed);
+            }
             assertThat(Files.readString(folder.resolve("trained/README.md")).lines())
                     .hasSize(5);
         }

@@ -1,2 +1,5 @@
-/** A Java kernel for Jupyter. */
+/**
+ * A Java kernel for Jupyter: {@code Main} has the commands. Every package below knows nothing of it, and of the others
+ * only what its own page says.
+ */
 package io.tunebook.kernel;

@@ -51,7 +51,11 @@ class StrangersTest {
         return socket;
     }
 
-    /** Sends frames of nothing until the kernel hangs up. @return how many megabytes it took */
+    /**
+     * Sends frames of nothing until the kernel hangs up.
+     *
+     * @return how many megabytes it took
+     */
     private static int flood(Socket socket, int frames, int megabytes) throws IOException {
         byte[] zeros = new byte[MEGABYTE];
         int sent = 0;

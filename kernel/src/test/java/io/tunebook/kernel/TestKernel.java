@@ -35,7 +35,11 @@ public final class TestKernel implements AutoCloseable {
     private final Session session;
     private final Kernel kernel;
 
-    /** What one request caused. @param published what was broadcast with it as the parent, without status */
+    /**
+     * What one request caused.
+     *
+     * @param published what was broadcast with it as the parent, without status
+     */
     public record Answer(JsonNode reply, List<Message> published) {
         public String status() {
             return reply.path("status").asText();

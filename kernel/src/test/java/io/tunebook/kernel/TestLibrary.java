@@ -22,7 +22,11 @@ public final class TestLibrary {
 
     private TestLibrary() {}
 
-    /** Compiles source files, each with its package and one type, into a folder. @return the folder */
+    /**
+     * Compiles source files, each with its package and one type, into a folder.
+     *
+     * @return the folder
+     */
     public static Path classes(Path folder, String... sources) throws IOException {
         Path work = Files.createTempDirectory("sources");
         List<String> command = new ArrayList<>(List.of("-proc:none", "-d", folder.toString()));
@@ -43,7 +47,11 @@ public final class TestLibrary {
         return m.group(1);
     }
 
-    /** The same as a jar. @return the jar */
+    /**
+     * The same as a jar.
+     *
+     * @return the jar
+     */
     public static Path jar(Path jar, String... sources) throws IOException {
         Path classes = classes(Files.createTempDirectory("classes"), sources);
         Files.createDirectories(jar.toAbsolutePath().getParent());

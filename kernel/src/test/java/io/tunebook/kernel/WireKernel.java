@@ -65,7 +65,11 @@ public final class WireKernel implements AutoCloseable {
     private final List<Received> received = new ArrayList<>();
     private Function<JsonNode, String> input = request -> "";
 
-    /** What one request caused. @param published what was broadcast with it as the parent, without status */
+    /**
+     * What one request caused.
+     *
+     * @param published what was broadcast with it as the parent, without status
+     */
     public record Answer(JsonNode reply, List<Message> published) {
         public String status() {
             return reply.path("status").asText();
@@ -322,7 +326,11 @@ public final class WireKernel implements AutoCloseable {
         return await(send(channel, type, content));
     }
 
-    /** Sends a request and does not wait. @return what {@link #await} takes */
+    /**
+     * Sends a request and does not wait.
+     *
+     * @return what {@link #await} takes
+     */
     public Message send(Channel channel, String type, ObjectNode content) {
         Message request = Message.of(List.of(), Message.object(), type, "test", content);
         send(channel, request);

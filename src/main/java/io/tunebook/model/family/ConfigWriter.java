@@ -3,13 +3,14 @@ package io.tunebook.model.family;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.files.AtomicFile;
+import io.tunebook.files.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Writes {@code config.json} for models whose layers are as Llama's, and for those whose family alone tells what they have beside. */
 public final class ConfigWriter {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.files();
 
     private ConfigWriter() {}
 

@@ -2,6 +2,7 @@ package io.tunebook.ollama.template;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tunebook.files.Json;
 import java.math.BigDecimal;
 import java.util.Iterator;
 import java.util.List;
@@ -12,7 +13,7 @@ import java.util.TreeMap;
  * Values as Go sees them: truth values, whole numbers ({@link Long}), numbers ({@link Double}), texts, lists, maps, {@link Struct}s and null.
  */
 final class GoValues {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = Json.wire();
 
     private GoValues() {}
 

@@ -21,7 +21,11 @@ public final class JavaKernel {
         Display.display(data.bundle());
     }
 
-    /** Runs code as a cell. @return the value of its last expression, or null */
+    /**
+     * Runs code as a cell.
+     *
+     * @return the value of its last expression, or null
+     */
     public Object eval(String code) throws Exception {
         return CellStatics.eval(code);
     }

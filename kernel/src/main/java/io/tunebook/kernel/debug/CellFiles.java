@@ -24,7 +24,11 @@ final class CellFiles {
         return prefix;
     }
 
-    /** Takes note of a cell's text. @return its path */
+    /**
+     * Takes note of a cell's text.
+     *
+     * @return its path
+     */
     String add(String text) {
         String path = prefix + Murmur2.hash(text, SEED) + SUFFIX;
         texts.put(path, text);

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.kernel.debug.Debugger.ThreadState;
 import io.tunebook.kernel.debug.Debugger.ThreadState.Step;
 import io.tunebook.kernel.eval.CellException;
+import io.tunebook.kernel.files.PlainJson;
 import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -25,7 +26,7 @@ import java.util.function.Consumer;
  * @see <a href="https://jupyter-client.readthedocs.io/en/stable/messaging.html#debug-request">Jupyter messaging, debug requests</a>
  */
 public final class DebugAdapter {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = PlainJson.mapper();
     private static final String NOT_STOPPED = "no thread has stopped";
     /** A frame's number is its thread's number with its place, the innermost being 0. */
     private static final long FRAMES = 100_000;

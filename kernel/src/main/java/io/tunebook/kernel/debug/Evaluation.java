@@ -39,7 +39,7 @@ final class Evaluation {
         String own = frame.locals().stream().anyMatch(l -> l.name().equals("this"))
                 ? THIS.matcher(text).replaceAll("this\\$")
                 : text;
-        Captured.set(values.toArray());
+        FrameValues.set(values.toArray());
         try {
             return target.evaluate(call(declarations, "return (" + own + ");"));
         } catch (CellException e) {
@@ -52,17 +52,17 @@ final class Evaluation {
                 throw code.contains(";") ? statements : e;
             }
         } finally {
-            Captured.set(null);
+            FrameValues.set(null);
         }
     }
 
     /** Declares a variable for all cells with the value of one of a frame's. */
     void copy(String name, Frame.Local local) throws CellException {
-        Captured.set(new Object[] {local.value()});
+        FrameValues.set(new Object[] {local.value()});
         try {
             target.evaluate(declaration(SourceType.of(local.signature()), name, 0));
         } finally {
-            Captured.set(null);
+            FrameValues.set(null);
         }
     }
 
@@ -116,6 +116,6 @@ final class Evaluation {
     }
 
     private static String declaration(String type, String name, int i) {
-        return type + " " + name + " = (" + type + ") io.tunebook.kernel.debug.Captured.get(" + i + "); ";
+        return type + " " + name + " = (" + type + ") io.tunebook.kernel.debug.FrameValues.get(" + i + "); ";
     }
 }

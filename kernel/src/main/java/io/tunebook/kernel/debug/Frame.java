@@ -29,7 +29,11 @@ public final class Frame {
         this.depth = caller == null ? 1 : caller.depth + 1;
     }
 
-    /** A line begins. @return whether somebody wants to see the local variables: {@link #see} is called then */
+    /**
+     * A line begins.
+     *
+     * @return whether somebody wants to see the local variables: {@link #see} is called then
+     */
     public boolean at(int number) {
         line = number;
         thread.top = this; // what was above has ended, be it by an exception

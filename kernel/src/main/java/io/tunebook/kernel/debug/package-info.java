@@ -7,6 +7,6 @@
  * <p>In order: {@code DebugAdapter} takes requests about a {@code DebugTarget}; {@code Instrument} and
  * {@code LineProbe} change the bytecode, which calls {@code Hooks} and holds {@code Frame}s; {@code Debugger} stops
  * threads; {@code VariableTree} and {@code SourceType} show values; {@code Evaluation} runs Java in a frame, with the
- * {@code Captured} variables; {@code CellFiles} are the files that frontends think of.
+ * {@code FrameValues} variables; {@code CellFiles} are the files that frontends think of.
  */
 package io.tunebook.kernel.debug;

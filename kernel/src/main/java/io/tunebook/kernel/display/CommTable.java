@@ -58,7 +58,11 @@ public final class CommTable {
         }
     }
 
-    /** A message has come. @return false if nobody wants it */
+    /**
+     * A message has come.
+     *
+     * @return false if nobody wants it
+     */
     public boolean receive(String type, String id, String target, Map<String, Object> data) {
         Comm comm = open.get(id);
         switch (type) {

@@ -56,7 +56,11 @@ public final class Display {
         return sink.rich();
     }
 
-    /** Shows a value now, by the renderer of its type. @return the id by which {@link #update} finds it, from another cell too */
+    /**
+     * Shows a value now, by the renderer of its type.
+     *
+     * @return the id by which {@link #update} finds it, from another cell too
+     */
     public static String display(Object value) {
         return show(render(value), UUID.randomUUID().toString());
     }
@@ -70,12 +74,20 @@ public final class Display {
         return TYPE.matcher(id).matches() ? display(value, new String[] {id}) : show(render(value), id);
     }
 
-    /** Shows the value in one representation, such as {@code "html"} or {@code "text/markdown"}, as Rapaio does. @return its id */
+    /**
+     * Shows the value in one representation, such as {@code "html"} or {@code "text/markdown"}, as Rapaio does.
+     *
+     * @return its id
+     */
     public static String display(String type, Object value) {
         return display(value, new String[] {type(type)});
     }
 
-    /** Shows a text: in the representation that one of both names, else as plain text under the second as its id. @return its id */
+    /**
+     * Shows a text: in the representation that one of both names, else as plain text under the second as its id.
+     *
+     * @return its id
+     */
     public static String display(String first, String second) {
         return !TYPE.matcher(second).matches() && isType(first)
                 ? display(first, (Object) second)
@@ -98,7 +110,11 @@ public final class Display {
         return NAMED.getOrDefault(name, name);
     }
 
-    /** Shows a value in these representations alone, as IJava and JJava do. @return its id */
+    /**
+     * Shows a value in these representations alone, as IJava and JJava do.
+     *
+     * @return its id
+     */
     public static String display(Object value, String... types) {
         return show(render(value, types), UUID.randomUUID().toString());
     }
@@ -174,7 +190,11 @@ public final class Display {
         return MimeBundle.of(MimeBundle.SVG, svg, MimeBundle.TEXT, "<an SVG image>");
     }
 
-    /** JSON as a tree that can be folded. @param value maps, lists, strings, numbers, booleans, null, or a JSON text */
+    /**
+     * JSON as a tree that can be folded.
+     *
+     * @param value maps, lists, strings, numbers, booleans, null, or a JSON text
+     */
     public static MimeBundle json(Object value) {
         Map<String, Object> data = new LinkedHashMap<>();
         data.put(MimeBundle.JSON, value);
@@ -215,7 +235,11 @@ public final class Display {
                 + (image == null ? "null" : image.getClass().getName()));
     }
 
-    /** A progress bar. @param total the number of steps; 0 if unknown */
+    /**
+     * A progress bar.
+     *
+     * @param total the number of steps; 0 if unknown
+     */
     public static Progress progress(long total) {
         return progress(total, "");
     }

@@ -14,6 +14,7 @@ import java.util.concurrent.ForkJoinWorkerThread;
  * reaches them. Workers of the common pool belong to nobody: they count for the cell that runs now in the session whose code they run.
  */
 public final class CellContext {
+    /** Whose cell a thread works for; threads that a cell starts inherit it. */
     private static final InheritableThreadLocal<CellContext> OWNER = new InheritableThreadLocal<>();
     /** No cell: its threads print to the process's own streams. */
     static final CellContext NONE = new CellContext();
@@ -106,7 +107,11 @@ public final class CellContext {
         stopped = where;
     }
 
-    /** From now on this thread, and the threads it will start, work for this cell, or as before for null. @return the cell that it worked for */
+    /**
+     * From now on this thread, and the threads it will start, work for this cell, or as before for null.
+     *
+     * @return the cell that it worked for
+     */
     static CellContext adopted(CellContext cell) {
         CellContext before = OWNER.get();
         if (cell == null) {

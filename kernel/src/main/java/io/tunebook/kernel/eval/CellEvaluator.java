@@ -278,7 +278,7 @@ public final class CellEvaluator implements AutoCloseable {
         return new LoopCompiler(this, pieces).loop(code, setup);
     }
 
-    /** Declares a variable, as a cell's declaration would. @param type as Java writes it */
+    /** Declares a variable, as a cell's declaration would, of a type as Java writes it. */
     public void define(String name, String type, Object value) throws CellException {
         if (!javax.lang.model.SourceVersion.isName(name)) {
             throw new IllegalArgumentException("expected the name of a variable, found " + name);
@@ -333,7 +333,7 @@ public final class CellEvaluator implements AutoCloseable {
         SqlDrivers.register(Path.of(entry), loader);
     }
 
-    /** Takes an entry from the class path again. @return false if a class of it is loaded: it stays */
+    /** Takes an entry from the class path again. Returns false if a class of it is loaded: it stays. */
     public boolean removeFromClassPath(Path entry) {
         if (loader.libraries().isUsed(entry)) {
             return false;

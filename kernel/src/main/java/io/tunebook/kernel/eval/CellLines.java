@@ -31,7 +31,11 @@ final class CellLines {
         snippets.put(snippet, origin);
     }
 
-    /** A class that JShell does not know. @param above how many lines of its source stand above what was typed */
+    /**
+     * A class that JShell does not know.
+     *
+     * @param above how many lines of its source stand above what was typed
+     */
     void put(String className, int above, Origin origin) {
         classes.put(className, origin);
         own.put(className, new Lines(origin.source().name(), line -> origin.line(0) + Math.max(line - above - 1, 0)));

@@ -219,7 +219,11 @@ public final class CellRunner {
             notifyAll();
         }
 
-        /** Waits for the end. @return whether it has come within so many milliseconds */
+        /**
+         * Waits for the end.
+         *
+         * @return whether it has come within so many milliseconds
+         */
         synchronized boolean await(long milliseconds) {
             if (!done) {
                 try {

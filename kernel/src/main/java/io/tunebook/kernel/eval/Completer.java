@@ -302,7 +302,8 @@ public final class Completer {
                 break;
             }
             if (info.remaining().isBlank()) {
-                rest = append(seen, imports, info.source()) ? "" : rest;
+                append(seen, imports, info.source());
+                rest = "";
                 break;
             }
             append(seen, imports, info.source());
@@ -316,18 +317,17 @@ public final class Completer {
         return code;
     }
 
-    private boolean append(StringBuilder seen, Map<String, String> imports, String source) {
+    private void append(StringBuilder seen, Map<String, String> imports, String source) {
         Matcher m = IMPORT.matcher(source.strip());
         if (m.matches()) {
             imports.put(m.group(2), m.group(1));
-            return true;
+            return;
         }
         boolean statements = evaluator.analysis().sourceToSnippets(source).stream()
                 .allMatch(s -> s.kind() != Kind.METHOD && s.kind() != Kind.IMPORT);
         if (statements) {
             seen.append(source).append('\n');
         }
-        return true;
     }
 
     // ---- is it finished?
@@ -343,8 +343,7 @@ public final class Completer {
     /** Says whether a cell is finished, as a console asks at each Enter. */
     public Completeness isComplete(String cell) {
         if (cell.stripLeading().startsWith("%%")) {
-            return new Completeness(
-                    cell.endsWith("\n") || cell.indexOf('\n') < 0 && cell.isBlank() ? "complete" : "incomplete", "");
+            return new Completeness(cell.endsWith("\n") ? "complete" : "incomplete", "");
         }
         String rest = blankMagics(cell);
         while (!rest.isBlank()) {

@@ -74,7 +74,11 @@ final class JShellInternals {
         }
     }
 
-    /** Stops the index. @return what lets it be made */
+    /**
+     * Stops the index.
+     *
+     * @return what lets it be made
+     */
     private static Callable<Future<?>> postponed(SourceCodeAnalysis analysis) throws ReflectiveOperationException {
         Method suspend = analysis.getClass().getMethod("suspendIndexing");
         Method resume = analysis.getClass().getMethod("resumeIndexing");
@@ -135,11 +139,18 @@ final class JShellInternals {
             set(
                     taskFactory,
                     "javacTaskPool",
-                    CompilerPool.of(processing == null ? CompilerPool::shared : ProcessingCompiler.with(processing)));
+                    CompilerPool.of(
+                            processing == null
+                                    ? CompilerPool::shared
+                                    : PackageCells.ProcessingCompiler.with(processing)));
         }
     }
 
-    /** From now on annotation processors run, or do not. @param options what the compiler is told of them, or null for no processors */
+    /**
+     * From now on annotation processors run, or do not.
+     *
+     * @param options what the compiler is told of them, or null for no processors
+     */
     void processing(Supplier<List<String>> options) {
         if (taskFactory == null) {
             throw new UnsupportedOperationException("JShell is another than expected: annotation processors stay off");

@@ -86,7 +86,11 @@ final class PieceRunner {
         return all;
     }
 
-    /** Runs the declarations among the pieces ahead. @return whether there are any */
+    /**
+     * Runs the declarations among the pieces ahead.
+     *
+     * @return whether there are any
+     */
     private boolean declare(List<Piece> rest, List<Snippet> unresolved) throws CellException {
         List<Piece> declarations = rest.stream().filter(pieces::declares).toList();
         for (Piece d : declarations) {

@@ -49,7 +49,11 @@ public final class Results {
         return new TreeMap<>(out);
     }
 
-    /** The result before so many others, or null. @param back 1 for the last one */
+    /**
+     * The result before so many others, or null.
+     *
+     * @param back 1 for the last one
+     */
     public synchronized Object last(int back) {
         return last[back - 1];
     }

@@ -59,7 +59,11 @@ final class Snippets {
         statements = new StatementCompiler(internals);
     }
 
-    /** What became of a snippet: not compiled, or done. @param type of the result, null where there is none */
+    /**
+     * What became of a snippet: not compiled, or done.
+     *
+     * @param type of the result, null where there is none
+     */
     record Outcome(CellException rejected, Optional<Result> result, String type, List<Snippet> unresolved) {}
 
     Outcome run(Piece piece) throws CellException {

@@ -8,7 +8,11 @@ public abstract class TimedLoop {
     private volatile Object witness = new Object();
     private Object kept;
 
-    /** Runs it so many times. @return how long that took, in nanoseconds */
+    /**
+     * Runs it so many times.
+     *
+     * @return how long that took, in nanoseconds
+     */
     public abstract long run(long times) throws Exception;
 
     /** Takes a value that was computed. */

@@ -16,7 +16,11 @@ final class Turn {
     /** What {@link #lend} gave away, to be taken back. */
     record Held(Thread owner, int depth, CellRunner runner) {}
 
-    /** Waits for the turn. A thread that has it may take it again. @param on where code runs that is compiled in it */
+    /**
+     * Waits for the turn. A thread that has it may take it again.
+     *
+     * @param on where code runs that is compiled in it
+     */
     void take(CellRunner on) {
         if (isMine()) {
             depth++;

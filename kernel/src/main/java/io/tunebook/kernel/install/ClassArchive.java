@@ -1,12 +1,12 @@
 package io.tunebook.kernel.install;
 
+import io.tunebook.kernel.files.AtomicWrite;
 import io.tunebook.kernel.launch.KernelProcess;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
@@ -92,7 +92,7 @@ public final class ClassArchive {
             command.addAll(List.of("kernel", "{connection_file}"));
             FirstRun.run(command, Map.of(MAKING, "yes"));
             if (Files.exists(part)) {
-                Files.move(part, folder.resolve(NAME), StandardCopyOption.REPLACE_EXISTING);
+                AtomicWrite.move(part, folder.resolve(NAME));
             }
         } finally {
             Files.deleteIfExists(part);

@@ -2,6 +2,8 @@ package io.tunebook.kernel.install;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.kernel.files.AtomicWrite;
+import io.tunebook.kernel.files.PlainJson;
 import io.tunebook.kernel.launch.KernelProcess;
 import java.io.File;
 import java.io.IOException;
@@ -9,7 +11,6 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -61,12 +62,20 @@ public final class KernelSpecInstaller {
 
     private KernelSpecInstaller() {}
 
-    /** The command {@code install}. @return the exit status */
+    /**
+     * The command {@code install}.
+     *
+     * @return the exit status
+     */
     public static int install(List<String> args) throws InterruptedException {
         return command(args, KernelSpecInstaller::install);
     }
 
-    /** The command {@code uninstall}. @return the exit status */
+    /**
+     * The command {@code uninstall}.
+     *
+     * @return the exit status
+     */
     public static int uninstall(List<String> args) throws InterruptedException {
         return command(args, KernelSpecInstaller::uninstall);
     }
@@ -249,7 +258,7 @@ public final class KernelSpecInstaller {
             ClassArchive.made(folder);
         }
         byte[] text = spec(argv, displayName, environment);
-        copy(new java.io.ByteArrayInputStream(text), spec);
+        AtomicWrite.write(spec, out -> out.write(text));
         System.out.println("Installed the kernel " + name + " in " + folder
                 + (archived ? "" : ", without an archive of classes: it starts slower"));
     }
@@ -260,7 +269,7 @@ public final class KernelSpecInstaller {
 
     /** A kernel.json. */
     static byte[] spec(List<String> argv, String displayName, Map<String, String> environment) throws IOException {
-        ObjectMapper json = new ObjectMapper();
+        ObjectMapper json = PlainJson.mapper();
         ObjectNode content = json.createObjectNode();
         argv.forEach(content.putArray("argv")::add);
         content.put("display_name", displayName);
@@ -285,11 +294,9 @@ public final class KernelSpecInstaller {
     }
 
     private static void copy(InputStream content, Path to) throws IOException {
-        Path part = to.resolveSibling(to.getFileName() + ".part");
         try (content) {
-            Files.copy(content, part, StandardCopyOption.REPLACE_EXISTING);
+            AtomicWrite.write(to, content::transferTo);
         }
-        Files.move(part, to, StandardCopyOption.REPLACE_EXISTING);
     }
 
     private void uninstall() throws IOException {

@@ -1,5 +1,6 @@
 package io.tunebook.kernel.install;
 
+import io.tunebook.kernel.files.AtomicWrite;
 import io.tunebook.kernel.launch.KernelProcess;
 import io.tunebook.kernel.launch.Version;
 import java.io.IOException;
@@ -7,7 +8,6 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.time.LocalDateTime;
@@ -39,7 +39,11 @@ public final class Wheel {
 
     private Wheel() {}
 
-    /** The command {@code wheel [FOLDER]}. @return the exit status */
+    /**
+     * The command {@code wheel [FOLDER]}.
+     *
+     * @return the exit status
+     */
     public static int command(List<String> args) throws IOException {
         if (args.size() > 1 || args.stream().anyMatch(a -> a.startsWith("-"))) {
             System.err.println("Usage: java -jar tunebook-kernel.jar wheel [FOLDER]");
@@ -99,8 +103,8 @@ public final class Wheel {
                 (name, content) -> record.append(name + ",sha256=" + hash(content) + "," + content.length + "\n"));
         text(files, "RECORD", record.append(NAME + ".dist-info/RECORD,,\n").toString());
         Path wheel = folder.resolve(NAME + "-py3-none-any.whl");
-        Path part = folder.resolve(wheel.getFileName() + ".part");
-        try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(part))) {
+        AtomicWrite.write(wheel, out -> {
+            ZipOutputStream zip = new ZipOutputStream(out);
             for (Map.Entry<String, byte[]> file : files.entrySet()) {
                 ZipEntry entry = new ZipEntry(file.getKey());
                 entry.setTimeLocal(FIRST); // the same jar gives the same wheel, whatever the time zone
@@ -108,8 +112,9 @@ public final class Wheel {
                 zip.write(file.getValue());
                 zip.closeEntry();
             }
-        }
-        return Files.move(part, wheel, StandardCopyOption.REPLACE_EXISTING);
+            zip.finish();
+        });
+        return wheel;
     }
 
     /** This project's licence and those of what the jar contains. */

@@ -64,18 +64,30 @@ public final class CellStatics {
         return session().results().last(back);
     }
 
-    /** Runs code as a cell, with magics. @return the value of its last expression, or null */
+    /**
+     * Runs code as a cell, with magics.
+     *
+     * @return the value of its last expression, or null
+     */
     public static Object eval(String code) throws CellException {
         return magics().execute(code, 0).map(CellEvaluator.Result::value).orElse(null);
     }
 
-    /** Runs {@code %name arguments}. @return its value, which may be null */
+    /**
+     * Runs {@code %name arguments}.
+     *
+     * @return its value, which may be null
+     */
     @SuppressWarnings("unchecked") // who writes the magic's name knows what it gives
     public static <T> T lineMagic(String name, List<String> arguments) throws CellException {
         return (T) magics().call("%" + name, arguments, "");
     }
 
-    /** Runs {@code %%name arguments} with the lines below it. @return its value, which may be null */
+    /**
+     * Runs {@code %%name arguments} with the lines below it.
+     *
+     * @return its value, which may be null
+     */
     @SuppressWarnings("unchecked") // as above
     public static <T> T cellMagic(String name, List<String> arguments, String body) throws CellException {
         return (T) magics().call("%%" + name, arguments, body);

@@ -14,7 +14,11 @@ final class Loggers {
 
     private Loggers() {}
 
-    /** Code that quiets the loggers among some libraries. @param libraries each as {@code group:artifact} */
+    /**
+     * Code that quiets the loggers among some libraries.
+     *
+     * @param libraries each as {@code group:artifact}
+     */
     static List<String> quieted(List<String> libraries) {
         Properties known = new Properties();
         try (InputStream in = Loggers.class.getResourceAsStream(FILE)) {

@@ -91,7 +91,7 @@ final class MavenResolution {
         return roots.values().stream().map(d -> d.getArtifact().toString()).toList();
     }
 
-    /** Adds dependencies to those that are there. @param management versions for what they need */
+    /** Adds dependencies to those that are there; {@code management} has versions for what they need. */
     void resolve(List<Dependency> dependencies, List<Dependency> management) throws CellException {
         Map<String, Dependency> all = new LinkedHashMap<>(roots);
         Map<String, Dependency> versions = new LinkedHashMap<>(managed);

@@ -1,10 +1,10 @@
 package io.tunebook.kernel.magic;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tunebook.kernel.eval.CellEvaluator;
 import io.tunebook.kernel.eval.ClassPath;
 import io.tunebook.kernel.eval.Source;
+import io.tunebook.kernel.files.PlainJson;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -99,7 +99,7 @@ final class PathMagics {
 
     private static List<String> cells(String notebook) throws IOException {
         List<String> code = new ArrayList<>();
-        for (JsonNode cell : new ObjectMapper().readTree(notebook).path("cells")) {
+        for (JsonNode cell : PlainJson.mapper().readTree(notebook).path("cells")) {
             if (cell.path("cell_type").asText().equals("code")) {
                 StringBuilder source = new StringBuilder();
                 JsonNode lines = cell.path("source");

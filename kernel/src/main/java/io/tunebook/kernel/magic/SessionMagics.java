@@ -9,6 +9,7 @@ import io.tunebook.kernel.eval.CellEvaluator;
 import io.tunebook.kernel.eval.CellOutput;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import jdk.jshell.Snippet;
@@ -57,7 +58,8 @@ final class SessionMagics {
                 "%history",
                 "[-n]", "Prints the cells so far; with -n their numbers too.", (a, rest, body) -> {
                     evaluator.results().in().forEach((number, code) -> {
-                        System.out.println(a.contains("-n") ? String.format("%4d: %s", number, code) : code);
+                        System.out.println(
+                                a.contains("-n") ? String.format(Locale.ROOT, "%4d: %s", number, code) : code);
                     });
                     return null;
                 }));

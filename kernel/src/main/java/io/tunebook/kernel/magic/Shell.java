@@ -78,7 +78,11 @@ final class Shell {
         return evaluator.variable(name).map(r -> String.valueOf(r.value()));
     }
 
-    /** Runs a program with an input; what it prints streams to the cell. @return its exit status */
+    /**
+     * Runs a program with an input; what it prints streams to the cell.
+     *
+     * @return its exit status
+     */
     int run(List<String> command, String input) throws CellException {
         PrintStream out = System.out;
         PrintStream err = System.err;

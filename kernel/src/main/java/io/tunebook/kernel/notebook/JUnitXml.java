@@ -1,5 +1,6 @@
 package io.tunebook.kernel.notebook;
 
+import io.tunebook.kernel.files.AtomicWrite;
 import io.tunebook.kernel.notebook.NotebookReport.CellResult;
 import io.tunebook.kernel.notebook.NotebookReport.CellResult.Verdict;
 import java.io.IOException;
@@ -21,7 +22,7 @@ final class JUnitXml {
         for (NotebookReport report : reports) {
             all.append(suite(report)).append('\n');
         }
-        AtomicFile.write(file, all.append("</testsuites>\n").toString());
+        AtomicWrite.text(file, all.append("</testsuites>\n").toString());
     }
 
     private static String suite(NotebookReport report) {

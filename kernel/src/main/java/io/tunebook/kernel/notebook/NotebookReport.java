@@ -1,5 +1,6 @@
 package io.tunebook.kernel.notebook;
 
+import io.tunebook.kernel.files.AtomicWrite;
 import io.tunebook.kernel.notebook.NotebookReport.CellResult.Verdict;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -39,7 +40,7 @@ record NotebookReport(String notebook, List<CellResult> cells, double seconds, l
     }
 
     void write(Path file) throws IOException {
-        AtomicFile.write(file, Notebook.JSON.writeValueAsString(this));
+        AtomicWrite.text(file, Notebook.JSON.writeValueAsString(this));
     }
 
     long count(Verdict verdict) {

@@ -1,5 +1,6 @@
 package io.tunebook.kernel.notebook;
 
+import io.tunebook.kernel.files.AtomicWrite;
 import io.tunebook.kernel.notebook.Launch.Order;
 import io.tunebook.kernel.notebook.NotebookReport.CellResult;
 import io.tunebook.kernel.notebook.NotebookReport.CellResult.Verdict;
@@ -124,7 +125,7 @@ public final class NotebookRunner {
             String name = target.getFileName().toString().replaceFirst("\\.ipynb$", "");
             Path page = target.resolveSibling(name + ".html");
             try {
-                AtomicFile.write(page, HtmlPage.of(Notebook.read(target), name));
+                AtomicWrite.text(page, HtmlPage.of(Notebook.read(target), name));
             } catch (IOException e) {
                 throw new IOException("the page cannot be written to " + page + ": " + reason(e), e);
             }

@@ -104,7 +104,11 @@ public final class ChildKernel implements AutoCloseable {
         return log.toString();
     }
 
-    /** Connects to a channel of requests, once the kernel listens. @param identity of the frontend, may be empty */
+    /**
+     * Connects to a channel of requests, once the kernel listens.
+     *
+     * @param identity of the frontend, may be empty
+     */
     public Client connect(Channel channel, byte[] identity) throws IOException, InterruptedException {
         int port =
                 switch (channel) {

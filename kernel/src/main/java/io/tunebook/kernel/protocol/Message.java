@@ -2,6 +2,7 @@ package io.tunebook.kernel.protocol;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tunebook.kernel.files.PlainJson;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -24,7 +25,7 @@ public record Message(
         ObjectNode content,
         List<byte[]> buffers) {
     public static final String VERSION = "5.4";
-    static final ObjectMapper JSON = new ObjectMapper();
+    static final ObjectMapper JSON = PlainJson.mapper();
 
     public String type() {
         return header.path("msg_type").asText();
@@ -44,13 +45,21 @@ public record Message(
         return of(identities, header, type, session, content);
     }
 
-    /** A message for all frontends. @param parent the header of its cause, or an empty object */
+    /**
+     * A message for all frontends.
+     *
+     * @param parent the header of its cause, or an empty object
+     */
     public static Message broadcast(ObjectNode parent, String type, String session, ObjectNode content) {
         byte[] topic = ("kernel." + session + "." + type).getBytes(StandardCharsets.US_ASCII);
         return of(List.of(topic), parent, type, session, content);
     }
 
-    /** A message that the kernel sends. @param parent the header of its cause, or an empty object */
+    /**
+     * A message that the kernel sends.
+     *
+     * @param parent the header of its cause, or an empty object
+     */
     public static Message of(
             List<byte[]> identities, ObjectNode parent, String type, String session, ObjectNode content) {
         ObjectNode header = object();

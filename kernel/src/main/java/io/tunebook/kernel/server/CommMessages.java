@@ -50,7 +50,11 @@ final class CommMessages {
         return reply;
     }
 
-    /** Takes a {@code comm_open}, {@code comm_msg} or {@code comm_close}. @return null: these have no reply */
+    /**
+     * Takes a {@code comm_open}, {@code comm_msg} or {@code comm_close}.
+     *
+     * @return null: these have no reply
+     */
     ObjectNode receive(Request request) {
         JsonNode content = request.content();
         last = request.message().header();

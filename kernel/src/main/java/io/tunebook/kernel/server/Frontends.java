@@ -21,7 +21,11 @@ final class Frontends {
         publish(cause.header(), "status", Message.object().put("execution_state", state));
     }
 
-    /** Broadcasts a message. @param cause the header of the request that it belongs to, or an empty object */
+    /**
+     * Broadcasts a message.
+     *
+     * @param cause the header of the request that it belongs to, or an empty object
+     */
     void publish(ObjectNode cause, String type, ObjectNode content) {
         transport.publish(Message.broadcast(cause, type, session, content));
     }

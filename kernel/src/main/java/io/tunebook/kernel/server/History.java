@@ -3,6 +3,8 @@ package io.tunebook.kernel.server;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import io.tunebook.kernel.files.AtomicWrite;
+import io.tunebook.kernel.files.PlainJson;
 import io.tunebook.kernel.protocol.Message;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
@@ -12,7 +14,6 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -28,7 +29,7 @@ import java.util.stream.Stream;
 /** The cells of this session and of former ones, kept in a file of JSON lines. A file that cannot be read or written costs the history, nothing else. */
 final class History {
     private static final System.Logger LOG = System.getLogger(History.class.getName());
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = PlainJson.mapper();
     private static final int KEPT = 10_000;
     private static final int OUTPUT = 10_000;
     private static final Set<PosixFilePermission> MINE = PosixFilePermissions.fromString("rw-------");
@@ -39,7 +40,11 @@ final class History {
     /** The file does not end in a whole line. */
     private boolean brokenOff;
 
-    /** One cell that ran. @param output the plain text of its result, or the empty string */
+    /**
+     * One cell that ran.
+     *
+     * @param output the plain text of its result, or the empty string
+     */
     private record Entry(int session, int line, String source, String output) {
         String json() {
             return Message.object()
@@ -204,7 +209,7 @@ final class History {
                 out.write('\n');
             }
         }
-        Files.move(beside, file, StandardCopyOption.REPLACE_EXISTING);
+        AtomicWrite.move(beside, file.toAbsolutePath());
         brokenOff = false;
     }
 

@@ -11,14 +11,16 @@ import io.tunebook.kernel.protocol.ConnectionFile;
 import io.tunebook.kernel.protocol.Memory;
 import io.tunebook.kernel.protocol.Message;
 import io.tunebook.kernel.protocol.Transport;
-import io.tunebook.kernel.server.MessageType.Where;
+import io.tunebook.kernel.server.Kernel.MessageType.Where;
 import io.tunebook.kernel.session.Session;
 import io.tunebook.kernel.session.Settings;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -65,13 +67,13 @@ public final class Kernel implements AutoCloseable {
         succession = new Succession(transport, group);
         CodeHelp help = new CodeHelp(this.starting);
         History kept = new History(history);
-        DebugMessages debug = new DebugMessages(this.starting, frontends);
+        Cells.DebugMessages debug = new Cells.DebugMessages(this.starting, frontends);
         subshells = new Subshells(this.starting, name -> new Lane(name, group, memory, this::handle));
         cells = new Cells(this.starting, frontends, subshells, help, debug, kept, memory);
         CommMessages comms = new CommMessages(this.starting, frontends, subshells, cells);
         types = Map.ofEntries(
                 // Not behind a cell that runs: JupyterLab asks before it makes a subshell for a console.
-                Map.entry("kernel_info_request", type(BOTH, Where.AT_ONCE, r -> KernelInfo.reply())),
+                Map.entry("kernel_info_request", type(BOTH, Where.AT_ONCE, r -> Replies.KernelInfo.reply())),
                 Map.entry("execute_request", type(Set.of(SHELL), Where.WITH_CELLS, cells::execute)),
                 Map.entry("complete_request", type(BOTH, Where.ASIDE, help::complete)),
                 Map.entry("inspect_request", type(BOTH, Where.ASIDE, help::inspect)),
@@ -321,5 +323,63 @@ public final class Kernel implements AutoCloseable {
         starting.now().ifPresent(Session::interrupt);
         frontends.publish(request.message().header(), "shutdown_reply", reply);
         return reply;
+    }
+
+    /**
+     * What the kernel does with messages of one type.
+     *
+     * @param channels those that may carry it
+     * @param where the thread that answers it
+     */
+    record MessageType(Set<Channel> channels, Where where, Handler handler) {
+        /** The threads that answer requests. */
+        enum Where {
+            /** The thread of the channel that the message came by: shell's waits while a cell runs, control's does not. */
+            ITS_CHANNEL,
+            /** The thread that runs cells, in its turn, whichever channel the message came by: the handler is the user's code. */
+            WITH_CELLS,
+            /** Control's thread, whichever channel the message came by: no cell keeps it waiting. */
+            AT_ONCE,
+            /** A thread beside both, for what needs the session's compiler but must keep nobody waiting. */
+            ASIDE,
+            /** The debugger's own thread: an evaluation may take long. */
+            DEBUGGER
+        }
+
+        /** Answers a request. */
+        interface Handler {
+            /**
+             * Answers.
+             *
+             * @return the reply's content, or null for none
+             * @throws Exception what the reply says then
+             */
+            ObjectNode answer(Request request) throws Exception;
+        }
+    }
+
+    /**
+     * Notices that the program which started this kernel has died: nobody else would ever end the kernel. Jupyter's clients name themselves in the environment,
+     * unless the kernel is to outlive them.
+     */
+    private static final class ParentWatch {
+        private ParentWatch() {}
+
+        /**
+         * Starts to watch.
+         *
+         * @param parent the value of {@code JPY_PARENT_PID}, or null if there is none
+         * @param gone what is to be done when it has died
+         */
+        static void start(String parent, Runnable gone) {
+            // On Windows the number is a handle of the parent's and no process id.
+            if (parent == null || !parent.matches("\\d{1,18}") || File.separatorChar == '\\') {
+                return;
+            }
+            long pid = Long.parseLong(parent);
+            Optional<ProcessHandle> process = pid > 1 ? ProcessHandle.of(pid) : Optional.empty();
+            // A process that cannot be seen, from within a container for example, may live.
+            process.ifPresent(p -> p.onExit().thenRun(gone));
+        }
     }
 }

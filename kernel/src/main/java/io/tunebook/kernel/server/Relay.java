@@ -52,7 +52,11 @@ final class Relay implements AutoCloseable {
         iopub = child.subscribe(); // after what concerns nobody else
     }
 
-    /** Begins. @param ended is told the exit status when that kernel has ended and all is handed on that it had to say */
+    /**
+     * Begins.
+     *
+     * @param ended is told the exit status when that kernel has ended and all is handed on that it had to say
+     */
     void begin(IntConsumer ended) throws IOException {
         List<Thread> readers = new ArrayList<>();
         readers.add(reader(iopub, this::publish));

@@ -7,13 +7,15 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.kernel.display.MimeBundle;
 import io.tunebook.kernel.eval.CellException;
+import io.tunebook.kernel.files.PlainJson;
+import io.tunebook.kernel.launch.Version;
 import io.tunebook.kernel.protocol.Message;
 import java.util.ArrayList;
 import java.util.List;
 
 /** The contents of replies. */
 final class Replies {
-    static final ObjectMapper JSON = new ObjectMapper();
+    static final ObjectMapper JSON = PlainJson.mapper();
 
     /** Longer messages of exceptions are cut: as JSON they are in memory several times. */
     private static final int LONGEST = 100_000;
@@ -78,5 +80,36 @@ final class Replies {
             }
         }
         return JSON.valueToTree(value);
+    }
+
+    /** What a kernel says of itself. */
+    static final class KernelInfo {
+        private static final String NAME = "tunebook";
+
+        private KernelInfo() {}
+
+        static ObjectNode reply() {
+            ObjectNode info = Replies.ok()
+                    .put("protocol_version", io.tunebook.kernel.protocol.Message.VERSION)
+                    .put("implementation", NAME)
+                    .put("implementation_version", Version.current())
+                    .put("banner", "Java " + Runtime.version() + ", tunebook " + Version.current())
+                    .put("debugger", true);
+            info.putObject("language_info")
+                    .put("name", "java")
+                    .put("version", Runtime.version().toString())
+                    .put("mimetype", "text/x-java-source")
+                    .put("file_extension", ".java")
+                    .put("pygments_lexer", "java")
+                    .put("codemirror_mode", "text/x-java")
+                    .put("nbconvert_exporter", "script");
+            int feature = Runtime.version().feature();
+            info.putArray("help_links")
+                    .addObject()
+                    .put("text", "Java " + feature + " API")
+                    .put("url", "https://docs.oracle.com/en/java/javase/" + feature + "/docs/api/");
+            info.putArray("supported_features").add("debugger").add("kernel subshells");
+            return info;
+        }
     }
 }

@@ -6,7 +6,11 @@ import java.util.concurrent.CompletableFuture;
 
 /** The session, which may not be complete yet: a kernel says what it is before it is ready for cells. */
 record Starting(CompletableFuture<Session> session) {
-    /** Waits for the session. @throws java.util.concurrent.CompletionException if it did not start */
+    /**
+     * Waits for the session.
+     *
+     * @throws java.util.concurrent.CompletionException if it did not start
+     */
     Session await() {
         return session.join();
     }

@@ -65,7 +65,11 @@ final class Subshells {
         return Optional.ofNullable(all.get(id)).map(Subshell::lane);
     }
 
-    /** Where the cell of a request runs. @throws CellException if there is no such subshell */
+    /**
+     * Where the cell of a request runs.
+     *
+     * @throws CellException if there is no such subshell
+     */
     CellRunner runner(Session session, Request request) throws CellException {
         if (request.subshell().isEmpty()) {
             return session.evaluator().mainRunner();

@@ -63,7 +63,11 @@ final class Succession implements AutoCloseable {
         return prepared != null && begun == null;
     }
 
-    /** From now on the other kernel answers. @param ended is told its exit status when it has ended */
+    /**
+     * From now on the other kernel answers.
+     *
+     * @param ended is told its exit status when it has ended
+     */
     void begin(IntConsumer ended) throws IOException {
         prepared.begin(ended);
         begun = prepared;

@@ -26,7 +26,11 @@ public final class Budget {
         return message;
     }
 
-    /** Takes bytes. @return false, with nothing taken, if there are not so many left */
+    /**
+     * Takes bytes.
+     *
+     * @return false, with nothing taken, if there are not so many left
+     */
     boolean take(long bytes) {
         if (taken.addAndGet(bytes) <= all) {
             return true;

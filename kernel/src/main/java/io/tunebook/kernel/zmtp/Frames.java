@@ -34,7 +34,11 @@ final class Frames {
                 && new String(bytes, 12, 20, StandardCharsets.US_ASCII).equals("NULL" + "\0".repeat(16));
     }
 
-    /** The command READY, by which a side names its kind of socket. @param identity the name by which a router knows it, or nothing */
+    /**
+     * The command READY, by which a side names its kind of socket.
+     *
+     * @param identity the name by which a router knows it, or nothing
+     */
     static ByteBuffer ready(String socketType, byte[] identity) {
         ByteBuffer command = ByteBuffer.allocate(2 + 255)
                 .put((byte) COMMAND)
@@ -53,7 +57,11 @@ final class Frames {
         command.put((byte) ascii.length).put(ascii).putInt(value.length).put(value);
     }
 
-    /** The answer to a PING: its context comes back. @param ping the body, with the name of the command and two bytes of time */
+    /**
+     * The answer to a PING: its context comes back.
+     *
+     * @param ping the body, with the name of the command and two bytes of time
+     */
     static ByteBuffer pong(byte[] ping) {
         int context = Math.min(Math.max(ping.length - 7, 0), 16);
         ByteBuffer command = ByteBuffer.allocate(2 + 5 + context)

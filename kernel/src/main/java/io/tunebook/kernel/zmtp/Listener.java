@@ -26,7 +26,11 @@ public record Listener(String socketType, Set<String> peers, long largest, Handl
         /** Something of what waited has been written. */
         default void drained(Peer peer) {}
 
-        /** The connection has ended. @param reason why this side ended it, or null if the peer did */
+        /**
+         * The connection has ended.
+         *
+         * @param reason why this side ended it, or null if the peer did
+         */
         default void closed(Peer peer, String reason) {}
     }
 }

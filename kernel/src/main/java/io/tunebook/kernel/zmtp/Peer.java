@@ -204,7 +204,11 @@ public final class Peer {
         }
     }
 
-    /** Closes the connection. @param reason for the log; null if the peer has just gone */
+    /**
+     * Closes the connection.
+     *
+     * @param reason for the log; null if the peer has just gone
+     */
     void end(String reason) {
         if (closed) {
             return;

@@ -27,7 +27,11 @@ class NotebookOptionsIT {
     @TempDir
     Path folder;
 
-    /** A cell. @param shown what is stored as its standard output, or null for nothing */
+    /**
+     * A cell.
+     *
+     * @param shown what is stored as its standard output, or null for nothing
+     */
     private record Cell(String code, String shown, String... tags) {}
 
     private Path notebook(String name, Cell... cells) throws IOException {

@@ -69,7 +69,11 @@ class NotebooksOfOtherKernelsIT {
         assertThat(kernels).containsExactly("Ganymede", "IJava", "JJava", "Rapaio");
     }
 
-    /** Runs all notebooks of a folder and compares what they show. @return how many there were */
+    /**
+     * Runs all notebooks of a folder and compares what they show.
+     *
+     * @return how many there were
+     */
     private int check(String name, String... options) throws Exception {
         copy(Path.of("src", "test", "resources", "notebooks").toAbsolutePath(), folder);
         Path at = folder.resolve(name);

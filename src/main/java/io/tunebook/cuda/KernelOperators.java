@@ -18,16 +18,17 @@ import java.util.Optional;
  * computes it writes into its tensors. PyTorch knows an operator once in a process, for all devices: it starts the kernel of the device that the
  * calling thread is on.
  */
-final class Operators {
+final class KernelOperators {
     /** PyTorch keeps what it is given here by address for as long as the process lives. */
     private static final List<Object> KEPT = new ArrayList<>();
 
     /** No kernel: it turns PyTorch's switch for the operators that follow. Its tensor only says that these are of a GPU, and keeps them in order. */
     private static final String DETERMINISTIC = "deterministic";
 
+    /** Operators are registered once in a process; what was missing then stays so. */
     private static Optional<String> missing;
 
-    private Operators() {}
+    private KernelOperators() {}
 
     private record Starter(Kernel kernel, boolean[] tensor, int rank) implements DirectCalls.Operator {
         Starter(Kernel kernel) {

@@ -1,11 +1,11 @@
 package io.tunebook.kernel.debug;
 
 /** The values of a frame's local variables, for the code that an evaluation in that frame compiles. */
-public final class Captured {
+public final class FrameValues {
     /** By thread: who asks for an evaluation runs it. */
     private static final ThreadLocal<Object[]> VALUES = new ThreadLocal<>();
 
-    private Captured() {}
+    private FrameValues() {}
 
     static void set(Object[] values) {
         if (values == null) {

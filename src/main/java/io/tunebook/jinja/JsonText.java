@@ -14,9 +14,9 @@ import java.util.Locale;
 import java.util.Map;
 
 /** The filter {@code tojson}, which Transformers makes Python's {@code json.dumps}. */
-final class Json {
+final class JsonText {
     static final Builtin TOJSON =
-            Builtin.of("tojson", "x, ensure_ascii?, indent?, separators?, sort_keys?", Json::dumps);
+            Builtin.of("tojson", "x, ensure_ascii?, indent?, separators?, sort_keys?", JsonText::dumps);
 
     private final Run run;
     private final StringBuilder out = new StringBuilder();
@@ -27,7 +27,7 @@ final class Json {
     private final boolean ascii;
     private int counted;
 
-    private Json(Run run, String indent, String comma, String colon, boolean sort, boolean ascii) {
+    private JsonText(Run run, String indent, String comma, String colon, boolean sort, boolean ascii) {
         this.run = run;
         this.indent = indent;
         this.comma = comma;
@@ -54,7 +54,7 @@ final class Json {
             comma = c.value();
             colon = d.value();
         }
-        Json json = new Json(run, indent, comma, colon, a.truth(4), a.truth(1));
+        JsonText json = new JsonText(run, indent, comma, colon, a.truth(4), a.truth(1));
         json.write(a.get(0), 0);
         json.count();
         return Text.of(json.out.toString());
