@@ -17,7 +17,7 @@ import model.dtypes  # noqa: E402
 
 model.dtypes.FLOAT32 = torch.float64  # what the text computes in float32 is not rounded here
 
-from model import adapter, attention, decoder, generation, lora, loss, mlp, norm, records as layers_text  # noqa: E402
+from model import adapter, attention, attention_cpu, decoder, generation, lora, loss, mlp, norm, records as layers_text  # noqa: E402
 from model import delta as delta_text  # noqa: E402
 from model import experts as experts_text, rotary as rotary_text, router as router_text  # noqa: E402
 from model.experts import Experts  # noqa: E402
@@ -99,6 +99,16 @@ def pieces():
     with torch.no_grad():
         total, found = loss.cross_entropy(h, W, targets, 4, True)
         compare("loss.cross_entropy", [found], expected)
+
+    # in bfloat16 alone the layers take this one; documents are longer than the queries that are computed at a time
+    for window, scale in [(0, 8**-0.5), (40, 0.7), (200, 0.7)]:
+        q, k, v, d_o = leaf(600, 4, 8), leaf(600, 2, 8), leaf(600, 2, 8), torch.randn(600, 4, 8)
+        plain = softmax_attention(q, k, v, torch.tensor([0, 300, 600]), window, scale)
+        expected = torch.autograd.grad(plain, [q, k, v], d_o)
+        with torch.no_grad():
+            o, lse = attention_cpu.same_length(q, k, v, 2, window, scale)
+            found = attention_cpu.d_by_products(d_o, q, k, v, o, lse, 2, window, scale)
+            compare(f"attention_cpu.d_by_products, window {window}", found, expected)
 
     cases = [([0, 5, 10], 2), ([0, 3, 5, 6, 9, 10], 0), ([0, 4, 10, 10], 0)]
     for (starts, batch), window, scale in itertools.product(cases, [0, 2], [8**-0.5, 0.7]):

@@ -25,6 +25,7 @@ final class DecoderScript implements AutoCloseable {
             "norm.py",
             "lora.py",
             "rotary.py",
+            "attention_cpu.py",
             "attention.py",
             "delta.py",
             "mlp.py",

@@ -1,11 +1,12 @@
 # Attention: causal, within each document and a window, grouped heads; forward and backward. q, k, v are
 # [N, heads, head_dim] with N = batch * length. Knows nothing of projections.
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Tuple
 
 import torch
 from torch import Tensor, ops
 
-from .dtypes import BOOL, FLOAT32, INT32, INT64
+from .attention_cpu import by_head, by_token, d_same_length, effective, same_length, window_of
+from .dtypes import FLOAT32, INT32, INT64
 from .rotary import Rotation
 
 
@@ -48,38 +49,6 @@ def gates_of(qkv: Tensor, heads: int, head_dim: int) -> Tensor:
 def d_gates(d_a: Tensor, o: Tensor, gates: Tensor) -> Tuple[Tensor, Tensor]:
     s = gates.sigmoid()
     return d_a * s, d_a * o.flatten(1, 2) * s * (1 - s)
-
-
-# Whether each of T queries at the end of n keys sees a key, bool [T, n].
-def window_of(T: int, n: int, window: int, like: Tensor) -> Tensor:
-    past = torch.ones([T, n], dtype=BOOL, device=like.device).tril(n - T)
-    return past if window >= n else past.triu(n - T - window + 1)
-
-
-# The window that counts for documents of at most so many tokens: 0 where each fits into it.
-def effective(window: int, longest: int) -> int:
-    return window if window < longest else 0
-
-
-# What a CPU adds to the scores of documents of T tokens, [1, 1, T, T]: 0 where a query sees a key, else -inf; none
-# where it sees all that are not later.
-def window_mask(T: int, window: int, like: Tensor) -> Optional[Tensor]:
-    mask: Optional[Tensor] = None
-    if effective(window, T) > 0:
-        hidden = window_of(T, T, window, like).bitwise_not()
-        mask = like.new_zeros([1, 1, T, T]).masked_fill(hidden, float("-inf"))
-    return mask
-
-
-# [N, heads, head_dim] as [B, heads, T, head_dim], each head so many times.
-def by_head(x: Tensor, batch: int, times: int) -> Tensor:
-    y = x.unflatten(0, [batch, -1]).transpose(1, 2)
-    return y.repeat_interleave(times, 1) if times > 1 else y
-
-
-# [B, heads, T, head_dim] as [N, heads, head_dim].
-def by_token(x: Tensor) -> Tensor:
-    return x.transpose(1, 2).flatten(0, 1)
 
 
 # Whether cuDNN's attention takes a layer of this window: documents of one length, all keys seen.
@@ -133,17 +102,6 @@ def attention(q: Tensor, k: Tensor, v: Tensor, at: Places, window: int, scale: f
             os.append(o)
             lses.append(lse)
     return torch.cat(os, 0), Softmax(torch.cat(lses, 2), none, none, none, none)
-
-
-# On a CPU: so many documents of one length, and the logarithms of their sums [batch, heads, length].
-def same_length(q: Tensor, k: Tensor, v: Tensor, batch: int, window: int, scale: float) -> Tuple[Tensor, Tensor]:
-    groups = q.size(1) // k.size(1)
-    q1, k1, v1 = by_head(q, batch, 1), by_head(k, batch, groups), by_head(v, batch, groups)
-    mask = window_mask(q.size(0) // batch, window, q)
-    o, lse = ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        q1, k1, v1, 0.0, mask is None, attn_mask=mask, scale=scale
-    )
-    return by_token(o), lse
 
 
 # Attention with a sink in each head, as gpt-oss has it: one more score [heads] beside those of the keys, for nothing,
@@ -253,8 +211,7 @@ def d_flash(
 # e^(scale q k^T - lse), which is the softmax, for each head and document:
 #   d_v = p^T d_o       d_s = p (d_o v^T - sum(d_o o))       d_q = scale d_s k       d_k = scale d_s^T q
 # and d_k and d_v are sums over the heads of a group. These are the kernels' own backwards; cuDNN's adds to d_q in any
-# order, so that the flash kernel's takes its place where the bits must be the same each time. On the CPU the gradients
-# of a group's copies of k and v are added up here.
+# order, so that the flash kernel's takes its place where the bits must be the same each time.
 def d_attention(
     d_o: Tensor,
     q: Tensor,
@@ -304,37 +261,6 @@ def d_attention(
             d_ks.append(d_k)
             d_vs.append(d_v)
     return torch.cat(d_qs, 0), torch.cat(d_ks, 0), torch.cat(d_vs, 0)
-
-
-# The same on a CPU for so many documents of one length, one behind the other in N; lse [batch, heads, length].
-def d_same_length(
-    d_o: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    o: Tensor,
-    lse: Tensor,
-    batch: int,
-    window: int,
-    scale: float,
-) -> Tuple[Tensor, Tensor, Tensor]:
-    groups = q.size(1) // k.size(1)
-    mask = window_mask(q.size(0) // batch, window, q)
-    d_q, d_k, d_v = ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
-        by_head(d_o, batch, 1),
-        by_head(q, batch, 1),
-        by_head(k, batch, groups),
-        by_head(v, batch, groups),
-        by_head(o, batch, 1),
-        lse,
-        0.0,
-        mask is None,
-        attn_mask=mask,
-        scale=scale,
-    )
-    d_k = d_k.unflatten(1, [-1, groups]).sum([2])
-    d_v = d_v.unflatten(1, [-1, groups]).sum([2])
-    return by_token(d_q), by_token(d_k), by_token(d_v)
 
 
 # How far attention computed in some way is from the flash kernel's for such heads, forward and backward, as a share of

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, ops
 
 from .adapter import no_lora
-from .attention import by_head, past_with_sinks, queries_of, window_of
+from .attention import past_with_sinks, queries_of
+from .attention_cpu import by_head, window_of
 from .decoder import Model, dense_layer, embedded, head, tables_for
 from .delta import delta_gated, next_delta
 from .dtypes import FLOAT32, INT64

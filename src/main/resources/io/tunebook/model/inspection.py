@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from .adapter import no_lora, no_masks
-from .attention import by_head, window_of
+from .attention_cpu import by_head, window_of
 from .decoder import Model, Tokens, dense_layer, embedded, places
 from .dtypes import FLOAT32
 from .experts import times_in_tiles, times_tiles
