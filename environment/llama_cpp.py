@@ -3,8 +3,9 @@
     python environment/llama_cpp.py FOLDER
 
 The package is taken from npm's registry (npm_config_registry, or what npm is set to), its SHA-256 is checked, and
-nothing of it is run: only llama.cpp's and ggml's libraries and the licence are unpacked. The embedded server uses them
-where TUNEBOOK_LLAMA_CPP names the folder.
+nothing of it is run: only llama.cpp's and ggml's libraries and the licence are unpacked. Lab.java fetches them into its
+cache: models answer by them in notebooks (TUNEBOOK_GENERATOR), and the embedded server uses them where
+TUNEBOOK_LLAMA_CPP names the folder.
 """
 
 import os

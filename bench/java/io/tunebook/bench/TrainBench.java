@@ -317,7 +317,7 @@ final class TrainBench {
                 "tokens",
                 written.length,
                 "ids",
-                Arrays.toString(written),
+                Arrays.stream(written).boxed().toList(),
                 "precision",
                 model.precision().toString(),
                 "writer",

@@ -70,11 +70,15 @@ final class OfflineTest {
         Path packed = temporary.resolve("教室 (a b)");
         Path wheels = Files.createDirectories(temporary.resolve("wheels"));
         Files.writeString(wheels.resolve("one-1.0-py3-none-any.whl"), "a wheel");
+        Path cache = Files.createDirectories(temporary.resolve("cache"));
+        Path file = Path.of(model.get());
+        Path cached = Files.copy(file, cache.resolve(file.getFileName()));
+        Files.writeString(Files.createDirectory(cache.resolve("llama.cpp")).resolve("libllama.so"), "a library");
         Ended pack = java(
                 ROOT.resolve("environment/Pack.java").toString(),
                 ROOT.toString(),
                 packed.toString(),
-                model.get(),
+                cached.toString(),
                 wheels.toString(),
                 "3.12");
         assertThat(pack.status()).as(pack.text()).isZero();
@@ -84,12 +88,20 @@ final class OfflineTest {
         assertThat(List.of("README.zh.md", "environment/exercises.py", "environment/nbgrader_config.py"))
                 .allSatisfy(name -> assertThat(packed.resolve(name)).exists());
 
+        assertThat(packed.resolve("environment/cache/llama.cpp/libllama.so")).exists();
+        assertThat(packed.resolve("environment/packed.sha256")).content().contains("cache/llama.cpp/libllama.so");
+
         Path notebook = Files.writeString(temporary.resolve("offline.ipynb"), NOTEBOOK);
         Path out = temporary.resolve("out");
         String lab = packed.resolve("environment/Lab.java").toString();
         Ended run = java(lab, "run", "--offline", "--out", out.toString(), notebook.toString());
         assertThat(run.status()).as(run.text()).isZero();
-        assertThat(run.text()).contains("> check of the copied files").doesNotContain("> build");
+        assertThat(run.text())
+                .contains("> check of the copied files")
+                .doesNotContain("> build")
+                .doesNotContain("llama.cpp");
+        assertThat(java(lab, "doctor").text())
+                .contains("ok Answers on a CPU by llama.cpp in " + packed.resolve("environment/cache/llama.cpp"));
         assertThat(Files.readString(temporary.resolve("pip-said")))
                 .contains("install --")
                 .contains("--no-index --find-links " + packed.resolve("environment/wheels"));
@@ -126,6 +138,7 @@ final class OfflineTest {
         builder.environment().put("LC_ALL", "C.UTF-8");
         builder.environment().remove("TUNEBOOK_CACHE");
         builder.environment().remove("TUNEBOOK_MODEL");
+        builder.environment().remove("TUNEBOOK_GENERATOR");
         Process process =
                 builder.redirectErrorStream(true).redirectOutput(said.toFile()).start();
         assertThat(process.waitFor(10, TimeUnit.MINUTES)).isTrue();

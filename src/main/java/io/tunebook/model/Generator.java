@@ -13,8 +13,10 @@ import java.util.stream.IntStream;
  * Writes on from a text, token by token. Immutable: each setting gives another generator. By default greedy, at most 256 tokens, ending where the model ends
  * its turn.
  *
- * <p>On a CPU llama.cpp computes the logits where the environment's {@code TUNEBOOK_GENERATOR} names its folder, and where it can: {@link CausalLM#writer} says which. They are those of PyTorch but for the
- * rounding: llama.cpp multiplies by a file's blocks with values of eight bits, and keeps keys and values in float16.
+ * <p>On a CPU llama.cpp computes the logits where the environment's {@code TUNEBOOK_GENERATOR} names its folder, as the set-up has it, and where it can:
+ * {@link CausalLM#writer} says which. They are those of PyTorch but for the rounding: llama.cpp multiplies by a file's blocks with values of eight bits, and keeps
+ * keys and values in float16. Beyond 256 tokens its rounding also follows the number of its threads, which is one while other programs use the cores. With
+ * {@code TUNEBOOK_GENERATOR=pytorch} it is PyTorch that writes.
  */
 public final class Generator {
     private final CausalLM model;

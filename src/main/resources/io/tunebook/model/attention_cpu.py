@@ -85,10 +85,10 @@ def d_same_length(
     return by_token(d_q), by_token(d_k), by_token(d_v)
 
 
-# The same by products of whole matrices. PyTorch's kernel for CPUs computes blocks of 64, which in bfloat16 takes two to
-# four times as long. Scores are float32. Some queries and heads at a time, so that their scores stay in the cache and few
-# of them are of keys that are not seen. The queries of a group stand below one another, so that no key is copied, and the
-# sum over the group is the product's own.
+# The same by products of whole matrices. PyTorch's kernel for CPUs computes blocks of 64, which in bfloat16 takes two
+# to four times as long. Scores are float32. Some queries and heads at a time, so that their scores stay in the cache
+# and few of them are of keys that are not seen. The queries of a group stand below one another, so that no key is
+# copied, and the sum over the group is the product's own.
 def d_by_products(
     d_o: Tensor,
     q: Tensor,

@@ -232,6 +232,20 @@ final class LlamaWriterTest {
         }
     }
 
+    @Test
+    void anInterruptEndsTheAnswerAndNotLlamaCpp() throws Exception {
+        try (CausalLM model = fast(gguf("llama"))) {
+            int[] prompt = Arrays.copyOf(Reference.ids(), 12);
+            Thread.currentThread().interrupt();
+            int[] found = model.generator().maxTokens(24).tokens(prompt);
+            assertThat(Thread.interrupted()).isTrue();
+            assertThat(found).hasSize(1);
+            assertThat(model.generator().maxTokens(1).tokens(prompt)).isEqualTo(found);
+            assertThat(model.writer()).isEqualTo("llama.cpp " + LlamaCpp.VERSION);
+            assertThat(model.writer.opened()).isEqualTo(1);
+        }
+    }
+
     private static int[] byPyTorch(CausalLM model, int[] prompt, int count) {
         int[] found = new int[count];
         try (KvCache cache = model.cache(prompt.length + count)) {

@@ -42,6 +42,14 @@ public final class LlamaCpp {
     /** {@code GGML_BACKEND_DEVICE_TYPE_CPU}. */
     private static final int PROCESSOR = 0;
 
+    /**
+     * Where {@code poll} lies in {@code ggml_threadpool_params}, and its default value. A thread that polls for the next token keeps its core busy all the time in
+     * between, in which another process chooses that token.
+     */
+    private static final int POLL = 520;
+
+    private static final int POLL_DEFAULT = 50;
+
     private final LlamaLibrary library;
     private final NativeLibrary base;
     private final NativeLibrary backends;
@@ -182,6 +190,9 @@ public final class LlamaCpp {
         }
         try (Memory settings = new Memory(4096)) {
             base.getFunction("ggml_threadpool_params_init").invokeVoid(new Object[] {settings, count});
+            if (settings.getInt(POLL) == POLL_DEFAULT) {
+                settings.setInt(POLL, 0);
+            }
             return Function.getFunction(make).invokePointer(new Object[] {settings});
         }
     }

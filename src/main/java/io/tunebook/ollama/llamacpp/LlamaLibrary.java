@@ -190,6 +190,8 @@ interface LlamaLibrary extends Library {
 
     void llama_attach_threadpool(Pointer context, Pointer threads, Pointer threadsBatch);
 
+    void llama_set_n_threads(Pointer context, int threads, int threadsBatch);
+
     void llama_free(Pointer context);
 
     void llama_model_free(Pointer model);

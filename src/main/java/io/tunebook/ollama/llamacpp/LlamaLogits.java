@@ -2,10 +2,12 @@ package io.tunebook.ollama.llamacpp;
 
 import com.sun.jna.Native;
 import io.tunebook.files.JavaCommand;
+import io.tunebook.files.TemporaryFolder;
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -21,6 +23,9 @@ public final class LlamaLogits implements AutoCloseable {
     private final Process process;
     private final DataInputStream answers;
     private final DataOutputStream texts;
+    /** Null until the process has made it. A channel would be closed by an interrupt of the thread that reads. */
+    private RandomAccessFile file;
+    private final byte[] done = new byte[1];
     private final ByteBuffer logits;
 
     /**
@@ -32,30 +37,43 @@ public final class LlamaLogits implements AutoCloseable {
      * @throws IOException if there is no such llama.cpp, it does not take a file, or it ends; with its words where it has any
      */
     public LlamaLogits(Path libraries, Path gguf, Optional<Path> adapter, int room) throws IOException {
+        try (TemporaryFolder folder = new TemporaryFolder()) { // both processes keep the file open, which needs no name then
+            Path shared = folder.path().resolve("logits.f32");
+            process = start(libraries, gguf, adapter, room, shared);
+            answers = new DataInputStream(process.getInputStream());
+            texts = new DataOutputStream(new BufferedOutputStream(process.getOutputStream()));
+            int tokens;
+            String why = "";
+            try {
+                tokens = answers.readInt();
+                if (tokens == LogitsProcess.REFUSED) {
+                    why = answers.readUTF();
+                }
+            } catch (IOException e) {
+                throw ended(e);
+            }
+            if (tokens == LogitsProcess.REFUSED) {
+                close();
+                throw new IOException(why);
+            }
+            try {
+                file = new RandomAccessFile(shared.toFile(), "r");
+            } catch (IOException e) {
+                close();
+                throw e;
+            }
+            logits = ByteBuffer.allocate(4 * tokens).order(ByteOrder.nativeOrder());
+        }
+    }
+
+    private static Process start(Path libraries, Path gguf, Optional<Path> adapter, int room, Path shared) throws IOException {
         List<String> command =
                 JavaCommand.of(LogitsProcess.class, List.of(Native.class), "-Xmx128m", "-Dfile.encoding=UTF-8");
-        command.addAll(List.of(libraries.toString(), gguf.toString(), String.valueOf(room)));
+        command.addAll(List.of(shared.toString(), libraries.toString(), gguf.toString(), String.valueOf(room)));
         adapter.ifPresent(a -> command.add(a.toString()));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD);
         builder.environment().put("GGML_NO_BACKTRACE", "1"); // a debugger would be started for it
-        process = builder.start();
-        answers = new DataInputStream(process.getInputStream());
-        texts = new DataOutputStream(new BufferedOutputStream(process.getOutputStream()));
-        int tokens;
-        String why = "";
-        try {
-            tokens = answers.readInt();
-            if (tokens == LogitsProcess.REFUSED) {
-                why = answers.readUTF();
-            }
-        } catch (IOException e) {
-            throw ended(e);
-        }
-        if (tokens == LogitsProcess.REFUSED) {
-            close();
-            throw new IOException(why);
-        }
-        logits = ByteBuffer.allocate(4 * tokens).order(ByteOrder.nativeOrder());
+        return builder.start();
     }
 
     /** How many tokens the vocabulary has. */
@@ -75,7 +93,9 @@ public final class LlamaLogits implements AutoCloseable {
                 texts.writeInt(token);
             }
             texts.flush();
-            answers.readFully(logits.array());
+            answers.readFully(done);
+            file.seek(0);
+            file.readFully(logits.array());
             float[] values = new float[tokenCount()];
             logits.asFloatBuffer().get(values);
             return values;
@@ -94,6 +114,9 @@ public final class LlamaLogits implements AutoCloseable {
     public void close() {
         boolean interrupted = Thread.interrupted();
         try {
+            if (file != null) {
+                file.close();
+            }
             texts.close(); // the end of its input
         } catch (IOException gone) {
             // it has ended already

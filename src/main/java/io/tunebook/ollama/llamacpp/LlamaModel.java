@@ -2,6 +2,7 @@ package io.tunebook.ollama.llamacpp;
 
 import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,6 +27,7 @@ public final class LlamaModel implements AutoCloseable {
     private final Pointer vocabulary;
     private final Pointer memory;
     private final int batch;
+    private final Pace pace;
     /** The tokens whose keys and values the context holds. */
     private int[] held = {};
 
@@ -72,6 +74,7 @@ public final class LlamaModel implements AutoCloseable {
         if (threads != null) {
             library.llama_attach_threadpool(context, threads, threads);
         }
+        pace = new Pace(settings.threads());
         memory = library.llama_get_memory(context);
         List<Pointer> loaded = new ArrayList<>();
         for (Path adapter : adapters) {
@@ -180,7 +183,11 @@ public final class LlamaModel implements AutoCloseable {
 
     /** Computes one more token. */
     public void next(int token) {
+        int threads = pace.threads();
+        library.llama_set_n_threads(context, threads, threads);
+        long start = System.nanoTime();
         decode(new int[] {token});
+        pace.took(System.nanoTime() - start);
     }
 
     /** Drops what the context holds beyond what the tokens begin with; one token at least is left to compute. */
@@ -229,6 +236,11 @@ public final class LlamaModel implements AutoCloseable {
     /** The next token's logits, one for each token of the vocabulary. */
     public float[] logits() {
         return library.llama_get_logits_ith(context, -1).getFloatArray(0, tokenCount());
+    }
+
+    /** The same where llama.cpp has them, until it computes again. */
+    ByteBuffer logitsInPlace() {
+        return library.llama_get_logits_ith(context, -1).getByteBuffer(0, 4L * tokenCount());
     }
 
     /** A text's vector, of length one. */
