@@ -726,7 +726,8 @@ final class Lab {
             });
         }
         if (!Files.isDirectory(folder)) {
-            OUT.println("! There is no llama.cpp: PyTorch writes the answers, at half the speed. To fetch it: java environment/Lab.java setup");
+            OUT.println(
+                    "! There is no llama.cpp: PyTorch writes the answers, at half the speed. To fetch it: java environment/Lab.java setup");
         }
     }
 
@@ -907,7 +908,8 @@ final class Lab {
         env.put("TUNEBOOK_DEFAULT_MODEL", modelFile().toString());
         env.put("TUNEBOOK_DATA", root.resolve("notebooks/data").toString()); // for notebooks that lie elsewhere
         Optional<String> generator = Optional.ofNullable(System.getenv(GENERATOR))
-                .or(() -> Optional.of(llamaCppFolder()).filter(Files::isDirectory).map(Path::toString));
+                .or(() ->
+                        Optional.of(llamaCppFolder()).filter(Files::isDirectory).map(Path::toString));
         generator.ifPresent(g -> env.put(GENERATOR, g));
         env.put("RUST_FLAVOR", "cpu"); // else DJL's tokenizers look for a build of their own for CUDA
         env.put("OPT_OUT_TRACKING", "true");

@@ -114,7 +114,8 @@ final class Pack {
         for (Path file : files) {
             bytes += Files.size(file);
             String name = folder.relativize(file).toString().replace('\\', '/');
-            if (name.matches("(kernel|src)/target/.*\\.jar|environment/(wheels|cache)/[^/]*\\.(whl|gguf)|environment/cache/llama\\.cpp/.*")) {
+            if (name.matches(
+                    "(kernel|src)/target/.*\\.jar|environment/(wheels|cache)/[^/]*\\.(whl|gguf)|environment/cache/llama\\.cpp/.*")) {
                 sums.put(name, sha256(file));
             }
         }

@@ -25,6 +25,7 @@ public final class LlamaLogits implements AutoCloseable {
     private final DataOutputStream texts;
     /** Null until the process has made it. A channel would be closed by an interrupt of the thread that reads. */
     private RandomAccessFile file;
+
     private final byte[] done = new byte[1];
     private final ByteBuffer logits;
 
@@ -37,7 +38,8 @@ public final class LlamaLogits implements AutoCloseable {
      * @throws IOException if there is no such llama.cpp, it does not take a file, or it ends; with its words where it has any
      */
     public LlamaLogits(Path libraries, Path gguf, Optional<Path> adapter, int room) throws IOException {
-        try (TemporaryFolder folder = new TemporaryFolder()) { // both processes keep the file open, which needs no name then
+        try (TemporaryFolder folder =
+                new TemporaryFolder()) { // both processes keep the file open, which needs no name then
             Path shared = folder.path().resolve("logits.f32");
             process = start(libraries, gguf, adapter, room, shared);
             answers = new DataInputStream(process.getInputStream());
@@ -66,7 +68,8 @@ public final class LlamaLogits implements AutoCloseable {
         }
     }
 
-    private static Process start(Path libraries, Path gguf, Optional<Path> adapter, int room, Path shared) throws IOException {
+    private static Process start(Path libraries, Path gguf, Optional<Path> adapter, int room, Path shared)
+            throws IOException {
         List<String> command =
                 JavaCommand.of(LogitsProcess.class, List.of(Native.class), "-Xmx128m", "-Dfile.encoding=UTF-8");
         command.addAll(List.of(shared.toString(), libraries.toString(), gguf.toString(), String.valueOf(room)));

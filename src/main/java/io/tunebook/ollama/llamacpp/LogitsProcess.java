@@ -45,7 +45,8 @@ final class LogitsProcess {
             return;
         }
         DataInputStream in = new DataInputStream(new BufferedInputStream(System.in));
-        try (FileChannel logits = FileChannel.open(Path.of(args[0]), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        try (FileChannel logits =
+                FileChannel.open(Path.of(args[0]), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
             out.writeInt(model.tokenCount());
             while (true) {
                 int[] tokens = new int[in.readInt()];

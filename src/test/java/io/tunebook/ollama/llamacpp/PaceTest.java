@@ -35,7 +35,9 @@ class PaceTest {
     void allThreadsComeBackWhenTheCoresAreFreeAgain() {
         alone(100, threads -> threads == 1 ? 40 : 700);
         assertThat(alone(1000, threads -> 40 / threads)).isLessThanOrEqualTo(64);
-        assertThat(alone(10, threads -> threads == 1 ? 40 : 700)).as("the first pause is short again").isEqualTo(8);
+        assertThat(alone(10, threads -> threads == 1 ? 40 : 700))
+                .as("the first pause is short again")
+                .isEqualTo(8);
     }
 
     /** Tokens take longer the longer a text is; what one thread needed for a short one is no measure any more. */
