@@ -100,6 +100,7 @@ final class ChaptersTest {
         List<String> all =
                 new ArrayList<>(List.of("--check", "--tolerance", TOLERANCE, "--sanitize-with", rules.toString()));
         all.addAll(options);
+        all.addAll(List.of("--timeout", "900")); // other tests run beside it
         runs(all, chapters);
         assertKinds(chapters);
     }
