@@ -1,13 +1,14 @@
-"""Fetches the chat templates that packages of PyPI carry, for the tests alone: llama-cpp-python's source package, TRL and Axolotl.
+"""Fetches the chat templates that packages of PyPI and npm carry, for the tests alone: llama-cpp-python's source package, TRL, Axolotl and @huggingface/ollama-utils.
 
     python environment/chat_templates.py FOLDER
 
 The templates are mostly the model makers' own, so they are not kept in this repository. The packages are taken from the index that
-pip uses (PIP_INDEX_URL), their SHA-256 is checked, and nothing of them is run: only the templates are unpacked. Those of TRL and
-Axolotl have the package's name before their own.
+pip uses (PIP_INDEX_URL) and from npm's registry (npm_config_registry, or what npm is set to), their SHA-256 is checked, and nothing of
+them is run: only the templates are unpacked. Those of TRL, Axolotl and ollama-utils have the package's name before their own.
 """
 
 import html
+import json
 import os
 import re
 import subprocess
@@ -18,6 +19,7 @@ import urllib.request
 import zipfile
 
 import fetching
+from llama_cpp import registry
 
 PACKAGES = [
     ("llama-cpp-python", "llama_cpp_python-0.3.36.tar.gz", "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e",
@@ -27,6 +29,9 @@ PACKAGES = [
     ("axolotl", "axolotl-0.19.0-py3-none-any.whl", "f28eb3ad3709975eec4adfe13307dd980c7e7917cc43cb03f2c6f26c007135cc",
      r"axolotl/utils/chat_templates/templates/([\w.-]+\.jinja)", "axolotl_"),
 ]
+# a table in TypeScript, which has the templates of the GGUF files that Ollama's library is made of
+OLLAMA = ("ollama-utils-0.0.18.tgz", "3d8beba35ea5d634970e29090ab45234e54a3db8d9263cf72e0031c1cc44f8d5", "package/src/chat-template-automap.ts")
+OLLAMA_MODELS = ["olmo2:7b", "glm4:9b", "exaone3.5:7.8b"]
 
 
 def index():
@@ -56,6 +61,15 @@ def members(name, file):
                     yield member.name, lambda: package.extractfile(member).read()
 
 
+def ollama_templates():
+    """The templates of OLLAMA_MODELS by their names."""
+    name, sha256, inside = OLLAMA
+    with fetching.fetched(f"{registry()}/@huggingface/ollama-utils/-/{name}", sha256) as file:
+        table = next(content() for member, content in members(name, file) if member == inside).decode("utf-8")
+    found = dict(re.findall(r'model: "library/([^"]+)",\s*gguf: ("(?:[^"\\]|\\.)*")', table))
+    return {model: json.loads(found[model]) for model in OLLAMA_MODELS}
+
+
 def main():
     with fetching.folder(sys.argv[1]) as part:
         for package, name, sha256, inside, prefix in PACKAGES:
@@ -64,6 +78,11 @@ def main():
                     template = re.fullmatch(inside, member)
                     if template:
                         (part / (prefix + template.group(1))).write_bytes(content())
+        try:
+            for model, template in ollama_templates().items():
+                (part / f"ollama_{model.replace(':', '-')}.jinja").write_bytes(template.encode("utf-8"))
+        except OSError as e:
+            print(f"left out, npm's registry did not answer ({e}):", *OLLAMA_MODELS)
         print(len(list(part.iterdir())), "templates")
 
 

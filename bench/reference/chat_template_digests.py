@@ -1,4 +1,4 @@
-"""Makes the digests of what Transformers renders with the chat templates that packages of PyPI carry.
+"""Makes the digests of what Transformers renders with the chat templates that packages of PyPI and npm carry.
 
     python environment/chat_templates.py FOLDER
     python bench/reference/chat_template_digests.py FOLDER

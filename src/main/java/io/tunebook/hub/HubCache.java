@@ -127,7 +127,7 @@ final class HubCache {
     /**
      * The file in its snapshot, fetched if it is not there.
      *
-     * @param read told of every byte that came, or was there already
+     * @param read told of bytes as they come, or of those that were there already
      */
     Path fetch(HubListing listing, HubFile file, LongConsumer read) throws IOException {
         Path pointer = snapshot(listing.commit()).resolve(file.path());
@@ -187,11 +187,11 @@ final class HubCache {
         Path part = blob.resolveSibling(blob.getFileName() + ".tunebook.incomplete");
         HubClient client = listing.client().orElseThrow();
         boolean damagedBefore = false;
-        long reported = 0;
+        Arrived arrived = new Arrived(read);
         for (int attempt = 1; ; attempt++) {
             IOException lost = null;
             try {
-                receive(client, listing, file, part);
+                receive(client, listing, file, part, arrived);
             } catch (HubException e) {
                 if (e.status() >= 300) {
                     throw e;
@@ -209,8 +209,7 @@ final class HubCache {
                         200,
                         lost);
             }
-            read.accept(have - reported);
-            reported = have;
+            arrived.at(have);
             if (lost == null && (file.bytes() < 0 || have == file.bytes())) {
                 String found = checksum(part, file.checksum().length());
                 if (file.checksum().isEmpty() || found.equals(file.checksum())) {
@@ -241,7 +240,8 @@ final class HubCache {
     }
 
     /** Appends what is missing, or begins again if the server sends all; a body that is longer than the file is left where it passes the size. */
-    private static void receive(HubClient client, HubListing listing, HubFile file, Path part) throws IOException {
+    private static void receive(HubClient client, HubListing listing, HubFile file, Path part, Arrived arrived)
+            throws IOException {
         long have = Files.exists(part) ? Files.size(part) : 0;
         if (have > 0 && have == file.bytes()) {
             return;
@@ -264,18 +264,36 @@ final class HubCache {
                     StandardOpenOption.CREATE,
                     StandardOpenOption.WRITE,
                     append ? StandardOpenOption.APPEND : StandardOpenOption.TRUNCATE_EXISTING)) {
-                copy(body, out, file.bytes() < 0 ? Long.MAX_VALUE : file.bytes() - (append ? have : 0));
+                long before = append ? have : 0;
+                copy(body, out, file.bytes() < 0 ? Long.MAX_VALUE : file.bytes() - before, before, arrived);
             }
         }
     }
 
-    /** Copies a body until it ends or is longer than it may be. */
-    private static void copy(InputStream body, OutputStream out, long most) throws IOException {
+    /** How much of a file has come. A part that is fetched again is taken back. */
+    private static final class Arrived {
+        private final LongConsumer read;
+        private long told;
+
+        Arrived(LongConsumer read) {
+            this.read = read;
+        }
+
+        void at(long bytes) {
+            read.accept(bytes - told);
+            told = bytes;
+        }
+    }
+
+    /** Copies a body, which goes on behind so many bytes, until it ends or is longer than it may be. */
+    private static void copy(InputStream body, OutputStream out, long most, long before, Arrived arrived)
+            throws IOException {
         byte[] buffer = new byte[1 << 16];
         long copied = 0;
         for (int n = body.read(buffer); n >= 0 && copied <= most; n = body.read(buffer)) {
             out.write(buffer, 0, n);
             copied += n;
+            arrived.at(before + copied);
         }
     }
 
