@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** What holds for the sources of all modules: a name stands for one class, and the version is the same everywhere. */
+/** What holds for the sources of all modules: a name stands for one class, the version is the same, lines are short. */
 final class SourcesTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
     private static final List<String> MODULES = List.of("src/main/java", "kernel/src/main/java", "spark/src/main/java");
@@ -29,6 +29,8 @@ final class SourcesTest {
      * code knows the other's.
      */
     private static final Set<String> OF_TWO_FIELDS = Set.of("Message");
+
+    private static final int COLUMNS = 120;
 
     private static final Pattern VERSION = Pattern.compile(
             "tunebook(?:[-_](?:parent|kernel|spark|bench))?" + "(?:</artifactId><version>|[-:])(\\d+\\.\\d+\\.\\d+)");
@@ -81,6 +83,49 @@ final class SourcesTest {
                         "notebooks/TEACHING.md",
                         "notebooks/09-at-scale.ipynb",
                         "kernel/README.md");
+    }
+
+    /** Prose and code have at most 120 columns. A string or an import may be longer. */
+    @Test
+    void noLineIsTooLong() throws IOException {
+        List<String> found = new ArrayList<>();
+        List<Path> sources = new ArrayList<>(sources(".java"));
+        try (Stream<Path> files = Files.walk(ROOT.resolve("src/main/resources/io/tunebook"))) {
+            files.filter(f -> f.toString().endsWith(".py")).forEach(sources::add);
+        }
+        for (Path file : sources) {
+            boolean textBlock = false;
+            int number = 0;
+            for (String line : Files.readAllLines(file)) {
+                number++;
+                String text = line.strip();
+                boolean comment = text.startsWith("*") || text.startsWith("/") || text.startsWith("#");
+                boolean string = !comment && (line.contains("\"") || text.startsWith("import "));
+                if (line.codePointCount(0, line.length()) > COLUMNS && !textBlock && !string) {
+                    found.add(ROOT.relativize(file) + ":" + number);
+                }
+                if (!comment && line.split("\"\"\"", -1).length % 2 == 0) {
+                    textBlock = !textBlock;
+                }
+            }
+        }
+        assertThat(sources).hasSizeGreaterThan(400);
+        assertThat(found).isEmpty();
+    }
+
+    /** The job on Spark is built apart, so that the rules of {@link ArchitectureTest} do not see it. */
+    @Test
+    void sparkKnowsThePreparationAlone() throws IOException {
+        List<String> imports = new ArrayList<>();
+        for (Path file : sources(".java")) {
+            if (file.startsWith(ROOT.resolve("spark"))) {
+                Pattern.compile("io\\.tunebook\\.((?!spark)[a-z.]+)\\.[A-Z]")
+                        .matcher(Files.readString(file))
+                        .results()
+                        .forEach(r -> imports.add(r.group(1)));
+            }
+        }
+        assertThat(imports).contains("prepare").isSubsetOf("prepare", "data", "tokenizer", "files");
     }
 
     private static List<Path> files() throws IOException {

@@ -16,8 +16,9 @@ import org.knowm.xchart.style.Styler;
 import org.knowm.xchart.style.theme.AbstractBaseTheme;
 
 /**
- * The look of all charts: a font of the machine that can write Chinese, Japanese and Korean, or else the one that comes along (Chinese only);
- * no background, and colours of a medium lightness that can be read on white and on black. XChart draws text as pixels, so the fonts that count are those of the kernel's machine.
+ * The look of all charts: a font of the machine that can write Chinese, Japanese and Korean, or else the one that comes
+ * along (Chinese only); no background, and colours of a medium lightness that can be read on white and on black. XChart
+ * draws text as pixels, so the fonts that count are those of the kernel's machine.
  */
 final class ChartTheme extends AbstractBaseTheme {
     private static final List<String> FAMILIES = List.of(
@@ -91,7 +92,10 @@ final class ChartTheme extends AbstractBaseTheme {
                 .orElseGet(() -> new Font(Font.SANS_SERIF, Font.PLAIN, 12));
     }
 
-    /** The font that comes along, for machines without a Chinese one; it has the characters that a page of Chinese text needs. */
+    /**
+     * The font that comes along, for machines without a Chinese one; it has the characters that a page of Chinese text
+     * needs.
+     */
     static Optional<Font> own() {
         try (InputStream in = ChartTheme.class.getResourceAsStream("chart-sans-zh.otf")) {
             return Optional.of(Font.createFont(Font.TRUETYPE_FONT, in).deriveFont(12f));

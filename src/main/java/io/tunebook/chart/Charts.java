@@ -24,8 +24,9 @@ import org.knowm.xchart.internal.chartpart.Chart;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
- * Charts as PNG of twice the size shown, for sharp screens, with a text that says the same to those who do not see it. Values that are not
- * finite are left out. On a machine without fonts the text comes alone, with what to do: neither a training run nor a pass over a corpus is to end for it.
+ * Charts as PNG of twice the size shown, for sharp screens, with a text that says the same to those who do not see it.
+ * Values that are not finite are left out. On a machine without fonts the text comes alone, with what to do: neither a
+ * training run nor a pass over a corpus is to end for it.
  */
 public final class Charts {
     static final int WIDTH = 640;

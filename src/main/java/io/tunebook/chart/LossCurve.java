@@ -12,8 +12,8 @@ import org.knowm.xchart.XYChart;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
- * The training and the held-out loss, drawn in place while they come: at most two frames a second, fewer where drawing would take more than a
- * twentieth of the time; the last frame stays in the notebook.
+ * The training and the held-out loss, drawn in place while they come: at most two frames a second, fewer where drawing
+ * would take more than a twentieth of the time; the last frame stays in the notebook.
  */
 public final class LossCurve implements TrainingListener {
     private static final long FRAME = 500_000_000; // ns

@@ -17,8 +17,8 @@ import tech.tablesaw.api.Table;
 import tech.tablesaw.columns.Column;
 
 /**
- * A table as a notebook shows it: the first rows, everything escaped, numbers to the right, and a line that says how many rows there are. A
- * Tablesaw table that a cell ends with is shown in this way by itself.
+ * A table as a notebook shows it: the first rows, everything escaped, numbers to the right, and a line that says how
+ * many rows there are. A Tablesaw table that a cell ends with is shown in this way by itself.
  *
  * @param header the columns' names
  * @param rows the rows shown, each with a cell for every column

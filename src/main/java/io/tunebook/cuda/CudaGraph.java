@@ -11,9 +11,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * GPU work recorded once and started again by one call, which costs the CPU nothing for its thousands of kernels. The work reads and writes the same
- * addresses each time. It is PyTorch's {@code at::cuda::CUDAGraph}, whose C++ methods are called by their names in the library: what they allocate
- * while recording lies in a pool of the graph's own.
+ * GPU work recorded once and started again by one call, which costs the CPU nothing for its thousands of kernels. The
+ * work reads and writes the same addresses each time. It is PyTorch's {@code at::cuda::CUDAGraph}, whose C++ methods
+ * are called by their names in the library: what they allocate while recording lies in a pool of the graph's own.
  */
 final class CudaGraph implements AutoCloseable {
     /** Much more than the object takes in any version that was checked. */
@@ -51,11 +51,11 @@ final class CudaGraph implements AutoCloseable {
     }
 
     /**
-     * Records what the work starts, without executing it. The same work must have been executed before, so that nothing is set up meanwhile. One
-     * thread records at a time.
+     * Records what the work starts, without executing it. The same work must have been executed before, so that nothing
+     * is set up meanwhile. One thread records at a time.
      *
-     * @param pool a number, not 0: graphs of one pool share their memory, so what one has computed is read before another one starts. A pool whose
-     *     last graph was closed is gone for good, and so is its number
+     * @param pool a number, not 0: graphs of one pool share their memory, so what one has computed is read before
+     *     another one starts. A pool whose last graph was closed is gone for good, and so is its number
      * @throws EngineException if the work does something that cannot be recorded; nothing of the recording is left then
      */
     static synchronized CudaGraph record(Device device, long pool, Runnable work) {
@@ -91,8 +91,9 @@ final class CudaGraph implements AutoCloseable {
     }
 
     /**
-     * Ends a recording that failed. PyTorch ends one that is whole, gives its allocator's pool back and frees the graph; of one that is not, it
-     * throws in C++ before it does so. So the driver ends that one, and PyTorch an empty one in its place.
+     * Ends a recording that failed. PyTorch ends one that is whole, gives its allocator's pool back and frees the
+     * graph; of one that is not, it throws in C++ before it does so. So the driver ends that one, and PyTorch an empty
+     * one in its place.
      */
     private void abandon(long stream) {
         PointerByReference partial = new PointerByReference();

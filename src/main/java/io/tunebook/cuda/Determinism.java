@@ -6,12 +6,13 @@ import java.util.Optional;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
- * PyTorch's switch for deterministic algorithms, {@code torch.use_deterministic_algorithms}. The backward of its flash attention asks it: when it is
- * on, each block of keys adds to an array of its own, and these are added up in a fixed order ({@code
- * aten/src/ATen/native/transformers/cuda/attention_backward.cu}).
+ * PyTorch's switch for deterministic algorithms, {@code torch.use_deterministic_algorithms}. The backward of its flash
+ * attention asks it: when it is on, each block of keys adds to an array of its own, and these are added up in a fixed
+ * order ({@code aten/src/ATen/native/transformers/cuda/attention_backward.cu}).
  *
- * <p>The switch is one for the process, and while it is on other operators throw or take other ways: products want an environment variable that must
- * be set before the process begins. So it is on for single operators only, and no other method runs on a GPU meanwhile.
+ * <p>The switch is one for the process, and while it is on other operators throw or take other ways: products want an
+ * environment variable that must be set before the process begins. So it is on for single operators only, and no other
+ * method runs on a GPU meanwhile.
  */
 public final class Determinism {
     /** Every method that runs on a GPU reads; one that has the switch on writes. */
@@ -36,7 +37,10 @@ public final class Determinism {
         METHODS.readLock().unlock();
     }
 
-    /** Within a method: turns the switch for the operators that follow, or does nothing if it cannot be used or is so already. */
+    /**
+     * Within a method: turns the switch for the operators that follow, or does nothing if it cannot be used or is so
+     * already.
+     */
     static void on(boolean yes) {
         if (yes == METHODS.isWriteLockedByCurrentThread() || yes && missing().isPresent()) {
             return;

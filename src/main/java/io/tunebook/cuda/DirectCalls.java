@@ -7,13 +7,16 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The functions that each start of a kernel calls, bound so that a call costs a fraction of a microsecond. They are rows of {@link ForeignFunction}
- * too; handles and addresses are numbers here.
+ * The functions that each start of a kernel calls, bound so that a call costs a fraction of a microsecond. They are
+ * rows of {@link ForeignFunction} too; handles and addresses are numbers here.
  */
 final class DirectCalls {
     private DirectCalls() {}
 
-    /** What PyTorch calls: arguments come as 64 bits each, a tensor as the address of a handle that is the operator's to delete. */
+    /**
+     * What PyTorch calls: arguments come as 64 bits each, a tensor as the address of a handle that is the operator's to
+     * delete.
+     */
     interface Operator extends Callback {
         void call(long arguments, long count, long results);
     }

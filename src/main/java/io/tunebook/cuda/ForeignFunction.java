@@ -13,10 +13,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Every foreign function that is called, with its library, its name there, its declaration in C or C++, and, for PyTorch's, the versions that it
- * was checked against. PyTorch promises its C interface {@code torch/csrc/inductor/aoti_torch/c/shim.h} to stay; its C++ methods, which are called
- * by their mangled names, may change with each version. In a version that is not in the list none of either is called: {@link #missing} says so,
- * and whoever asked goes another way.
+ * Every foreign function that is called, with its library, its name there, its declaration in C or C++, and, for
+ * PyTorch's, the versions that it was checked against. PyTorch promises its C interface
+ * {@code torch/csrc/inductor/aoti_torch/c/shim.h} to stay; its C++ methods, which are called by their mangled names,
+ * may change with each version. In a version that is not in the list none of either is called: {@link #missing} says
+ * so, and whoever asked goes another way.
  *
  * <p>The driver's and the compiler's functions are C and keep their meaning; the newest of them came with CUDA 12.0.
  */

@@ -13,8 +13,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiFunction;
 
 /**
- * Work on batches whose shapes come again, each shape recorded as a {@link CudaGraph} after it has been seen {@value #WARM} times. It knows nothing of
- * what is computed. One thread at a time may use it.
+ * Work on batches whose shapes come again, each shape recorded as a {@link CudaGraph} after it has been seen
+ * {@value #WARM} times. It knows nothing of what is computed. One thread at a time may use it.
  *
  * @param <T> a batch's tensors on the device
  */
@@ -123,8 +123,8 @@ public final class GraphCache<T> implements AutoCloseable {
     }
 
     /**
-     * The memory that PyTorch keeps for work that is not recorded is of no use to recordings. It is given back before the first of them, and when
-     * one finds no room; to do it each time would cost more than recordings save.
+     * The memory that PyTorch keeps for work that is not recorded is of no use to recordings. It is given back before
+     * the first of them, and when one finds no room; to do it each time would cost more than recordings save.
      */
     private Recording<T> record(Batch<T> batch, BiFunction<NDManager, T, List<NDArray>> work) {
         if (recordings.isEmpty()) {
@@ -160,7 +160,10 @@ public final class GraphCache<T> implements AutoCloseable {
         return String.valueOf(e.getMessage()).contains("out of memory");
     }
 
-    /** Without a recording; where the recordings' memory is needed for that, it is given back, and nothing is recorded any more. */
+    /**
+     * Without a recording; where the recordings' memory is needed for that, it is given back, and nothing is recorded
+     * any more.
+     */
     private List<NDArray> now(NDManager scope, Batch<T> batch, BiFunction<NDManager, T, List<NDArray>> work) {
         try {
             return work.apply(scope, batch.on(scope));

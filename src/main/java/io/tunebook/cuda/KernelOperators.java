@@ -14,15 +14,18 @@ import java.util.Optional;
  * The kernels as operators {@code ops.tunebook.NAME} that TorchScript calls, by PyTorch's stable C interface ({@code
  * torch/csrc/inductor/aoti_torch/c/shim.h}): nothing is built beforehand, and no C++ compiler is needed.
  *
- * <p>An operator has the kernel's parameters, pointers being tensors, and two more: the blocks and the threads of each. It returns nothing; what it
- * computes it writes into its tensors. PyTorch knows an operator once in a process, for all devices: it starts the kernel of the device that the
- * calling thread is on.
+ * <p>An operator has the kernel's parameters, pointers being tensors, and two more: the blocks and the threads of each.
+ * It returns nothing; what it computes it writes into its tensors. PyTorch knows an operator once in a process, for all
+ * devices: it starts the kernel of the device that the calling thread is on.
  */
 final class KernelOperators {
     /** PyTorch keeps what it is given here by address for as long as the process lives. */
     private static final List<Object> KEPT = new ArrayList<>();
 
-    /** No kernel: it turns PyTorch's switch for the operators that follow. Its tensor only says that these are of a GPU, and keeps them in order. */
+    /**
+     * No kernel: it turns PyTorch's switch for the operators that follow. Its tensor only says that these are of a GPU,
+     * and keeps them in order.
+     */
     private static final String DETERMINISTIC = "deterministic";
 
     /** Operators are registered once in a process; what was missing then stays so. */

@@ -52,7 +52,10 @@ record KernelText(String text, List<Kernel> kernels) {
             return -1;
         }
 
-        /** The operator in PyTorch's language of schemas: {@code add(Tensor a, Tensor(a!) b, int n, int blocks, int threads) -> ()}. */
+        /**
+         * The operator in PyTorch's language of schemas: {@code add(Tensor a, Tensor(a!) b, int n, int blocks, int
+         * threads) -> ()}.
+         */
         String schema() {
             StringBuilder schema = new StringBuilder(name).append('(');
             char written = 'a';
@@ -84,7 +87,8 @@ record KernelText(String text, List<Kernel> kernels) {
     /**
      * Reads the declarations.
      *
-     * @throws IllegalArgumentException if a kernel has a parameter of another type, or more of them than a launch has room for
+     * @throws IllegalArgumentException if a kernel has a parameter of another type, or more of them than a launch has
+     *     room for
      */
     static KernelText of(String text) {
         List<Kernel> kernels = new ArrayList<>();

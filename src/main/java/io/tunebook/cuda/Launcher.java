@@ -5,11 +5,14 @@ import com.sun.jna.Pointer;
 import io.tunebook.cuda.KernelText.Kernel;
 
 /**
- * What a thread needs to start kernels: the device that it computes on, the stream, room for a launch's parameters in native memory, and the first
- * failure of the call that it is in.
+ * What a thread needs to start kernels: the device that it computes on, the stream, room for a launch's parameters in
+ * native memory, and the first failure of the call that it is in.
  */
 final class Launcher {
-    /** PyTorch calls back without an argument of ours, on the thread that called it: so a launcher is found by its thread. */
+    /**
+     * PyTorch calls back without an argument of ours, on the thread that called it: so a launcher is found by its
+     * thread.
+     */
     private static final ThreadLocal<Launcher> OF_THREAD = ThreadLocal.withInitial(Launcher::new);
 
     private final Memory memory = new Memory(2 * 8 * KernelText.MOST_PARAMETERS);
@@ -46,7 +49,10 @@ final class Launcher {
         return failure;
     }
 
-    /** The operator that turns {@link Determinism}. @param arguments address of a tensor's handle, and of whether it is to be on */
+    /**
+     * The operator that turns {@link Determinism}. @param arguments address of a tensor's handle, and of whether it is
+     * to be on
+     */
     void turn(long arguments) {
         try {
             Pointer given = new Pointer(arguments);
@@ -64,7 +70,8 @@ final class Launcher {
     }
 
     /**
-     * Starts a kernel with an operator's arguments. PyTorch's thread must never see an exception, so what goes wrong is a failure of the call.
+     * Starts a kernel with an operator's arguments. PyTorch's thread must never see an exception, so what goes wrong is
+     * a failure of the call.
      *
      * @param arguments address of 64 bits for each parameter of the kernel, the blocks and the threads of each
      */

@@ -29,7 +29,9 @@ public record ChatExample(List<Message> messages, List<Map<String, Object>> tool
         return new ChatExample(List.of(messages));
     }
 
-    /** The same conversation with one text in place of another in every message, such as a name for {@code {{name}}}. */
+    /**
+     * The same conversation with one text in place of another in every message, such as a name for {@code {{name}}}.
+     */
     public ChatExample replace(String text, String by) {
         return new ChatExample(
                 messages.stream()

@@ -170,8 +170,8 @@ public final class Cleaning {
     }
 
     /**
-     * Whether a text has nothing but characters that stay as they are: such as most have, and a fifth of the time. False
-     * says nothing. By the Unicode Character Database these are in form C whatever stands beside them.
+     * Whether a text has nothing but characters that stay as they are: such as most have, and a fifth of the time.
+     * False says nothing. By the Unicode Character Database these are in form C whatever stands beside them.
      */
     private static boolean isPlain(String text) {
         for (int i = 0; i < text.length(); i++) {

@@ -205,7 +205,7 @@ public final class Corpus implements Iterable<Document> {
         return new Corpus(Steps.skip(node, count), settings);
     }
 
-    /** The documents that fulfil a condition. It must be safe for several threads if the corpus is {@link #parallel}. */
+    /** The documents that fulfil a condition, which must be safe for several threads if {@link #parallel}. */
     public Corpus filter(Predicate<? super Document> condition) {
         return each(document -> condition.test(document) ? document : null);
     }

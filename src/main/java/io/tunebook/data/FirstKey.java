@@ -2,7 +2,10 @@ package io.tunebook.data;
 
 import java.util.Arrays;
 
-/** The key that a file's objects begin with, quotation marks included: after a broken object it tells the next one from what is within. */
+/**
+ * The key that a file's objects begin with, quotation marks included: after a broken object it tells the next one from
+ * what is within.
+ */
 final class FirstKey {
     private byte[] key;
 

@@ -264,7 +264,10 @@ final class JsonRecords implements Records {
         }
     }
 
-    /** After a broken object: moves to the next one that begins as the others did, after a comma, a bracket or a line break. */
+    /**
+     * After a broken object: moves to the next one that begins as the others did, after a comma, a bracket or a line
+     * break.
+     */
     private boolean findNext() throws IOException {
         byte before = at == objectStart + 1 ? (byte) ' ' : (byte) ',';
         byte previous = ' ';
@@ -288,7 +291,9 @@ final class JsonRecords implements Records {
         }
     }
 
-    /** Any first key will do for a brace at the start of a line: what is nested is indented, if it has its own lines. */
+    /**
+     * Any first key will do for a brace at the start of a line: what is nested is indented, if it has its own lines.
+     */
     private boolean beginsLikeTheOthers(boolean startsLine) throws IOException {
         objectStart = at;
         int p = blanks(at + 1);

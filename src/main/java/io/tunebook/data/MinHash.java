@@ -8,8 +8,8 @@ import java.util.SplittableRandom;
 
 /**
  * Finds texts that are nearly those seen before: MinHash signatures over pieces of five words (five characters where
- * words are not spaced), cut into bands. Two texts are near duplicates if one band is equal, as in FineWeb; with b bands
- * of r values that becomes likely at a Jaccard similarity of (1/b)^(1/r).
+ * words are not spaced), cut into bands. Two texts are near duplicates if one band is equal, as in FineWeb; with b
+ * bands of r values that becomes likely at a Jaccard similarity of (1/b)^(1/r).
  *
  * @see <a href="https://arxiv.org/abs/2406.17557">Penedo et al., The FineWeb Datasets, appendix on deduplication</a>
  */

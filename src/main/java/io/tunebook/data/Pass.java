@@ -16,7 +16,10 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
-/** One reading of a corpus from its beginning: its settings, what was read so far and what was left out. Any thread may report to it. */
+/**
+ * One reading of a corpus from its beginning: its settings, what was read so far and what was left out. Any thread may
+ * report to it.
+ */
 final class Pass {
     /**
      * What holds for every pass over a corpus.
@@ -69,7 +72,10 @@ final class Pass {
         this.chats = chats;
     }
 
-    /** A pass whose rows are conversations. It gathers all problems, and where they are errors they are for the caller to throw. */
+    /**
+     * A pass whose rows are conversations. It gathers all problems, and where they are errors they are for the caller
+     * to throw.
+     */
     static Pass ofChats(Settings settings, AtomicReference<Corpus.Problems> last) {
         return new Pass(settings, last, true);
     }

@@ -8,7 +8,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Calls of tools, and the tools themselves, in the form that chat templates know: OpenAI's, with arguments as a map. */
+/**
+ * Calls of tools, and the tools themselves, in the form that chat templates know: OpenAI's, with arguments as a map.
+ */
 final class ToolCalls {
     private ToolCalls() {}
 

@@ -156,8 +156,9 @@ public final class Dataset {
     }
 
     /**
-     * Writes texts to a file as {@link #text(Iterable, Tokenizer)} makes them: each an example, or all of them one after
-     * the other in examples of one length, of which only the last may be shorter. The same texts give the same bytes.
+     * Writes texts to a file as {@link #text(Iterable, Tokenizer)} makes them: each an example, or all of them one
+     * after the other in examples of one length, of which only the last may be shorter. The same texts give the same
+     * bytes.
      *
      * @param sequence the tokens of an example; 0 for one example a text
      * @param file where the tokens go; it appears when it is whole
@@ -276,7 +277,8 @@ public final class Dataset {
 
     /**
      * Every example cut to at most a number of tokens, from its end. An example whose labels all lie past that is left
-     * out; {@link DatasetSummary#notes()} says how many were cut, how many answers that cost, and how many are left out.
+     * out; {@link DatasetSummary#notes()} says how many were cut, how many answers that cost, and how many are left
+     * out.
      */
     public Dataset truncate(int most) {
         if (most < 2) {

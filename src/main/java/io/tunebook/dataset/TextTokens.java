@@ -77,8 +77,8 @@ final class TextTokens {
     }
 
     /**
-     * What a tokenizer does with its vocabulary, which the checksum of that does not tell: the tokens it adds, how it cuts, and whether it normalises
-     * are seen by what it makes of a text.
+     * What a tokenizer does with its vocabulary, which the checksum of that does not tell: the tokens it adds, how it
+     * cuts, and whether it normalises are seen by what it makes of a text.
      */
     private static String ways(Tokenizer tokenizer) {
         return "\0" + Arrays.toString(tokenizer.ids(PROBE, true)) + tokenizer.eosId();

@@ -15,7 +15,8 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
 /**
- * Questions with rules that say which answers are right. The rules are regular expressions, so that they judge alike every time.
+ * Questions with rules that say which answers are right. The rules are regular expressions, so that they judge alike
+ * every time.
  *
  * @param questions in their order
  */

@@ -7,16 +7,16 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * The course's data, wherever a notebook lies. A program that grades exercises, such as nbgrader, copies a notebook into a folder of its
- * own and runs it there, where {@code ../data} is not what it was.
+ * The course's data, wherever a notebook lies. A program that grades exercises, such as nbgrader, copies a notebook
+ * into a folder of its own and runs it there, where {@code ../data} is not what it was.
  */
 public final class CourseData {
     private CourseData() {}
 
     /**
-     * Finds a file or folder of {@code notebooks/data}. It looks into {@code data} and {@code notebooks/data} of the working folder and of
-     * each folder above it, and then where the environment variable {@code TUNEBOOK_DATA} points, which the set-up writes into the kernel's
-     * description.
+     * Finds a file or folder of {@code notebooks/data}. It looks into {@code data} and {@code notebooks/data} of the
+     * working folder and of each folder above it, and then where the environment variable {@code TUNEBOOK_DATA} points,
+     * which the set-up writes into the kernel's description.
      *
      * @param name such as {@code wudao} or {@code questions.jsonl}
      * @throws FileNotFoundException if it is in none of these places

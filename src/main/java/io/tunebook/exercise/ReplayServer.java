@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
- * Answers every request with status 200 and the same lines, to programs on this machine alone: for lessons on what a client meets on the
- * wire. It breaks things on purpose that a real server breaks only now and then.
+ * Answers every request with status 200 and the same lines, to programs on this machine alone: for lessons on what a
+ * client meets on the wire. It breaks things on purpose that a real server breaks only now and then.
  */
 public final class ReplayServer implements AutoCloseable {
     private final HttpServer server;

@@ -11,7 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * gpt-oss's experts as Hugging Face's files have them: those of a layer are one parameter [experts, in, out], whose outputs are gate and up in turns, and biases [experts, out].
+ * gpt-oss's experts as Hugging Face's files have them: those of a layer are one parameter [experts, in, out], whose
+ * outputs are gate and up in turns, and biases [experts, out].
  */
 final class ExpertParameters {
     private final Weights weights;

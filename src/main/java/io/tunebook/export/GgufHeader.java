@@ -45,8 +45,8 @@ final class GgufHeader {
     /**
      * Sets a model's metadata, and adds the tensors of factors that the scaling of Llama 3 and LongRoPE need.
      *
-     * @throws ModelFormatException if the tokenizer is not byte-level or SentencePiece-like BPE, or cuts text by a rule that
-     *     llama.cpp has no name for
+     * @throws ModelFormatException if the tokenizer is not byte-level or SentencePiece-like BPE, or cuts text by a rule
+     *     that llama.cpp has no name for
      */
     static void write(Path folder, ModelConfig config, GgufWriter writer) throws IOException {
         GgufHeader metadata = new GgufHeader(folder, config);
@@ -192,7 +192,9 @@ final class GgufHeader {
         return value.intValue();
     }
 
-    /** SentencePiece joins the pair whose result scores highest, BPE the one whose merge stands first: minus its place. */
+    /**
+     * SentencePiece joins the pair whose result scores highest, BPE the one whose merge stands first: minus its place.
+     */
     private static float[] scores(String[] tokens, List<String> merges) {
         Map<String, Integer> places = new HashMap<>();
         for (int i = 0; i < merges.size(); i++) {

@@ -32,8 +32,8 @@ import java.util.stream.LongStream;
 /**
  * A base model with an adapter merged in, as one GGUF file that llama.cpp and Ollama open like any other.
  *
- * <p>From a GGUF base only the tensors that the adapter touches are written anew, W + s·B·A and for DoRA
- * m·(W + s·B·A)/‖W + s·B·A‖ by rows (arXiv:2402.09353); all others, the metadata, the tokenizer and the chat template are
+ * <p>From a GGUF base only the tensors that the adapter touches are written anew, W + s·B·A and for DoRA m·(W +
+ * s·B·A)/‖W + s·B·A‖ by rows (arXiv:2402.09353); all others, the metadata, the tokenizer and the chat template are
  * copied byte for byte. From safetensors every tensor is written, and the metadata is made from the folder's files.
  */
 public final class MergedGguf {
@@ -68,9 +68,11 @@ public final class MergedGguf {
      * @param adapter the adapter
      * @param quantization the types of the tensors that are written anew
      * @param out the file to write; it is written beside and moved when whole
-     * @throws ModelFormatException if the base is broken, or a folder's tokenizer is of a kind that GGUF has no name for
+     * @throws ModelFormatException if the base is broken, or a folder's tokenizer is of a kind that GGUF has no name
+     *     for
      * @return how much of the adapter is left after rounding
-     * @throws IllegalArgumentException if the adapter does not fit the base or has resized its vocabulary, or {@code out} is the base itself
+     * @throws IllegalArgumentException if the adapter does not fit the base or has resized its vocabulary, or
+     *     {@code out} is the base itself
      */
     public static Rounding write(Path base, AdapterFile adapter, Quantization quantization, Path out)
             throws IOException {
@@ -177,7 +179,10 @@ public final class MergedGguf {
         return stacked;
     }
 
-    /** An output that the base does not have, since its embedding was both; the adapter has changed one of the two alone. */
+    /**
+     * An output that the base does not have, since its embedding was both; the adapter has changed one of the two
+     * alone.
+     */
     private Optional<Weights.Tensor> untied() {
         if (weights.tensors().containsKey(OUTPUT) || embeddings.tied()) {
             return Optional.empty();
@@ -187,7 +192,9 @@ public final class MergedGguf {
                 OUTPUT, t.type(), t.shape(), t.file(), t.offset(), t.bytes(), t.form(), t.added(), t.packed()));
     }
 
-    /** Adds a tensor, of one or of several, that is merged, if the adapter touches it, and quantised when it is written. */
+    /**
+     * Adds a tensor, of one or of several, that is merged, if the adapter touches it, and quantised when it is written.
+     */
     private void add(GgufWriter writer, List<Weights.Tensor> parts) {
         ModelConfig config = weights.config();
         Weights.Tensor tensor = parts.get(0);

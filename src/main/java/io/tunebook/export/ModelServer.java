@@ -14,8 +14,8 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * A server that has a model: the Ollama at {@code OLLAMA_HOST} where one answers, else an {@link EmbeddedOllama} in this JVM, so that a notebook
- * reads the same either way. {@link #close} ends the second and leaves the first alone.
+ * A server that has a model: the Ollama at {@code OLLAMA_HOST} where one answers, else an {@link EmbeddedOllama} in
+ * this JVM, so that a notebook reads the same either way. {@link #close} ends the second and leaves the first alone.
  */
 public final class ModelServer implements AutoCloseable {
     private static final String CONVERTED = "model.gguf";
@@ -105,7 +105,9 @@ public final class ModelServer implements AutoCloseable {
         }
     }
 
-    /** A folder of safetensors or a split GGUF as one GGUF file in a folder of its own; nothing for what is one already. */
+    /**
+     * A folder of safetensors or a split GGUF as one GGUF file in a folder of its own; nothing for what is one already.
+     */
     private static Optional<TemporaryFolder> converted(Path model) throws IOException {
         boolean folder = Files.isDirectory(model);
         if (!folder && !GgufFile.isSplit(model)) {

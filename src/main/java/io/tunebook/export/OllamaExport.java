@@ -27,9 +27,9 @@ import java.util.stream.Stream;
 /**
  * Makes a fine-tuned model in Ollama.
  *
- * <p>The main road is the merged model as one GGUF file, which every server takes. Ollama up to 0.34.0 also takes the adapter by itself
- * and adds it to a model that the server has; from 0.34.1 on it refuses adapters. Either goes with a template that makes the server render
- * conversations as the model was trained on them.
+ * <p>The main road is the merged model as one GGUF file, which every server takes. Ollama up to 0.34.0 also takes the
+ * adapter by itself and adds it to a model that the server has; from 0.34.1 on it refuses adapters. Either goes with a
+ * template that makes the server render conversations as the model was trained on them.
  */
 public final class OllamaExport {
     private static final Pattern VERSION = Pattern.compile("(\\d+)\\.(\\d+)\\.(\\d+).*");
@@ -51,15 +51,16 @@ public final class OllamaExport {
     }
 
     /**
-     * Merges an adapter into its base and makes a model of it. Tensors that the adapter touches keep the base's type where it has at
-     * least 8 bits, else they get Q8_0, so that a small change is not rounded away. A base that was loaded by a name of Ollama's brings its
-     * parameters and licences along.
+     * Merges an adapter into its base and makes a model of it. Tensors that the adapter touches keep the base's type
+     * where it has at least 8 bits, else they get Q8_0, so that a small change is not rounded away. A base that was
+     * loaded by a name of Ollama's brings its parameters and licences along.
      *
      * @param ollama the server
      * @param name what the model is to be called
      * @param model the base
      * @param adapter the adapter, as it is now
-     * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on them
+     * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on
+     *     them
      * @throws IllegalArgumentException if the adapter was trained with tokens that the base does not have
      */
     public static Created create(Ollama ollama, String name, CausalLM model, LoraAdapter adapter) throws IOException {
@@ -82,19 +83,22 @@ public final class OllamaExport {
     }
 
     /**
-     * Merges an adapter into a base and makes a model of it. The server gets a template that renders conversations as the base's chat
-     * template does, see {@link OllamaTemplate}.
+     * Merges an adapter into a base and makes a model of it. The server gets a template that renders conversations as
+     * the base's chat template does, see {@link OllamaTemplate}.
      *
      * @param base a GGUF file, a blob of Ollama's folder, or a folder of safetensors
      * @param quantization the types of the tensors that are written anew
-     * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on them
+     * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on
+     *     them
      */
     public static Created create(Ollama ollama, String name, Path base, AdapterFile adapter, Quantization quantization)
             throws IOException {
         return merged(ollama, name, base, adapter, quantization, ExportSettings.of(base));
     }
 
-    /** The same for a model that a person named; one that Ollama has stored brings its parameters and licences along. */
+    /**
+     * The same for a model that a person named; one that Ollama has stored brings its parameters and licences along.
+     */
     public static Created create(
             Ollama ollama, String name, ModelSource base, AdapterFile adapter, Quantization quantization)
             throws IOException {
@@ -102,8 +106,8 @@ public final class OllamaExport {
     }
 
     /**
-     * The same for a model that Ollama has stored, which brings its parameters and licences along, and its template and system prompt where
-     * they render conversations as its chat template does.
+     * The same for a model that Ollama has stored, which brings its parameters and licences along, and its template and
+     * system prompt where they render conversations as its chat template does.
      */
     public static Created create(
             Ollama ollama, String name, StoredModel base, AdapterFile adapter, Quantization quantization)
@@ -162,7 +166,8 @@ public final class OllamaExport {
     /**
      * Makes a model of a base as it is, for a server that does not have it: to ask both the same question.
      *
-     * @param base a GGUF file, a blob of Ollama's folder, or a folder of safetensors, which is sent as one GGUF file of the same types
+     * @param base a GGUF file, a blob of Ollama's folder, or a folder of safetensors, which is sent as one GGUF file of
+     *     the same types
      */
     public static Created create(Ollama ollama, String name, Path base) throws IOException {
         return asItIs(ollama, name, ModelSource.of(base), Quantization.AS_BASE);
@@ -203,7 +208,8 @@ public final class OllamaExport {
      * @param baseName the base's name on the server
      * @param model the same base here, for its dimensions and its chat template
      * @throws UnsupportedOperationException if the server's version refuses adapters
-     * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on them
+     * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on
+     *     them
      * @throws IllegalArgumentException if the adapter has DoRA's magnitudes
      */
     public static Created createFromAdapter(
@@ -232,20 +238,25 @@ public final class OllamaExport {
     }
 
     /**
-     * Writes the merged model and a Modelfile for {@code ollama create NAME -f Modelfile}; beside them, unless the adapter has DoRA's
-     * magnitudes or changes the embedding or the output, the adapter as GGUF for llama.cpp, with {@code adapter.Modelfile} for Ollama up to 0.34.0.
+     * Writes the merged model and a Modelfile for {@code ollama create NAME -f Modelfile}; beside them, unless the
+     * adapter has DoRA's magnitudes or changes the embedding or the output, the adapter as GGUF for llama.cpp, with
+     * {@code adapter.Modelfile} for Ollama up to 0.34.0.
      *
      * @param folder where the files go; made if it is not there
      * @param base a GGUF file or blob, or a folder of safetensors
      * @return how much of the adapter is left after rounding
-     * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on them
+     * @throws IllegalStateException if the server would render conversations otherwise than the model was trained on
+     *     them
      */
     public static Rounding write(Path folder, Path base, AdapterFile adapter, Quantization quantization)
             throws IOException {
         return write(folder, base, adapter, quantization, ExportSettings.of(base));
     }
 
-    /** The same for a model that Ollama has stored, see {@link #create(Ollama, String, StoredModel, AdapterFile, Quantization)}. */
+    /**
+     * The same for a model that Ollama has stored, see {@link #create(Ollama, String, StoredModel, AdapterFile,
+     * Quantization)}.
+     */
     public static Rounding write(Path folder, StoredModel base, AdapterFile adapter, Quantization quantization)
             throws IOException {
         return write(folder, base.gguf(), adapter, quantization, ExportSettings.of(base));

@@ -19,20 +19,23 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * What makes Ollama render a conversation as the model's own chat template does: a template in Go's syntax, a system prompt and stop words.
+ * What makes Ollama render a conversation as the model's own chat template does: a template in Go's syntax, a system
+ * prompt and stop words.
  *
- * <p>A model is trained on the text that its chat template (Jinja) writes. Ollama's server writes its own with a template in Go's syntax, and a
- * server that gets none picks one by likeness, with another default system prompt or none; the model then answers as if it had not been trained.
- * The template here is derived from the chat template's behaviour, and both are compared on conversations before anything is sent.
+ * <p>A model is trained on the text that its chat template (Jinja) writes. Ollama's server writes its own with a
+ * template in Go's syntax, and a server that gets none picks one by likeness, with another default system prompt or
+ * none; the model then answers as if it had not been trained. The template here is derived from the chat template's
+ * behaviour, and both are compared on conversations before anything is sent.
  *
  * @param template the template in Go's syntax; nothing where the model has no chat template, or none could be derived
  * @param system what the server puts before a chat without a system prompt, where the template does not do so itself
  * @param stops what ends an answer
  * @param differences where the server's text is not the training's
  * @param accepted whether to send it although plain conversations differ
- * @param own whether Ollama from 0.34.1 on takes the chat template inside the file all the same, since it can do more; nothing differs there
- * @param thinksUnasked whether such an Ollama begins an answer with a thought where a request does not say whether to think, and the chat template by itself
- * does not: an answer without a thought was then trained behind another text
+ * @param own whether Ollama from 0.34.1 on takes the chat template inside the file all the same, since it can do more;
+ *     nothing differs there
+ * @param thinksUnasked whether such an Ollama begins an answer with a thought where a request does not say whether to
+ * think, and the chat template by itself does not: an answer without a thought was then trained behind another text
  */
 public record OllamaTemplate(
         Optional<String> template,
@@ -107,8 +110,8 @@ public record OllamaTemplate(
     }
 
     /**
-     * The template and system prompt that a stored model has, where they render plain conversations as the model's chat template does; else those
-     * that are derived from it.
+     * The template and system prompt that a stored model has, where they render plain conversations as the model's chat
+     * template does; else those that are derived from it.
      */
     static OllamaTemplate of(StoredModel stored) throws IOException {
         try (Tokenizer tokenizer = Tokenizer.load(stored.gguf())) {
@@ -218,8 +221,8 @@ public record OllamaTemplate(
     }
 
     /**
-     * Stops an export that would make the model look untrained. Where plain conversations agree and others do not, a warning names those: a model that
-     * was not trained on tools or thoughts loses nothing by them.
+     * Stops an export that would make the model look untrained. Where plain conversations agree and others do not, a
+     * warning names those: a model that was not trained on tools or thoughts loses nothing by them.
      */
     void require() {
         if (!agrees() && !accepted) {

@@ -8,11 +8,14 @@ import java.util.regex.Pattern;
 /**
  * What types the weights of an exported model get. Vectors (norms, biases) are always F32, as llama.cpp wants them.
  *
- * <p>The mixes and fallbacks are those of llama.cpp's {@code llama-quantize} ({@code llama-quant.cpp}), without an importance
- * matrix.
+ * <p>The mixes and fallbacks are those of llama.cpp's {@code llama-quantize} ({@code llama-quant.cpp}), without an
+ * importance matrix.
  */
 public enum Quantization {
-    /** The type that each tensor has in the base; what lies in MXFP4 stays so in all types of eight bits and fewer; Q2_K, Q3_K, IQ4_NL and IQ4_XS, which are not written, become Q4_K. */
+    /**
+     * The type that each tensor has in the base; what lies in MXFP4 stays so in all types of eight bits and fewer;
+     * Q2_K, Q3_K, IQ4_NL and IQ4_XS, which are not written, become Q4_K.
+     */
     AS_BASE(null, -1),
     /** Half precision: exact enough for anything, two bytes a weight. */
     F16(GgufType.F16, 1),

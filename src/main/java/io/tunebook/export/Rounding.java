@@ -4,10 +4,12 @@ import java.util.Locale;
 import java.util.concurrent.atomic.DoubleAdder;
 
 /**
- * What is left of an adapter's change after the merged weights are rounded to their type, over all tensors that the adapter touches.
+ * What is left of an adapter's change after the merged weights are rounded to their type, over all tensors that the
+ * adapter touches.
  *
- * <p>With W the base's weights, Δ the change and Q the weights as they are written: {@code kept} is ⟨Q − W, Δ⟩ / ‖Δ‖² (1: all of the change is there,
- * 0: none), {@code error} is ‖Q − (W + Δ)‖ / ‖Δ‖ (the rounding error in sizes of the change).
+ * <p>With W the base's weights, Δ the change and Q the weights as they are written: {@code kept} is ⟨Q − W, Δ⟩ / ‖Δ‖²
+ * (1: all of the change is there, 0: none), {@code error} is ‖Q − (W + Δ)‖ / ‖Δ‖ (the rounding error in sizes of the
+ * change).
  *
  * @param kept the share of the change that is left
  * @param error the rounding error, relative to the change

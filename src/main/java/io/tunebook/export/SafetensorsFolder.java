@@ -24,11 +24,13 @@ public final class SafetensorsFolder {
     private SafetensorsFolder() {}
 
     /**
-     * Writes the folder. Weights that lie in blocks are expanded, so a file of four bits becomes about four times as large.
+     * Writes the folder. Weights that lie in blocks are expanded, so a file of four bits becomes about four times as
+     * large.
      *
      * @param model a GGUF file or blob
      * @param folder is made where it is not there; files of these names are replaced
-     * @throws UnsupportedOperationException if the usual fields of {@code config.json} do not say all of the model's configuration
+     * @throws UnsupportedOperationException if the usual fields of {@code config.json} do not say all of the model's
+     *     configuration
      * @throws io.tunebook.tensors.ModelFormatException if the model is broken
      */
     public static void write(Path model, Path folder) throws IOException {
@@ -53,9 +55,9 @@ public final class SafetensorsFolder {
     }
 
     /**
-     * Writes {@code config.json} and {@code model.safetensors} of a model that nobody trained: to measure the speed and the memory of a
-     * training, which follow from a model's shapes alone. What such a model says is noise. Matrices are uniform with a standard deviation
-     * of 0.02, from which pre-training begins as well; norms are 1, biases 0.
+     * Writes {@code config.json} and {@code model.safetensors} of a model that nobody trained: to measure the speed and
+     * the memory of a training, which follow from a model's shapes alone. What such a model says is noise. Matrices are
+     * uniform with a standard deviation of 0.02, from which pre-training begins as well; norms are 1, biases 0.
      *
      * @param shapes of a model whose configuration the usual fields of {@code config.json} say
      * @param folder is made where it is not there; the tokenizer's files are not among those written
@@ -69,7 +71,8 @@ public final class SafetensorsFolder {
     }
 
     /**
-     * Writes {@code model.safetensors} of a model that nobody trained beside a {@code config.json} that is there, whatever its family.
+     * Writes {@code model.safetensors} of a model that nobody trained beside a {@code config.json} that is there,
+     * whatever its family.
      *
      * @throws io.tunebook.tensors.ModelFormatException if the configuration is none that is computed here
      */

@@ -8,9 +8,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Derives a template in Go's syntax from what a chat template makes of a few conversations: what stands before and after the words of each role,
- * where a system prompt goes and what stands there without one, how thoughts are kept out or in, and how tools are told in the form
- * {@code <tools>…</tools>} of Hermes and Qwen.
+ * Derives a template in Go's syntax from what a chat template makes of a few conversations: what stands before and
+ * after the words of each role, where a system prompt goes and what stands there without one, how thoughts are kept out
+ * or in, and how tools are told in the form {@code <tools>…</tools>} of Hermes and Qwen.
  */
 final class TemplateDerivation {
     private static final String S1 = "systemwordsone";
@@ -60,7 +60,10 @@ final class TemplateDerivation {
         return derivation.turns() && derivation.system() ? Optional.of(derivation.write()) : Optional.empty();
     }
 
-    /** What stands after an answer's words, such as {@code <|im_end|>}, and before a user's; nothing where it cannot be told. */
+    /**
+     * What stands after an answer's words, such as {@code <|im_end|>}, and before a user's; nothing where it cannot be
+     * told.
+     */
     static List<String> marks(ChatRendering jinja) {
         TemplateDerivation derivation = new TemplateDerivation(jinja);
         return derivation.turns()
@@ -69,8 +72,8 @@ final class TemplateDerivation {
     }
 
     /**
-     * What a conversation without a system prompt has in its place; empty for nothing. Turns need not come out for it: a template that numbers them may
-     * have one too.
+     * What a conversation without a system prompt has in its place; empty for nothing. Turns need not come out for it:
+     * a template that numbers them may have one too.
      */
     static String defaultSystem(ChatRendering jinja) {
         List<String> given = pieces(jinja.render(List.of(SYSTEM, USER), true), S1, U1);
@@ -303,7 +306,10 @@ final class TemplateDerivation {
         };
     }
 
-    /** Text as it stands in a template, which has no trim markers; quoted where its braces would be taken for an action's. */
+    /**
+     * Text as it stands in a template, which has no trim markers; quoted where its braces would be taken for an
+     * action's.
+     */
     private static String text(String text) {
         if (!text.contains("{{") && !text.endsWith("{")) {
             return text;

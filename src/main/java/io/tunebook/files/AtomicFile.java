@@ -9,8 +9,8 @@ import java.nio.file.StandardCopyOption;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Files that appear under their names only when they are whole: written beside their place, forced to the disk and moved. What was there
- * before stays until then, and when writing fails.
+ * Files that appear under their names only when they are whole: written beside their place, forced to the disk and
+ * moved. What was there before stays until then, and when writing fails.
  */
 public final class AtomicFile {
     /** Threads that write one file at the same time write beside each other; which is the reason for this state. */
@@ -26,8 +26,8 @@ public final class AtomicFile {
     }
 
     /**
-     * Writes a file. While it is written it has the name of the file, the process, a number and {@code .part}, in the same folder; that one
-     * is deleted if writing fails.
+     * Writes a file. While it is written it has the name of the file, the process, a number and {@code .part}, in the
+     * same folder; that one is deleted if writing fails.
      *
      * @param file in a folder that exists
      * @throws IOException if it cannot be written, forced to the disk or moved

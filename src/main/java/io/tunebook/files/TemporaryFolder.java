@@ -12,8 +12,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * A folder of temporary files that is gone when it is closed, when this JVM ends without that, and at the next start where this JVM was killed: its
- * name holds the number of the process that it belongs to.
+ * A folder of temporary files that is gone when it is closed, when this JVM ends without that, and at the next start
+ * where this JVM was killed: its name holds the number of the process that it belongs to.
  */
 public final class TemporaryFolder implements AutoCloseable {
     private static final String PREFIX = "tunebook-files-";

@@ -34,13 +34,13 @@ import java.util.regex.Pattern;
  * }</pre>
  *
  * Sources are asked in their order, the next when one has failed or not answered for three seconds. Without
- * {@link #from} that is Hugging Face ({@code HF_ENDPOINT}) and then ModelScope, or ModelScope first for an hour after there was
- * no connection to the other, and for five minutes after it was slow. Files go into the cache of huggingface_hub ({@code HF_HUB_CACHE}, {@code HF_HOME}), so that Python
- * finds them and what Python fetched is found. {@code HF_HUB_OFFLINE=1} asks nobody. Proxies are those of
- * {@code HTTPS_PROXY} and {@code NO_PROXY}. Tokens come from {@code HF_TOKEN}
- * (or the file that {@code hf auth login} writes) and {@code MODELSCOPE_API_TOKEN}; each is sent to the host that
- * was given as its hub and to no other, which is a mirror where one is named by {@code HF_ENDPOINT} or {@link HubSource#mirror}, as with
- * huggingface_hub, and in clear text where that address begins with {@code http:}.
+ * {@link #from} that is Hugging Face ({@code HF_ENDPOINT}) and then ModelScope, or ModelScope first for an hour after
+ * there was no connection to the other, and for five minutes after it was slow. Files go into the cache of
+ * huggingface_hub ({@code HF_HUB_CACHE}, {@code HF_HOME}), so that Python finds them and what Python fetched is found.
+ * {@code HF_HUB_OFFLINE=1} asks nobody. Proxies are those of {@code HTTPS_PROXY} and {@code NO_PROXY}. Tokens come from
+ * {@code HF_TOKEN} (or the file that {@code hf auth login} writes) and {@code MODELSCOPE_API_TOKEN}; each is sent to
+ * the host that was given as its hub and to no other, which is a mirror where one is named by {@code HF_ENDPOINT} or
+ * {@link HubSource#mirror}, as with huggingface_hub, and in clear text where that address begins with {@code http:}.
  */
 public final class Hub {
     private static final Duration SILENCE = Duration.ofSeconds(30);
@@ -108,7 +108,10 @@ public final class Hub {
         return new Hub(new HubRepository(repository.kind(), repository.id(), revision), sources, patterns, access);
     }
 
-    /** Only files whose path or name matches one of these patterns, with {@code *}, {@code ?} and <code>{a,b}</code>; one that begins with a slash is for the whole path. */
+    /**
+     * Only files whose path or name matches one of these patterns, with {@code *}, {@code ?} and <code>{a,b}</code>;
+     * one that begins with a slash is for the whole path.
+     */
     public Hub only(String... globs) {
         return new Hub(repository, sources, List.of(globs), access);
     }
@@ -223,7 +226,8 @@ public final class Hub {
         }
 
         /**
-         * The documents. Each file is fetched when its turn comes, so that the first documents need the first file only.
+         * The documents. Each file is fetched when its turn comes, so that the first documents need the first file
+         * only.
          *
          * @throws HubException within ten seconds if no source has the data set; says what each answered and what to do
          */
@@ -341,7 +345,9 @@ public final class Hub {
             return value == null || value.isBlank() ? otherwise : value.strip();
         }
 
-        /** {@code HF_HUB_CACHE}, else {@code hub} in {@code HF_HOME}, which is {@code huggingface} in the user's cache. */
+        /**
+         * {@code HF_HUB_CACHE}, else {@code hub} in {@code HF_HOME}, which is {@code huggingface} in the user's cache.
+         */
         static Path cache() {
             return Path.of(variable(
                     "HF_HUB_CACHE",

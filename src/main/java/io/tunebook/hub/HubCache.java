@@ -28,7 +28,8 @@ import java.util.function.LongConsumer;
 
 /**
  * The cache of huggingface_hub: {@code models--owner--name/blobs/CHECKSUM}, {@code snapshots/COMMIT/path} as links to
- * them, {@code refs/REVISION} with a commit. A blob appears under its name only when it is whole and its checksum right.
+ * them, {@code refs/REVISION} with a commit. A blob appears under its name only when it is whole and its checksum
+ * right.
  *
  * @see <a href="https://huggingface.co/docs/huggingface_hub/guides/manage-cache">Understand caching</a>
  */
@@ -43,8 +44,8 @@ final class HubCache {
     static final Duration SLOW = Duration.ofMinutes(5);
 
     /**
-     * A file lock holds between processes only, and these between the threads of this process, whichever cache object they
-     * use: hence static. A lock is there while a thread holds it or waits for it.
+     * A file lock holds between processes only, and these between the threads of this process, whichever cache object
+     * they use: hence static. A lock is there while a thread holds it or waits for it.
      */
     private static final Map<Path, ThreadLock> LOCKS = new ConcurrentHashMap<>();
 
@@ -161,7 +162,9 @@ final class HubCache {
         return pointer;
     }
 
-    /** A lock, and how many threads hold it or wait for it; the number changes within the map's own operations alone. */
+    /**
+     * A lock, and how many threads hold it or wait for it; the number changes within the map's own operations alone.
+     */
     private static final class ThreadLock {
         private final ReentrantLock lock = new ReentrantLock();
         private int threads = 1;
@@ -239,7 +242,10 @@ final class HubCache {
         }
     }
 
-    /** Appends what is missing, or begins again if the server sends all; a body that is longer than the file is left where it passes the size. */
+    /**
+     * Appends what is missing, or begins again if the server sends all; a body that is longer than the file is left
+     * where it passes the size.
+     */
     private static void receive(HubClient client, HubListing listing, HubFile file, Path part, Arrived arrived)
             throws IOException {
         long have = Files.exists(part) ? Files.size(part) : 0;
@@ -312,7 +318,9 @@ final class HubCache {
         return HexFormat.of().formatHex(digest.digest());
     }
 
-    /** A relative link; where links are not allowed (Windows), the blob itself moves there, as huggingface_hub does it. */
+    /**
+     * A relative link; where links are not allowed (Windows), the blob itself moves there, as huggingface_hub does it.
+     */
     private static void link(Path blob, Path pointer) throws IOException {
         Files.createDirectories(pointer.getParent());
         try {

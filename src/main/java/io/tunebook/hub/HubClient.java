@@ -172,7 +172,10 @@ final class HubClient {
         }
     }
 
-    /** The proxies that {@code HTTPS_PROXY}, {@code HTTP_PROXY} and {@code NO_PROXY} name, as curl and Python read them; else Java's own. */
+    /**
+     * The proxies that {@code HTTPS_PROXY}, {@code HTTP_PROXY} and {@code NO_PROXY} name, as curl and Python read them;
+     * else Java's own.
+     */
     static ProxySelector proxies(Map<String, String> variables) {
         Map<String, String> set = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
         set.putAll(variables);

@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.net.ConnectException;
 import java.net.http.HttpConnectTimeoutException;
 
-/** A hub that did not give what was asked for. The message says which address was asked, what it said and what to do. */
+/**
+ * A hub that did not give what was asked for. The message says which address was asked, what it said and what to do.
+ */
 public final class HubException extends IOException {
     /** The HTTP status, or 0 if there was no answer. */
     private final int status;

@@ -7,10 +7,14 @@ import java.util.regex.Pattern;
  *
  * @param path relative to the repository, with slashes; never absolute and without {@code ..}
  * @param bytes its size; −1 if the hub does not say
- * @param checksum in lower case hexadecimal: 64 digits are a SHA-256, 40 a git blob's SHA-1; empty if the hub names none
+ * @param checksum in lower case hexadecimal: 64 digits are a SHA-256, 40 a git blob's SHA-1; empty if the hub names
+ *     none
  */
 public record HubFile(String path, long bytes, String checksum) {
-    /** What Windows takes for a device, with any ending, or cannot keep as it is. Source: Microsoft, "Naming Files, Paths, and Namespaces". */
+    /**
+     * What Windows takes for a device, with any ending, or cannot keep as it is. Source: Microsoft, "Naming Files,
+     * Paths, and Namespaces".
+     */
     private static final Pattern RESERVED = Pattern.compile(
             "(?i)(con|prn|aux|nul|conin\\$|conout\\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *([.].*)?|.*[. ]");
 

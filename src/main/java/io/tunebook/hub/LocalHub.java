@@ -24,9 +24,10 @@ import java.util.concurrent.Executors;
 import java.util.stream.Stream;
 
 /**
- * A hub on this machine, for lessons and for machines without a network: one folder, served by the endpoints of Hugging Face's hub
- * ({@code /api/…/revision}, {@code /api/…/tree}, {@code /…/resolve}), to programs on this machine alone. {@link HubSource#mirror} names it
- * to {@link Hub}, {@code HF_ENDPOINT} to Python. The files must stay as they are while it runs.
+ * A hub on this machine, for lessons and for machines without a network: one folder, served by the endpoints of Hugging
+ * Face's hub ({@code /api/…/revision}, {@code /api/…/tree}, {@code /…/resolve}), to programs on this machine alone.
+ * {@link HubSource#mirror} names it to {@link Hub}, {@code HF_ENDPOINT} to Python. The files must stay as they are
+ * while it runs.
  */
 public final class LocalHub implements AutoCloseable {
     private static final ObjectMapper JSON = Json.wire();

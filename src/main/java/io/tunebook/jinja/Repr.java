@@ -159,7 +159,10 @@ final class Repr {
         out.append(quote).append(text.markup() ? ")" : "");
     }
 
-    /** As {@code str.isprintable}: neither a separator but the blank, nor a control, format, surrogate or unassigned one. */
+    /**
+     * As {@code str.isprintable}: neither a separator but the blank, nor a control, format, surrogate or unassigned
+     * one.
+     */
     static boolean printable(int c) {
         return c == ' '
                 || switch (Character.getType(c)) {

@@ -17,7 +17,9 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
-/** Jinja's filters for lists and mappings. Those that are generators there compute their elements when they are read. */
+/**
+ * Jinja's filters for lists and mappings. Those that are generators there compute their elements when they are read.
+ */
 final class SequenceFilters {
     static final List<Builtin> ALL = List.of(
             Builtin.of("length", "obj, /", SequenceFilters::length),

@@ -178,7 +178,9 @@ final class TextMethods {
                         text(run, a, s.substring(at + separator.length())));
     }
 
-    /** The part that {@code start} and {@code end} choose, as a string's search methods take them; null if it is none. */
+    /**
+     * The part that {@code start} and {@code end} choose, as a string's search methods take them; null if it is none.
+     */
     private static String part(Arguments a, int start) {
         String s = a.string(0);
         if (!a.given(start) && !a.given(start + 1)) {

@@ -14,9 +14,9 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * What an adapter changes in the embedding ({@code model.embed_tokens}) and in the output ({@code lm_head}): whole matrices
- * ({@code modules_to_save}, or those of a resized vocabulary), rows of single tokens ({@code trainable_token_indices}), and LoRA's factors. They
- * are not trained further here; what was read is written again.
+ * What an adapter changes in the embedding ({@code model.embed_tokens}) and in the output ({@code lm_head}): whole
+ * matrices ({@code modules_to_save}, or those of a resized vocabulary), rows of single tokens ({@code
+ * trainable_token_indices}), and LoRA's factors. They are not trained further here; what was read is written again.
  *
  * @param tensors PEFT's tensors of these two modules, by their names without {@code base_model.model.}
  * @param tokens the ids of the rows that were trained, by {@code embed_tokens} or {@code lm_head}
@@ -170,8 +170,8 @@ public record AdapterEmbeddings(
     }
 
     /**
-     * LoRA's factors of a module as those of a linear layer. An embedding's are transposed: PEFT's A is [r, rows] and B is [columns, r]; its magnitudes are of
-     * columns and not among them.
+     * LoRA's factors of a module as those of a linear layer. An embedding's are transposed: PEFT's A is [r, rows] and B
+     * is [columns, r]; its magnitudes are of columns and not among them.
      */
     Optional<Factors> factorsOf(String module) {
         boolean embedding = module.equals(EMBEDDING);
@@ -280,7 +280,10 @@ public record AdapterEmbeddings(
         return magnitude == null ? sum : withColumnMagnitudes(sum, magnitude.values());
     }
 
-    /** DoRA of an embedding: m · (W + s (B A)^T) / its columns' norms, as {@code DoraEmbeddingLayer} in PEFT's {@code tuners/lora/dora.py}. */
+    /**
+     * DoRA of an embedding: m · (W + s (B A)^T) / its columns' norms, as {@code DoraEmbeddingLayer} in PEFT's
+     * {@code tuners/lora/dora.py}.
+     */
     private static Matrix withColumnMagnitudes(Matrix sum, float[] magnitude) throws IOException {
         double[] squares = new double[sum.columns];
         float[] row = new float[sum.columns];

@@ -66,7 +66,10 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors, Adapt
             length("the magnitudes", magnitude, magnitude.length == 0 ? 0 : outFeatures);
         }
 
-        /** A row of the layer's weight becomes that of W + s·B·A, with DoRA of m·(W + s·B·A)/‖W + s·B·A‖. The row begins at {@code at}. */
+        /**
+         * A row of the layer's weight becomes that of W + s·B·A, with DoRA of m·(W + s·B·A)/‖W + s·B·A‖. The row begins
+         * at {@code at}.
+         */
         public void mergeRow(float scale, int row, float[] values, int at) {
             float[] delta = new float[inFeatures];
             for (int k = 0; k < rank; k++) {
@@ -91,8 +94,8 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors, Adapt
         }
 
         /**
-         * The factors of one expert's matrix among those of a parameter of all: A [experts * rank, in], and B [out, rank * experts], where the experts of a place of the
-         * rank stand side by side.
+         * The factors of one expert's matrix among those of a parameter of all: A [experts * rank, in], and B [out,
+         * rank * experts], where the experts of a place of the rank stand side by side.
          *
          * @param expert which one, from 0
          * @param experts how many there are
@@ -221,8 +224,8 @@ public record AdapterFile(Settings settings, Map<String, Factors> factors, Adapt
     }
 
     /**
-     * Writes PEFT's two files, each beside and then moved into place, float32, so that {@code PeftModel.from_pretrained}
-     * loads them.
+     * Writes PEFT's two files, each beside and then moved into place, float32, so that
+     * {@code PeftModel.from_pretrained} loads them.
      *
      * @param folder where they go; made if it is not there
      */

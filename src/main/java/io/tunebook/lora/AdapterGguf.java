@@ -14,8 +14,8 @@ import java.nio.file.Path;
 /**
  * An adapter as GGUF, for llama.cpp's {@code --lora} and for Ollama up to 0.34.0.
  *
- * <p>llama.cpp scales every layer by one alpha over the rank of its factors ({@code llama-adapter.h}); where layers differ
- * from that (rsLoRA, patterns of ranks and alphas) the difference is multiplied into B.
+ * <p>llama.cpp scales every layer by one alpha over the rank of its factors ({@code llama-adapter.h}); where layers
+ * differ from that (rsLoRA, patterns of ranks and alphas) the difference is multiplied into B.
  */
 public final class AdapterGguf {
     private AdapterGguf() {}
@@ -26,8 +26,8 @@ public final class AdapterGguf {
      * @param config the base model's dimensions
      * @param adapter the adapter
      * @param out the file to write; it is written beside and moved when whole
-     * @throws IllegalArgumentException if the adapter does not fit the base, or has DoRA's magnitudes, which llama.cpp does not
-     *     know, or changes the embedding or the output
+     * @throws IllegalArgumentException if the adapter does not fit the base, or has DoRA's magnitudes, which llama.cpp
+     *     does not know, or changes the embedding or the output
      */
     public static void write(ModelConfig config, AdapterFile adapter, Path out) throws IOException {
         if (!adapter.embeddings().isEmpty()) {

@@ -25,7 +25,10 @@ import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Reads PEFT's {@code adapter_config.json} and {@code adapter_model.safetensors}; what is not computed here is refused by its name. */
+/**
+ * Reads PEFT's {@code adapter_config.json} and {@code adapter_model.safetensors}; what is not computed here is refused
+ * by its name.
+ */
 final class AdapterReader {
     private static final Pattern KEY =
             Pattern.compile("base_model\\.model\\.(.+)\\.(lora_A\\.weight|lora_B\\.weight|lora_magnitude_vector)");

@@ -41,7 +41,9 @@ final class EmbeddingsReader {
         return KEY.matcher(tensor).matches();
     }
 
-    /** @throws ModelFormatException if a tensor is none of PEFT's, has no counterpart or another shape than it should */
+    /**
+     * @throws ModelFormatException if a tensor is none of PEFT's, has no counterpart or another shape than it should
+     */
     static AdapterEmbeddings read(Path config, JsonNode json, Path weights, Safetensors file) throws IOException {
         List<String> saved = saved(config, json.path("modules_to_save"));
         Map<String, List<Integer>> tokens = tokens(config, json.path("trainable_token_indices"));

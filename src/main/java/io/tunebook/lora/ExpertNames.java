@@ -17,8 +17,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The names under which PEFT saves factors of a parameter of all experts. It wraps the module that holds the parameters, once for each that is adapted and in the
- * module's order: {@code mlp.experts} has the factors of the last one, {@code mlp.experts.base_layer} those of the one before. Adapters from before Transformers 5 have each expert's
+ * The names under which PEFT saves factors of a parameter of all experts. It wraps the module that holds the
+ * parameters, once for each that is adapted and in the module's order: {@code mlp.experts} has the factors of the last
+ * one, {@code mlp.experts.base_layer} those of the one before. Adapters from before Transformers 5 have each expert's
  * modules instead.
  *
  * @see <a href="https://github.com/huggingface/peft/blob/main/src/peft/tuners/lora/layer.py">PEFT: ParamWrapper</a>
@@ -48,7 +49,8 @@ final class ExpertNames {
     /**
      * The factors by the names of parameters, where PEFT's files have those of wrappers or of each expert's modules.
      *
-     * @throws ModelFormatException if {@code target_parameters} does not say which parameter a wrapper is of, or an expert has no counterpart of one of its modules
+     * @throws ModelFormatException if {@code target_parameters} does not say which parameter a wrapper is of, or an
+     *     expert has no counterpart of one of its modules
      */
     static Named parameters(Path config, JsonNode json, Map<String, Factors> byName) throws ModelFormatException {
         if (byName.keySet().stream().anyMatch(name -> MODULE.matcher(name).matches())) {
@@ -137,7 +139,9 @@ final class ExpertNames {
         return new Named(changed, found);
     }
 
-    /** Factors of all experts, in PEFT's form, of one module of each or of two whose outputs stand below one another. */
+    /**
+     * Factors of all experts, in PEFT's form, of one module of each or of two whose outputs stand below one another.
+     */
     private static Factors joined(Path config, String name, List<Map<Integer, Factors>> modules)
             throws ModelFormatException {
         Map<Integer, Factors> first = modules.get(0);

@@ -24,7 +24,10 @@ final class FreshFactors {
         }
     }
 
-    /** As {@code orthogonal_init} in PEFT's {@code tuners/lora/layer.py}: A = (X Q_odd)^T / 10 and B = Y Q_even / 10, so that B A = Y Q_even Q_odd^T X^T = 0. */
+    /**
+     * As {@code orthogonal_init} in PEFT's {@code tuners/lora/layer.py}: A = (X Q_odd)^T / 10 and B = Y Q_even / 10, so
+     * that B A = Y Q_even Q_odd^T X^T = 0.
+     */
     private static void orthogonal(float[] values, LoraLayout.Slice s, SplittableRandom random) {
         int r = s.rank();
         double[][] q = new double[r][r];

@@ -24,8 +24,8 @@ import java.util.SplittableRandom;
 import tech.tablesaw.api.Table;
 
 /**
- * LoRA's factors for one model, on the model's device. Several may exist; {@link #use} says which one the model computes with. Closing frees the factors, and so
- * does closing the model.
+ * LoRA's factors for one model, on the model's device. Several may exist; {@link #use} says which one the model
+ * computes with. Closing frees the factors, and so does closing the model.
  */
 public final class LoraAdapter implements AutoCloseable {
     private final CausalLM model;
@@ -65,7 +65,9 @@ public final class LoraAdapter implements AutoCloseable {
         }
     }
 
-    /** The embedding and the output are computed from the model's file, so that what is merged now makes no difference. */
+    /**
+     * The embedding and the output are computed from the model's file, so that what is merged now makes no difference.
+     */
     private Factors.Embeddings onDevice() throws IOException {
         if (embeddings.isEmpty()) {
             return Factors.Embeddings.NONE;
@@ -113,7 +115,10 @@ public final class LoraAdapter implements AutoCloseable {
         }
     }
 
-    /** What is adapted in the words of PEFT, which takes {@code all-linear} and patterns for a whole string only: last parts of names, or whole names. */
+    /**
+     * What is adapted in the words of PEFT, which takes {@code all-linear} and patterns for a whole string only: last
+     * parts of names, or whole names.
+     */
     private static List<String> targets(CausalLM model, LoraLayout layout) {
         Set<String> modules = layout.slices().keySet();
         List<String> last =
@@ -147,10 +152,11 @@ public final class LoraAdapter implements AutoCloseable {
     }
 
     /**
-     * Reads an adapter that Tunebook or PEFT saved. Where it changes the embedding or the output, these are computed as PEFT does and stay as they are when the
-     * adapter is trained on. An adapter may have resized the vocabulary. Its new tokens are known to the tokenizer that was saved beside it: where a
-     * {@code tokenizer.json} lies in the folder with other tokens than the model's, or another chat template or end of text, it is {@link #tokenizer()},
-     * and the model's too while the adapter is in use or merged.
+     * Reads an adapter that Tunebook or PEFT saved. Where it changes the embedding or the output, these are computed as
+     * PEFT does and stay as they are when the adapter is trained on. An adapter may have resized the vocabulary. Its
+     * new tokens are known to the tokenizer that was saved beside it: where a {@code tokenizer.json} lies in the folder
+     * with other tokens than the model's, or another chat template or end of text, it is {@link #tokenizer()}, and the
+     * model's too while the adapter is in use or merged.
      *
      * @throws IOException if a file is missing or broken
      * @throws IllegalArgumentException if it does not fit the model; the message names the module
@@ -290,15 +296,18 @@ public final class LoraAdapter implements AutoCloseable {
         return embeddings;
     }
 
-    /** From now on the model computes with this adapter as it is now, until another one is used or {@link CausalLM#detach} takes it off. */
+    /**
+     * From now on the model computes with this adapter as it is now, until another one is used or
+     * {@link CausalLM#detach} takes it off.
+     */
     public void use() {
         handedOver = true;
         model.attach(all(), tokenizer, (flat, out) -> AdapterGguf.write(model.config(), file(flat), out));
     }
 
     /**
-     * Forward and backward of one micro batch: adds {@code weight} times the gradient of the summed loss to {@link #gradient()}, and that loss to
-     * {@link #losses}. A GPU is not waited for.
+     * Forward and backward of one micro batch: adds {@code weight} times the gradient of the summed loss to
+     * {@link #gradient()}, and that loss to {@link #losses}. A GPU is not waited for.
      *
      * @see CausalLM#gradient
      */
@@ -317,7 +326,10 @@ public final class LoraAdapter implements AutoCloseable {
         return losses().toDoubleArray()[0] - before;
     }
 
-    /** Adds the adapter to the model's weights, so that nothing is left to compute beside them. {@link #unmerge} takes it out again. */
+    /**
+     * Adds the adapter to the model's weights, so that nothing is left to compute beside them. {@link #unmerge} takes
+     * it out again.
+     */
     public void merge() {
         handedOver = true;
         model.merge(all(), 1, tokenizer);
@@ -354,7 +366,10 @@ public final class LoraAdapter implements AutoCloseable {
         return new AdapterFile(settings, byModule, embeddings);
     }
 
-    /** Writes {@code adapter_config.json} and {@code adapter_model.safetensors} as PEFT does, and the files of {@link #tokenizer()} beside them. */
+    /**
+     * Writes {@code adapter_config.json} and {@code adapter_model.safetensors} as PEFT does, and the files of
+     * {@link #tokenizer()} beside them.
+     */
     public void save(Path folder) throws IOException {
         file().write(folder, model.config().prefix());
         if (tokenizer.isPresent()) {

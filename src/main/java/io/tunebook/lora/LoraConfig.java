@@ -18,8 +18,9 @@ import tech.tablesaw.api.Table;
  * @param rank of the factors A and B
  * @param alpha scales what is learned: B A counts alpha / rank times, with rsLoRA alpha / sqrt(rank) times
  * @param dropout the probability with which an input of A is dropped in training
- * @param targetModules which linear modules are adapted: the last parts of their names, such as {@code q_proj}; or one regular expression for the whole name;
- *     or {@code all-linear}. Experts are no modules: see {@link #targetParameters}
+ * @param targetModules which linear modules are adapted: the last parts of their names, such as {@code q_proj}; or one
+ *     regular expression for the whole name; or {@code all-linear}. Experts are no modules: see
+ *     {@link #targetParameters}
  * @param rslora whether the scale is alpha / sqrt(rank) (Kalajdzievski, 2023)
  * @param dora whether the magnitude of each output is trained beside its direction (Liu et al., 2024)
  * @param initialization how the factors start
@@ -40,12 +41,13 @@ public record LoraConfig(
     /**
      * What differs from module to module. The names are PEFT's, and so is the meaning.
      *
-     * @param excludeModules which target modules stay as they are: last parts of their names, or one regular expression for the whole name
+     * @param excludeModules which target modules stay as they are: last parts of their names, or one regular expression
+     *     for the whole name
      * @param layersToTransform the layers that are adapted, counted from 0; empty for all
-     * @param layersPattern regular expressions for the part of a name before the layer's number, such as {@code layers}; empty for any. Where a
-     *     name has several numbers, this says which is the layer's
-     * @param rankPattern other ranks, by a regular expression that the end of a module's name matches from one of its parts on; the first that
-     *     matches counts
+     * @param layersPattern regular expressions for the part of a name before the layer's number, such as
+     *     {@code layers}; empty for any. Where a name has several numbers, this says which is the layer's
+     * @param rankPattern other ranks, by a regular expression that the end of a module's name matches from one of its
+     *     parts on; the first that matches counts
      * @param alphaPattern other alphas, in the same way
      */
     public record Patterns(
@@ -123,8 +125,8 @@ public record LoraConfig(
         /** A normal with deviation 1 / rank, B zero, as PEFT's {@code init_lora_weights="gaussian"}. */
         GAUSSIAN("gaussian"),
         /**
-         * Neither is zero: A lies in the odd rows of a random orthogonal matrix and B in the even ones, as PEFT's {@code init_lora_weights="orthogonal"}. The
-         * rank must be even.
+         * Neither is zero: A lies in the odd rows of a random orthogonal matrix and B in the even ones, as PEFT's
+         * {@code init_lora_weights="orthogonal"}. The rank must be even.
          */
         ORTHOGONAL("orthogonal");
 
@@ -209,8 +211,9 @@ public record LoraConfig(
     }
 
     /**
-     * Adapts parameters of all experts of a layer as well: {@code mlp.experts.gate_up_proj} and {@code mlp.experts.down_proj}. Each expert has factors of its own of this
-     * rank. Without dropout, DoRA and orthogonal initialization, as in PEFT.
+     * Adapts parameters of all experts of a layer as well: {@code mlp.experts.gate_up_proj} and
+     * {@code mlp.experts.down_proj}. Each expert has factors of its own of this rank. Without dropout, DoRA and
+     * orthogonal initialization, as in PEFT.
      *
      * @throws IllegalArgumentException for other names
      */
@@ -243,7 +246,10 @@ public record LoraConfig(
         return new LoraConfig(rank, alpha, dropout, targetModules, rslora, dora, how, patterns);
     }
 
-    /** Leaves modules out: last parts of their names, such as {@code k_proj}, or one regular expression for the whole name. */
+    /**
+     * Leaves modules out: last parts of their names, such as {@code k_proj}, or one regular expression for the whole
+     * name.
+     */
     public LoraConfig excludeModules(String... names) {
         return with(new Patterns(
                 List.of(names),

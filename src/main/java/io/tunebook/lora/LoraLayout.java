@@ -15,13 +15,16 @@ import tech.tablesaw.api.StringColumn;
 import tech.tablesaw.api.Table;
 
 /**
- * Where LoRA's factors lie in the one flat float32 array that holds them all, so that a step casts, clips and updates once. Layer by layer: A of q, k, v
- * joined, B of each; A and B of o; A of gate and up joined, B of each (a target that is fused alone); A and B of down; then DoRA's magnitudes in the same order. {@code adapter.py} cuts it so.
+ * Where LoRA's factors lie in the one flat float32 array that holds them all, so that a step casts, clips and updates
+ * once. Layer by layer: A of q, k, v joined, B of each; A and B of o; A of gate and up joined, B of each (a target that
+ * is fused alone); A and B of down; then DoRA's magnitudes in the same order. {@code adapter.py} cuts it so.
  *
- * @param ranks of the targets of each layer, in the order of {@link ModelConfig#targets(int)}; 0 for one that is not adapted
+ * @param ranks of the targets of each layer, in the order of {@link ModelConfig#targets(int)}; 0 for one that is not
+ *     adapted
  * @param scales that multiply B A, target by target
  * @param dora whether there are magnitudes
- * @param slices the factors of each adapted module, by its name in Hugging Face's form, such as {@code model.layers.0.self_attn.q_proj}
+ * @param slices the factors of each adapted module, by its name in Hugging Face's form, such as
+ *     {@code model.layers.0.self_attn.q_proj}
  */
 public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String, Slice> slices) {
     /**
@@ -52,7 +55,9 @@ public record LoraLayout(long[] ranks, double[] scales, boolean dora, Map<String
 
     /** The rank and scale of a module. */
     public interface Choice {
-        /** @return 0 if the module is not adapted; of a parameter of experts what one of them has, times their number */
+        /**
+         * @return 0 if the module is not adapted; of a parameter of experts what one of them has, times their number
+         */
         int rank(String module);
 
         double scale(String module);

@@ -6,9 +6,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
-/** Regular expressions for modules' names. They come with adapters from anywhere, so they are limited in time and depth. */
+/**
+ * Regular expressions for modules' names. They come with adapters from anywhere, so they are limited in time and depth.
+ */
 final class ModulePattern {
-    /** How many characters a match may look at. A name has a hundred; an expression that goes back and forth for ever looks at millions. */
+    /**
+     * How many characters a match may look at. A name has a hundred; an expression that goes back and forth for ever
+     * looks at millions.
+     */
     private static final int MOST_STEPS = 1_000_000;
 
     private static final int LONGEST_NAME = 1000;
@@ -71,7 +76,10 @@ final class ModulePattern {
                 .map(m -> m.group("tunebookLayer"));
     }
 
-    /** As PEFT's {@code get_pattern_key}: the value of the first expression that a name matches from one of its parts on. */
+    /**
+     * As PEFT's {@code get_pattern_key}: the value of the first expression that a name matches from one of its parts
+     * on.
+     */
     static <T> T first(Map<String, T> patterns, String module, T otherwise) {
         for (var entry : patterns.entrySet()) {
             if (matches("(.*\\.)?(" + entry.getKey() + ")", module)) {

@@ -4,11 +4,12 @@ import ai.djl.ndarray.NDManager;
 import java.util.Arrays;
 
 /**
- * What the heads of a layer look at. A head gives each position of a text a share of its attention for each position up to itself,
- * {@code softmax(q k^T / sqrt(headDim))} (Vaswani et al., 2017, section 3.2.1).
+ * What the heads of a layer look at. A head gives each position of a text a share of its attention for each position up
+ * to itself, {@code softmax(q k^T / sqrt(headDim))} (Vaswani et al., 2017, section 3.2.1).
  *
  * @param layer the layer, from 0
- * @param heads for each head a matrix [tokens][tokens]: row i has what position i looks at, adds up to 1, and is 0 behind i
+ * @param heads for each head a matrix [tokens][tokens]: row i has what position i looks at, adds up to 1, and is 0
+ *     behind i
  */
 public record AttentionWeights(int layer, float[][][] heads) {
     /**

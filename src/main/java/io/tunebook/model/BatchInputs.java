@@ -113,7 +113,10 @@ record BatchInputs(
         return new BatchInputs(ids, positions, starts, (int) longest, same ? starts.length - 1 : 0, at, targets, last);
     }
 
-    /** What recorded work of this batch must have room for: its numbers of tokens, documents and labels rounded up, so that fewer different ones come. */
+    /**
+     * What recorded work of this batch must have room for: its numbers of tokens, documents and labels rounded up, so
+     * that fewer different ones come.
+     */
     RecordedSizes.Size size() {
         if (same > 0 && longest % TOKENS == 0) {
             return new RecordedSizes.Size(ids.length, same, labels(ids.length), longest, same);
@@ -133,8 +136,9 @@ record BatchInputs(
     }
 
     /**
-     * The same batch in a larger size, so that a recording of another one serves it. Behind the tokens comes a document of padding, then documents that are
-     * empty; added labels do not count, and stand where nothing is predicted. Documents of one length that suits the kernels stay as they are.
+     * The same batch in a larger size, so that a recording of another one serves it. Behind the tokens comes a document
+     * of padding, then documents that are empty; added labels do not count, and stand where nothing is predicted.
+     * Documents of one length that suits the kernels stay as they are.
      */
     BatchInputs padded(RecordedSizes.Size to) {
         int n = to.tokens();

@@ -16,8 +16,9 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * A frozen decoder and its tokenizer, from the file that a chat server serves or from a folder of safetensors. It computes logits and losses, and the gradients of
- * LoRA's {@link Factors}. One thread at a time may use it; its native memory is freed by {@link #close}.
+ * A frozen decoder and its tokenizer, from the file that a chat server serves or from a folder of safetensors. It
+ * computes logits and losses, and the gradients of LoRA's {@link Factors}. One thread at a time may use it; its native
+ * memory is freed by {@link #close}.
  */
 public final class CausalLM implements AutoCloseable {
     private final ModelSource source;
@@ -68,7 +69,7 @@ public final class CausalLM implements AutoCloseable {
      * Loads a model as {@link LoadOptions} says by default.
      *
      * @param path a GGUF file, or a folder of safetensors with {@code config.json} and {@code tokenizer.json}
-     * @throws IOException if it cannot be read, or is not what it should be; the message names tensor, expectation and finding
+     * @throws IOException if it cannot be read, or is not what it should be; the message names the tensor
      */
     public static CausalLM load(Path path) throws IOException {
         return load(ModelSource.of(path));
@@ -177,7 +178,7 @@ public final class CausalLM implements AutoCloseable {
         return weights.bytes();
     }
 
-    /** The bytes that weights take for as long as they are used, where they are stored in another type or in blocks: the output matrix, and a layer's. */
+    /** The bytes of the output matrix and of a layer, expanded while they are used where they are stored otherwise. */
     public long expandedBytes() {
         return weights.expandedWhenUsed() ? Sizes.expandedBytes(config, precision) : 0;
     }
@@ -187,7 +188,7 @@ public final class CausalLM implements AutoCloseable {
         return Sizes.lossTokens(config, device().isGpu());
     }
 
-    /** The decoder's text alone, compiled on a device, for those who call its functions by name; with kernels those for a GPU take the places of others. */
+    /** The decoder's text alone, for those who call its functions by name; with kernels, as it is on a GPU. */
     public static TorchScript script(NDManager manager, boolean kernels) {
         return DecoderScript.load(manager, kernels);
     }
@@ -215,7 +216,7 @@ public final class CausalLM implements AutoCloseable {
     // ---- LoRA's arithmetic, for those who know the layout of its factors
 
     /**
-     * Adds LoRA's products from now on, with the factors as they are now; their embedding and output take the places of the model's.
+     * Adds LoRA's products from now on, with the factors as they are now, embedding and output in the model's places.
      *
      * @param tokenizer takes the place of the model's; the model frees it when it is closed
      * @param gguf writes the factors for llama.cpp
@@ -232,8 +233,8 @@ public final class CausalLM implements AutoCloseable {
     }
 
     /**
-     * Adds {@code sign · scale · B A} to the weights themselves and puts the factors' embedding and output in: 1 merges, -1 takes it out again, up to the
-     * rounding of the model's type.
+     * Adds {@code sign · scale · B A} to the weights themselves and puts the factors' embedding and output in: 1
+     * merges, -1 takes it out again, up to the rounding of the model's type.
      *
      * @param tokenizer as in {@link #attach}
      * @throws IllegalArgumentException for DoRA, whose magnitudes are no sum
@@ -270,7 +271,7 @@ public final class CausalLM implements AutoCloseable {
         return script.norms(layer, target, config);
     }
 
-    /** Copies an array's values to where another lies, from device to device if need be; what reads it by its address, a recorded step say, sees them. */
+    /** Copies values to where another array lies, from device to device if need be, so that recorded work sees them. */
     public void assign(NDArray to, NDArray from) {
         script.assign(List.of(to), List.of(from));
     }
@@ -313,13 +314,13 @@ public final class CausalLM implements AutoCloseable {
     }
 
     /**
-     * Forward and backward of one micro batch. Padding is not computed: the documents lie one behind the other. A GPU is not waited for.
+     * Forward and backward of one micro batch, without its padding. A GPU is not waited for.
      *
      * @param gradient of the factors' shape; {@code weight} times the derivative of the summed loss is added to it
      * @param losses float64 [1]; the summed loss is added to it
      * @param dropout the probability with which an input of A is dropped
      * @param seed of dropout
-     * @param checkpointed of how many layers, from the first, activations are computed again in the backward instead of kept
+     * @param checkpointed of how many layers, from the first, the backward computes activations again
      */
     public void gradient(
             TokenBatch batch,
@@ -337,7 +338,7 @@ public final class CausalLM implements AutoCloseable {
         }
     }
 
-    /** Whether {@link #gradient} gives the same bits each time on a GPU, as it does on a CPU. @return why it does not, if it should */
+    /** Whether {@link #gradient} gives the same bits each time on a GPU too. Returns why it does not, if it should. */
     public Optional<String> deterministic(boolean yes) {
         return steps.deterministic(yes);
     }
@@ -347,7 +348,7 @@ public final class CausalLM implements AutoCloseable {
         return steps;
     }
 
-    /** Gives back what {@link #gradient} keeps between steps: on a GPU recorded work and the memory that goes with it, on a CPU memory that is free. */
+    /** Gives back what {@link #gradient} keeps between steps: recordings and their memory, or a CPU's free memory. */
     public void releaseSteps() {
         steps.forget();
         Devices.trim(device());

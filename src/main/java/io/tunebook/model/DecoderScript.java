@@ -193,7 +193,8 @@ final class DecoderScript implements AutoCloseable {
     }
 
     /**
-     * @param norms in the order of {@code Norms} in {@code layer.py}, empty ones for what the architecture does not have
+     * @param norms in the order of {@code Norms} in {@code layer.py}, empty ones for what the architecture does not
+     *     have
      * @param sinks of the heads; empty for none
      * @param kind which rotary table and which window the layer has
      */

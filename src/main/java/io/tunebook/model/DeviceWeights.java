@@ -26,8 +26,9 @@ import java.util.Map;
 import java.util.stream.LongStream;
 
 /**
- * Brings a model's weights to the device and hands them to the decoder's text, which holds them from then on. Files are mapped by PyTorch, not read into Java: what
- * has the right type and lies together is used where it lies, the rest is cast or expanded on the device. Matrices may stay as the file has them.
+ * Brings a model's weights to the device and hands them to the decoder's text, which holds them from then on. Files are
+ * mapped by PyTorch, not read into Java: what has the right type and lies together is used where it lies, the rest is
+ * cast or expanded on the device. Matrices may stay as the file has them.
  */
 final class DeviceWeights implements AutoCloseable {
     private static final int UINT8 = 0;
@@ -195,7 +196,10 @@ final class DeviceWeights implements AutoCloseable {
         }
     }
 
-    /** Whether matrices come in the type that the model computes in; the text rounds them to eight bits where that is wanted. */
+    /**
+     * Whether matrices come in the type that the model computes in; the text rounds them to eight bits where that is
+     * wanted.
+     */
     private boolean computed() {
         return storage == Storage.COMPUTED || storage == Storage.FP8;
     }
@@ -365,7 +369,9 @@ final class DeviceWeights implements AutoCloseable {
         }
     }
 
-    /** A matrix as it stays in memory: in its blocks, in bfloat16, or in the model's type where bfloat16 cannot hold it. */
+    /**
+     * A matrix as it stays in memory: in its blocks, in bfloat16, or in the model's type where bfloat16 cannot hold it.
+     */
     private Stored stored(String name) throws IOException {
         Weights.Tensor t = from.tensor(name);
         if (storage == Storage.BLOCKS && expandable(t)) {

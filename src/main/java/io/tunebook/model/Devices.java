@@ -65,8 +65,9 @@ final class Devices {
     }
 
     /**
-     * The device that is asked for or the first one, found by a thread of its own: libtorch takes as long to load as a tokenizer to read. It is no
-     * thread of the common pool, since DJL looks for its engine by the thread's class loader, and those do not have a notebook's.
+     * The device that is asked for or the first one, found by a thread of its own: libtorch takes as long to load as a
+     * tokenizer to read. It is no thread of the common pool, since DJL looks for its engine by the thread's class
+     * loader, and those do not have a notebook's.
      */
     static CompletableFuture<Device> soon(Optional<Device> asked) {
         return CompletableFuture.supplyAsync(() -> asked.orElseGet(Devices::first), task -> {
@@ -103,7 +104,10 @@ final class Devices {
         return fit ? CudaDevice.of(device).missing() : Optional.of("widths or type are not theirs");
     }
 
-    /** cuDNN's attention is the fastest on Hopper, but its versions differ: it must agree with the flash kernel for heads like a model's. */
+    /**
+     * cuDNN's attention is the fastest on Hopper, but its versions differ: it must agree with the flash kernel for
+     * heads like a model's.
+     */
     static boolean cudnnAgrees(Device device, DecoderScript script, int headDim) {
         return CudaDevice.of(device).hopper() && headDim <= 128 && agrees(script, new Attention(true, false));
     }
@@ -118,8 +122,8 @@ final class Devices {
     }
 
     /**
-     * The type in which a device multiplies faster: on a GPU bfloat16, unless its compute capability is below 8.0. On a CPU bfloat16 is many times slower
-     * than float32 on some processors and faster on others, so both are tried.
+     * The type in which a device multiplies faster: on a GPU bfloat16, unless its compute capability is below 8.0. On a
+     * CPU bfloat16 is many times slower than float32 on some processors and faster on others, so both are tried.
      */
     static Precision faster(NDManager manager, DecoderScript script) {
         if (manager.getDevice().isGpu()) {
@@ -151,7 +155,10 @@ final class Devices {
         }
     }
 
-    /** Hands memory that is free back to the system: on a GPU what PyTorch keeps for later, on a CPU what the C library keeps. */
+    /**
+     * Hands memory that is free back to the system: on a GPU what PyTorch keeps for later, on a CPU what the C library
+     * keeps.
+     */
     static void trim(Device device) {
         if (device.isGpu()) {
             JniUtils.emptyCudaCache();

@@ -5,17 +5,20 @@ import io.tunebook.model.family.ModelConfig;
 import java.util.Optional;
 
 /**
- * LoRA's factors as the decoder takes them: one flat float32 array, in the order that {@code factors} in {@code adapter.py} says.
+ * LoRA's factors as the decoder takes them: one flat float32 array, in the order that {@code factors} in
+ * {@code adapter.py} says.
  *
  * @param flat stays its owner's; it is read anew by each gradient
- * @param ranks of the targets of each layer, in the order of {@link ModelConfig#targets(int)}; 0 for one that is not adapted
+ * @param ranks of the targets of each layer, in the order of {@link ModelConfig#targets(int)}; 0 for one that is not
+ *     adapted
  * @param scales that multiply B A, target by target
  * @param dora whether the magnitudes of the adapted targets follow (Liu et al., 2024)
  * @param embeddings what takes the places of the model's embedding and output
  */
 public record Factors(NDArray flat, long[] ranks, double[] scales, boolean dora, Embeddings embeddings) {
     /**
-     * The embedding and the output of an adapter, [vocabulary, width] in the model's type; what is empty stays the model's own.
+     * The embedding and the output of an adapter, [vocabulary, width] in the model's type; what is empty stays the
+     * model's own.
      *
      * @param input the embedding
      * @param output may be the same array

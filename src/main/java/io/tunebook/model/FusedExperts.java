@@ -11,8 +11,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * The experts of gpt-oss in safetensors, where those of a layer are one tensor: {@code gate_up_proj} [experts, in, out] in a plain type, or {@code gate_up_proj_blocks} [experts,
- * out, in / 32, 16] with {@code gate_up_proj_scales} in MXFP4; the outputs are gate and up in turns.
+ * The experts of gpt-oss in safetensors, where those of a layer are one tensor: {@code gate_up_proj} [experts, in, out]
+ * in a plain type, or {@code gate_up_proj_blocks} [experts, out, in / 32, 16] with {@code gate_up_proj_scales} in
+ * MXFP4; the outputs are gate and up in turns.
  */
 final class FusedExperts {
     private final Map<String, Part> parts;

@@ -10,12 +10,13 @@ import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
 /**
- * Writes on from a text, token by token. Immutable: each setting gives another generator. By default greedy, at most 256 tokens, ending where the model ends
- * its turn.
+ * Writes on from a text, token by token. Immutable: each setting gives another generator. By default greedy, at most
+ * 256 tokens, ending where the model ends its turn.
  *
- * <p>On a CPU llama.cpp computes the logits where the environment's {@code TUNEBOOK_GENERATOR} names its folder, as the set-up has it, and where it can:
- * {@link CausalLM#writer} says which. They are those of PyTorch but for the rounding: llama.cpp multiplies by a file's blocks with values of eight bits, and keeps
- * keys and values in float16. Beyond 256 tokens its rounding also follows the number of its threads, which is one while other programs use the cores. With
+ * <p>On a CPU llama.cpp computes the logits where the environment's {@code TUNEBOOK_GENERATOR} names its folder, as the
+ * set-up has it, and where it can: {@link CausalLM#writer} says which. They are those of PyTorch but for the rounding:
+ * llama.cpp multiplies by a file's blocks with values of eight bits, and keeps keys and values in float16. Beyond 256
+ * tokens its rounding also follows the number of its threads, which is one while other programs use the cores. With
  * {@code TUNEBOOK_GENERATOR=pytorch} it is PyTorch that writes.
  */
 public final class Generator {
@@ -24,15 +25,16 @@ public final class Generator {
     private final Consumer<String> listener;
 
     /**
-     * How the next token is chosen. The filters come in the order of Transformers: repetition penalty, temperature, top-k, top-p, min-p.
+     * How the next token is chosen. The filters come in the order of Transformers: repetition penalty, temperature,
+     * top-k, top-p, min-p.
      *
      * @param maxTokens the most tokens to write
      * @param temperature divides the logits; 0 takes the likeliest token
      * @param topK only so many likeliest tokens are drawn from; 0 for all
      * @param topP only the likeliest tokens whose probabilities add up to this are drawn from; 1 for all
      * @param minP only tokens of at least this share of the likeliest one's probability are drawn from; 0 for all
-     * @param repetitionPenalty divides the positive logits of all tokens that were there before, prompt included, and multiplies the negative ones (Keskar et
-     *     al., 2019); 1 for none
+     * @param repetitionPenalty divides the positive logits of all tokens that were there before, prompt included, and
+     *     multiplies the negative ones (Keskar et al., 2019); 1 for none
      * @param seed of the draws
      * @param stop texts that end the answer and do not belong to it
      */
@@ -206,7 +208,8 @@ public final class Generator {
     }
 
     /**
-     * Hands over what is certain: the text before a stop text, and while more may come not what could be the beginning of one.
+     * Hands over what is certain: the text before a stop text, and while more may come not what could be the beginning
+     * of one.
      *
      * @return how much of the text has been handed over
      */

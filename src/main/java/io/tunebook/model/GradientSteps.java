@@ -13,8 +13,8 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
- * Forward and backward of micro batches by the decoder's text. On a GPU with kernels the work of each shape is recorded and played again. Knows nothing of layouts
- * and optimizers.
+ * Forward and backward of micro batches by the decoder's text. On a GPU with kernels the work of each shape is recorded
+ * and played again. Knows nothing of layouts and optimizers.
  */
 final class GradientSteps implements AutoCloseable {
     private final NDManager manager;
@@ -48,7 +48,8 @@ final class GradientSteps implements AutoCloseable {
     }
 
     /**
-     * Whether gradients have the same bits each time. cuDNN then computes the forward of attention only, if what it leaves suits the flash kernel.
+     * Whether gradients have the same bits each time. cuDNN then computes the forward of attention only, if what it
+     * leaves suits the flash kernel.
      *
      * @see CausalLM#deterministic
      */
@@ -114,7 +115,10 @@ final class GradientSteps implements AutoCloseable {
         }
     }
 
-    /** Whether experts are adapted: how many rows each has is then read by the host, so that such a step cannot be played again. */
+    /**
+     * Whether experts are adapted: how many rows each has is then read by the host, so that such a step cannot be
+     * played again.
+     */
     private boolean ofExperts(Factors factors) {
         if (config.experts().isEmpty()) {
             return false;
@@ -130,7 +134,9 @@ final class GradientSteps implements AutoCloseable {
         return false;
     }
 
-    /** What dropout drops follows from these alone, two of each target, on whichever device and beside whatever other. */
+    /**
+     * What dropout drops follows from these alone, two of each target, on whichever device and beside whatever other.
+     */
     private static long[] dropoutKeys(Factors factors, double dropout, long seed) {
         return dropout == 0
                 ? new long[0]
@@ -140,7 +146,10 @@ final class GradientSteps implements AutoCloseable {
                         .toArray();
     }
 
-    /** The rank whose products around SwiGLU are computed in its kernels, if gate, up and down of some layer have one that they are there for; 0 if not. */
+    /**
+     * The rank whose products around SwiGLU are computed in its kernels, if gate, up and down of some layer have one
+     * that they are there for; 0 if not.
+     */
     private long rankAroundSwiglu(Factors factors) {
         if (factors.dora() || !config.targets().contains(Target.GATE)) {
             return 0;
@@ -161,7 +170,10 @@ final class GradientSteps implements AutoCloseable {
         return 0;
     }
 
-    /** On other devices the products around SwiGLU are computed by themselves, which is faster there; after this they are not, so that tests see those formulas too. */
+    /**
+     * On other devices the products around SwiGLU are computed by themselves, which is faster there; after this they
+     * are not, so that tests see those formulas too.
+     */
     void aroundSwiglu() {
         aroundSwiglu = true;
     }

@@ -15,8 +15,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A model by its name on a hub: {@code owner/name}, {@code modelscope:owner/name} or {@code huggingface:owner/name}; with {@code :Q4_K_M} behind it the GGUF file
- * of that kind.
+ * A model by its name on a hub: {@code owner/name}, {@code modelscope:owner/name} or {@code huggingface:owner/name};
+ * with {@code :Q4_K_M} behind it the GGUF file of that kind.
  *
  * @param id {@code owner/name}
  * @param where the hub that is asked; empty for all in their order
@@ -26,7 +26,10 @@ record HubModel(String id, Optional<HubSource> where, Optional<String> kind) {
     private static final Pattern NAME =
             Pattern.compile("(?:(modelscope|huggingface|hf):)?([\\w-][\\w.-]*/[\\w-][\\w.-]*)(?::([\\w.-]+))?");
 
-    /** What lies beside the weights and is read; other weights of the same model, in folders or as pickles, are not fetched. */
+    /**
+     * What lies beside the weights and is read; other weights of the same model, in folders or as pickles, are not
+     * fetched.
+     */
     private static final Pattern READ = Pattern.compile(
             "(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|model\\.safetensors\\.index)\\.json"
                     + "|chat_template\\.(jinja|json)|model(-\\d+-of-\\d+)?\\.safetensors");

@@ -12,9 +12,10 @@ import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
- * Continues texts by llama.cpp in place of PyTorch, on a CPU: from the very file that the model was loaded from, mapped, with the adapter in use as a LoRA GGUF
- * beside it. It stays open from text to text, so that a conversation computes only what is new, until another adapter is in use, a text needs more room, or the
- * model is trained. Where llama.cpp fails, PyTorch goes on with the text.
+ * Continues texts by llama.cpp in place of PyTorch, on a CPU: from the very file that the model was loaded from,
+ * mapped, with the adapter in use as a LoRA GGUF beside it. It stays open from text to text, so that a conversation
+ * computes only what is new, until another adapter is in use, a text needs more room, or the model is trained. Where
+ * llama.cpp fails, PyTorch goes on with the text.
  */
 final class LlamaWriter implements AutoCloseable {
     /** The environment's name for the folder of llama.cpp's libraries, or {@value #NONE}. */

@@ -5,9 +5,10 @@ import io.tunebook.tensors.GgufType;
 import java.util.Optional;
 
 /**
- * How a model is loaded. By default it comes to the GPU if there is one, in bfloat16, and else computes in the type that the CPU multiplies faster. Where that is
- * float32, matrices that the file has in bfloat16 stay there, mapped, and those that it has in blocks are expanded to bfloat16; they are cast layer by layer when
- * they are used, and a token is generated from them as they are, which is twice as fast as from float32.
+ * How a model is loaded. By default it comes to the GPU if there is one, in bfloat16, and else computes in the type
+ * that the CPU multiplies faster. Where that is float32, matrices that the file has in bfloat16 stay there, mapped, and
+ * those that it has in blocks are expanded to bfloat16; they are cast layer by layer when they are used, and a token is
+ * generated from them as they are, which is twice as fast as from float32.
  *
  * @param precision the type to compute in; empty for the device's faster one
  * @param storage how matrices lie in memory
@@ -29,8 +30,8 @@ public record LoadOptions(Optional<Precision> precision, Storage storage, Option
     }
 
     /**
-     * Products of the layers are computed in eight bits, for faster training on a GPU of compute capability 8.9 or newer; see {@link Storage#FP8}. Elsewhere it is
-     * computed with the same rounding, but slowly.
+     * Products of the layers are computed in eight bits, for faster training on a GPU of compute capability 8.9 or
+     * newer; see {@link Storage#FP8}. Elsewhere it is computed with the same rounding, but slowly.
      */
     public LoadOptions fp8() {
         return storage(Storage.FP8);

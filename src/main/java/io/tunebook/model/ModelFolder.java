@@ -17,7 +17,8 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /**
- * A folder of safetensors. What people take for one is told what it is: an adapter, a trainer's output, PyTorch's pickles, a page of the web.
+ * A folder of safetensors. What people take for one is told what it is: an adapter, a trainer's output, PyTorch's
+ * pickles, a page of the web.
  *
  * @param folder has {@code config.json}
  * @param files the safetensors

@@ -16,7 +16,8 @@ import java.util.Optional;
  *
  * @param name as the person wrote it
  * @param path a GGUF file, or a folder of safetensors with {@code config.json}
- * @param stored the model of Ollama's that was named, whose settings belong to it; nothing for a file or folder, though it may be a blob of one
+ * @param stored the model of Ollama's that was named, whose settings belong to it; nothing for a file or folder, though
+ *     it may be a blob of one
  */
 public record ModelSource(String name, Path path, Optional<StoredModel> stored) {
     /** A file or folder, under a name. */
@@ -27,8 +28,9 @@ public record ModelSource(String name, Path path, Optional<StoredModel> stored) 
     /**
      * Finds a model. One of a hub is fetched if the cache does not have it; what it needs is printed before.
      *
-     * @param name a GGUF file, a folder of safetensors, the name of a model that Ollama has pulled, or one on a hub: {@code owner/name},
-     *     {@code modelscope:owner/name} or {@code huggingface:owner/name}, with {@code :Q4_K_M} behind it for a GGUF file of that kind
+     * @param name a GGUF file, a folder of safetensors, the name of a model that Ollama has pulled, or one on a hub:
+     *     {@code owner/name}, {@code modelscope:owner/name} or {@code huggingface:owner/name}, with {@code :Q4_K_M}
+     *     behind it for a GGUF file of that kind
      * @throws FileNotFoundException if it is none of these
      * @throws IOException if Ollama's folder cannot be read, or a hub's model not be fetched
      * @throws IllegalArgumentException if Ollama's model has an adapter on top of its weights
@@ -101,7 +103,8 @@ public record ModelSource(String name, Path path, Optional<StoredModel> stored) 
     /**
      * Its weights, which the caller closes.
      *
-     * @throws IOException if they cannot be read, or are not what they should be; the message names tensor, expectation and finding
+     * @throws IOException if they cannot be read, or are not what they should be; the message names tensor, expectation
+     *     and finding
      */
     public Weights weights() throws IOException {
         return Weights.open(path);

@@ -13,7 +13,10 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Finds the matrices of a quantised model of safetensors, by what {@code quantization_config} in {@code config.json} says. */
+/**
+ * Finds the matrices of a quantised model of safetensors, by what {@code quantization_config} in {@code config.json}
+ * says.
+ */
 final class PackedWeights {
     private static final String NF4 = ".quant_state.bitsandbytes__nf4";
 
@@ -36,7 +39,8 @@ final class PackedWeights {
      *
      * @param json {@code config.json}
      * @param parts all tensors of the files, by name
-     * @throws ModelFormatException if they are quantised by a method that is not read, or a tensor of a matrix is missing
+     * @throws ModelFormatException if they are quantised by a method that is not read, or a tensor of a matrix is
+     *     missing
      */
     static Map<String, PackedMatrix> of(Path config, JsonNode json, Map<String, Part> parts) throws IOException {
         JsonNode quantization = json.has("quantization_config")

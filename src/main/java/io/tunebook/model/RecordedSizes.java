@@ -7,13 +7,18 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Chooses the size that a batch is padded to. To record a step costs as much as {@value #RECORDING} tokens, to pad a batch costs the padding. So the first
- * sizes are wide apart, and a narrower one comes only when the padding that it would have saved has cost as much as its recording: then the two together
- * cost at most twice what they would if the batches to come had been known. (It is the rule for "ski rental"; A. Karlin et al., Competitive Snoopy Caching,
- * Algorithmica 3, 1988.) The choice follows from the batches that came alone, so a run that is repeated makes the same ones. Knows nothing of graphs.
+ * Chooses the size that a batch is padded to. To record a step costs as much as {@value #RECORDING} tokens, to pad a
+ * batch costs the padding. So the first sizes are wide apart, and a narrower one comes only when the padding that it
+ * would have saved has cost as much as its recording: then the two together cost at most twice what they would if the
+ * batches to come had been known. (It is the rule for "ski rental"; A. Karlin et al., Competitive Snoopy Caching,
+ * Algorithmica 3, 1988.) The choice follows from the batches that came alone, so a run that is repeated makes the same
+ * ones. Knows nothing of graphs.
  */
 final class RecordedSizes {
-    /** 0.09 s of an H200 with 1.5 billion parameters; larger models compute fewer tokens in that time, and have more layers to record. */
+    /**
+     * 0.09 s of an H200 with 1.5 billion parameters; larger models compute fewer tokens in that time, and have more
+     * layers to record.
+     */
     private static final int RECORDING = 8_000;
 
     /** A batch is never padded to more than so many times its tokens. */
@@ -46,7 +51,9 @@ final class RecordedSizes {
         return now;
     }
 
-    /** A quarter of a power of two apart, with room for a label at every place and for any batch that is padded to it. */
+    /**
+     * A quarter of a power of two apart, with room for a label at every place and for any batch that is padded to it.
+     */
     private static Size wide(Size wanted) {
         int step = Math.max(1, Integer.highestOneBit(wanted.tokens()) / 4);
         int tokens = (wanted.tokens() + step - 1) / step * step;
@@ -64,7 +71,10 @@ final class RecordedSizes {
      * @param same so many documents of one length each; 0 where lengths differ
      */
     record Size(int tokens, int documents, int labels, int longest, int same) {
-        /** Whether a batch of that size can be padded to this one: the padding is a document too, and not longer than the longest. */
+        /**
+         * Whether a batch of that size can be padded to this one: the padding is a document too, and not longer than
+         * the longest.
+         */
         boolean holds(Size other) {
             return equals(other)
                     || same == 0
@@ -76,14 +86,16 @@ final class RecordedSizes {
                             && longest >= tokens - other.leastTokens();
         }
 
-        /** A batch of this size has at least so many tokens, since no rounding of {@link BatchInputs#tokens} adds more. */
+        /**
+         * A batch of this size has at least so many tokens, since no rounding of {@link BatchInputs#tokens} adds more.
+         */
         private int leastTokens() {
             return Math.max(0, tokens - Math.max(128, tokens / 8));
         }
 
         /**
-         * The work of a step, in tokens. A label's share, the logits of a vocabulary, is a fifth of a token's for 1.5 billion parameters and 150,000 ids, and less
-         * for larger models.
+         * The work of a step, in tokens. A label's share, the logits of a vocabulary, is a fifth of a token's for 1.5
+         * billion parameters and 150,000 ids, and less for larger models.
          */
         double work() {
             return tokens + labels / 5.0;

@@ -8,8 +8,8 @@ import io.tunebook.model.family.Rope;
 import java.util.List;
 
 /**
- * Cosines and signed sines of the rotary position embedding, [2, positions, head_dim] in float32; the sines have the minus in their first half. It grows with the
- * sequences that come.
+ * Cosines and signed sines of the rotary position embedding, [2, positions, head_dim] in float32; the sines have the
+ * minus in their first half. It grows with the sequences that come.
  */
 final class RotaryTable {
     private static final int FIRST = 2048;

@@ -12,9 +12,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Files of Python with PyTorch, made one module that TorchScript's importer takes. The importer knows no modules of Python's, so imports are left out and each
- * function becomes a method of the module's class; a function of a later file takes the place of an earlier one of its name. It has no values for the types of
- * tensors, so their numbers are put in ({@code c10/core/ScalarType.h}). Named tuples are classes beside the module.
+ * Files of Python with PyTorch, made one module that TorchScript's importer takes. The importer knows no modules of
+ * Python's, so imports are left out and each function becomes a method of the module's class; a function of a later
+ * file takes the place of an earlier one of its name. It has no values for the types of tensors, so their numbers are
+ * put in ({@code c10/core/ScalarType.h}). Named tuples are classes beside the module.
  *
  * @param code the text of {@code code/__torch__.py}
  * @param attributes the module's attributes and their types

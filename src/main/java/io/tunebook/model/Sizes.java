@@ -3,7 +3,10 @@ package io.tunebook.model;
 import io.tunebook.model.family.ModelConfig;
 import java.util.stream.IntStream;
 
-/** What a model takes while it computes that follows from its configuration alone, so that it is known before the model is loaded. */
+/**
+ * What a model takes while it computes that follows from its configuration alone, so that it is known before the model
+ * is loaded.
+ */
 public final class Sizes {
     /** Logits are made for so many elements at once: 128 MB in float32. */
     private static final int LOGITS = 1 << 25;
@@ -14,7 +17,10 @@ public final class Sizes {
 
     private Sizes() {}
 
-    /** The bytes that weights take for as long as they are used, where they stay in blocks: the output matrix, and a layer's, or gate and up of all experts where they are larger. */
+    /**
+     * The bytes that weights take for as long as they are used, where they stay in blocks: the output matrix, and a
+     * layer's, or gate and up of all experts where they are larger.
+     */
     public static long expandedBytes(ModelConfig config, Precision precision) {
         long layer = IntStream.range(0, config.layers())
                 .mapToLong(l -> config.targets(l).stream()

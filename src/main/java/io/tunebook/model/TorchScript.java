@@ -28,9 +28,12 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
- * Functions written in Python with PyTorch, packed into an archive that PyTorch loads from memory as a module that may have a state. All calls run in inference mode: no autograd graph is ever made.
+ * Functions written in Python with PyTorch, packed into an archive that PyTorch loads from memory as a module that may
+ * have a state. All calls run in inference mode: no autograd graph is ever made.
  *
- * <p>The archive is a zip of stored entries: {@code version}, {@code data.pkl} (an instance of the class), {@code constants.pkl} (an empty tuple) and {@code code/__torch__.py}. Source: PyTorch, {@code torch/csrc/jit/docs/serialization.md}.
+ * <p>The archive is a zip of stored entries: {@code version}, {@code data.pkl} (an instance of the class),
+ * {@code constants.pkl} (an empty tuple) and {@code code/__torch__.py}. Source: PyTorch,
+ * {@code torch/csrc/jit/docs/serialization.md}.
  */
 public final class TorchScript implements AutoCloseable {
     private static final byte[] VERSION = "10\n".getBytes(StandardCharsets.US_ASCII);
@@ -51,7 +54,8 @@ public final class TorchScript implements AutoCloseable {
      *
      * @param manager whose device the methods will mostly run on; it does not own them
      * @param name of the class whose methods are called; functions become methods of it, see {@link ScriptText}
-     * @param files of Python, beside the class {@code near}; a function of a later one takes the place of an earlier one of its name
+     * @param files of Python, beside the class {@code near}; a function of a later one takes the place of an earlier
+     *     one of its name
      * @throws ai.djl.engine.EngineException with PyTorch's words if they do not compile
      */
     public static TorchScript load(NDManager manager, String name, Class<?> near, String... files) {
@@ -88,8 +92,9 @@ public final class TorchScript implements AutoCloseable {
     }
 
     /**
-     * Pickle protocol 2 of {@code __torch__.NAME().__setstate__({"training": True, ...})}: lists are empty, what is optional is not there, and flags are
-     * false. An empty list is given its type by {@code restore_type_tag([], "List[...]")}, as PyTorch's own pickler does.
+     * Pickle protocol 2 of {@code __torch__.NAME().__setstate__({"training": True, ...})}: lists are empty, what is
+     * optional is not there, and flags are false. An empty list is given its type by
+     * {@code restore_type_tag([], "List[...]")}, as PyTorch's own pickler does.
      */
     private static byte[] instance(String name, Map<String, String> attributes) throws IOException {
         ByteArrayOutputStream out = new ByteArrayOutputStream();

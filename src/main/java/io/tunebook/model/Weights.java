@@ -50,11 +50,12 @@ public final class Weights implements AutoCloseable {
      * @param file the file that holds it
      * @param offset the position of its first byte in that file
      * @param bytes how many bytes it takes
-     * @param form how the file has it otherwise than Hugging Face's files, such as q and k of the architecture {@code llama} in GGUF
+     * @param form how the file has it otherwise than Hugging Face's files, such as q and k of the architecture
+     *     {@code llama} in GGUF
      * @param added what is added to each value when it is read: 1 for Gemma's norms in safetensors, which have their
      *     distance from 1
-     * @param packed what computes the values where several tensors of a quantised model hold them; {@code type} is then what the values are
-     *     in, and {@code file} has the largest of the tensors
+     * @param packed what computes the values where several tensors of a quantised model hold them; {@code type} is then
+     *     what the values are in, and {@code file} has the largest of the tensors
      */
     public record Tensor(
             String name,
@@ -156,8 +157,9 @@ public final class Weights implements AutoCloseable {
     }
 
     /**
-     * Opens a GGUF file (any part of a split one, or a blob of Ollama's store), a {@code .safetensors} file beside its {@code config.json}, or a
-     * folder that holds {@code config.json} and {@code model.safetensors} or its shards and index.
+     * Opens a GGUF file (any part of a split one, or a blob of Ollama's store), a {@code .safetensors} file beside its
+     * {@code config.json}, or a folder that holds {@code config.json} and {@code model.safetensors} or its shards and
+     * index.
      *
      * @throws ModelFormatException if a file is not what its format promises, a tensor is missing or misshaped, the
      *     architecture is unknown, or only PyTorch pickles are there, which are not opened because unpickling runs
@@ -282,7 +284,8 @@ public final class Weights implements AutoCloseable {
      * Reads a tensor's bytes as they are stored, blocks and all, but with its rows in Hugging Face's order.
      *
      * @param out a buffer with at least {@link Tensor#bytes} remaining; its position moves past them
-     * @throws IllegalArgumentException if several tensors hold it, or it has other columns or values than Hugging Face's files
+     * @throws IllegalArgumentException if several tensors hold it, or it has other columns or values than Hugging
+     *     Face's files
      */
     public void readBytes(Tensor tensor, ByteBuffer out) throws IOException {
         if (tensor.packed().isPresent()) {

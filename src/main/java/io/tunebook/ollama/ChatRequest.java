@@ -13,11 +13,14 @@ import java.util.Map;
  *
  * @param model the model's name
  * @param messages the chat so far
- * @param options by Ollama's names: {@code temperature}, {@code seed}, {@code num_predict}, {@code num_ctx}, {@code stop} …
+ * @param options by Ollama's names: {@code temperature}, {@code seed}, {@code num_predict}, {@code num_ctx},
+ *     {@code stop} …
  * @param format {@code "json"} or a JSON schema; null for free text
- * @param think whether to think first, or how much ({@code low}, {@code medium}, {@code high}); null for the model's own way
+ * @param think whether to think first, or how much ({@code low}, {@code medium}, {@code high}); null for the model's
+ *     own way
  * @param tools what the model may call
- * @param keepAlive how long the model stays loaded: seconds, or a text such as {@code 5m}; null for the server's own way
+ * @param keepAlive how long the model stays loaded: seconds, or a text such as {@code 5m}; null for the server's own
+ *     way
  */
 @JsonInclude(JsonInclude.Include.NON_EMPTY)
 public record ChatRequest(
@@ -61,7 +64,10 @@ public record ChatRequest(
         return new ChatRequest(model, messages, options, format, first, tools, keepAlive);
     }
 
-    /** How much the model thinks before it answers, for models that know {@code low}, {@code medium}, {@code high} and {@code max}. */
+    /**
+     * How much the model thinks before it answers, for models that know {@code low}, {@code medium}, {@code high} and
+     * {@code max}.
+     */
     public ChatRequest think(String level) {
         return new ChatRequest(model, messages, options, format, level, tools, keepAlive);
     }

@@ -15,7 +15,8 @@ import java.util.Locale;
  * @param doneReason {@code stop}, {@code length}, {@code load}, {@code unload}; empty before the end
  * @param total the whole time
  * @param load how much of it went into loading the model
- * @param promptTokens how many tokens the prompt had, all of them: those too that the server still knew from the request before
+ * @param promptTokens how many tokens the prompt had, all of them: those too that the server still knew from the
+ *     request before
  * @param promptTime how long the ones that it did not know took
  * @param tokens how many tokens were answered
  * @param time how long they took

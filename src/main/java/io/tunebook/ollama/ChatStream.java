@@ -18,7 +18,10 @@ import java.util.function.Consumer;
 public final class ChatStream implements Iterable<ChatResponse>, AutoCloseable {
     private static final ObjectReader READER = Json.wire().readerFor(Line.class);
 
-    /** A line as {@code /api/chat} sends it, or with the text beside as {@code /api/generate} does; figures may be absent. */
+    /**
+     * A line as {@code /api/chat} sends it, or with the text beside as {@code /api/generate} does; figures may be
+     * absent.
+     */
     @JsonIgnoreProperties(ignoreUnknown = true)
     private record Line(
             String model,
@@ -42,7 +45,10 @@ public final class ChatStream implements Iterable<ChatResponse>, AutoCloseable {
         this.lines = lines;
     }
 
-    /** The pieces; the last one is {@link ChatResponse#done} and has the figures. Failures come as {@link UncheckedIOException}. */
+    /**
+     * The pieces; the last one is {@link ChatResponse#done} and has the figures. Failures come as
+     * {@link UncheckedIOException}.
+     */
     @Override
     public Iterator<ChatResponse> iterator() {
         return new Iterator<>() {

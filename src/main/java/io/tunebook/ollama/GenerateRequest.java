@@ -13,7 +13,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What {@code /api/generate} is asked: one prompt, no chat. Begin with {@link #of}; the methods give copies with one thing more.
+ * What {@code /api/generate} is asked: one prompt, no chat. Begin with {@link #of}; the methods give copies with one
+ * thing more.
  *
  * @param model the model's name
  * @param prompt what is to be completed
@@ -21,10 +22,12 @@ import java.util.Map;
  * @param system the instructions in place of the model's own; null for those
  * @param raw whether the prompt is sent as it is, without the model's template; null for no
  * @param images images as base64; null without
- * @param options by Ollama's names: {@code temperature}, {@code seed}, {@code num_predict}, {@code num_ctx}, {@code stop} …
+ * @param options by Ollama's names: {@code temperature}, {@code seed}, {@code num_predict}, {@code num_ctx},
+ *     {@code stop} …
  * @param format {@code "json"} or a JSON schema; null for free text
  * @param think whether to think first, or how much; null for the model's own way
- * @param keepAlive how long the model stays loaded: seconds, or a text such as {@code 5m}; null for the server's own way
+ * @param keepAlive how long the model stays loaded: seconds, or a text such as {@code 5m}; null for the server's own
+ *     way
  */
 @JsonInclude(JsonInclude.Include.NON_EMPTY)
 public record GenerateRequest(

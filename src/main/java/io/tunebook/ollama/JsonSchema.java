@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The JSON schema of a record: strings, numbers, truth values, enums, lists, maps and records in it. Jackson's {@code @JsonProperty} gives a component another
- * name, {@code @JsonPropertyDescription} tells the model what it means.
+ * The JSON schema of a record: strings, numbers, truth values, enums, lists, maps and records in it. Jackson's
+ * {@code @JsonProperty} gives a component another name, {@code @JsonPropertyDescription} tells the model what it means.
  */
 final class JsonSchema {
     private JsonSchema() {}

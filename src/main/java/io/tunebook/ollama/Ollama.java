@@ -25,8 +25,8 @@ import java.util.function.LongConsumer;
 /**
  * A client of Ollama's HTTP interface. Safe for several threads; its connections end with it.
  *
- * <p>A call waits 5 seconds for a connection, up to 10 minutes for the first token (the model may have to be loaded) and 2 minutes
- * between tokens. Failures are {@link OllamaException}s with the server's words and what to do.
+ * <p>A call waits 5 seconds for a connection, up to 10 minutes for the first token (the model may have to be loaded)
+ * and 2 minutes between tokens. Failures are {@link OllamaException}s with the server's words and what to do.
  *
  * @see <a href="https://docs.ollama.com/api">Ollama's interface</a>
  */
@@ -116,8 +116,8 @@ public final class Ollama {
     }
 
     /**
-     * The server at an address, in any form that {@code OLLAMA_HOST} may have: {@code host}, {@code host:port}, {@code :port},
-     * {@code https://host/path}; 0.0.0.0 and :: mean this machine.
+     * The server at an address, in any form that {@code OLLAMA_HOST} may have: {@code host}, {@code host:port},
+     * {@code :port}, {@code https://host/path}; 0.0.0.0 and :: mean this machine.
      */
     public static Ollama connect(String address) {
         return new Ollama(OllamaHost.parse(address), FIRST, BETWEEN);
@@ -270,7 +270,10 @@ public final class Ollama {
                 model);
     }
 
-    /** Fetches a model from the registry, with a progress bar for each layer; goes on where an earlier attempt broke off. */
+    /**
+     * Fetches a model from the registry, with a progress bar for each layer; goes on where an earlier attempt broke
+     * off.
+     */
     public void pull(String model) throws IOException {
         try (LayerProgress bars = new LayerProgress()) {
             pull(model, bars);
@@ -307,8 +310,8 @@ public final class Ollama {
      * Makes a model.
      *
      * @param model its name
-     * @param settings {@code /api/create}'s fields: {@code files} and {@code adapters} (file names with their blobs' digests),
-     *     {@code from}, {@code template}, {@code system}, {@code parameters}, {@code license}
+     * @param settings {@code /api/create}'s fields: {@code files} and {@code adapters} (file names with their blobs'
+     *     digests), {@code from}, {@code template}, {@code system}, {@code parameters}, {@code license}
      */
     public void create(String model, Map<String, Object> settings, Consumer<Status> progress) throws IOException {
         Map<String, Object> body = new LinkedHashMap<>(settings);

@@ -4,7 +4,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.util.Locale;
 
-/** A call to Ollama failed; the message has the server's words and what to do. The nested types say which kind of failure it is. */
+/**
+ * A call to Ollama failed; the message has the server's words and what to do. The nested types say which kind of
+ * failure it is.
+ */
 public class OllamaException extends IOException {
     private final int status;
 

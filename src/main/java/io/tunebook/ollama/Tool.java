@@ -27,8 +27,8 @@ public final class Tool {
     }
 
     /**
-     * Offers a method: {@code record City(String name) {}} and {@code Tool.of("weather", "The weather in a city", City.class,
-     * c -> …)}.
+     * Offers a method: {@code record City(String name) {}} and {@code Tool.of("weather", "The weather in a city",
+     * City.class, c -> …)}.
      *
      * @param name what the model calls it by
      * @param description what it does, for the model
@@ -53,7 +53,10 @@ public final class Tool {
         return name;
     }
 
-    /** Calls the method; arguments that do not fit are told to the model, what the method itself throws goes to the caller. */
+    /**
+     * Calls the method; arguments that do not fit are told to the model, what the method itself throws goes to the
+     * caller.
+     */
     Object call(Map<String, Object> arguments) {
         return call.apply(arguments == null ? Map.of() : arguments);
     }

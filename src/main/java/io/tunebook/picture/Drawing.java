@@ -6,9 +6,9 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * A flat drawing, built from boxes, arrows, text and grids. It lies on a card of its own with dark ink, so that it can be read on a light
- * page, on a dark one and in print: JupyterLab shows SVG as an image, which does not know the page's colours. Units are pixels of the
- * drawing; y grows downwards.
+ * A flat drawing, built from boxes, arrows, text and grids. It lies on a card of its own with dark ink, so that it can
+ * be read on a light page, on a dark one and in print: JupyterLab shows SVG as an image, which does not know the page's
+ * colours. Units are pixels of the drawing; y grows downwards.
  */
 final class Drawing {
     /** What a shape's colours say: the pale fill and the strong line that goes with it. */
@@ -140,7 +140,10 @@ final class Drawing {
                 + (bold ? " font-weight='600'" : "") + ">" + escape(text) + "</text>");
     }
 
-    /** About how wide a text is: a Chinese character is as wide as it is high, a Latin letter a little more than half of that. */
+    /**
+     * About how wide a text is: a Chinese character is as wide as it is high, a Latin letter a little more than half of
+     * that.
+     */
     static double textWidth(String text, double size) {
         return text.codePoints()
                 .mapToDouble(c -> c >= 0x2e80 ? size : size * 0.56)

@@ -4,9 +4,15 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.ResourceBundle;
 
-/** The words of pictures and charts, kept apart from the drawing, so that a picture in another language is another file of words. */
+/**
+ * The words of pictures and charts, kept apart from the drawing, so that a picture in another language is another file
+ * of words.
+ */
 public final class Words {
-    /** The language that {@code TUNEBOOK_LANGUAGE} names ({@code zh} for Chinese), not the computer's: English where it is not set. */
+    /**
+     * The language that {@code TUNEBOOK_LANGUAGE} names ({@code zh} for Chinese), not the computer's: English where it
+     * is not set.
+     */
     public static final Words COURSE = new Words(Locale.forLanguageTag(
             Optional.ofNullable(System.getenv("TUNEBOOK_LANGUAGE")).orElse("")));
 

@@ -12,9 +12,10 @@ import java.util.List;
 import java.util.TreeMap;
 
 /**
- * Which documents are taken out because an earlier one is the same, or nearly so. A document goes if it shares a key with
- * any earlier one, whether that one stays or not: a rule that looks at pairs alone, so that buckets can be searched in any
- * order and anywhere. Of a group in which all are alike the first stays. Takes two bits for each document.
+ * Which documents are taken out because an earlier one is the same, or nearly so. A document goes if it shares a key
+ * with any earlier one, whether that one stays or not: a rule that looks at pairs alone, so that buckets can be
+ * searched in any order and anywhere. Of a group in which all are alike the first stays. Takes two bits for each
+ * document.
  */
 public final class Duplicates {
     private static final int EXAMPLES = 5;

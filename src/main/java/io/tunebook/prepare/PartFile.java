@@ -12,10 +12,11 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The documents that one unit kept, on their way to the shards: blocks of one shard's documents each, compressed by zstd,
- * and behind them an index. Numbers are big-endian. A block holds for each document its number in the unit as int32, the
- * hash of its text as int64, the bytes of its UTF-8 as int32, and these bytes. The index has 20 bytes for each block: its
- * shard, its size and its size without compression as int32, its place as int64; then their number as int32.
+ * The documents that one unit kept, on their way to the shards: blocks of one shard's documents each, compressed by
+ * zstd, and behind them an index. Numbers are big-endian. A block holds for each document its number in the unit as
+ * int32, the hash of its text as int64, the bytes of its UTF-8 as int32, and these bytes. The index has 20 bytes for
+ * each block: its shard, its size and its size without compression as int32, its place as int64; then their number as
+ * int32.
  */
 public final class PartFile {
     private static final int ENTRY = 20;

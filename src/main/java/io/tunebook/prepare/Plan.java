@@ -15,9 +15,9 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * What is to be done, the same on one machine and on many: which files are read together, and which document goes to which
- * shard. A document's number is {@code unit << 32 | its number among those the unit kept}, so that the smaller number is
- * that of the earlier document.
+ * What is to be done, the same on one machine and on many: which files are read together, and which document goes to
+ * which shard. A document's number is {@code unit << 32 | its number among those the unit kept}, so that the smaller
+ * number is that of the earlier document.
  *
  * @param tokenizer its checksum
  * @param units what is read in one go, in the order of the files

@@ -250,7 +250,10 @@ public final class PreparedCorpus {
         return table;
     }
 
-    /** How long the steps took and the most heap they held, of the run that gave this object; empty if it only opened it. */
+    /**
+     * How long the steps took and the most heap they held, of the run that gave this object; empty if it only opened
+     * it.
+     */
     public Table times() {
         StringColumn step = StringColumn.create("step");
         DoubleColumn seconds = DoubleColumn.create("seconds");

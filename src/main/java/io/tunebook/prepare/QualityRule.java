@@ -8,8 +8,8 @@ import java.util.function.Predicate;
 
 /**
  * A rule that a text must fulfil to stay, with the threshold of those who published it. What words and lines are in a
- * language without spaces is this project's choice; the rules on word lengths are for languages with spaces, that on stop
- * words for English.
+ * language without spaces is this project's choice; the rules on word lengths are for languages with spaces, that on
+ * stop words for English.
  *
  * @see <a href="https://arxiv.org/abs/2112.11446">Gopher: Rae et al., appendix A.1.1</a>
  * @see <a href="https://arxiv.org/abs/1910.10683">C4: Raffel et al., section 2.2</a>
@@ -71,7 +71,10 @@ public enum QualityRule {
     DATA_JUICER_ALPHANUMERIC(t -> t.alphanumeric() >= 0.25),
     /** At most 25 % of what is no letter. */
     DATA_JUICER_SPECIAL(t -> t.special() <= 0.25),
-    /** The most frequent runs of 10 characters, as many as the root of the number of different ones, are at most half of all. */
+    /**
+     * The most frequent runs of 10 characters, as many as the root of the number of different ones, are at most half of
+     * all.
+     */
     DATA_JUICER_REPETITION(t -> t.repeatedCharacters(10) <= 0.5);
 
     private static final class Words {

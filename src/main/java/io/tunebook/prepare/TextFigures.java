@@ -9,8 +9,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What the {@link QualityRule}s measure in one text. Words stand between white space; in Chinese and Japanese, which are
- * written without it, each ideograph is a word. Lengths are counted in UTF-16 units.
+ * What the {@link QualityRule}s measure in one text. Words stand between white space; in Chinese and Japanese, which
+ * are written without it, each ideograph is a word. Lengths are counted in UTF-16 units.
  */
 final class TextFigures {
     private static final String TERMINAL = ".!?\"'”’…。！？；」』）)";

@@ -10,8 +10,8 @@ import java.util.Locale;
 import java.util.stream.Stream;
 
 /**
- * The folder of what is done so far: for each unit its documents, its keys, its report, and which are duplicates; for each
- * shard its report. A report appears when all that it is about is whole.
+ * The folder of what is done so far: for each unit its documents, its keys, its report, and which are duplicates; for
+ * each shard its report. A report appears when all that it is about is whole.
  */
 final class Work {
     private final Path folder;

@@ -12,7 +12,10 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 
-/** Tasks side by side, their results in the order of the tasks. A pool of its own, which parallel streams within take too. */
+/**
+ * Tasks side by side, their results in the order of the tasks. A pool of its own, which parallel streams within take
+ * too.
+ */
 final class Workers {
     private Workers() {}
 

@@ -16,8 +16,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * One file of GGUF: a whole model, or one part of a split one. What comes before the tensors' values is read forwards, each
- * length checked before anything is allocated.
+ * One file of GGUF: a whole model, or one part of a split one. What comes before the tensors' values is read forwards,
+ * each length checked before anything is allocated.
  */
 final class GgufPart implements AutoCloseable {
     /** What a tensor's place is aligned to unless {@code general.alignment} says otherwise, in bytes. */

@@ -92,7 +92,8 @@ public enum GgufType {
     }
 
     /**
-     * What ggml calls the type of a number, one of these or not: a tensor of a type that is not read here is named by it.
+     * What ggml calls the type of a number, one of these or not: a tensor of a type that is not read here is named by
+     * it.
      *
      * @see <a href="https://github.com/ggml-org/ggml/blob/master/include/ggml.h">ggml: enum ggml_type</a>
      */
@@ -171,8 +172,8 @@ public enum GgufType {
     }
 
     /**
-     * Turns floats into stored blocks. F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and MXFP4 come out bit for bit as from the Python
-     * package {@code gguf}; Q4_K, Q5_K and Q6_K search for the scales with the least squared error.
+     * Turns floats into stored blocks. F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and MXFP4 come out bit for bit as from
+     * the Python package {@code gguf}; Q4_K, Q5_K and Q6_K search for the scales with the least squared error.
      *
      * @param in the values, finite
      * @param at the index of the first value in {@code in}

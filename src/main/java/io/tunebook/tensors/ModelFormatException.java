@@ -3,7 +3,10 @@ package io.tunebook.tensors;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** A model's file does not hold what its format promises; the message names the file, the place, what was expected and what was found. */
+/**
+ * A model's file does not hold what its format promises; the message names the file, the place, what was expected and
+ * what was found.
+ */
 public final class ModelFormatException extends IOException {
     private final String what;
 

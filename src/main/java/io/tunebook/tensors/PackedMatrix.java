@@ -8,8 +8,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /**
- * A matrix that several tensors of safetensors make up, as quantised models are published for Python's libraries: its values are computed as it is read. Rows are
- * outputs and columns inputs, whichever way the tensors have them. Safe for several threads.
+ * A matrix that several tensors of safetensors make up, as quantised models are published for Python's libraries: its
+ * values are computed as it is read. Rows are outputs and columns inputs, whichever way the tensors have them. Safe for
+ * several threads.
  */
 public sealed interface PackedMatrix {
     /** Reads a file's bytes by position. */
@@ -92,8 +93,8 @@ public sealed interface PackedMatrix {
     void read(long first, int rows, float[] out, int at) throws IOException;
 
     /**
-     * Floats of eight bits (E4M3: four of exponent, three of mantissa) and a scale for each block of rows and columns, as DeepSeek and Qwen publish them; a
-     * single scale for the whole in Mistral's.
+     * Floats of eight bits (E4M3: four of exponent, three of mantissa) and a scale for each block of rows and columns,
+     * as DeepSeek and Qwen publish them; a single scale for the whole in Mistral's.
      *
      * @param scales {@code weight_scale_inv}, which multiplies: [row blocks, column blocks], or one value
      */
@@ -145,8 +146,8 @@ public sealed interface PackedMatrix {
     }
 
     /**
-     * NF4 of bitsandbytes (Dettmers et al., 2023), as Unsloth publishes it: four bits a value, the first one in the upper half of a byte, and the largest
-     * magnitude of each block, which may be quantised itself.
+     * NF4 of bitsandbytes (Dettmers et al., 2023), as Unsloth publishes it: four bits a value, the first one in the
+     * upper half of a byte, and the largest magnitude of each block, which may be quantised itself.
      *
      * @param absmax of the blocks: F32, or U8 codes of {@code nestedMap}
      * @param map the sixteen values that codes stand for
@@ -205,8 +206,9 @@ public sealed interface PackedMatrix {
     }
 
     /**
-     * Four bits with a scale and a zero for each group of inputs, inputs in rows: AWQ's (Lin et al., 2023) and GPTQ's (Frantar et al., 2022). A word of 32 bits
-     * has eight values: AWQ's those of eight outputs in an order of its own, GPTQ's those of eight inputs.
+     * Four bits with a scale and a zero for each group of inputs, inputs in rows: AWQ's (Lin et al., 2023) and GPTQ's
+     * (Frantar et al., 2022). A word of 32 bits has eight values: AWQ's those of eight outputs in an order of its own,
+     * GPTQ's those of eight inputs.
      *
      * @param codes {@code qweight}: AWQ's [inputs, outputs / 8], GPTQ's [inputs / 8, outputs]
      * @param zeros {@code qzeros}, [groups, outputs / 8]
@@ -296,7 +298,8 @@ public sealed interface PackedMatrix {
     }
 
     /**
-     * MXFP4 (OCP Microscaling Formats), as OpenAI publishes gpt-oss: sixteen bytes for 32 values, the first one of two in the lower half of a byte, and an exponent for them.
+     * MXFP4 (OCP Microscaling Formats), as OpenAI publishes gpt-oss: sixteen bytes for 32 values, the first one of two
+     * in the lower half of a byte, and an exponent for them.
      *
      * @param codes U8 [..., blocks of a row, 16]
      * @param scales U8 [..., blocks of a row]

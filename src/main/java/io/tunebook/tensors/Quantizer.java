@@ -58,7 +58,10 @@ final class Quantizer {
         return (short) (bits + 0x7fff + (bits >> 16 & 1) >> 16);
     }
 
-    /** The exponent of the largest magnitude, less 2, since 4 is 2 to the 2nd; then the nearest value, the first of two that are as near. */
+    /**
+     * The exponent of the largest magnitude, less 2, since 4 is 2 to the 2nd; then the nearest value, the first of two
+     * that are as near.
+     */
     private static void mxfp4(float[] in, int at, ByteBuffer out) {
         float largest = 0;
         for (int i = at; i < at + 32; i++) {

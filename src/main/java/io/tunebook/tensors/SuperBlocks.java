@@ -141,7 +141,10 @@ final class SuperBlocks {
         }
     }
 
-    /** The scale and minimum that fit 32 values best to their integers; {@code gain} is by how much the squared error falls. */
+    /**
+     * The scale and minimum that fit 32 values best to their integers; {@code gain} is by how much the squared error
+     * falls.
+     */
     private void solve(float[] x, int at, int to) {
         float sumQ = 0;
         float sumQq = 0;

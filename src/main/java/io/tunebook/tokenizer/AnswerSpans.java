@@ -83,7 +83,8 @@ final class AnswerSpans {
     }
 
     /**
-     * The spans of the answers that are learned, by the numbers of their messages. One answer has several where the template marks its parts.
+     * The spans of the answers that are learned, by the numbers of their messages. One answer has several where the
+     * template marks its parts.
      *
      * @throws TemplateException if one cannot be found
      */
@@ -104,7 +105,10 @@ final class AnswerSpans {
         return found;
     }
 
-    /** Which blocks are whose: by the loop that writes them where that tells, else backwards, since a template may mark the last answer alone. */
+    /**
+     * Which blocks are whose: by the loop that writes them where that tells, else backwards, since a template may mark
+     * the last answer alone.
+     */
     private Map<Integer, List<Jinja.Span>> marked(List<Jinja.Span> blocks) {
         Map<Integer, List<Jinja.Span>> within = new LinkedHashMap<>();
         int last = -1;
@@ -130,7 +134,9 @@ final class AnswerSpans {
         return marked;
     }
 
-    /** The assistant's turn that a block is written for; what is written behind the loop belongs to the turn before it. */
+    /**
+     * The assistant's turn that a block is written for; what is written behind the loop belongs to the turn before it.
+     */
     private int writer(Jinja.Span block, int before) {
         for (int i = 0; i < turns.size(); i++) {
             Jinja.Span loop = turns.get(i).assistant() ? loop(turns.get(i).element()) : null;

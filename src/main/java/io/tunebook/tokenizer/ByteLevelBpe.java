@@ -27,10 +27,13 @@ import java.util.regex.Pattern;
  * nothing: a piece that is a token, and that merging would give as this one token, is looked up; and a piece is cut
  * where no token has the two bytes beside each other, for no merge ever crosses there.
  *
- * @see <a href="https://github.com/openai/gpt-2/blob/master/src/encoder.py">GPT-2: bytes as characters, merges by rank</a>
+ * @see <a href="https://github.com/openai/gpt-2/blob/master/src/encoder.py">GPT-2: bytes as characters, merges by
+ *     rank</a>
  */
 final class ByteLevelBpe {
-    /** Merging in place takes time that grows with the square of the bytes; from here on {@link LongMerge} is faster. */
+    /**
+     * Merging in place takes time that grows with the square of the bytes; from here on {@link LongMerge} is faster.
+     */
     private static final int LONGEST = 512;
 
     /** Younger characters than Java 17's are letters to one library and nothing to another, by their versions. */
@@ -340,7 +343,10 @@ final class ByteLevelBpe {
         }
     }
 
-    /** For each character that stands for a byte in a vocabulary, the byte: printable Latin-1 as it is, the others from U+0100 on. */
+    /**
+     * For each character that stands for a byte in a vocabulary, the byte: printable Latin-1 as it is, the others from
+     * U+0100 on.
+     */
     private static int[] bytesOfCharacters() {
         int[] bytes = new int[512];
         Arrays.fill(bytes, -1);

@@ -32,7 +32,10 @@ public final class ChatTemplate {
     private final boolean lastOnly;
     /** The variable without which the generation prompt ends a thought as soon as it begins; null if there is none. */
     private final String thinking;
-    /** The default system prompt that every second conversation goes without; null where all are as the template writes them. */
+    /**
+     * The default system prompt that every second conversation goes without; null where all are as the template writes
+     * them.
+     */
     private final DefaultSystem mixed;
 
     private volatile ThoughtForm form;
@@ -147,10 +150,11 @@ public final class ChatTemplate {
     }
 
     /**
-     * The same template, which {@link #encode} applies to every second conversation that has no system message without the system prompt that
-     * the template would put there. A model that was trained under its template's default system prompt alone hangs on it, and answers as if it
-     * were not trained where a server leaves it out; one that saw both answers the same under either. Which conversations go without follows from
-     * their text, so that it is the same in every run. {@link #render} writes what it wrote before.
+     * The same template, which {@link #encode} applies to every second conversation that has no system message without
+     * the system prompt that the template would put there. A model that was trained under its template's default system
+     * prompt alone hangs on it, and answers as if it were not trained where a server leaves it out; one that saw both
+     * answers the same under either. Which conversations go without follows from their text, so that it is the same in
+     * every run. {@link #render} writes what it wrote before.
      *
      * @return this template where it has no default system prompt
      */

@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a chat template writes for a conversation without a system message in place of one, as SmolLM2's and Qwen2.5's do: found by rendering
- * probes, so that the template may be any.
+ * What a chat template writes for a conversation without a system message in place of one, as SmolLM2's and Qwen2.5's
+ * do: found by rendering probes, so that the template may be any.
  *
  * @param lead what comes before it, such as the beginning of a sequence
  * @param block the whole turn, its marks with it
@@ -20,7 +20,9 @@ record DefaultSystem(String lead, String block) {
     private static final String ANSWER = "\uE0F2answer\uE0F3";
     private static final String AGAIN = "\uE0F2again\uE0F3";
 
-    /** Nothing where the template writes no system prompt of its own, or what it writes is there beside another one too. */
+    /**
+     * Nothing where the template writes no system prompt of its own, or what it writes is there beside another one too.
+     */
     static Optional<DefaultSystem> of(ChatTemplate template) {
         try {
             Message system = Message.system(SYSTEM);

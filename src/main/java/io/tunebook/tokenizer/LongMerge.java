@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.function.IntConsumer;
 
 /**
- * Merges long pieces of text, by rank and then leftmost, in time that grows as n log n: a queue of the pairs beside a list
- * of the symbols. A piece of one symbol repeated, such as millions of blanks, takes a few steps only.
+ * Merges long pieces of text, by rank and then leftmost, in time that grows as n log n: a queue of the pairs beside a
+ * list of the symbols. A piece of one symbol repeated, such as millions of blanks, takes a few steps only.
  */
 final class LongMerge {
     private final PairTable merges;

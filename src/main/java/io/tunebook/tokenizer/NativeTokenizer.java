@@ -16,8 +16,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * The native tokenizers library with a vocabulary, and the ids of "a" with and without the special tokens around; with what
- * goes to the library and what comes from it: texts that it can read, and its arrays as {@link Encoding}.
+ * The native tokenizers library with a vocabulary, and the ids of "a" with and without the special tokens around; with
+ * what goes to the library and what comes from it: texts that it can read, and its arrays as {@link Encoding}.
  */
 record NativeTokenizer(HuggingFaceTokenizer library, long[] plain, long[] full) {
     /** The largest vocabularies take two seconds; a file made to take for ever is given up after so many. */

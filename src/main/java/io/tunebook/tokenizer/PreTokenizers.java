@@ -71,8 +71,8 @@ public final class PreTokenizers {
 
     /**
      * The {@code pre} kind whose rule is that of a {@code tokenizer.json}, the whole of it: patterns and their order,
-     * normalisation, and whether a piece that is a token is merged. A kind that is like it would cut some text otherwise
-     * than the model was trained.
+     * normalisation, and whether a piece that is a token is merged. A kind that is like it would cut some text
+     * otherwise than the model was trained.
      *
      * @param tokenizer the root of a {@code tokenizer.json}
      * @return empty where no kind has just this rule

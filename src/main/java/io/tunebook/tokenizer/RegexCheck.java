@@ -13,7 +13,10 @@ final class RegexCheck {
     private static final int LONGEST = 20_000;
     private static final int DEEPEST = 100;
 
-    /** A group while it is read: whether some repetition in this alternative is without end, and some part must be there. */
+    /**
+     * A group while it is read: whether some repetition in this alternative is without end, and some part must be
+     * there.
+     */
     private static final class Group {
         boolean endless;
         boolean must;
@@ -91,7 +94,10 @@ final class RegexCheck {
         return null;
     }
 
-    /** The last character of what says the kind of a group, such as {@code (?:}, {@code (?<=}, {@code (?i:} or {@code (}. */
+    /**
+     * The last character of what says the kind of a group, such as {@code (?:}, {@code (?<=}, {@code (?i:} or
+     * {@code (}.
+     */
     private static int prefix(String regex, int open) {
         if (open + 1 >= regex.length() || regex.charAt(open + 1) != '?') {
             return open;

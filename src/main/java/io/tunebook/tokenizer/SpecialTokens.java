@@ -53,8 +53,8 @@ final class SpecialTokens {
     }
 
     /**
-     * What a folder says of its tokenizer: {@code tokenizer_config.json}, and over it {@code special_tokens_map.json}, which Transformers reads only where
-     * there is no {@code added_tokens_decoder}.
+     * What a folder says of its tokenizer: {@code tokenizer_config.json}, and over it {@code special_tokens_map.json},
+     * which Transformers reads only where there is no {@code added_tokens_decoder}.
      */
     static ObjectNode settings(JsonNode config, JsonNode map) {
         ObjectNode all = Json.files().createObjectNode();
@@ -65,7 +65,10 @@ final class SpecialTokens {
         return all;
     }
 
-    /** The tokens that have names, such as {@code bos_token} or a model's own {@code image_token}: the variables of templates. */
+    /**
+     * The tokens that have names, such as {@code bos_token} or a model's own {@code image_token}: the variables of
+     * templates.
+     */
     static Map<String, String> named(JsonNode settings) {
         Map<String, String> named = new LinkedHashMap<>();
         for (var field : settings.properties()) {

@@ -29,7 +29,7 @@ public final class Tokenizer implements AutoCloseable {
     /** Texts go to the native library in parcels of about so many characters, to bound what it holds at a time. */
     private static final int PARCEL = 1 << 22;
 
-    /** After so many characters the tables of {@link ByteLevelBpe} are worth the moment and the memory that they take. */
+    /** After so many characters the tables of {@link ByteLevelBpe} are worth their time and memory. */
     private static final int MANY = 1 << 17;
 
     private final Vocabulary vocabulary;
@@ -333,7 +333,7 @@ public final class Tokenizer implements AutoCloseable {
         return checksum;
     }
 
-    /** Whether this makes the same ids of every text's tokens as another one, of every conversation the same text, and ends texts alike. */
+    /** Whether both make the same ids of every text, the same text of every chat, and end texts alike. */
     public boolean isLike(Tokenizer other) {
         return checksum.equals(other.checksum)
                 && eosId().equals(other.eosId())

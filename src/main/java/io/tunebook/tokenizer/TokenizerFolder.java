@@ -14,7 +14,8 @@ public final class TokenizerFolder {
     private TokenizerFolder() {}
 
     /**
-     * Writes {@code tokenizer.json} and {@code tokenizer_config.json}, the latter with the special tokens and the chat template.
+     * Writes {@code tokenizer.json} and {@code tokenizer_config.json}, the latter with the special tokens and the chat
+     * template.
      *
      * @param model a GGUF file, or a folder with a tokenizer
      * @param folder a folder that exists

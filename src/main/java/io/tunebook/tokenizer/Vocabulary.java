@@ -37,8 +37,8 @@ import java.util.Set;
  * @param json the contents of a {@code tokenizer.json}, in UTF-8
  * @param tokens the tokens by their ids; null where an id has none
  * @param special the ids of special tokens, those that {@code decode} leaves out
- * @param named special tokens by role: {@code bos_token}, {@code eos_token}, {@code pad_token}, {@code unk_token} and a model's own; some
- *     may be none of the vocabulary
+ * @param named special tokens by role: {@code bos_token}, {@code eos_token}, {@code pad_token}, {@code unk_token} and a
+ *     model's own; some may be none of the vocabulary
  * @param templates Jinja sources by name, {@code default} first where there is one
  */
 record Vocabulary(
@@ -201,7 +201,10 @@ record Vocabulary(
         return faults;
     }
 
-    /** Finds the tokens in a {@code tokenizer.json} as it streams by: a tree of it would be many times as large, and mostly merges. */
+    /**
+     * Finds the tokens in a {@code tokenizer.json} as it streams by: a tree of it would be many times as large, and
+     * mostly merges.
+     */
     private static BitSet readTokens(Path file, byte[] json, List<String> tokens, BitSet special) throws IOException {
         ObjectNode rest = JSON.createObjectNode();
         ObjectNode model = rest.putObject("model");

@@ -41,8 +41,8 @@ record ActivationMemory(ModelConfig config, int bytes, long tokens, boolean gpu)
     }
 
     /**
-     * What is there during one layer's backward pass alone, in bytes: temporaries and, where no layer's values are kept,
-     * those of that one layer.
+     * What is there during one layer's backward pass alone, in bytes: temporaries and, where no layer's values are
+     * kept, those of that one layer.
      *
      * @param checkpointed how many layers are computed again
      */

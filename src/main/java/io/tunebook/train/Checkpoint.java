@@ -62,8 +62,8 @@ record Checkpoint(
     private static final int KEPT = 2;
 
     /**
-     * Writes checkpoints behind a training: one at a time, by another thread, while the next steps are computed. That thread
-     * also keeps the files from an interrupt of the training's own, which would close them.
+     * Writes checkpoints behind a training: one at a time, by another thread, while the next steps are computed. That
+     * thread also keeps the files from an interrupt of the training's own, which would close them.
      */
     static final class Saving implements AutoCloseable {
         private final Executor threads;

@@ -9,7 +9,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.zip.CRC32;
 
-/** Everything that decides the losses of a run, in words: a run goes on only from a checkpoint of which all of it is true. */
+/**
+ * Everything that decides the losses of a run, in words: a run goes on only from a checkpoint of which all of it is
+ * true.
+ */
 final class Fingerprint {
     /** So many examples or batches are looked at token by token. */
     private static final int SOME = 100;

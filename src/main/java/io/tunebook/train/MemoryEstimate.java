@@ -158,8 +158,8 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
     }
 
     /**
-     * What the deterministic backward of attention adds up d_q in: float32, so many arrays that with the heads there is work for each of some 132
-     * multiprocessors.
+     * What the deterministic backward of attention adds up d_q in: float32, so many arrays that with the heads there is
+     * work for each of some 132 multiprocessors.
      */
     private static long deterministicSums(ModelConfig c, long tokens) {
         return 4 * tokens * (132 + c.heads()) * c.headDim();

@@ -12,8 +12,8 @@ import java.util.Optional;
 import java.util.Queue;
 
 /**
- * AdamW over all factors at once. Its two moments are float32 arrays of the factors' size on the factors' device. A GPU is not waited for: what a
- * step found is read later, in the order of the steps, while the next one is computed.
+ * AdamW over all factors at once. Its two moments are float32 arrays of the factors' size on the factors' device. A GPU
+ * is not waited for: what a step found is read later, in the order of the steps, while the next one is computed.
  */
 final class Optimizer implements AutoCloseable {
     /** One step's results are read while those of the next are written. */
@@ -63,8 +63,8 @@ final class Optimizer implements AutoCloseable {
     }
 
     /**
-     * Starts a step. Gradient and losses are zero afterwards. A gradient or losses that are not finite leave the factors as they are, now and in
-     * all later steps.
+     * Starts a step. Gradient and losses are zero afterwards. A gradient or losses that are not finite leave the
+     * factors as they are, now and in all later steps.
      *
      * @param losses float64 [1], summed losses, which are among the results
      * @throws IllegalStateException if the results of two steps are not yet taken
@@ -91,7 +91,10 @@ final class Optimizer implements AutoCloseable {
         started.add(slot);
     }
 
-    /** How many steps may be started before the results of the first are to be taken: none where whoever asks for them waits for all that is started. */
+    /**
+     * How many steps may be started before the results of the first are to be taken: none where whoever asks for them
+     * waits for all that is started.
+     */
     int ahead() {
         return free.stream().anyMatch(slot -> slot.event.isPresent()) ? SLOTS - 1 : 0;
     }

@@ -17,8 +17,9 @@ import java.util.concurrent.Future;
 import java.util.function.IntToLongFunction;
 
 /**
- * One adapter trained by several devices in one process: each has the model and a copy of the factors, a thread in place of a rank, and computes every n-th micro-batch of a
- * step. Only the factors' gradients are added up, on the first device, and only the factors are handed back.
+ * One adapter trained by several devices in one process: each has the model and a copy of the factors, a thread in
+ * place of a rank, and computes every n-th micro-batch of a step. Only the factors' gradients are added up, on the
+ * first device, and only the factors are handed back.
  */
 final class Replicas implements AutoCloseable {
     private final LoraAdapter first;
@@ -58,7 +59,11 @@ final class Replicas implements AutoCloseable {
         }
     }
 
-    /** Whether gradients have the same bits each time. @return why they do not, if they should */
+    /**
+     * Whether gradients have the same bits each time.
+     *
+     * @return why they do not, if they should
+     */
     Optional<String> deterministic(boolean yes) {
         Optional<String> missing = first.model().deterministic(yes);
         for (LoraAdapter other : others) {
@@ -67,7 +72,10 @@ final class Replicas implements AutoCloseable {
         return missing;
     }
 
-    /** Forward and backward of a step's micro-batches. The first adapter's gradient and losses are those of all of them. GPUs are not waited for. */
+    /**
+     * Forward and backward of a step's micro-batches. The first adapter's gradient and losses are those of all of them.
+     * GPUs are not waited for.
+     */
     void gradient(List<TokenBatch> micro, double weight, IntToLongFunction seeds, int checkpointed) {
         int devices = 1 + others.size();
         List<Future<?>> shares = new ArrayList<>();

@@ -1,8 +1,8 @@
 package io.tunebook.train;
 
 /**
- * How the learning rate runs over the steps, as a factor of the one that is set. After a linear warm-up from 0, by the formulas of
- * Transformers' {@code optimization.py}.
+ * How the learning rate runs over the steps, as a factor of the one that is set. After a linear warm-up from 0, by the
+ * formulas of Transformers' {@code optimization.py}.
  */
 public enum Schedule {
     /** Stays as it is. */

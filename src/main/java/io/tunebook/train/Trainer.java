@@ -178,8 +178,8 @@ public final class Trainer {
     }
 
     /**
-     * What is measured with, in as few batches as fit: rows are filled with examples of any length, since the sum of the losses is the same. No batch has more
-     * tokens than one of the training may have.
+     * What is measured with, in as few batches as fit: rows are filled with examples of any length, since the sum of
+     * the losses is the same. No batch has more tokens than one of the training may have.
      */
     static List<TokenBatch> measured(Dataset heldOut, TrainingArguments arguments) {
         List<TokenBatch> batches = new ArrayList<>();
@@ -270,9 +270,9 @@ public final class Trainer {
     /** Training handed over to PEFT: everything that it needs to go on, as files that no Java is needed for. */
     static final class PeftExport {
         /**
-         * The arguments that the script does not need: the data are cut, tokenized and labelled already; memory, devices,
-         * determinism and micro-batches are the other program's own matter, which gets the product of devices and micro-batches; nothing is
-         * measured, saved or sampled on the way. All others are written.
+         * The arguments that the script does not need: the data are cut, tokenized and labelled already; memory,
+         * devices, determinism and micro-batches are the other program's own matter, which gets the product of devices
+         * and micro-batches; nothing is measured, saved or sampled on the way. All others are written.
          */
         static final Set<String> NOT_NEEDED = Set.of(
                 "maxLength",

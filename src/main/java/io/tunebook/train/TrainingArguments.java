@@ -49,9 +49,9 @@ import java.util.function.DoublePredicate;
  * not ask
  * @param gradientCheckpointing whether layers are computed again in the backward pass instead of kept; default false; a
  *     third slower, but memory for one layer in place of all
- * @param deterministic whether a run on a GPU gives the same bits each time, as one on a CPU does anyway; default false; the
- *     backward of attention then adds up in a fixed order, which takes more time and memory the longer the documents are.
- *     Where it cannot be had, the run goes on and a note says why
+ * @param deterministic whether a run on a GPU gives the same bits each time, as one on a CPU does anyway; default
+ *     false; the backward of attention then adds up in a fixed order, which takes more time and memory the longer the
+ *     documents are. Where it cannot be had, the run goes on and a note says why
  * @param evaluateEvery steps between measurements of the held-out loss; default 0, which means 10 times in the run;
  *     also before the first step and after the last
  * @param saveEvery steps between checkpoints; default 0, which means only at the end, if there is a folder

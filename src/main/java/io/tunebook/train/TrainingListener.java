@@ -1,8 +1,8 @@
 package io.tunebook.train;
 
 /**
- * What is told while a run lasts, on the thread that trains: what a listener takes long for, training waits for, and what it throws ends the
- * run.
+ * What is told while a run lasts, on the thread that trains: what a listener takes long for, training waits for, and
+ * what it throws ends the run.
  */
 public interface TrainingListener {
     /** Before the first step; in a resumed run with what was done before. */
@@ -18,8 +18,8 @@ public interface TrainingListener {
     default void finished(TrainingReport report) {}
 
     /**
-     * Once, in place of {@link #finished}, if the run ended by an exception, be it another listener's. What is thrown here is added to that
-     * exception.
+     * Once, in place of {@link #finished}, if the run ended by an exception, be it another listener's. What is thrown
+     * here is added to that exception.
      *
      * @param soFar what happened before
      */

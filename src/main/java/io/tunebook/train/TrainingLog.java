@@ -12,8 +12,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * A JSON object a line for every note, step, measurement and sample, written as they come. A resumed run's file holds what its checkpoint knew, and
- * goes on from there.
+ * A JSON object a line for every note, step, measurement and sample, written as they come. A resumed run's file holds
+ * what its checkpoint knew, and goes on from there.
  */
 public final class TrainingLog implements TrainingListener {
     private static final ObjectMapper JSON = Json.wire();

@@ -242,7 +242,9 @@ public record TrainingReport(
     static final class ReportJson {
         private ReportJson() {}
 
-        /** Adds the fields {@code planned_steps}, {@code steps}, {@code evaluations}, {@code samples} and {@code notes}. */
+        /**
+         * Adds the fields {@code planned_steps}, {@code steps}, {@code evaluations}, {@code samples} and {@code notes}.
+         */
         static void write(TrainingReport report, ObjectNode json) {
             json.put("planned_steps", report.plannedSteps());
             ArrayNode steps = json.putArray("steps");

@@ -21,8 +21,8 @@ import java.util.function.IntFunction;
 import java.util.function.Supplier;
 
 /**
- * One run: epochs of batches, steps of micro-batches, measurements, samples and checkpoints in between. It knows nothing of data sets and texts;
- * where it cannot go on, {@link Diagnosis} says why.
+ * One run: epochs of batches, steps of micro-batches, measurements, samples and checkpoints in between. It knows
+ * nothing of data sets and texts; where it cannot go on, {@link Diagnosis} says why.
  */
 final class TrainingRun {
     private final CausalLM model;
@@ -52,11 +52,7 @@ final class TrainingRun {
     private float[] best = new float[0];
     private int stale;
 
-    /**
-     * A run that has not begun.
-     *
-     * @param data in words what the batches are, for checkpoints
-     */
+    /** A run that has not begun; {@code data} says in words what the batches are, for checkpoints. */
     TrainingRun(
             LoraAdapter adapter,
             TrainingArguments arguments,
@@ -82,8 +78,8 @@ final class TrainingRun {
     // ---- from beginning to end
 
     /**
-     * Trains until the steps are done, early stopping or an interrupt. However it ends, what is allocated for steps is freed and each listener is
-     * told once.
+     * Trains until the steps are done, early stopping or an interrupt. However it ends, what is allocated for steps is
+     * freed and each listener is told once.
      *
      * @param resume whether to go on from a checkpoint
      */
@@ -222,7 +218,7 @@ final class TrainingRun {
     private record Started(
             int step, double epoch, double rate, List<TokenBatch> micro, int labels, String place, long begun) {}
 
-    /** Starts one step of the optimiser. A GPU is not waited for: the next step's batches are made while it computes. */
+    /** Starts one step of the optimiser. A GPU is not waited for: it computes while the next batches are made. */
     private void start(List<TokenBatch> batches) {
         long begun = System.nanoTime();
         List<TokenBatch> micro = new ArrayList<>();

@@ -54,7 +54,10 @@ public final class Main {
         Runtime.getRuntime().halt(status);
     }
 
-    /** The log's handlers keep the standard error of now: once a session has it, what the kernel logs would stand among a cell's output. */
+    /**
+     * The log's handlers keep the standard error of now: once a session has it, what the kernel logs would stand among
+     * a cell's output.
+     */
     private static void holdLog() {
         if (System.getProperty(LOG_FORMAT) == null) {
             System.setProperty(LOG_FORMAT, "%1$tF %1$tT %4$s %3$s: %5$s%6$s%n"); // one line a message

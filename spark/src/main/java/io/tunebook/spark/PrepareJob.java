@@ -11,8 +11,8 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 
 /**
- * The job's main class, for {@code spark-submit} or plain Java. Without a master set by Spark it runs in this process on
- * all processors.
+ * The job's main class, for {@code spark-submit} or plain Java. Without a master set by Spark it runs in this process
+ * on all processors.
  */
 public final class PrepareJob {
     private static final String USAGE = """

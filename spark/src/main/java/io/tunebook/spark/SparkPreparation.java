@@ -33,10 +33,10 @@ import org.apache.spark.api.java.JavaSparkContext;
 import scala.Tuple2;
 
 /**
- * {@link Preparation} as a job: each unit, each bucket of keys and each shard is a task, by the classes of one machine. The
- * shards and the manifest have the same bytes, whatever the number of executors and partitions. What a killed job did is
- * in {@code work} beside the shards, and the same job goes on with what is missing; a task of an executor that is lost is
- * done by another one.
+ * {@link Preparation} as a job: each unit, each bucket of keys and each shard is a task, by the classes of one machine.
+ * The shards and the manifest have the same bytes, whatever the number of executors and partitions. What a killed job
+ * did is in {@code work} beside the shards, and the same job goes on with what is missing; a task of an executor that
+ * is lost is done by another one.
  */
 public final class SparkPreparation implements Serializable {
     private static final long serialVersionUID = 1;
@@ -67,8 +67,8 @@ public final class SparkPreparation implements Serializable {
      *
      * @param input a file, a folder or a glob of any of Hadoop's file systems
      * @param tokenizer a folder, a {@code tokenizer.json} or a GGUF file on this machine; it is sent to the executors
-     * @param options {@code threads} and {@code memory} do not count: Spark decides on tasks, and a task takes its share of
-     *     an executor's heap
+     * @param options {@code threads} and {@code memory} do not count: Spark decides on tasks, and a task takes its
+     *     share of an executor's heap
      * @param folder where the shards and {@code manifest.json} go, in any of Hadoop's file systems
      * @return the manifest
      * @throws IOException if a file cannot be read or written; what executors throw comes as Spark's exception

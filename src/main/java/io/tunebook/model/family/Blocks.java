@@ -15,7 +15,8 @@ import java.util.function.Consumer;
  * @param localTheta the base of a second rotary embedding, without scaling; 0 for none
  * @param kinds the layers one by one; none where all are alike
  * @param rotaryWidth how many dimensions of a head are rotated, from the first on; 0 for all
- * @param prefix what stands before {@code layers} in the modules' names: {@link ModelConfig#TEXT}, or {@link ModelConfig#TEXT_PART}
+ * @param prefix what stands before {@code layers} in the modules' names: {@link ModelConfig#TEXT}, or
+ *     {@link ModelConfig#TEXT_PART}
  * @param experts what stands in the place of the MLP, if something does
  * @param delta what stands in the place of attention in the layers whose kind says so
  */

@@ -9,7 +9,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * GGUF's metadata of a model, read with what was expected and what was found. What the metadata leaves open (vocabulary, tied embeddings) is seen from the tensors.
+ * GGUF's metadata of a model, read with what was expected and what was found. What the metadata leaves open
+ * (vocabulary, tied embeddings) is seen from the tensors.
  *
  * @param arch {@code general.architecture}, which begins the keys' names
  */
@@ -118,7 +119,10 @@ public record ConfigGguf(GgufFile gguf, String arch) {
         return List.copyOf(list);
     }
 
-    /** As llama.cpp reads it ({@code llama-model.cpp}, {@code rope_yarn} in {@code ops.cpp}): the attention factor multiplies the paper's. */
+    /**
+     * As llama.cpp reads it ({@code llama-model.cpp}, {@code rope_yarn} in {@code ops.cpp}): the attention factor
+     * multiplies the paper's.
+     */
     private RopeScaling yarn(int positions) throws ModelFormatException {
         double factor = number("rope.scaling.factor", 1);
         if (number("rope.scaling.yarn_ext_factor", 1) != 1) {

@@ -14,7 +14,10 @@ import java.util.stream.IntStream;
 
 /** Hugging Face's {@code config.json}, read with what was expected and what was found. */
 public record ConfigJson(Path file, JsonNode json) {
-    /** The part of a file that describes the text model: all of it, or what a model that sees keeps in {@code text_config}. */
+    /**
+     * The part of a file that describes the text model: all of it, or what a model that sees keeps in
+     * {@code text_config}.
+     */
     static ConfigJson of(Path file, JsonNode json) {
         if (!json.path("text_config").isObject()) {
             return new ConfigJson(file, json);
@@ -28,7 +31,9 @@ public record ConfigJson(Path file, JsonNode json) {
         return new ConfigJson(file, text);
     }
 
-    /** The same, with values for fields that are missing: published files leave out what Transformers has by default. */
+    /**
+     * The same, with values for fields that are missing: published files leave out what Transformers has by default.
+     */
     ConfigJson orElse(Map<String, ?> absent) {
         ObjectNode filled = json.deepCopy();
         absent.forEach((field, value) -> {
@@ -94,7 +99,10 @@ public record ConfigJson(Path file, JsonNode json) {
         return json.path("sliding_window").asInt(0);
     }
 
-    /** The layers as {@code layer_types} has them; where it is missing, one of so many sees everything, and the others have a window. */
+    /**
+     * The layers as {@code layer_types} has them; where it is missing, one of so many sees everything, and the others
+     * have a window.
+     */
     List<LayerKind> kinds(int layers, int interval) {
         return json.has("layer_types")
                 ? kinds(layers)
@@ -134,7 +142,10 @@ public record ConfigJson(Path file, JsonNode json) {
                 .asDouble(number("rope_local_base_freq", absent));
     }
 
-    /** Transformers 5 keeps theta with the scaling in {@code rope_parameters}, maybe by the kinds of layers; earlier ones keep it beside it. */
+    /**
+     * Transformers 5 keeps theta with the scaling in {@code rope_parameters}, maybe by the kinds of layers; earlier
+     * ones keep it beside it.
+     */
     private JsonNode ropeParameters() {
         JsonNode parameters = json.path("rope_parameters");
         return parameters.has("full_attention") ? parameters.get("full_attention") : parameters;

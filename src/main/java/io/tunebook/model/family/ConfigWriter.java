@@ -8,7 +8,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Writes {@code config.json} for models whose layers are as Llama's, and for those whose family alone tells what they have beside. */
+/**
+ * Writes {@code config.json} for models whose layers are as Llama's, and for those whose family alone tells what they
+ * have beside.
+ */
 public final class ConfigWriter {
     private static final ObjectMapper JSON = Json.files();
 
@@ -18,8 +21,8 @@ public final class ConfigWriter {
      * Writes the file, and reads it again to see that it says the same.
      *
      * @param folder a folder that exists
-     * @throws UnsupportedOperationException if the configuration has more than these fields say, such as a scaled rotary embedding; no file
-     *     is left then
+     * @throws UnsupportedOperationException if the configuration has more than these fields say, such as a scaled
+     *     rotary embedding; no file is left then
      */
     public static void write(ModelConfig config, Path folder) throws IOException {
         ObjectNode json = JSON.createObjectNode()

@@ -6,7 +6,8 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /**
- * Gated DeltaNet (Yang, Kautz and Hatamizadeh, 2024), which stands in the place of attention in some layers: {@code delta.py} has what it computes.
+ * Gated DeltaNet (Yang, Kautz and Hatamizadeh, 2024), which stands in the place of attention in some layers:
+ * {@code delta.py} has what it computes.
  *
  * @param kernel how many tokens the convolution sees
  * @param keyHeads the number of query and key heads, each for {@code valueHeads / keyHeads} value heads
@@ -37,7 +38,10 @@ public record DeltaNet(int kernel, int keyHeads, int valueHeads, int keyDim, int
         return 2 * keys() + values();
     }
 
-    /** The tensors that are no matrices, in the order in which the decoder's text takes them: convolution, what is added to a, the decay's rate, norm. */
+    /**
+     * The tensors that are no matrices, in the order in which the decoder's text takes them: convolution, what is added
+     * to a, the decay's rate, norm.
+     */
     public static String[] tensors(int layer) {
         String before = "model.layers." + layer + "." + MODULE;
         return new String[] {before + "conv1d.weight", before + "dt_bias", before + "A_log", before + "norm.weight"};

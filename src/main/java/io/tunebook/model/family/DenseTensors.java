@@ -5,7 +5,10 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The tensors of a decoder whose layers are attention and SwiGLU or experts, each behind an RMSNorm, and their names in GGUF. */
+/**
+ * The tensors of a decoder whose layers are attention and SwiGLU or experts, each behind an RMSNorm, and their names in
+ * GGUF.
+ */
 final class DenseTensors {
     private static final Pattern LAYER = Pattern.compile("model\\.layers\\.(\\d+)\\.(.+)\\.(weight|bias)");
     private static final String SINKS = "self_attn.sinks";

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * EXAONE 4: norms behind branches and over each head. The larger one has sliding windows in three of four layers, and only these rotate positions
- * ({@code modeling_exaone4.py} of Transformers).
+ * EXAONE 4: norms behind branches and over each head. The larger one has sliding windows in three of four layers, and
+ * only these rotate positions ({@code modeling_exaone4.py} of Transformers).
  */
 final class Exaone4 implements Family {
     /** What llama.cpp takes for the one with windows, whose number of layers is all it goes by. */

@@ -6,8 +6,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The experts of a layer in the place of its MLP, and the router that chooses among them. Here each expert has matrices of its own, under the names below, as in
- * Qwen's files; GGUF has the same matrices of all experts as one tensor [experts, rows, columns].
+ * The experts of a layer in the place of its MLP, and the router that chooses among them. Here each expert has matrices
+ * of its own, under the names below, as in Qwen's files; GGUF has the same matrices of all experts as one tensor
+ * [experts, rows, columns].
  *
  * @param count how many a layer has
  * @param chosen how many a token has
@@ -21,7 +22,8 @@ public record Experts(int count, int chosen, int width, boolean normed, Optional
     private static final Pattern PARAMETER = Pattern.compile("(?:.*\\.)?mlp\\.experts\\.(gate_up|down)_proj");
 
     /**
-     * gpt-oss's form: SwiGLU with clamped values, biases of experts and router, and Hugging Face's parameters of all experts have a row of gate and one of up in turns.
+     * gpt-oss's form: SwiGLU with clamped values, biases of experts and router, and Hugging Face's parameters of all
+     * experts have a row of gate and one of up in turns.
      *
      * @param alpha what the gate is multiplied with in the sigmoid
      * @param limit of the gate, and of up to both sides
@@ -49,12 +51,18 @@ public record Experts(int count, int chosen, int width, boolean normed, Optional
         return expert.matches() ? Integer.parseInt(expert.group(1)) : -1;
     }
 
-    /** Whether a name is that of a parameter of all experts, as Transformers and PEFT have it, such as {@code mlp.experts.gate_up_proj}. */
+    /**
+     * Whether a name is that of a parameter of all experts, as Transformers and PEFT have it, such as
+     * {@code mlp.experts.gate_up_proj}.
+     */
     public static boolean parameter(String module) {
         return PARAMETER.matcher(module).matches();
     }
 
-    /** The parameter of all experts that has an expert's matrix, such as {@code model.layers.0.mlp.experts.gate_up_proj}; none for other tensors. */
+    /**
+     * The parameter of all experts that has an expert's matrix, such as
+     * {@code model.layers.0.mlp.experts.gate_up_proj}; none for other tensors.
+     */
     public static Optional<String> parameterOf(String tensor) {
         Matcher expert = EXPERT.matcher(tensor);
         if (!expert.matches() || tensor.endsWith(".bias")) {
@@ -74,7 +82,10 @@ public record Experts(int count, int chosen, int width, boolean normed, Optional
         return clamp.isPresent() && !tensor.contains(".down_proj") ? 2 : 1;
     }
 
-    /** llama.cpp's name within a block, such as {@code ffn_up_exps}, for Hugging Face's within a layer; null if it is none of these. */
+    /**
+     * llama.cpp's name within a block, such as {@code ffn_up_exps}, for Hugging Face's within a layer; null if it is
+     * none of these.
+     */
     static String gguf(String module) {
         Matcher expert = EXPERT.matcher(module);
         boolean router = module.equals("mlp.gate") || module.equals("mlp.router");

@@ -8,8 +8,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A family of models: how a configuration is read, which tensors there are under which names, and what is stored otherwise than it is computed with. One file a
- * family, and nothing else knows families by name. The decoder's blocks follow from the {@link ModelConfig}.
+ * A family of models: how a configuration is read, which tensors there are under which names, and what is stored
+ * otherwise than it is computed with. One file a family, and nothing else knows families by name. The decoder's blocks
+ * follow from the {@link ModelConfig}.
  */
 public interface Family {
     /** All that are known; {@code config.json} and GGUF choose by name. */
@@ -38,7 +39,10 @@ public interface Family {
     /** {@code model_type} in {@code config.json}. */
     String name();
 
-    /** Other names under which the same layers come in {@code config.json} or GGUF, such as the text parts of models that see. */
+    /**
+     * Other names under which the same layers come in {@code config.json} or GGUF, such as the text parts of models
+     * that see.
+     */
     default List<String> otherNames() {
         return List.of();
     }
@@ -117,12 +121,18 @@ public interface Family {
         return DenseTensors.ggufName(tensor, this);
     }
 
-    /** The name that a tensor has in files of another converter, such as Ollama's own, where there is one that names it otherwise. */
+    /**
+     * The name that a tensor has in files of another converter, such as Ollama's own, where there is one that names it
+     * otherwise.
+     */
     default String otherGgufName(String tensor) {
         return ggufName(tensor);
     }
 
-    /** In how many heads llama.cpp interleaves the rows of a tensor's two halves; 0 for a tensor whose rows lie in GGUF as in Hugging Face's files. */
+    /**
+     * In how many heads llama.cpp interleaves the rows of a tensor's two halves; 0 for a tensor whose rows lie in GGUF
+     * as in Hugging Face's files.
+     */
     default int permutedHeads(ModelConfig config, String tensor) {
         return 0;
     }
@@ -145,7 +155,10 @@ public interface Family {
         return config.ropeScaling();
     }
 
-    /** The keys that llama.cpp reads besides those of all decoders, with {@link Integer}, {@link Float} or {@code int[]} as values. */
+    /**
+     * The keys that llama.cpp reads besides those of all decoders, with {@link Integer}, {@link Float} or {@code int[]}
+     * as values.
+     */
     default Map<String, Object> ggufKeys(ModelConfig config) {
         return Map.of();
     }

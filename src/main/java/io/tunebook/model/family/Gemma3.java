@@ -7,11 +7,16 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 
-/** Gemma 3, its text models: norms around each branch, GELU, scaled embeddings, and sliding windows with a rotary base of their own in five of six layers. */
+/**
+ * Gemma 3, its text models: norms around each branch, GELU, scaled embeddings, and sliding windows with a rotary base
+ * of their own in five of six layers.
+ */
 final class Gemma3 implements Family {
     private static final double LOCAL_THETA = 10000;
 
-    /** What the published files of the larger ones leave out: the defaults of Transformers' {@code Gemma3TextConfig}. */
+    /**
+     * What the published files of the larger ones leave out: the defaults of Transformers' {@code Gemma3TextConfig}.
+     */
     private static final Map<String, ?> DEFAULTS = Map.of(
             "vocab_size", 262208,
             "num_attention_heads", 8,

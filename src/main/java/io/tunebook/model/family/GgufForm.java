@@ -14,7 +14,8 @@ public record GgufForm(Order rows, Order columns, boolean decay) {
     public static final GgufForm AS_IS = new GgufForm(Order.AS_IS, Order.AS_IS, false);
 
     /**
-     * An order: behind the first ones, which stay, what lies as [outer][a][b][inner] in Hugging Face's files lies as [outer][b][a][inner] in GGUF.
+     * An order: behind the first ones, which stay, what lies as [outer][a][b][inner] in Hugging Face's files lies as
+     * [outer][b][a][inner] in GGUF.
      *
      * @param kept how many stay
      */

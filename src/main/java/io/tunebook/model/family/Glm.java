@@ -6,7 +6,9 @@ import java.util.Map;
 
 /** GLM-4-9B of 2024 in Hugging Face's form: {@link Glm4} with norms before each branch alone. */
 final class Glm implements Family {
-    /** Published files say nothing of the half that is rotated: it is the default of Transformers' {@code GlmConfig}. */
+    /**
+     * Published files say nothing of the half that is rotated: it is the default of Transformers' {@code GlmConfig}.
+     */
     static final Map<String, ?> DEFAULTS = Map.of("partial_rotary_factor", 0.5);
 
     @Override

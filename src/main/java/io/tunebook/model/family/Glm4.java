@@ -3,7 +3,10 @@ package io.tunebook.model.family;
 import io.tunebook.tensors.ModelFormatException;
 import java.util.List;
 
-/** GLM-4-0414: norms around each branch, gate and up in one module, and half of a head's dimensions rotated, neighbours together. */
+/**
+ * GLM-4-0414: norms around each branch, gate and up in one module, and half of a head's dimensions rotated, neighbours
+ * together.
+ */
 final class Glm4 implements Family {
     static final List<Target> TARGETS = List.of(Target.Q, Target.K, Target.V, Target.O, Target.GATE_UP, Target.DOWN);
 

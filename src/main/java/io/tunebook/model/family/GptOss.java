@@ -10,8 +10,9 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
- * OpenAI's gpt-oss: attention with sinks, windows in every second layer from the first on, biases, YaRN, and experts whose SwiGLU is clamped. The router's softmax goes
- * over the chosen experts alone, which is the same as dividing their shares of the whole by their sum.
+ * OpenAI's gpt-oss: attention with sinks, windows in every second layer from the first on, biases, YaRN, and experts
+ * whose SwiGLU is clamped. The router's softmax goes over the chosen experts alone, which is the same as dividing their
+ * shares of the whole by their sum.
  */
 final class GptOss implements Family {
     private static final double ALPHA = 1.702;
@@ -88,7 +89,10 @@ final class GptOss implements Family {
         return norm == Norm.MLP ? Norm.ATTENTION_OUT.gguf() : norm.gguf();
     }
 
-    /** The files have YaRN without rounded places, and llama.cpp rounds them; its converter writes the files all the same. */
+    /**
+     * The files have YaRN without rounded places, and llama.cpp rounds them; its converter writes the files all the
+     * same.
+     */
     @Override
     public Optional<RopeScaling> ggufScaling(ModelConfig config) {
         return config.ropeScaling().map(s -> s instanceof RopeScaling.Yarn yarn ? yarn.truncated() : s);

@@ -5,7 +5,10 @@ import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
 import java.util.Map;
 
-/** IBM's Granite 3 and the dense ones of Granite 4: Llama with factors for embeddings, branches, scores and logits (Yang et al., 2022). */
+/**
+ * IBM's Granite 3 and the dense ones of Granite 4: Llama with factors for embeddings, branches, scores and logits (Yang
+ * et al., 2022).
+ */
 final class Granite implements Family {
     @Override
     public String name() {

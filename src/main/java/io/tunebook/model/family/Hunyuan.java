@@ -2,7 +2,9 @@ package io.tunebook.model.family;
 
 import io.tunebook.tensors.ModelFormatException;
 
-/** Tencent's dense Hunyuan: norms over each head behind the rotation, and a rotary base that a fixed alpha stretches. */
+/**
+ * Tencent's dense Hunyuan: norms over each head behind the rotation, and a rotary base that a fixed alpha stretches.
+ */
 final class Hunyuan implements Family {
     @Override
     public String name() {
@@ -14,7 +16,9 @@ final class Hunyuan implements Family {
         return "hunyuan-dense";
     }
 
-    /** alpha is that of NTK-aware scaling: {@code theta alpha^(d / (d - 2))} for heads of width d. GGUF has the result. */
+    /**
+     * alpha is that of NTK-aware scaling: {@code theta alpha^(d / (d - 2))} for heads of width d. GGUF has the result.
+     */
     @Override
     public ModelConfig read(ConfigJson json) throws ModelFormatException {
         boolean bias = json.flag("attention_bias");

@@ -5,8 +5,8 @@ import java.io.IOException;
 import java.util.Map;
 
 /**
- * Ministral 3: Mistral with YaRN. Beyond the length that it was first trained on queries are scaled by their positions, which is not computed: longer texts are
- * refused.
+ * Ministral 3: Mistral with YaRN. Beyond the length that it was first trained on queries are scaled by their positions,
+ * which is not computed: longer texts are refused.
  */
 final class Ministral3 implements Family {
     @Override

@@ -209,7 +209,10 @@ public record ModelConfig(
                 changed);
     }
 
-    /** The rotary embeddings that {@link LayerKind#rope} counts; with {@link #longer} the second takes the first one's place. */
+    /**
+     * The rotary embeddings that {@link LayerKind#rope} counts; with {@link #longer} the second takes the first one's
+     * place.
+     */
     public List<Rope> ropes() {
         Rope rope = new Rope(rotaryWidth(), ropeTheta, ropeScaling);
         if (ropeScaling.isPresent() && ropeScaling.get() instanceof RopeScaling.LongRope both) {
@@ -232,7 +235,10 @@ public record ModelConfig(
         return blocks.rotaryWidth() == 0 ? headDim : blocks.rotaryWidth();
     }
 
-    /** A module's or tensor's name as it is in a text model, where the files of one that sees have it as a part of theirs. */
+    /**
+     * A module's or tensor's name as it is in a text model, where the files of one that sees have it as a part of
+     * theirs.
+     */
     public String textName(String name) {
         return prefix().equals(TEXT) ? name : textPart(name);
     }
@@ -330,7 +336,8 @@ public record ModelConfig(
     /**
      * Reads Hugging Face's {@code config.json}.
      *
-     * @throws ModelFormatException if the architecture is unknown, a field is missing or holds what is not computed here
+     * @throws ModelFormatException if the architecture is unknown, a field is missing or holds what is not computed
+     *     here
      */
     public static ModelConfig read(Path configJson) throws IOException {
         JsonNode json;

@@ -6,7 +6,10 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 
-/** Phi-3, Phi-3.5, Phi-4 and Phi-4-mini: one module for queries, keys and values, one for gate and up, and LongRoPE in the long ones. */
+/**
+ * Phi-3, Phi-3.5, Phi-4 and Phi-4-mini: one module for queries, keys and values, one for gate and up, and LongRoPE in
+ * the long ones.
+ */
 final class Phi3 implements Family {
     @Override
     public String name() {

@@ -10,8 +10,9 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * Qwen3.5, dense, its text models: {@link DeltaNet} in most layers, in the others attention whose output is gated. The first quarter of a head is rotated; norms have
- * their distance from 1 in Hugging Face's files. Layers that predict several tokens at once (MTP) are left out.
+ * Qwen3.5, dense, its text models: {@link DeltaNet} in most layers, in the others attention whose output is gated. The
+ * first quarter of a head is rotated; norms have their distance from 1 in Hugging Face's files. Layers that predict
+ * several tokens at once (MTP) are left out.
  */
 final class Qwen35 implements Family {
     private static final Map<String, ?> DEFAULTS = Map.of("partial_rotary_factor", 0.25, "head_dim", 256);
@@ -103,7 +104,10 @@ final class Qwen35 implements Family {
         return DeltaNet.has(tensor) ? config.delta().orElseThrow().form(tensor) : GgufForm.AS_IS;
     }
 
-    /** Text has one position a token, so that the sections of the rotated dimensions are alike; files have them in turns. */
+    /**
+     * Text has one position a token, so that the sections of the rotated dimensions are alike; files have them in
+     * turns.
+     */
     @Override
     public Map<String, Object> ggufKeys(ModelConfig config) {
         int interval = interval(config);

@@ -6,7 +6,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Qwen3's mixtures of experts, such as Qwen3-30B-A3B: {@link Qwen3} with experts in the place of each MLP. LoRA adapts their attention and, where it is told to, experts; routers are frozen. */
+/**
+ * Qwen3's mixtures of experts, such as Qwen3-30B-A3B: {@link Qwen3} with experts in the place of each MLP. LoRA adapts
+ * their attention and, where it is told to, experts; routers are frozen.
+ */
 final class Qwen3Moe implements Family {
     @Override
     public String name() {

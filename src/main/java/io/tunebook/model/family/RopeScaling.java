@@ -2,7 +2,10 @@ package io.tunebook.model.family;
 
 import java.util.List;
 
-/** How the rotary embedding's frequencies are stretched for long sequences. Formulas as in Transformers' {@code modeling_rope_utils.py}. */
+/**
+ * How the rotary embedding's frequencies are stretched for long sequences. Formulas as in Transformers'
+ * {@code modeling_rope_utils.py}.
+ */
 public sealed interface RopeScaling {
     /**
      * A frequency, stretched.
@@ -34,7 +37,8 @@ public sealed interface RopeScaling {
     }
 
     /**
-     * LongRoPE (Ding et al., 2024): each frequency has one divisor for short texts and one for long ones, {@code width / 2} of each.
+     * LongRoPE (Ding et al., 2024): each frequency has one divisor for short texts and one for long ones,
+     * {@code width / 2} of each.
      *
      * @param originalMaxPositions texts of more tokens are long
      * @param attentionFactor what cosines and sines are multiplied with, in short texts too
@@ -52,7 +56,9 @@ public sealed interface RopeScaling {
             return new Factors(longDivisors, attentionFactor);
         }
 
-        /** What Transformers takes where the configuration has no factor: {@code sqrt(1 + ln(stretch) / ln(original))}. */
+        /**
+         * What Transformers takes where the configuration has no factor: {@code sqrt(1 + ln(stretch) / ln(original))}.
+         */
         static double attentionFactor(double stretch, int original) {
             return stretch <= 1 ? 1 : Math.sqrt(1 + Math.log(stretch) / Math.log(original));
         }
@@ -82,7 +88,8 @@ public sealed interface RopeScaling {
     }
 
     /**
-     * YaRN (Peng et al., 2023): frequencies that turn often within the original length are kept, those that turn seldom divided, those between blended.
+     * YaRN (Peng et al., 2023): frequencies that turn often within the original length are kept, those that turn seldom
+     * divided, those between blended.
      *
      * @param betaFast so many turns and more: kept
      * @param betaSlow so many turns and fewer: divided

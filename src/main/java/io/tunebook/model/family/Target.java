@@ -2,7 +2,10 @@ package io.tunebook.model.family;
 
 import java.util.List;
 
-/** The linear modules of layers, which LoRA may adapt; a family says which of them it has. Those that share their input are computed by one product. */
+/**
+ * The linear modules of layers, which LoRA may adapt; a family says which of them it has. Those that share their input
+ * are computed by one product.
+ */
 public enum Target {
     Q("self_attn.q_proj", "attn_q", Product.QKV),
     K("self_attn.k_proj", "attn_k", Product.QKV),
@@ -15,7 +18,9 @@ public enum Target {
     QKV("self_attn.qkv_proj", "attn_qkv", Product.QKV),
     /** Gate and up as one module. */
     GATE_UP("mlp.gate_up_proj", "ffn_up", Product.GATE_UP),
-    /** Gate and up of all experts of a layer: a parameter, not a module, which PEFT has in {@code target_parameters}. */
+    /**
+     * Gate and up of all experts of a layer: a parameter, not a module, which PEFT has in {@code target_parameters}.
+     */
     EXPERTS_GATE_UP("mlp.experts.gate_up_proj", "ffn_gate_up_exps", Product.GATE_UP),
     EXPERTS_DOWN("mlp.experts.down_proj", "ffn_down_exps", Product.DOWN),
     /** The modules of Gated DeltaNet, in the order in which the decoder's text has their outputs. */
@@ -84,7 +89,10 @@ public enum Target {
         return all.stream().filter(t -> t.product == product).toList().indexOf(this);
     }
 
-    /** Whether it is a parameter of all experts, which have factors of their own: A is [experts * rank, in], B [out, rank * experts]. */
+    /**
+     * Whether it is a parameter of all experts, which have factors of their own: A is [experts * rank, in], B [out,
+     * rank * experts].
+     */
     public boolean ofExperts() {
         return this == EXPERTS_GATE_UP || this == EXPERTS_DOWN;
     }

@@ -43,8 +43,8 @@ public final class LlamaCpp {
     private static final int PROCESSOR = 0;
 
     /**
-     * Where {@code poll} lies in {@code ggml_threadpool_params}, and its default value. A thread that polls for the next token keeps its core busy all the time in
-     * between, in which another process chooses that token.
+     * Where {@code poll} lies in {@code ggml_threadpool_params}, and its default value. A thread that polls for the
+     * next token keeps its core busy all the time in between, in which another process chooses that token.
      */
     private static final int POLL = 520;
 
@@ -197,7 +197,9 @@ public final class LlamaCpp {
         }
     }
 
-    /** One thread for each physical core, counted as llama.cpp does it: more only spin while they wait for one another. */
+    /**
+     * One thread for each physical core, counted as llama.cpp does it: more only spin while they wait for one another.
+     */
     public static int cores() {
         int processors = Runtime.getRuntime().availableProcessors();
         Set<String> siblings = new HashSet<>();

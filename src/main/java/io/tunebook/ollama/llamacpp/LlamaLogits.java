@@ -16,8 +16,9 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A model in llama.cpp that gives the logits of texts, one after the other. It runs in a process of its own: a failed assertion ends llama.cpp's process, and must
- * not end this one. What a text has in common with the one before is not computed anew. For one thread.
+ * A model in llama.cpp that gives the logits of texts, one after the other. It runs in a process of its own: a failed
+ * assertion ends llama.cpp's process, and must not end this one. What a text has in common with the one before is not
+ * computed anew. For one thread.
  */
 public final class LlamaLogits implements AutoCloseable {
     private final Process process;
@@ -35,7 +36,8 @@ public final class LlamaLogits implements AutoCloseable {
      * @param libraries the folder of llama.cpp's libraries
      * @param adapter a LoRA GGUF, which may be deleted afterwards
      * @param room how many tokens a text may have
-     * @throws IOException if there is no such llama.cpp, it does not take a file, or it ends; with its words where it has any
+     * @throws IOException if there is no such llama.cpp, it does not take a file, or it ends; with its words where it
+     *     has any
      */
     public LlamaLogits(Path libraries, Path gguf, Optional<Path> adapter, int room) throws IOException {
         try (TemporaryFolder folder =

@@ -171,7 +171,10 @@ public final class LlamaModel implements AutoCloseable {
         return known;
     }
 
-    /** Computes a text, or only its last token where the context holds all others; afterwards the next token's logits are there. */
+    /**
+     * Computes a text, or only its last token where the context holds all others; afterwards the next token's logits
+     * are there.
+     */
     void text(int[] tokens) {
         int before = tokens.length - 1;
         if (before > 0 && before == held.length && Arrays.equals(tokens, 0, before, held, 0, before)) {

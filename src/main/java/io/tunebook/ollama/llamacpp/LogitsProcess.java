@@ -15,10 +15,11 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The process of {@link LlamaLogits}. Once the model is loaded it writes how many tokens there are, or {@link #REFUSED} and why it is not. Then it reads texts,
- * each as the number of its tokens and these, writes its logits into a file, in the machine's order of bytes, and then one byte. The file stays in the system's memory and
- * is written in one go: a pipe holds a third of the logits of 49,152 tokens, so that the two processes would wait for each other by turns. It ends when its input does,
- * which is when the JVM that started it is gone.
+ * The process of {@link LlamaLogits}. Once the model is loaded it writes how many tokens there are, or {@link #REFUSED}
+ * and why it is not. Then it reads texts, each as the number of its tokens and these, writes its logits into a file, in
+ * the machine's order of bytes, and then one byte. The file stays in the system's memory and is written in one go: a
+ * pipe holds a third of the logits of 49,152 tokens, so that the two processes would wait for each other by turns. It
+ * ends when its input does, which is when the JVM that started it is gone.
  */
 final class LogitsProcess {
     static final int REFUSED = -1;

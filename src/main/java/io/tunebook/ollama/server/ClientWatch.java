@@ -18,8 +18,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Stands between clients and the HTTP server and sees when a client goes: Java's server does not look at a connection while an answer is
- * computed. Bytes are passed on as they come, both ways. Go's server, which Ollama uses, ends a request where its client's side is closed; so does this.
+ * Stands between clients and the HTTP server and sees when a client goes: Java's server does not look at a connection
+ * while an answer is computed. Bytes are passed on as they come, both ways. Go's server, which Ollama uses, ends a
+ * request where its client's side is closed; so does this.
  */
 final class ClientWatch implements AutoCloseable {
     /** How long a client may go on sending after the server closed a connection. */

@@ -23,7 +23,9 @@ final class Completions {
     private static final ObjectMapper JSON = Json.wire();
     private static final int CONTEXT = 4096;
 
-    /** No token of a model has more characters, by far: a longer text has more tokens than its length divided by this. */
+    /**
+     * No token of a model has more characters, by far: a longer text has more tokens than its length divided by this.
+     */
     private static final int LONGEST_TOKEN = 1024;
 
     private static final Set<String> LEVELS = Set.of("low", "medium", "high", "max");
@@ -257,8 +259,8 @@ final class Completions {
     }
 
     /**
-     * A prompt that is too long for the context loses its middle, as Ollama cuts it: the first {@code num_keep} tokens stay, and the last ones as far as they
-     * fill half of the rest.
+     * A prompt that is too long for the context loses its middle, as Ollama cuts it: the first {@code num_keep} tokens
+     * stay, and the last ones as far as they fill half of the rest.
      *
      * @throws LocalHttp.Refusal if it is too long and nothing may be cut
      */

@@ -14,18 +14,20 @@ import java.util.concurrent.Executors;
 import java.util.stream.Collectors;
 
 /**
- * A small server that speaks as Ollama does, in this process, for GGUF files: chat, generate, embed, tags, show, ps, version, create
- * (with adapters), copy, delete, blobs and the pull of a local file. llama.cpp computes, in
- * a process for each model.
+ * A small server that speaks as Ollama does, in this process, for GGUF files: chat, generate, embed, tags, show, ps,
+ * version, create (with adapters), copy, delete, blobs and the pull of a local file. llama.cpp computes, in a process
+ * for each model.
  *
- * <p>It listens on the loopback address alone and answers only to names of this machine, and to pages of this machine, as Ollama does.
- * Prompts are made with the template in Go's syntax that a model or request was given, else with the one of Ollama's built-in templates that is
- * near the GGUF file's own chat template, else with that; with the file's own as well where only that one knows of tools or thoughts, as Ollama from
- * 0.34.1 on chooses. The paths under {@code /v1} speak as OpenAI's interface does.
+ * <p>It listens on the loopback address alone and answers only to names of this machine, and to pages of this machine,
+ * as Ollama does. Prompts are made with the template in Go's syntax that a model or request was given, else with the
+ * one of Ollama's built-in templates that is near the GGUF file's own chat template, else with that; with the file's
+ * own as well where only that one knows of tools or thoughts, as Ollama from 0.34.1 on chooses. The paths under
+ * {@code /v1} speak as OpenAI's interface does.
  *
- * <p>Where the environment's {@code TUNEBOOK_LLAMA_CPP} names a folder of llama.cpp {@value io.tunebook.ollama.llamacpp.LlamaCpp#VERSION}, that
- * runs the models ({@code environment/llama_cpp.py} fetches one). Without it an older one runs them, which comes with the library and gives no
- * {@code logprobs}. The threads of the newer one wait for one another by spinning: on a machine that is busy with other work it is the slower one.
+ * <p>Where the environment's {@code TUNEBOOK_LLAMA_CPP} names a folder of llama.cpp
+ * {@value io.tunebook.ollama.llamacpp.LlamaCpp#VERSION}, that runs the models ({@code environment/llama_cpp.py} fetches
+ * one). Without it an older one runs them, which comes with the library and gives no {@code logprobs}. The threads of
+ * the newer one wait for one another by spinning: on a machine that is busy with other work it is the slower one.
  */
 public final class EmbeddedOllama implements AutoCloseable {
     /** The last version of Ollama whose {@code create} takes adapters, as this one does. */
@@ -84,7 +86,9 @@ public final class EmbeddedOllama implements AutoCloseable {
         }
     }
 
-    /** {@code --model FILE [--name NAME] [--port N]}: serves until the process ends; port 11434 unless said otherwise. */
+    /**
+     * {@code --model FILE [--name NAME] [--port N]}: serves until the process ends; port 11434 unless said otherwise.
+     */
     public static void main(String[] args) throws IOException {
         Map<String, String> options = new LinkedHashMap<>();
         for (int i = 0; i + 1 < args.length; i += 2) {
@@ -115,7 +119,10 @@ public final class EmbeddedOllama implements AutoCloseable {
         return "http://127.0.0.1:" + clients.port();
     }
 
-    /** The address and the models; for a file that came without a template, which of Ollama's built-in ones makes its prompts. */
+    /**
+     * The address and the models; for a file that came without a template, which of Ollama's built-in ones makes its
+     * prompts.
+     */
     @Override
     public String toString() {
         return url() + " serves "

@@ -10,8 +10,8 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
- * A JSON schema as a grammar in llama.cpp's notation, GBNF. llama.cpp's own conversion ends the whole process at a schema that it does
- * not know; this one refuses it. Properties that may be absent come after those that must be there.
+ * A JSON schema as a grammar in llama.cpp's notation, GBNF. llama.cpp's own conversion ends the whole process at a
+ * schema that it does not know; this one refuses it. Properties that may be absent come after those that must be there.
  *
  * @see <a href="https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md">GBNF</a>
  */
@@ -88,7 +88,10 @@ final class JsonGrammar {
         return type.isArray() ? either(type, t -> typed(t.asText(), schema)) : typed(type.asText(), schema);
     }
 
-    /** A schema's expression as a rule of its own where it stands more than once, so that what is nested is not written again at each level. */
+    /**
+     * A schema's expression as a rule of its own where it stands more than once, so that what is nested is not written
+     * again at each level.
+     */
     private String rule(JsonNode schema) {
         String expression = expression(schema);
         if (expression.matches("[a-z]+[-a-z0-9]*")) {

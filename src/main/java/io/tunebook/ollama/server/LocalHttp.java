@@ -17,11 +17,16 @@ import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
-/** How {@link EmbeddedOllama} takes requests and answers them: JSON, lines of JSON, errors in Ollama's form, and who may ask at all. */
+/**
+ * How {@link EmbeddedOllama} takes requests and answers them: JSON, lines of JSON, errors in Ollama's form, and who may
+ * ask at all.
+ */
 final class LocalHttp {
     private static final ObjectMapper JSON = Json.wire();
 
-    /** Pages of this machine, programs' own pages, and what {@code OLLAMA_ORIGINS} adds ({@code envconfig/config.go}). */
+    /**
+     * Pages of this machine, programs' own pages, and what {@code OLLAMA_ORIGINS} adds ({@code envconfig/config.go}).
+     */
     private static final Pattern ORIGIN = origins(System.getenv("OLLAMA_ORIGINS"));
 
     /** A longer body is refused before it fills the memory. */
@@ -55,8 +60,9 @@ final class LocalHttp {
     }
 
     /**
-     * Ollama's two guards against pages of the web that reach for servers of this machine: the origin is a local one, and the host is
-     * a name of this machine or an address that no public name server would give ({@code server/routes.go}).
+     * Ollama's two guards against pages of the web that reach for servers of this machine: the origin is a local one,
+     * and the host is a name of this machine or an address that no public name server would give ({@code
+     * server/routes.go}).
      */
     static void checkLocal(HttpExchange exchange) throws IOException {
         String host = exchange.getRequestHeaders().getFirst("Host");

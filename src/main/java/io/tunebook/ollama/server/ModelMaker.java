@@ -231,7 +231,10 @@ final class ModelMaker {
         return out;
     }
 
-    /** A model that is there is up to date; the path or {@code file:} address of a GGUF file becomes a model of the file's name. */
+    /**
+     * A model that is there is up to date; the path or {@code file:} address of a GGUF file becomes a model of the
+     * file's name.
+     */
     void pull(HttpExchange exchange, JsonNode body) throws IOException {
         String name = Models.name(body);
         if (!name.startsWith("file:") && !name.endsWith(".gguf")) {

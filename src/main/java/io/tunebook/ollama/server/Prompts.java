@@ -23,8 +23,8 @@ import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
 
 /**
- * Makes a request's prompt: with the template in Go's syntax that the request or the model was given, else with the chat template inside the GGUF
- * file.
+ * Makes a request's prompt: with the template in Go's syntax that the request or the model was given, else with the
+ * chat template inside the GGUF file.
  */
 final class Prompts implements AutoCloseable {
     private static final ObjectMapper JSON = Json.wire();
@@ -77,8 +77,8 @@ final class Prompts implements AutoCloseable {
     }
 
     /**
-     * The prompt for messages with the beginning of the answer. Where all messages do not fit into the context the oldest are left out, the
-     * system's kept.
+     * The prompt for messages with the beginning of the answer. Where all messages do not fit into the context the
+     * oldest are left out, the system's kept.
      *
      * @param tools functions as JSON schema; empty for none
      * @param think whether to think; null where the model does not
@@ -201,7 +201,10 @@ final class Prompts implements AutoCloseable {
         }
     }
 
-    /** The tokenizer whose chat template makes prompts; empty where the file has no template, or none that is known here. */
+    /**
+     * The tokenizer whose chat template makes prompts; empty where the file has no template, or none that is known
+     * here.
+     */
     private static Optional<Tokenizer> tokenizer(Path gguf) {
         try {
             Tokenizer tokenizer = Tokenizer.load(gguf);

@@ -27,8 +27,9 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * A model in memory, run by llama.cpp in a process of its own, as Ollama does it: what llama.cpp holds is given back when the model is unloaded (its Java binding
- * never frees a model), and what ends llama.cpp does not end this JVM. One request at a time, in the order they come.
+ * A model in memory, run by llama.cpp in a process of its own, as Ollama does it: what llama.cpp holds is given back
+ * when the model is unloaded (its Java binding never frees a model), and what ends llama.cpp does not end this JVM. One
+ * request at a time, in the order they come.
  */
 final class Runner implements AutoCloseable {
     private static final ObjectMapper JSON = Json.wire();

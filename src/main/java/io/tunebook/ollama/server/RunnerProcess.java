@@ -20,8 +20,8 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 
 /**
- * The process of a {@link Runner}: holds one model, reads a request from each line of its input and writes answers as lines of JSON. It ends when its input does,
- * which is when the JVM that started it is gone.
+ * The process of a {@link Runner}: holds one model, reads a request from each line of its input and writes answers as
+ * lines of JSON. It ends when its input does, which is when the JVM that started it is gone.
  */
 final class RunnerProcess {
     private static final ObjectMapper JSON = Json.wire();

@@ -31,8 +31,8 @@ import java.util.Optional;
  *
  * @param gguf the weights
  * @param adapters LoRA adapters as GGUF
- * @param template the template in Go's syntax that makes prompts: a user's, or the built-in one that is near the GGUF file's own; empty where the
- *     file's own makes them
+ * @param template the template in Go's syntax that makes prompts: a user's, or the built-in one that is near the GGUF
+ *     file's own; empty where the file's own makes them
  * @param system the system prompt, empty for none
  * @param builtIn which built-in template was chosen, empty for none
  * @param parameters default options by Ollama's names
@@ -75,7 +75,10 @@ record ServedModel(
             Map.entry(18L, "Q6_K"),
             Map.entry(32L, "BF16"));
 
-    /** Reads what there is to tell from the file. Without a template the file gets Ollama's built-in one that is nearest to its own. */
+    /**
+     * Reads what there is to tell from the file. Without a template the file gets Ollama's built-in one that is nearest
+     * to its own.
+     */
     static ServedModel of(
             Path gguf,
             List<Path> adapters,
@@ -161,7 +164,10 @@ record ServedModel(
         return value instanceof List<?> list ? list.size() : value.getClass().isArray() ? Array.getLength(value) : 0;
     }
 
-    /** What {@code tags}, {@code ps} and {@code show} give for the digest: of the file's place, size and time, not of its bytes. */
+    /**
+     * What {@code tags}, {@code ps} and {@code show} give for the digest: of the file's place, size and time, not of
+     * its bytes.
+     */
     String digest() {
         return Sha256.hex(
                 gguf + " " + bytes + " " + modified + " " + adapters + system + template + parameters + messages);
@@ -173,8 +179,8 @@ record ServedModel(
     }
 
     /**
-     * The template in Go's syntax that makes the prompts; empty where the file's own chat template does, since there is no other or since it can do more,
-     * as Ollama from 0.34.1 on chooses.
+     * The template in Go's syntax that makes the prompts; empty where the file's own chat template does, since there is
+     * no other or since it can do more, as Ollama from 0.34.1 on chooses.
      */
     String goTemplate() {
         try {
@@ -267,8 +273,8 @@ record ServedModel(
     }
 
     /**
-     * A setting as Ollama stores it: a text, or JSON as Go's encoder writes it, so that a layer has the same digest and size (keys sorted, nothing that
-     * HTML knows, a line's end).
+     * A setting as Ollama stores it: a text, or JSON as Go's encoder writes it, so that a layer has the same digest and
+     * size (keys sorted, nothing that HTML knows, a line's end).
      */
     static String stored(Object part) {
         try {
@@ -285,7 +291,8 @@ record ServedModel(
     }
 
     /**
-     * What it takes in memory, about: the weights, and the keys and values of a context of so many tokens in two bytes each.
+     * What it takes in memory, about: the weights, and the keys and values of a context of so many tokens in two bytes
+     * each.
      */
     long memory(int context) {
         String family = String.valueOf(metadata.get("general.architecture"));

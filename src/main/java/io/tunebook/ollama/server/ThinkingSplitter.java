@@ -1,8 +1,8 @@
 package io.tunebook.ollama.server;
 
 /**
- * Tells the thinking of a streamed answer, between two marks such as {@code <think>} and {@code </think>}, from the answer itself, however it is cut into
- * pieces. White space after either mark goes, as Ollama does it.
+ * Tells the thinking of a streamed answer, between two marks such as {@code <think>} and {@code </think>}, from the
+ * answer itself, however it is cut into pieces. White space after either mark goes, as Ollama does it.
  */
 final class ThinkingSplitter {
     private enum State {

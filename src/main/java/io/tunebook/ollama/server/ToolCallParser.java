@@ -10,8 +10,9 @@ import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * Reads calls of tools out of an answer as it comes, as Ollama does ({@code tools.Parser} of 0.34.1): after the tag, or from the first brace where
- * the template has no tag, a known tool's name with a JSON object is a call. What cannot be one is text.
+ * Reads calls of tools out of an answer as it comes, as Ollama does ({@code tools.Parser} of 0.34.1): after the tag, or
+ * from the first brace where the template has no tag, a known tool's name with a JSON object is a call. What cannot be
+ * one is text.
  */
 final class ToolCallParser {
     private static final ObjectMapper JSON = Json.wire();

@@ -22,8 +22,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Ollama's folder, read without a server: {@code manifests/HOST/NAMESPACE/MODEL/TAG} lists layers, each of which is a file
- * {@code blobs/sha256-HEX}. Why Transformers finds no {@code config.json} there: all of it is inside one GGUF blob.
+ * Ollama's folder, read without a server: {@code manifests/HOST/NAMESPACE/MODEL/TAG} lists layers, each of which is a
+ * file {@code blobs/sha256-HEX}. Why Transformers finds no {@code config.json} there: all of it is inside one GGUF
+ * blob.
  */
 public final class ModelStore {
     private static final Pattern DIGEST = Pattern.compile("sha256[:-][0-9a-fA-F]{64}");
@@ -51,8 +52,8 @@ public final class ModelStore {
     }
 
     /**
-     * Opens the folder that Ollama uses on this machine: {@code OLLAMA_MODELS}, else {@code .ollama/models} in the home folder (on Linux, macOS and
-     * Windows alike), else that of the Linux service.
+     * Opens the folder that Ollama uses on this machine: {@code OLLAMA_MODELS}, else {@code .ollama/models} in the home
+     * folder (on Linux, macOS and Windows alike), else that of the Linux service.
      *
      * @throws NoSuchFileException if there is none
      */
@@ -63,7 +64,9 @@ public final class ModelStore {
                 Path.of("/usr/share/ollama/.ollama/models")));
     }
 
-    /** Where Ollama keeps its models ({@code envconfig/config.go}; the service's folder: {@code scripts/install.sh}). */
+    /**
+     * Where Ollama keeps its models ({@code envconfig/config.go}; the service's folder: {@code scripts/install.sh}).
+     */
     static Path folder(String named, Path home, Path service) {
         // As Ollama reads its variables: spaces and quotation marks around a value are not of it.
         String set = named == null

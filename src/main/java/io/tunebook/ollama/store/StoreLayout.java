@@ -15,8 +15,8 @@ public final class StoreLayout {
     private StoreLayout() {}
 
     /**
-     * Adds a GGUF file to a folder as {@code ollama pull} would: the file as a blob named by its SHA-256, and a manifest
-     * that names the blob. A blob that is there already stays as it is.
+     * Adds a GGUF file to a folder as {@code ollama pull} would: the file as a blob named by its SHA-256, and a
+     * manifest that names the blob. A blob that is there already stays as it is.
      *
      * @param folder the models folder, made if need be
      * @param name what the model will be called, such as {@code smollm2:135m}

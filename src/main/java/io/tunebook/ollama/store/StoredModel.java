@@ -15,7 +15,8 @@ import java.util.Optional;
  * @param system its system prompt
  * @param license its licences' texts
  * @param adapters LoRA adapters as GGUF files
- * @param engine which of Ollama's own {@code renderer} and {@code parser} writes its prompts and reads its answers, where it is not the template
+ * @param engine which of Ollama's own {@code renderer} and {@code parser} writes its prompts and reads its answers,
+ *     where it is not the template
  * @param bytes how much all its blobs take, shared ones included
  */
 public record StoredModel(

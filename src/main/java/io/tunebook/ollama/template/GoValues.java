@@ -10,7 +10,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Values as Go sees them: truth values, whole numbers ({@link Long}), numbers ({@link Double}), texts, lists, maps, {@link Struct}s and null.
+ * Values as Go sees them: truth values, whole numbers ({@link Long}), numbers ({@link Double}), texts, lists, maps,
+ * {@link Struct}s and null.
  */
 final class GoValues {
     private static final ObjectMapper JSON = Json.wire();
@@ -113,7 +114,9 @@ final class GoValues {
         return exact.toPlainString();
     }
 
-    /** As {@code encoding/json} writes it: without white space, maps by their keys, and &lt;, &gt; and &amp; escaped. */
+    /**
+     * As {@code encoding/json} writes it: without white space, maps by their keys, and &lt;, &gt; and &amp; escaped.
+     */
     static String json(Object value) {
         StringBuilder out = new StringBuilder();
         json(value, out);

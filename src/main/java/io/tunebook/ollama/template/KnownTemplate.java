@@ -11,9 +11,10 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * One of the templates that Ollama has built in. A server that is given a GGUF file without a template takes the one whose Jinja counterpart is
- * nearest to the file's own chat template, with its stop words; a file that is near none keeps its own. The table and the templates' texts are
- * Ollama's ({@code template/index.json} of 0.34.1, under the MIT licence, which lies beside them).
+ * One of the templates that Ollama has built in. A server that is given a GGUF file without a template takes the one
+ * whose Jinja counterpart is nearest to the file's own chat template, with its stop words; a file that is near none
+ * keeps its own. The table and the templates' texts are Ollama's ({@code template/index.json} of 0.34.1, under the MIT
+ * licence, which lies beside them).
  *
  * @param name Ollama's name for it, such as {@code chatml}
  * @param text the template in Go's syntax
@@ -48,7 +49,10 @@ public record KnownTemplate(String name, String text, List<String> stop) {
         return new KnownTemplate(name, text(name + ".gotmpl"), List.copyOf(stop));
     }
 
-    /** How many characters must be put in, taken out or changed (Levenshtein); {@code limit} where it is as many or more. */
+    /**
+     * How many characters must be put in, taken out or changed (Levenshtein); {@code limit} where it is as many or
+     * more.
+     */
     static int distance(int[] a, int[] b, int limit) {
         if (Math.abs(a.length - b.length) >= limit) {
             return limit;

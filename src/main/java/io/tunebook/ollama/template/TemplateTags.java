@@ -6,8 +6,9 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * What a template in Go's syntax tells of the model's answers: between which marks it thinks, and how a call of a tool begins. Ollama reads both
- * off the text around {@code .Thinking} and {@code .ToolCalls} ({@code thinking.InferTags} and {@code tools.parseTag} of 0.34.1).
+ * What a template in Go's syntax tells of the model's answers: between which marks it thinks, and how a call of a tool
+ * begins. Ollama reads both off the text around {@code .Thinking} and {@code .ToolCalls} ({@code thinking.InferTags}
+ * and {@code tools.parseTag} of 0.34.1).
  *
  * @param opening what begins a thought, empty where the template has no thoughts
  * @param closing what ends it
@@ -34,8 +35,8 @@ public record TemplateTags(String opening, String closing, String tool) {
     }
 
     /**
-     * Whether a GGUF file's own chat template can do more than a template in Go's syntax, so that Ollama takes that one ({@code
-     * shouldPreferChatTemplate} in {@code server/images.go} of 0.34.1, which looks for the same words).
+     * Whether a GGUF file's own chat template can do more than a template in Go's syntax, so that Ollama takes that one
+     * ({@code shouldPreferChatTemplate} in {@code server/images.go} of 0.34.1, which looks for the same words).
      */
     public static boolean ownDoesMore(String chatTemplate, String goTemplate) {
         GoTemplate go = GoTemplate.parse(goTemplate);
@@ -68,7 +69,9 @@ public record TemplateTags(String opening, String closing, String tool) {
         return !opening.isEmpty() && !closing.isEmpty();
     }
 
-    /** Looks for {@code .Thinking} in a range over {@code .Messages}; the list around it begins and ends with the marks. */
+    /**
+     * Looks for {@code .Thinking} in a range over {@code .Messages}; the list around it begins and ends with the marks.
+     */
     private static final class Thoughts {
         private String opening = "";
         private String closing = "";

@@ -20,10 +20,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /**
- * The Debug Adapter Protocol with what Jupyter adds to it. Requests come one at a time, on one thread; events leave from any.
+ * The Debug Adapter Protocol with what Jupyter adds to it. Requests come one at a time, on one thread; events leave
+ * from any.
  *
  * @see <a href="https://microsoft.github.io/debug-adapter-protocol/specification">Debug Adapter Protocol</a>
- * @see <a href="https://jupyter-client.readthedocs.io/en/stable/messaging.html#debug-request">Jupyter messaging, debug requests</a>
+ * @see <a href="https://jupyter-client.readthedocs.io/en/stable/messaging.html#debug-request">Jupyter messaging, debug
+ *     requests</a>
  */
 public final class DebugAdapter {
     private static final ObjectMapper JSON = PlainJson.mapper();
@@ -240,7 +242,7 @@ public final class DebugAdapter {
         }
     }
 
-    /** All threads go on, whichever the request names: JupyterLab has forgotten by then which one had stopped, and says 1. */
+    /** All threads go on, whichever one is named: JupyterLab has forgotten which one had stopped. */
     private void continueThreads(JsonNode arguments, ObjectNode body) {
         if (isSingle(arguments)) {
             debugger.resume(thread(arguments), Step.NONE);
@@ -306,7 +308,7 @@ public final class DebugAdapter {
                 .put("expensive", false);
     }
 
-    /** Where a cell's own statements have stopped, the variables of cells are the local ones, as a module's are in Python. */
+    /** Where a cell's own statements stop, cells' variables are the local ones, as a module's are in Python. */
     private List<VariableTree.Item> locals(Frame frame) {
         List<VariableTree.Item> all = new ArrayList<>();
         Set<String> names = new HashSet<>();

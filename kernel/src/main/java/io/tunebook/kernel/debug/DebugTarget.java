@@ -14,7 +14,10 @@ public interface DebugTarget {
     /** Changes the bytecode of cells, of those that are loaded already too. Called once. */
     void instrument(UnaryOperator<byte[]> how);
 
-    /** The static fields that hold the variables of cells, by the variables' names in the order of their declaration. Not while something is compiled. */
+    /**
+     * The static fields that hold the variables of cells, by the variables' names in the order of their declaration.
+     * Not while something is compiled.
+     */
     Map<String, Field> variables();
 
     /**

@@ -10,8 +10,8 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * Java that runs in a frame: with its local variables, and the fields of its {@code this}, under their names. They are copies; what is assigned to them is lost,
- * what is done to the objects stays.
+ * Java that runs in a frame: with its local variables, and the fields of its {@code this}, under their names. They are
+ * copies; what is assigned to them is lost, what is done to the objects stays.
  */
 final class Evaluation {
     private static final Pattern THIS = Pattern.compile("\\bthis\\b");

@@ -11,8 +11,8 @@ import org.objectweb.asm.commons.AnalyzerAdapter;
 import org.objectweb.asm.commons.LocalVariablesSorter;
 
 /**
- * Puts the questions into one method. A line's question stands before its first instruction, where nothing is on the operand stack; lines that begin within an
- * expression have none.
+ * Puts the questions into one method. A line's question stands before its first instruction, where nothing is on the
+ * operand stack; lines that begin within an expression have none.
  */
 final class LineProbe extends AnalyzerAdapter {
     /** @param file where it was typed */

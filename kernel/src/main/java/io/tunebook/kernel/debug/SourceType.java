@@ -12,7 +12,10 @@ final class SourceType {
         this.signature = signature;
     }
 
-    /** Such as {@code List<Person>} for {@code Ljava/util/List<LREPL/$JShell$12$Person;>;}, with full names; Object where a type has no name. */
+    /**
+     * Such as {@code List<Person>} for {@code Ljava/util/List<LREPL/$JShell$12$Person;>;}, with full names; Object
+     * where a type has no name.
+     */
     static String of(String signature) {
         return new SourceType(signature).type();
     }

@@ -17,8 +17,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
 /**
- * Values and what is in them, each by a number that the frontend asks for. No code of the user's runs for it, so that looking changes nothing and never waits for
- * a thread that has stopped.
+ * Values and what is in them, each by a number that the frontend asks for. No code of the user's runs for it, so that
+ * looking changes nothing and never waits for a thread that has stopped.
  */
 final class VariableTree {
     private static final int MOST = 200;

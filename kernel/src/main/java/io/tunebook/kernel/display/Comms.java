@@ -8,7 +8,8 @@ import java.util.function.Supplier;
 /**
  * Channels between a cell and code in the frontend, such as a widget. They are those of the session whose cell calls.
  *
- * @see <a href="https://jupyter-client.readthedocs.io/en/stable/messaging.html#custom-messages">Jupyter messaging, custom messages</a>
+ * @see <a href="https://jupyter-client.readthedocs.io/en/stable/messaging.html#custom-messages">Jupyter messaging,
+ *     custom messages</a>
  */
 public final class Comms {
     /** One for the process, since these methods are static: it finds the session by the thread that calls. */

@@ -17,7 +17,8 @@ import java.util.UUID;
 import java.util.regex.Pattern;
 
 /**
- * What a cell shows besides its result. Every cell has these methods by static import. Outside a kernel they print plain text.
+ * What a cell shows besides its result. Every cell has these methods by static import. Outside a kernel they print
+ * plain text.
  */
 public final class Display {
     private static final Pattern TYPE = Pattern.compile("(application|audio|image|text|video)/[\\w.+-]+");
@@ -34,7 +35,10 @@ public final class Display {
             "png", "image/png",
             "jpeg", "image/jpeg"));
 
-    /** One for the process, since these methods are static: that of kernels finds the cell, and with it the session, by the thread that calls. */
+    /**
+     * One for the process, since these methods are static: that of kernels finds the cell, and with it the session, by
+     * the thread that calls.
+     */
     private static volatile DisplaySink sink = new PlainSink();
 
     private static final int CONNECT_MILLIS = 10_000;
@@ -66,7 +70,8 @@ public final class Display {
     }
 
     /**
-     * Shows a value under an id of your own; or, if the text is a MIME type such as {@code text/html}, in this representation alone.
+     * Shows a value under an id of your own; or, if the text is a MIME type such as {@code text/html}, in this
+     * representation alone.
      *
      * @return the id
      */
@@ -158,7 +163,10 @@ public final class Display {
         return RendererRegistry.render(value);
     }
 
-    /** A value in these representations alone: a text is taken for what the type says, of others the renderer's are kept. */
+    /**
+     * A value in these representations alone: a text is taken for what the type says, of others the renderer's are
+     * kept.
+     */
     public static MimeBundle render(Object value, String... types) {
         Map<String, Object> data = new LinkedHashMap<>();
         MimeBundle all = render(value);
@@ -205,7 +213,8 @@ public final class Display {
     /**
      * An image.
      *
-     * @param image a {@link BufferedImage}, the bytes of a PNG, JPEG or GIF file, a {@link Path} or {@link URL} of one, or a String holding either
+     * @param image a {@link BufferedImage}, the bytes of a PNG, JPEG or GIF file, a {@link Path} or {@link URL} of one,
+     *     or a String holding either
      * @throws IllegalArgumentException if it is none of these
      * @throws UncheckedIOException if it cannot be read, or a server says nothing for half a minute
      */

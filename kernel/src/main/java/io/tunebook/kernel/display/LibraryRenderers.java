@@ -13,7 +13,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
-/** Charts and tables of libraries that are not there when this is compiled: their classes are known by name, their methods are called by reflection. */
+/**
+ * Charts and tables of libraries that are not there when this is compiled: their classes are known by name, their
+ * methods are called by reflection.
+ */
 final class LibraryRenderers {
     private static final int ROWS = 50;
     private static final int WIDTH = 640;
@@ -129,8 +132,8 @@ final class LibraryRenderers {
     }
 
     /**
-     * The convention of the JVM's kernels: a library registers with {@code jupyter.Displayers} how its types look, or a type says it itself as {@code
-     * jupyter.AsDisplayData}.
+     * The convention of the JVM's kernels: a library registers with {@code jupyter.Displayers} how its types look, or a
+     * type says it itself as {@code jupyter.AsDisplayData}.
      *
      * @see <a href="https://github.com/jupyter/jvm-repr">jvm-repr</a>
      */

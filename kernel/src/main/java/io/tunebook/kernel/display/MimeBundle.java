@@ -6,9 +6,11 @@ import java.util.Map;
 /**
  * One value in several representations, keyed by MIME type; the frontend shows the richest it knows.
  *
- * @param data MIME type to content: text as a String, binary as Base64, JSON types as maps, lists and numbers, or as a String of JSON text
+ * @param data MIME type to content: text as a String, binary as Base64, JSON types as maps, lists and numbers, or as a
+ *     String of JSON text
  * @param metadata MIME type to hints for the frontend, such as an image's width
- * @see <a href="https://jupyter-client.readthedocs.io/en/stable/messaging.html#display-data">Jupyter messaging, display_data</a>
+ * @see <a href="https://jupyter-client.readthedocs.io/en/stable/messaging.html#display-data">Jupyter messaging,
+ *     display_data</a>
  */
 public record MimeBundle(Map<String, Object> data, Map<String, Object> metadata) {
     public static final String TEXT = "text/plain";

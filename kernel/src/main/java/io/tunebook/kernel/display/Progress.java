@@ -5,8 +5,8 @@ import java.util.Locale;
 import java.util.UUID;
 
 /**
- * A bar that grows in place, redrawn at most five times a second. Steps may come from any thread. In a plain terminal it is one line
- * that is written over; where nobody looks it is a line of text when it ends.
+ * A bar that grows in place, redrawn at most five times a second. Steps may come from any thread. In a plain terminal
+ * it is one line that is written over; where nobody looks it is a line of text when it ends.
  */
 public final class Progress implements AutoCloseable {
     private static final long FRAME = 200_000_000; // ns

@@ -1,8 +1,8 @@
 package io.tunebook.kernel.display;
 
 /**
- * Turns values of one type into what a notebook shows. Found by {@link java.util.ServiceLoader}, also on class paths that a cell adds; the
- * renderer of the most specific type wins.
+ * Turns values of one type into what a notebook shows. Found by {@link java.util.ServiceLoader}, also on class paths
+ * that a cell adds; the renderer of the most specific type wins.
  *
  * @param <T> the type it knows
  */

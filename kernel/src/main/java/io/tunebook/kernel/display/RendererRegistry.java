@@ -8,8 +8,8 @@ import java.util.ServiceLoader;
 import java.util.function.Function;
 
 /**
- * Finds the renderer of a value: the most specific type wins, those on the user's class path before the kernel's own. Each session has one, which its class loader
- * knows.
+ * Finds the renderer of a value: the most specific type wins, those on the user's class path before the kernel's own.
+ * Each session has one, which its class loader knows.
  */
 public final class RendererRegistry {
     /** For programs that no kernel runs. */
@@ -42,10 +42,12 @@ public final class RendererRegistry {
     }
 
     /**
-     * From now on values of a type are shown so, in this session. A later registration for the same type replaces the former.
+     * From now on values of a type are shown so, in this session. A later registration for the same type replaces the
+     * former.
      *
      * @param type a class or an interface
-     * @param shown from a value to a {@link MimeBundle}, such as {@code html("…")}, or to another value that is shown in its place
+     * @param shown from a value to a {@link MimeBundle}, such as {@code html("…")}, or to another value that is shown
+     *     in its place
      */
     public static <T> void register(Class<T> type, Function<? super T, ?> shown) {
         Objects.requireNonNull(shown);

@@ -26,7 +26,10 @@ import jdk.jshell.execution.LoaderDelegate;
 import jdk.jshell.spi.ExecutionControl.ClassBytecodes;
 import jdk.jshell.spi.ExecutionControl.ClassInstallException;
 
-/** Holds the classes of all cells and the user's class path. The kernel's own libraries are renamed in its jar, so that they cannot be met here. */
+/**
+ * Holds the classes of all cells and the user's class path. The kernel's own libraries are renamed in its jar, so that
+ * they cannot be met here.
+ */
 final class CellClassLoader extends ClassLoader implements RendererRegistry.OfSession {
     private final Map<String, byte[]> bytecode = new ConcurrentHashMap<>();
     private final Map<String, Loaded> statements = new ConcurrentHashMap<>();

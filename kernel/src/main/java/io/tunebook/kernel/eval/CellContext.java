@@ -10,8 +10,9 @@ import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ForkJoinWorkerThread;
 
 /**
- * The cell that a thread works for. Threads inherit it from the thread that started them, so what they print lands under that cell, and an interrupt
- * reaches them. Workers of the common pool belong to nobody: they count for the cell that runs now in the session whose code they run.
+ * The cell that a thread works for. Threads inherit it from the thread that started them, so what they print lands
+ * under that cell, and an interrupt reaches them. Workers of the common pool belong to nobody: they count for the cell
+ * that runs now in the session whose code they run.
  */
 public final class CellContext {
     /** Whose cell a thread works for; threads that a cell starts inherit it. */

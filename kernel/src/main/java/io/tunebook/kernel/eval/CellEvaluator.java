@@ -19,9 +19,9 @@ import jdk.jshell.spi.ExecutionControlProvider;
 import jdk.jshell.spi.ExecutionEnv;
 
 /**
- * Runs the Java of cells. A variable keeps its value whatever is imported or redefined later; where the new type cannot hold it, the cell says which one was
- * reset. Cells of one {@link CellRunner} run one after another, those of
- * several at once; {@link #interrupt} may be called from any thread.
+ * Runs the Java of cells. A variable keeps its value whatever is imported or redefined later; where the new type cannot
+ * hold it, the cell says which one was reset. Cells of one {@link CellRunner} run one after another, those of several
+ * at once; {@link #interrupt} may be called from any thread.
  */
 public final class CellEvaluator implements AutoCloseable {
     private final CellLines lines = new CellLines();
@@ -86,8 +86,8 @@ public final class CellEvaluator implements AutoCloseable {
     // ---- running
 
     /**
-     * Waits until nothing is compiled. From now on code runs for this cell, what this thread prints and shows belongs to it, and an interrupt ends it, also while it
-     * waits.
+     * Waits until nothing is compiled. From now on code runs for this cell, what this thread prints and shows belongs
+     * to it, and an interrupt ends it, also while it waits.
      */
     public void begin(CellContext cell, CellRunner on) {
         cell.runsIn(this);
@@ -115,7 +115,7 @@ public final class CellEvaluator implements AutoCloseable {
         return execution.main();
     }
 
-    /** One more thread of cells, for a subshell. Cells of several run at once; what is compiled for them is compiled one after the other. */
+    /** One more thread of cells, for a subshell. Cells of several run at once, but are compiled in turn. */
     public CellRunner newRunner() {
         return execution.runner();
     }
@@ -209,8 +209,8 @@ public final class CellEvaluator implements AutoCloseable {
     }
 
     /**
-     * Declares imports, all of them as one snippet: JShell takes the text behind the first one as it stands, and one compilation instead of a dozen is a
-     * quarter of a start.
+     * Declares imports, all of them as one snippet: JShell takes the text behind the first one as it stands, and one
+     * compilation instead of a dozen is a quarter of a start.
      *
      * @param text the first import is the snippet's name, so it must be one that no cell writes
      */
@@ -300,7 +300,7 @@ public final class CellEvaluator implements AutoCloseable {
         });
     }
 
-    /** From now on this changes the bytecode of cells, and that of the classes that are loaded already. To be called once. */
+    /** From now on this changes cells' bytecode, and that of classes already loaded. To be called once. */
     public void probe(java.util.function.UnaryOperator<byte[]> how) {
         loader.probe(how);
     }

@@ -13,8 +13,8 @@ import jdk.jshell.execution.DirectExecutionControl;
 import jdk.jshell.spi.SPIResolutionException;
 
 /**
- * JShell's execution engine in this process. Values are kept as objects, classes are redefined where the JVM can, and code runs on a thread of its own
- * that can be given up.
+ * JShell's execution engine in this process. Values are kept as objects, classes are redefined where the JVM can, and
+ * code runs on a thread of its own that can be given up.
  */
 final class CellExecution extends DirectExecutionControl {
     private final CellClassLoader loader;
@@ -99,7 +99,9 @@ final class CellExecution extends DirectExecutionControl {
         return f;
     }
 
-    /** Runs something on the thread of cells. What the user wrote may take long: the caller's turn is lent meanwhile. */
+    /**
+     * Runs something on the thread of cells. What the user wrote may take long: the caller's turn is lent meanwhile.
+     */
     Object call(CellRunner.Action action) throws Throwable {
         return turn.isMine() ? lending(action) : here().call(action, whenThrown);
     }

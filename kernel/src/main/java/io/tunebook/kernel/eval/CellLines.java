@@ -8,8 +8,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import jdk.jshell.Snippet;
 
 /**
- * Which line of which cell each generated class comes from. Classes are given these lines when they are loaded, so that every stack trace has them, whoever
- * prints it.
+ * Which line of which cell each generated class comes from. Classes are given these lines when they are loaded, so that
+ * every stack trace has them, whoever prints it.
  */
 final class CellLines {
     private final Map<Snippet, Origin> snippets = Collections.synchronizedMap(new WeakHashMap<>());

@@ -6,8 +6,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Names as a cell's author knows them. JShell puts each snippet into a class such as {@code REPL.$JShell$12}, and that shows in the names of classes, in stack
- * traces and in the JVM's messages.
+ * Names as a cell's author knows them. JShell puts each snippet into a class such as {@code REPL.$JShell$12}, and that
+ * shows in the names of classes, in stack traces and in the JVM's messages.
  */
 public final class CellNames {
     /** What all classes that JShell generates begin with. */
@@ -27,7 +27,10 @@ public final class CellNames {
 
     private CellNames() {}
 
-    /** The generated class that a class belongs to, such as {@code REPL.$JShell$12} for {@code REPL.$JShell$12$Person}, or null. */
+    /**
+     * The generated class that a class belongs to, such as {@code REPL.$JShell$12} for {@code REPL.$JShell$12$Person},
+     * or null.
+     */
     static String wrapper(String className) {
         Matcher m = WRAPPER.matcher(className);
         return m.find() ? m.group(1) : null;

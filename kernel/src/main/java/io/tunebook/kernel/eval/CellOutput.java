@@ -16,8 +16,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * What a cell prints, gathered into few messages: one when the buffer is full, one when it has waited 50 ms, one when the stream changes, one when the cell
- * ends. Past the limit the rest is dropped, with a notice.
+ * What a cell prints, gathered into few messages: one when the buffer is full, one when it has waited 50 ms, one when
+ * the stream changes, one when the cell ends. Past the limit the rest is dropped, with a notice.
  */
 public final class CellOutput {
     private static final int BUFFER = 16 * 1024;
@@ -103,8 +103,8 @@ public final class CellOutput {
     }
 
     /**
-     * From now on, what threads of cells print goes to their cell, and {@code System.in} asks the frontend. The streams are the process's: they are routed once,
-     * for all its sessions, each by the cell that the thread works for.
+     * From now on, what threads of cells print goes to their cell, and {@code System.in} asks the frontend. The streams
+     * are the process's: they are routed once, for all its sessions, each by the cell that the thread works for.
      *
      * @return ends it, when the last session has ended
      */

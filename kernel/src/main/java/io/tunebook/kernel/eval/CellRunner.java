@@ -7,8 +7,9 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
- * A thread for cells, and the cell that runs there. A session has one, and one more for each subshell. The thread is the same for all cells, so that what libraries
- * keep by thread stays; a cell that does not end when it is interrupted keeps it, and the next one gets another.
+ * A thread for cells, and the cell that runs there. A session has one, and one more for each subshell. The thread is
+ * the same for all cells, so that what libraries keep by thread stays; a cell that does not end when it is interrupted
+ * keeps it, and the next one gets another.
  */
 public final class CellRunner {
     /** How long an interrupted cell may take to end before its thread is left behind. */
@@ -124,7 +125,10 @@ public final class CellRunner {
         return result;
     }
 
-    /** What it was to do is not done, though its own thread may not have noticed: another thread was stopped, whose work it waited for. */
+    /**
+     * What it was to do is not done, though its own thread may not have noticed: another thread was stopped, whose work
+     * it waited for.
+     */
     private static void requireNotStopped(CellContext cell) {
         Interrupts.CellInterrupted stopped = cell.stopped();
         if (stopped != null) {

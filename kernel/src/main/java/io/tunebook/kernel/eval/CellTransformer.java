@@ -15,7 +15,10 @@ import org.objectweb.asm.MethodVisitor;
 import org.objectweb.asm.Opcodes;
 import org.objectweb.asm.Type;
 
-/** Makes a cell's bytecode interruptible: it polls at method entries and before backward branches, and {@code System.exit} is an error of the cell. */
+/**
+ * Makes a cell's bytecode interruptible: it polls at method entries and before backward branches, and
+ * {@code System.exit} is an error of the cell.
+ */
 final class CellTransformer {
     private static final String INTERRUPTS = Type.getInternalName(Interrupts.class);
 
@@ -71,14 +74,17 @@ final class CellTransformer {
         return writer.toByteArray();
     }
 
-    /** Statements have loaders of their own, and what is open to its package would be closed to them; the compiler has checked the access already. */
+    /**
+     * Statements have loaders of their own, and what is open to its package would be closed to them; the compiler has
+     * checked the access already.
+     */
     private static int open(int access) {
         return (access & Opcodes.ACC_PRIVATE) != 0 ? access : access & ~Opcodes.ACC_PROTECTED | Opcodes.ACC_PUBLIC;
     }
 
     /**
-     * Whether a class holds one statement or expression and nothing that could be called once it has run: no method, no variable but JShell's own
-     * {@code $1}, no lambda.
+     * Whether a class holds one statement or expression and nothing that could be called once it has run: no method, no
+     * variable but JShell's own {@code $1}, no lambda.
      */
     static boolean isStatement(byte[] bytecode) {
         boolean[] runs = {false};

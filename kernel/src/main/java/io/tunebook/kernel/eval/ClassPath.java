@@ -42,7 +42,9 @@ public final class ClassPath {
         return !file.toString().matches(".*-(sources|javadoc)\\.jar");
     }
 
-    /** The files that a pattern matches, whose wildcards may stand in any part of it; sorted, none if there are none. */
+    /**
+     * The files that a pattern matches, whose wildcards may stand in any part of it; sorted, none if there are none.
+     */
     public static List<Path> files(String pattern) throws IOException {
         if (!isPattern(pattern)) {
             return Files.exists(Path.of(pattern)) ? List.of(Path.of(pattern)) : List.of();

@@ -16,8 +16,9 @@ import org.objectweb.asm.Opcodes;
 import org.objectweb.asm.Type;
 
 /**
- * The pool from which JShell takes its compilers, with a say in their options. A compiler keeps what it has read of the class path, and is used again for the
- * same options alone. The class is made at run time, since javac's packages are not exported.
+ * The pool from which JShell takes its compilers, with a say in their options. A compiler keeps what it has read of the
+ * class path, and is used again for the same options alone. The class is made at run time, since javac's packages are
+ * not exported.
  */
 final class CompilerPool {
     private static final String POOL = "com.sun.tools.javac.api.JavacTaskPool";
@@ -51,8 +52,9 @@ final class CompilerPool {
     }
 
     /**
-     * The options by which one compiler serves both JShell's analyses and its compilations. Each would have tables of its own of the same classes. An analysis
-     * writes no class, so that {@code -parameters} makes no difference to it, and a compilation that has an error needs no phase behind the flow analysis.
+     * The options by which one compiler serves both JShell's analyses and its compilations. Each would have tables of
+     * its own of the same classes. An analysis writes no class, so that {@code -parameters} makes no difference to it,
+     * and a compilation that has an error needs no phase behind the flow analysis.
      */
     static List<String> shared(List<String> given) {
         if (!given.contains(STOP) && !given.contains(PARAMETERS)) {

@@ -13,8 +13,8 @@ import javax.tools.DiagnosticCollector;
 import javax.tools.JavaFileObject;
 
 /**
- * One run of JShell's own compiler over a text that JShell does not know: with its class path, the classes of all cells, and the tables that it has read already.
- * All of it is reached by reflection.
+ * One run of JShell's own compiler over a text that JShell does not know: with its class path, the classes of all
+ * cells, and the tables that it has read already. All of it is reached by reflection.
  */
 final class CompilerTask {
     /** As JShell compiles: a compiler is used again for the same options. */

@@ -19,7 +19,10 @@ import jdk.jshell.Snippet.Kind;
 import jdk.jshell.SourceCodeAnalysis.CompletionInfo;
 import jdk.jshell.SourceCodeAnalysis.Suggestion;
 
-/** What may stand at the cursor of a half-written cell, the most likely first. Types that are not imported bring their import, or stand by their full name. */
+/**
+ * What may stand at the cursor of a half-written cell, the most likely first. Types that are not imported bring their
+ * import, or stand by their full name.
+ */
 public final class Completer {
     private static final Pattern MAGIC_LINE = Pattern.compile("(?m)^[ \\t]*(%{1,2}\\w*)(?:[ \\t]+(\\S.*)?)?$");
     private static final Pattern IMPORT = Pattern.compile("import\\s+((?:\\w+\\.)+(\\w+))\\s*;?");
@@ -232,7 +235,10 @@ public final class Completer {
         return matches;
     }
 
-    /** JShell knows nothing inside the parenthesis of an {@code if} or {@code while} that is not closed yet: to it that is a variable's value. */
+    /**
+     * JShell knows nothing inside the parenthesis of an {@code if} or {@code while} that is not closed yet: to it that
+     * is a variable's value.
+     */
     private static String withoutCondition(String code) {
         Matcher m = CONDITION.matcher(code);
         for (int from = 0, at = -1; ; from = m.end()) {
@@ -285,8 +291,8 @@ public final class Completer {
     }
 
     /**
-     * The part of the cell that the cursor's snippet can see: statements stay, since JShell takes several for the body of a method, imports become full
-     * names, and methods go.
+     * The part of the cell that the cursor's snippet can see: statements stay, since JShell takes several for the body
+     * of a method, imports become full names, and methods go.
      */
     String context(String before) {
         StringBuilder seen = new StringBuilder();

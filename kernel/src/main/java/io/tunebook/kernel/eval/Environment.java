@@ -10,8 +10,8 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The environment of this process with what cells of a session have set. The JVM cannot change its own, so calls of {@code System.getenv} in cells come here,
- * and programs that cells start are given it.
+ * The environment of this process with what cells of a session have set. The JVM cannot change its own, so calls of
+ * {@code System.getenv} in cells come here, and programs that cells start are given it.
  */
 public final class Environment {
     private final Map<String, String> set = new ConcurrentHashMap<>();

@@ -29,7 +29,10 @@ import javax.tools.SimpleJavaFileObject;
 import javax.tools.ToolProvider;
 import jdk.jshell.SourceCodeAnalysis.Documentation;
 
-/** Signatures and Javadoc of what stands at the cursor: the JDK's from its {@code src.zip}, a library's from its {@code -sources.jar}. */
+/**
+ * Signatures and Javadoc of what stands at the cursor: the JDK's from its {@code src.zip}, a library's from its
+ * {@code -sources.jar}.
+ */
 public final class Inspector {
     private static final int SHOWN = 12;
     private static final Pattern MEMBER =

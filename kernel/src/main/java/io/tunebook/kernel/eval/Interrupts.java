@@ -9,11 +9,15 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * What the bytecode of cells calls at method entries and before backward branches. The question "was an interrupt asked for?" is a call site that the JIT
- * treats as the constant {@code false}, so a hot loop pays nothing; asking for an interrupt changes the site, which deoptimises the loop.
+ * What the bytecode of cells calls at method entries and before backward branches. The question "was an interrupt asked
+ * for?" is a call site that the JIT treats as the constant {@code false}, so a hot loop pays nothing; asking for an
+ * interrupt changes the site, which deoptimises the loop.
  */
 public final class Interrupts {
-    /** One for the process: the JIT has one constant for all loops of all cells. Whose cell is to end is asked behind it. */
+    /**
+     * One for the process: the JIT has one constant for all loops of all cells. Whose cell is to end is asked behind
+     * it.
+     */
     private static final MutableCallSite SITE = new MutableCallSite(MethodType.methodType(void.class));
 
     private static final MethodHandle NO = MethodHandles.empty(SITE.type());
@@ -46,8 +50,8 @@ public final class Interrupts {
     }
 
     /**
-     * Throws if the cell of this thread was asked to end. For a thread that an interrupt has just woken: the cell is marked before its thread is woken, and
-     * what {@link #check} reads is only written after that.
+     * Throws if the cell of this thread was asked to end. For a thread that an interrupt has just woken: the cell is
+     * marked before its thread is woken, and what {@link #check} reads is only written after that.
      */
     public static void checkWoken() {
         CellContext cell = CellContext.current();
@@ -56,7 +60,10 @@ public final class Interrupts {
         }
     }
 
-    /** The cell is told first: whatever becomes of this throwable, in this thread or in those that wait for it, the cell was stopped. */
+    /**
+     * The cell is told first: whatever becomes of this throwable, in this thread or in those that wait for it, the cell
+     * was stopped.
+     */
     private static CellInterrupted stopped(CellContext cell) {
         CellInterrupted thrown = new CellInterrupted();
         cell.stopped(thrown);

@@ -16,9 +16,10 @@ import jdk.jshell.Snippet;
 import jdk.jshell.SourceCodeAnalysis;
 
 /**
- * What JShell has no call for. It keeps statements that have run for good, and shows their classes to the compiler each time, so that every cell makes the next
- * one slower: they are forgotten. It reads all of the JDK as soon as it starts, beside the first cell: that waits until somebody asks for completion.
- * Both are reached by reflection, and where JShell is another than expected, or the JVM gave no {@link Instrumentation}, everything stays as it is.
+ * What JShell has no call for. It keeps statements that have run for good, and shows their classes to the compiler each
+ * time, so that every cell makes the next one slower: they are forgotten. It reads all of the JDK as soon as it starts,
+ * beside the first cell: that waits until somebody asks for completion. Both are reached by reflection, and where
+ * JShell is another than expected, or the JVM gave no {@link Instrumentation}, everything stays as it is.
  */
 final class JShellInternals {
     private static final long INDEXED = 1; // second
@@ -127,8 +128,9 @@ final class JShellInternals {
     }
 
     /**
-     * Lets javac begin anew: it keeps its tables from one snippet to the next, and what it did not finish, such as a string that is too long for a class, would
-     * be in its way for ever. What it has read of the class path is read again, too.
+     * Lets javac begin anew: it keeps its tables from one snippet to the next, and what it did not finish, such as a
+     * string that is too long for a class, would be in its way for ever. What it has read of the class path is read
+     * again, too.
      */
     void renewCompiler() {
         if (taskFactory != null
@@ -187,8 +189,9 @@ final class JShellInternals {
     }
 
     /**
-     * Runs something without JShell's knowledge of what depends on what, so that it compiles nothing anew because of it. An import makes it compile all that
-     * was declared before, or what has a name of it, which still means the same.
+     * Runs something without JShell's knowledge of what depends on what, so that it compiles nothing anew because of
+     * it. An import makes it compile all that was declared before, or what has a name of it, which still means the
+     * same.
      */
     <T> T withoutDependencies(Supplier<T> action) {
         Map<Object, Object> kept = Map.copyOf(dependencies);

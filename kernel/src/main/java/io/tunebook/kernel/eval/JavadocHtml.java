@@ -7,8 +7,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The HTML of a documentation comment as it may stand in a page. A comment is a stranger's text: only tags that are known to do nothing but
- * format are kept, without attributes, and links to the web; all else is shown as text.
+ * The HTML of a documentation comment as it may stand in a page. A comment is a stranger's text: only tags that are
+ * known to do nothing but format are kept, without attributes, and links to the web; all else is shown as text.
  */
 final class JavadocHtml {
     private static final Set<String> KEPT = Set.of(
@@ -57,7 +57,10 @@ final class JavadocHtml {
             "del",
             "ins");
 
-    /** What formats by a language of its own, and comments: gone with all that they hold, to the end where they are not closed. */
+    /**
+     * What formats by a language of its own, and comments: gone with all that they hold, to the end where they are not
+     * closed.
+     */
     private static final Pattern HOLDS = Pattern.compile("(?is)<(script|style)\\b.*?(</\\1\\s*>|\\z)|<!--.*?(-->|\\z)");
 
     private static final Pattern TAG = Pattern.compile("<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:\\s[^<>]*)?)/?>");

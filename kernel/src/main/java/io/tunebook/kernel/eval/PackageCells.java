@@ -25,7 +25,8 @@ import javax.tools.JavaFileObject;
 import javax.tools.ToolProvider;
 
 /**
- * Classes in packages: those of cells that begin with a package declaration, and those of folders on the class path, which are loaded anew when they change.
+ * Classes in packages: those of cells that begin with a package declaration, and those of folders on the class path,
+ * which are loaded anew when they change.
  */
 final class PackageCells implements AutoCloseable {
     private static final Pattern PACKAGE = Pattern.compile("package\\s+[\\w.]+\\s*;[\\s\\S]*");
@@ -212,8 +213,8 @@ final class PackageCells implements AutoCloseable {
     }
 
     /**
-     * The options of compilers that run annotation processors. JShell switches those off in each of its calls, and no option behind it switches them on again, so
-     * its option is taken out.
+     * The options of compilers that run annotation processors. JShell switches those off in each of its calls, and no
+     * option behind it switches them on again, so its option is taken out.
      */
     static final class ProcessingCompiler {
         private static final String NONE = "-proc:none";

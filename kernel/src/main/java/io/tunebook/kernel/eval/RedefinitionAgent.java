@@ -4,8 +4,8 @@ import java.lang.instrument.Instrumentation;
 import java.util.Optional;
 
 /**
- * Receives the JVM's {@link Instrumentation}: by {@code Launcher-Agent-Class} in the manifest under {@code java -jar}, or by {@code -javaagent}. With it
- * an edited method takes effect on objects that live already.
+ * Receives the JVM's {@link Instrumentation}: by {@code Launcher-Agent-Class} in the manifest under {@code java -jar},
+ * or by {@code -javaagent}. With it an edited method takes effect on objects that live already.
  */
 public final class RedefinitionAgent {
     /** The JVM gives one, by a static method. */

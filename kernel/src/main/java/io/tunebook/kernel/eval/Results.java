@@ -4,7 +4,10 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 
-/** What cells were and what they gave, as {@code In}, {@code Out}, {@code _}, {@code __} and {@code ___} name it. Of results the last hundred are kept. */
+/**
+ * What cells were and what they gave, as {@code In}, {@code Out}, {@code _}, {@code __} and {@code ___} name it. Of
+ * results the last hundred are kept.
+ */
 public final class Results {
     private static final int KEPT = 100;
     private static final Pattern TYPE = Pattern.compile("[\\w.]+(<.*>)?(\\[\\])*");

@@ -173,7 +173,10 @@ final class Snippets {
         return new Outcome(null, result, type, unresolved);
     }
 
-    /** Methods and types may wait for what a later cell declares, and for nothing else; the initialiser of a variable would never run. */
+    /**
+     * Methods and types may wait for what a later cell declares, and for nothing else; the initialiser of a variable
+     * would never run.
+     */
     private boolean isRefused(Snippet s, Status status) {
         return status == Status.REJECTED
                 || isUnresolved(status)
@@ -202,7 +205,10 @@ final class Snippets {
         }
     }
 
-    /** Whether this is an import that changes nothing of what was declared before: no name gets another meaning, and nothing waits for one. */
+    /**
+     * Whether this is an import that changes nothing of what was declared before: no name gets another meaning, and
+     * nothing waits for one.
+     */
     private boolean addsNames(String source) {
         Matcher m = IMPORT.matcher(source.strip());
         return m.matches()
@@ -298,8 +304,8 @@ final class Snippets {
     }
 
     /**
-     * The error of a piece together with those of the pieces behind it, which do not run any more: as the body of a method that nobody calls they are
-     * compiled, and no further.
+     * The error of a piece together with those of the pieces behind it, which do not run any more: as the body of a
+     * method that nobody calls they are compiled, and no further.
      */
     CellException withErrorsBehind(Piece first, List<Piece> behind, CellException known) {
         StringBuilder body = new StringBuilder("void behind$() throws Throwable {\n");

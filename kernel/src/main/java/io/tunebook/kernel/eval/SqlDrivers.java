@@ -9,7 +9,9 @@ import java.util.List;
 import java.util.jar.JarFile;
 import java.util.zip.ZipEntry;
 
-/** JDBC's DriverManager looks for drivers once: those of jars that come later are loaded here, and register themselves. */
+/**
+ * JDBC's DriverManager looks for drivers once: those of jars that come later are loaded here, and register themselves.
+ */
 final class SqlDrivers {
     private SqlDrivers() {}
 

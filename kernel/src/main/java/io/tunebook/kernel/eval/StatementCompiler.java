@@ -36,9 +36,9 @@ import javax.tools.JavaFileObject;
 import jdk.jshell.spi.ExecutionControl.ClassBytecodes;
 
 /**
- * Compiles one expression or statement in one run of the compiler, where JShell takes four to seven: it looks at what it is, what type it has, what it lacks, and
- * compiles at last. Only what declares nothing and leaves no code behind is compiled here, and only if it has no error; JShell sees everything else, and says what
- * is wrong with it.
+ * Compiles one expression or statement in one run of the compiler, where JShell takes four to seven: it looks at what
+ * it is, what type it has, what it lacks, and compiles at last. Only what declares nothing and leaves no code behind is
+ * compiled here, and only if it has no error; JShell sees everything else, and says what is wrong with it.
  */
 final class StatementCompiler {
     /** JShell counts its own classes from 1. */

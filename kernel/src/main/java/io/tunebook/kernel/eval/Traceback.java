@@ -177,7 +177,8 @@ final class Traceback {
     /**
      * Compile errors, all of them, each with its line and a caret.
      *
-     * @param missing what a declaration needs that no cell has declared, as JShell names it, such as {@code method f(int)}
+     * @param missing what a declaration needs that no cell has declared, as JShell names it, such as
+     *     {@code method f(int)}
      * @param source the snippet's
      */
     static CellException compilation(List<Diag> errors, List<String> missing, String source, Origin origin) {

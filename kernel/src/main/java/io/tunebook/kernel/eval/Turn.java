@@ -4,8 +4,8 @@ import java.util.concurrent.Semaphore;
 import java.util.function.Supplier;
 
 /**
- * Whose turn it is to use JShell, which takes one caller at a time. The code of cells runs without the turn, so that cells of several subshells run at once and
- * completion works beside them.
+ * Whose turn it is to use JShell, which takes one caller at a time. The code of cells runs without the turn, so that
+ * cells of several subshells run at once and completion works beside them.
  */
 final class Turn {
     private final Semaphore free = new Semaphore(1, true);

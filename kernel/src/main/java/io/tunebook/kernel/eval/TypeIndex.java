@@ -25,7 +25,10 @@ import java.util.stream.Stream;
 /** The types of the JDK and of the class path by the beginning of their names, for completion. */
 final class TypeIndex {
     private static final int TYPES = 30;
-    /** The types of the JDK that cells can use, by simple name; made once, when somebody first asks. Every session of the process has the same JDK. */
+    /**
+     * The types of the JDK that cells can use, by simple name; made once, when somebody first asks. Every session of
+     * the process has the same JDK.
+     */
     private static volatile CompletableFuture<NavigableMap<String, Set<String>>> jdkTypes;
 
     private final Map<String, List<String>> jarTypes = new LinkedHashMap<>();

@@ -29,7 +29,10 @@ final class Variables {
         return held;
     }
 
-    /** JShell makes the holders of variables anew when something they mention changes, and leaves them empty: put the values back. */
+    /**
+     * JShell makes the holders of variables anew when something they mention changes, and leaves them empty: put the
+     * values back.
+     */
     void restore(Map<String, Held> held, Set<String> declared) {
         held.forEach((name, was) -> {
             if (declared.contains(name) || was.value() == null) {

@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The JVM's archive of the classes that a start needs, beside the jar. {@code install} makes it; a kernel that came by pip makes it after its first start, in
- * a process of low importance, and makes it anew where another JDK runs it.
+ * The JVM's archive of the classes that a start needs, beside the jar. {@code install} makes it; a kernel that came by
+ * pip makes it after its first start, in a process of low importance, and makes it anew where another JDK runs it.
  *
  * @see <a href="https://docs.oracle.com/en/java/javase/17/vm/class-data-sharing.html">Class data sharing</a>
  */
@@ -31,7 +31,10 @@ public final class ClassArchive {
 
     private ClassArchive() {}
 
-    /** The JVM's options for a kernel with an archive; where it is missing or another JDK's, the JVM goes without and is silent. */
+    /**
+     * The JVM's options for a kernel with an archive; where it is missing or another JDK's, the JVM goes without and is
+     * silent.
+     */
     static List<String> options(String archive) {
         return List.of("-XX:SharedArchiveFile=" + archive, "-Xshare:auto", "-Xlog:disable");
     }

@@ -15,8 +15,8 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Starts an installed kernel once, as a frontend would, and asks for what the first minute of a notebook asks: it shows that the kernel works on this
- * machine, and lets the JVM record which classes a start needs.
+ * Starts an installed kernel once, as a frontend would, and asks for what the first minute of a notebook asks: it shows
+ * that the kernel works on this machine, and lets the JVM record which classes a start needs.
  */
 final class FirstRun {
     private static final long END = 60; // seconds

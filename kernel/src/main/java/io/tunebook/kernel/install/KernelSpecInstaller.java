@@ -23,7 +23,8 @@ import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 
 /**
- * Writes and removes kernelspecs. An installed kernel is one folder: the jar, its archive of preloaded classes, the logos and kernel.json.
+ * Writes and removes kernelspecs. An installed kernel is one folder: the jar, its archive of preloaded classes, the
+ * logos and kernel.json.
  *
  * @see <a href="https://jupyter-client.readthedocs.io/en/stable/kernels.html#kernel-specs">Kernel specs</a>
  */

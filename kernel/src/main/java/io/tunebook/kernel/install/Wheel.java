@@ -22,10 +22,12 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
- * Writes a wheel: {@code pip install} of that file puts the kernel into the Python environment, for the {@code java} on the path. A wheel runs nothing when it
- * is installed, so the kernel makes its archive of classes when it is first started, see {@link ClassArchive}.
+ * Writes a wheel: {@code pip install} of that file puts the kernel into the Python environment, for the {@code java} on
+ * the path. A wheel runs nothing when it is installed, so the kernel makes its archive of classes when it is first
+ * started, see {@link ClassArchive}.
  *
- * @see <a href="https://packaging.python.org/en/latest/specifications/binary-distribution-format/">Binary distribution format</a>
+ * @see <a href="https://packaging.python.org/en/latest/specifications/binary-distribution-format/">Binary distribution
+ *     format</a>
  */
 public final class Wheel {
     private static final String VERSION = Version.current();

@@ -8,7 +8,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The options of the JVM that a notebook asks for in its first cell: {@code %%jvm -Xmx4g}, or one on each line below {@code %%jvm}.
+ * The options of the JVM that a notebook asks for in its first cell: {@code %%jvm -Xmx4g}, or one on each line below
+ * {@code %%jvm}.
  *
  * @param options each as one word, such as {@code --add-modules=jdk.incubator.vector}
  */
@@ -46,7 +47,8 @@ public record JvmOptions(List<String> options) {
     }
 
     /**
-     * Reads options from a text of words; quotes hold words together, and lines that begin with {@code #} or {@code //} are comments.
+     * Reads options from a text of words; quotes hold words together, and lines that begin with {@code #} or {@code //}
+     * are comments.
      *
      * @throws IllegalArgumentException if it holds none, or what is no option
      */

@@ -14,8 +14,8 @@ public final class KernelProcess {
     private static final List<String> OPTIONS = List.of("-Dfile.encoding=UTF-8", "-Djava.awt.headless=true");
 
     /**
-     * The packages of java.base that Spark documents for its JVMs; Arrow and many others need of them. The jar's manifest opens the same: as options they
-     * would make each start slower.
+     * The packages of java.base that Spark documents for its JVMs; Arrow and many others need of them. The jar's
+     * manifest opens the same: as options they would make each start slower.
      */
     static final List<String> OPENED = List.of(
             "java.io",

@@ -12,7 +12,10 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 
-/** The static methods that every cell has besides those of {@link io.tunebook.kernel.display.Display}, under the names of IJava and JJava. */
+/**
+ * The static methods that every cell has besides those of {@link io.tunebook.kernel.display.Display}, under the names
+ * of IJava and JJava.
+ */
 public final class CellStatics {
     /** The cells so far by their numbers, of the session that asks. */
     public static final Map<Integer, String> In = view(Results::in);

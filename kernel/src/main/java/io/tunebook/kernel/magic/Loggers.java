@@ -9,7 +9,10 @@ import java.util.Properties;
 
 /** Loggers that print pages until they are told not to. */
 final class Loggers {
-    /** In a file and not here: in the kernel's jar its own libraries are renamed, and with them what looks like their names in its classes. */
+    /**
+     * In a file and not here: in the kernel's jar its own libraries are renamed, and with them what looks like their
+     * names in its classes.
+     */
     private static final String FILE = "loggers.properties";
 
     private Loggers() {}

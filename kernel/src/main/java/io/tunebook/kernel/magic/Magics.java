@@ -113,7 +113,10 @@ public final class Magics implements Commands {
                 .toList();
     }
 
-    /** The cell for help with Java: where the cursor's line is a magic with Java behind it, spaces stand for the magic, so that positions stay. */
+    /**
+     * The cell for help with Java: where the cursor's line is a magic with Java behind it, spaces stand for the magic,
+     * so that positions stay.
+     */
     public String asJava(String cell, int cursor) {
         int start = cell.lastIndexOf('\n', cursor - 1) + 1;
         Matcher before = BEFORE_JAVA.matcher(cell).region(start, cursor);

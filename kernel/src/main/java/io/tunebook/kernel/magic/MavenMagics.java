@@ -132,7 +132,8 @@ final class MavenMagics {
     }
 
     /**
-     * A repository with how often it is asked for news: never, always, daily or interval:MINUTES. Snapshots are taken where that is said, and from folders.
+     * A repository with how often it is asked for news: never, always, daily or interval:MINUTES. Snapshots are taken
+     * where that is said, and from folders.
      */
     private void policies(List<String> arguments) {
         if (arguments.size() < 2) {

@@ -44,8 +44,8 @@ import org.eclipse.aether.version.InvalidVersionSpecificationException;
 import org.eclipse.aether.version.Version;
 
 /**
- * All dependencies of a session, resolved together by Maven's own resolver with the user's settings.xml, mirrors, proxies and local repository. Of an artifact
- * that two calls bring in two versions the newer counts.
+ * All dependencies of a session, resolved together by Maven's own resolver with the user's settings.xml, mirrors,
+ * proxies and local repository. Of an artifact that two calls bring in two versions the newer counts.
  */
 final class MavenResolution {
     private static final int CONNECT = 10_000; // ms
@@ -271,7 +271,9 @@ final class MavenResolution {
 
     // ---- help and completion
 
-    /** The sources of a jar that came from a repository; help does not wait long for them, and finds them the next time. */
+    /**
+     * The sources of a jar that came from a repository; help does not wait long for them, and finds them the next time.
+     */
     private Optional<Path> sources(Path jar) {
         Artifact artifact = added.get(jar);
         if (artifact == null) {

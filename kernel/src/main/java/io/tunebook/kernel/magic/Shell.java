@@ -63,7 +63,10 @@ final class Shell {
         }
     }
 
-    /** An argument of a magic with the values of the variables that it names as Rapaio does, a backslash before the brace. */
+    /**
+     * An argument of a magic with the values of the variables that it names as Rapaio does, a backslash before the
+     * brace.
+     */
     String filled(String text) {
         return filled(RAPAIOS_VARIABLE, text);
     }

@@ -8,9 +8,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a cell's tags and comments say about comparing its outputs, under nbval's names. A comment, {@code // NBVAL_IGNORE_OUTPUT}, wins over a tag,
- * {@code nbval-ignore-output}. Two tags are our own: {@code check-tolerance-0.1} lets this cell's numbers differ by that part, and {@code check-words} by
- * anything, so that only what stands between them counts.
+ * What a cell's tags and comments say about comparing its outputs, under nbval's names. A comment,
+ * {@code // NBVAL_IGNORE_OUTPUT}, wins over a tag, {@code nbval-ignore-output}. Two tags are our own:
+ * {@code check-tolerance-0.1} lets this cell's numbers differ by that part, and {@code check-words} by anything, so
+ * that only what stands between them counts.
  *
  * @see <a href="https://nbval.readthedocs.io/en/latest/#Tags">nbval, tags</a>
  */
@@ -52,7 +53,10 @@ final class CellMarkers {
         }
     }
 
-    /** By which part of them its numbers may differ, infinity for any number; empty where the command's tolerance counts. */
+    /**
+     * By which part of them its numbers may differ, infinity for any number; empty where the command's tolerance
+     * counts.
+     */
     OptionalDouble tolerance() {
         return tolerance;
     }

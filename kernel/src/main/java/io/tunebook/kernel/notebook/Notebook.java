@@ -26,7 +26,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A notebook file of format 4. What is written is what Jupyter itself writes: sorted keys, an indent of one, long texts as lists of lines.
+ * A notebook file of format 4. What is written is what Jupyter itself writes: sorted keys, an indent of one, long texts
+ * as lists of lines.
  *
  * @see <a href="https://nbformat.readthedocs.io/en/stable/format_description.html">The notebook file format</a>
  */
@@ -94,7 +95,8 @@ public final class Notebook {
     }
 
     /**
-     * The options of the JVM that the notebook's metadata ask for, in {@code tunebook.jvm_options}: a list of words, or one text as behind {@code %%jvm}.
+     * The options of the JVM that the notebook's metadata ask for, in {@code tunebook.jvm_options}: a list of words, or
+     * one text as behind {@code %%jvm}.
      *
      * @throws IllegalArgumentException if there is something else
      */

@@ -23,8 +23,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * Executes notebooks without a frontend and without Python, each in a JVM of its own, so that no notebook meets what another left and a crash ends only
- * one of them.
+ * Executes notebooks without a frontend and without Python, each in a JVM of its own, so that no notebook meets what
+ * another left and a crash ends only one of them.
  */
 public final class NotebookRunner {
     private static final int PASSED = 0;

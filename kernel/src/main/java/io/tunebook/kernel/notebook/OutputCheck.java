@@ -25,9 +25,9 @@ import java.util.regex.PatternSyntaxException;
  *
  * @param kinds whether only the kinds count and how many there are of each
  * @param rules applied to both sides, one after the other
- * @param tolerance numbers are equal if they differ by at most this part of the stored one, or by one in its last decimal, since
- *     they were rounded when they were printed; 0 for equal texts, infinity for any numbers. With a tolerance blanks may differ in their number, since a
- *     column is filled up to its width
+ * @param tolerance numbers are equal if they differ by at most this part of the stored one, or by one in its last
+ *     decimal, since they were rounded when they were printed; 0 for equal texts, infinity for any numbers. With a
+ *     tolerance blanks may differ in their number, since a column is filled up to its width
  * @see <a href="https://nbval.readthedocs.io">nbval</a>
  */
 record OutputCheck(boolean kinds, List<SanitizeRule> rules, double tolerance) {
@@ -38,7 +38,9 @@ record OutputCheck(boolean kinds, List<SanitizeRule> rules, double tolerance) {
             Pattern.compile("[-+]?(?:\\d{1,3}(?:,\\d{3})+(?:\\.\\d+)?|\\d+\\.?\\d*|\\.\\d+)(?:[eE][-+]?\\d+)?");
     /** The digits after the point, and the exponent. */
     private static final Pattern DECIMALS = Pattern.compile("\\.(\\d+)([eE][-+]?\\d+)?$");
-    /** Two numbers that are rounded to neighbours differ by one in the last decimal, and by what a double adds to that. */
+    /**
+     * Two numbers that are rounded to neighbours differ by one in the last decimal, and by what a double adds to that.
+     */
     private static final double ROUNDING = 1.001;
     /** Around zero there is no part of anything. */
     private static final double ABSOLUTE = 1e-12;

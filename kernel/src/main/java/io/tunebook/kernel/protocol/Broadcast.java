@@ -12,8 +12,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The channel iopub. A subscriber loses nothing that was published since its welcome. If one is slow, whoever prints waits for it; if one reads nothing at
- * all, it is given up.
+ * The channel iopub. A subscriber loses nothing that was published since its welcome. If one is slow, whoever prints
+ * waits for it; if one reads nothing at all, it is given up.
  */
 final class Broadcast implements Listener.Handler {
     /** Bytes of a subscription at most. */
@@ -96,7 +96,10 @@ final class Broadcast implements Listener.Handler {
         }
     }
 
-    /** Waits until no subscriber has too much before it. The message must not be lost, so an interrupt comes through afterwards. */
+    /**
+     * Waits until no subscriber has too much before it. The message must not be lost, so an interrupt comes through
+     * afterwards.
+     */
     private void awaitRoom() {
         boolean interrupted = false;
         synchronized (room) {

@@ -18,7 +18,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
 
-/** The five sockets of a kernel. What comes is checked at once, on the thread of input and output, so that unsigned messages never wait. */
+/**
+ * The five sockets of a kernel. What comes is checked at once, on the thread of input and output, so that unsigned
+ * messages never wait.
+ */
 public final class Channels implements Transport, AutoCloseable {
     private static final System.Logger LOG = System.getLogger(Channels.class.getName());
     private static final long HEAP = Runtime.getRuntime().maxMemory();

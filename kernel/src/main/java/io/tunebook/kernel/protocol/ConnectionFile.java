@@ -37,8 +37,8 @@ public record ConnectionFile(
      * Reads a connection file.
      *
      * @throws IOException if it cannot be read
-     * @throws IllegalArgumentException if it is not whole (a full disk leaves an empty one), or asks for what this kernel refuses: another signature, or to
-     *     listen beyond this machine without a key
+     * @throws IllegalArgumentException if it is not whole (a full disk leaves an empty one), or asks for what this
+     *     kernel refuses: another signature, or to listen beyond this machine without a key
      */
     public static ConnectionFile read(Path file) throws IOException {
         // By hand: binding JSON to a record costs a start a hundred classes.

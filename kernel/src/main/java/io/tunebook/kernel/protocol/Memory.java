@@ -1,9 +1,10 @@
 package io.tunebook.kernel.protocol;
 
 /**
- * What is done when the heap is full, most often of a cell's objects. The kernel holds a reserve; it is given up so that the kernel can say what happened
- * and take the cell that frees memory, and is laid by again when there is room. If memory runs out again and again although the reserve is gone, the process
- * ends: a frontend restarts a kernel that has died, and waits for ever for one that lives and is mute.
+ * What is done when the heap is full, most often of a cell's objects. The kernel holds a reserve; it is given up so
+ * that the kernel can say what happened and take the cell that frees memory, and is laid by again when there is room.
+ * If memory runs out again and again although the reserve is gone, the process ends: a frontend restarts a kernel that
+ * has died, and waits for ever for one that lives and is mute.
  */
 public final class Memory {
     private static final System.Logger LOG = System.getLogger(Memory.class.getName());

@@ -1,6 +1,9 @@
 package io.tunebook.kernel.protocol;
 
-/** The way messages take from a kernel to its frontends: sockets, or in tests nothing but memory. All methods may be called from any thread. */
+/**
+ * The way messages take from a kernel to its frontends: sockets, or in tests nothing but memory. All methods may be
+ * called from any thread.
+ */
 public interface Transport {
     /** Broadcasts a message on iopub; what may be large waits while too much is on its way. */
     void publish(Message message);

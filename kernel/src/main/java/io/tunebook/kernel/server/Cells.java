@@ -178,11 +178,17 @@ final class Cells {
         return answers;
     }
 
-    /** The debugger's messages. They have a thread of their own: an evaluation may take long, and control must stay free for an interrupt. */
+    /**
+     * The debugger's messages. They have a thread of their own: an evaluation may take long, and control must stay free
+     * for an interrupt.
+     */
     static final class DebugMessages {
         private final Starting starting;
         private final CompletableFuture<DebugAdapter> adapter;
-        /** The header of the debugger's last request, as ipykernel has it: JupyterLab takes what belongs to a cell for a sign that variables have changed. */
+        /**
+         * The header of the debugger's last request, as ipykernel has it: JupyterLab takes what belongs to a cell for a
+         * sign that variables have changed.
+         */
         private volatile ObjectNode cause = Message.object();
 
         DebugMessages(Starting starting, Frontends frontends) {

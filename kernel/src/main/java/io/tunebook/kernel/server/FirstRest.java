@@ -6,8 +6,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The first pause behind a cell. What the start has left on the heap is garbage by then, and the JVM would keep its pages as long as nobody needs the room: it
- * is collected once, in some 50 ms, and the pages go back to the system.
+ * The first pause behind a cell. What the start has left on the heap is garbage by then, and the JVM would keep its
+ * pages as long as nobody needs the room: it is collected once, in some 50 ms, and the pages go back to the system.
  */
 final class FirstRest {
     private static final long AFTER = 3; // seconds

@@ -26,7 +26,10 @@ import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** The cells of this session and of former ones, kept in a file of JSON lines. A file that cannot be read or written costs the history, nothing else. */
+/**
+ * The cells of this session and of former ones, kept in a file of JSON lines. A file that cannot be read or written
+ * costs the history, nothing else.
+ */
 final class History {
     private static final System.Logger LOG = System.getLogger(History.class.getName());
     private static final ObjectMapper JSON = PlainJson.mapper();
@@ -213,7 +216,10 @@ final class History {
         brokenOff = false;
     }
 
-    /** Takes a line in, or leaves it out: a kernel that was killed in the midst of it left half a line, or half a character. */
+    /**
+     * Takes a line in, or leaves it out: a kernel that was killed in the midst of it left half a line, or half a
+     * character.
+     */
     private void parse(byte[] line) {
         try {
             JsonNode json = JSON.readTree(line);

@@ -28,7 +28,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 /**
- * A kernel: requests come in, each is answered by the thread that the table of message types names, and no request, whatever it holds, ends that thread.
+ * A kernel: requests come in, each is answered by the thread that the table of message types names, and no request,
+ * whatever it holds, ends that thread.
  *
  * @see <a href="https://jupyter-client.readthedocs.io/en/stable/messaging.html">Messaging in Jupyter</a>
  */
@@ -334,9 +335,14 @@ public final class Kernel implements AutoCloseable {
     record MessageType(Set<Channel> channels, Where where, Handler handler) {
         /** The threads that answer requests. */
         enum Where {
-            /** The thread of the channel that the message came by: shell's waits while a cell runs, control's does not. */
+            /**
+             * The thread of the channel that the message came by: shell's waits while a cell runs, control's does not.
+             */
             ITS_CHANNEL,
-            /** The thread that runs cells, in its turn, whichever channel the message came by: the handler is the user's code. */
+            /**
+             * The thread that runs cells, in its turn, whichever channel the message came by: the handler is the user's
+             * code.
+             */
             WITH_CELLS,
             /** Control's thread, whichever channel the message came by: no cell keeps it waiting. */
             AT_ONCE,
@@ -359,8 +365,8 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * Notices that the program which started this kernel has died: nobody else would ever end the kernel. Jupyter's clients name themselves in the environment,
-     * unless the kernel is to outlive them.
+     * Notices that the program which started this kernel has died: nobody else would ever end the kernel. Jupyter's
+     * clients name themselves in the environment, unless the kernel is to outlive them.
      */
     private static final class ParentWatch {
         private ParentWatch() {}

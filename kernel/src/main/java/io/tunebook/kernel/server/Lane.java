@@ -8,7 +8,10 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 
-/** One thread that handles requests in the order in which they came. Nothing ends it but {@link #close}: no interrupt, and nothing that is thrown. */
+/**
+ * One thread that handles requests in the order in which they came. Nothing ends it but {@link #close}: no interrupt,
+ * and nothing that is thrown.
+ */
 final class Lane {
     private static final System.Logger LOG = System.getLogger(Lane.class.getName());
 

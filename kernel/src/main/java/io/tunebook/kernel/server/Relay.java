@@ -17,8 +17,8 @@ import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 
 /**
- * Hands on what comes from this kernel's frontends to another kernel, which has taken its place with other options of the JVM, and back what that one says.
- * The frontends keep their connections, so that nothing that waits is lost.
+ * Hands on what comes from this kernel's frontends to another kernel, which has taken its place with other options of
+ * the JVM, and back what that one says. The frontends keep their connections, so that nothing that waits is lost.
  */
 final class Relay implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(Relay.class.getName());

@@ -13,7 +13,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 
 /**
- * The subshells: each has a thread that handles requests and one that runs their cells, beside the main shell and over the same variables.
+ * The subshells: each has a thread that handles requests and one that runs their cells, beside the main shell and over
+ * the same variables.
  *
  * @see <a href="https://jupyter.org/enhancement-proposals/91-kernel-subshells/kernel-subshells.html">JEP 91</a>
  */

@@ -16,7 +16,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.IntConsumer;
 
-/** Another kernel takes the place of this one, with other options of the JVM. This process stays between it and the frontends. */
+/**
+ * Another kernel takes the place of this one, with other options of the JVM. This process stays between it and the
+ * frontends.
+ */
 final class Succession implements AutoCloseable {
     private final Transport transport;
     private final ThreadGroup group;

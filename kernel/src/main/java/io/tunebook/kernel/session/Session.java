@@ -24,7 +24,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * A person's session of Java: cells share their variables, and those of one thread run one after another. The Jupyter kernel and the headless runner are two frontends of it.
+ * A person's session of Java: cells share their variables, and those of one thread run one after another. The Jupyter
+ * kernel and the headless runner are two frontends of it.
  */
 public final class Session implements AutoCloseable {
     private static final String PRELUDE = """

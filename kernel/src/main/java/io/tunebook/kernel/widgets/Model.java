@@ -8,7 +8,8 @@ import java.util.function.Consumer;
 /**
  * The state of a widget, which the frontend has a copy of. Changes go to it at once; what a person changes comes back.
  *
- * @see <a href="https://github.com/jupyter-widgets/ipywidgets/blob/main/packages/schema/messages.md">Jupyter widgets, messages</a>
+ * @see <a href="https://github.com/jupyter-widgets/ipywidgets/blob/main/packages/schema/messages.md">Jupyter widgets,
+ *     messages</a>
  */
 public final class Model {
     static final String TARGET = "jupyter.widget";

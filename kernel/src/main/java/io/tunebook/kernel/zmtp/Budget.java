@@ -3,7 +3,8 @@ package io.tunebook.kernel.zmtp;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * How much memory strangers may take: a message counts while it arrives, whoever sends it, until its receiver has looked at it.
+ * How much memory strangers may take: a message counts while it arrives, whoever sends it, until its receiver has
+ * looked at it.
  */
 public final class Budget {
     private final AtomicLong taken = new AtomicLong();

@@ -73,7 +73,10 @@ final class Frames {
         return command.flip();
     }
 
-    /** The frames of a message as the network gets them; small ones are in one piece, the bodies of large ones are not copied. */
+    /**
+     * The frames of a message as the network gets them; small ones are in one piece, the bodies of large ones are not
+     * copied.
+     */
     static List<ByteBuffer> message(List<byte[]> frames) {
         long size = 0;
         for (byte[] frame : frames) {

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /**
- * Takes the bytes of one connection apart. A frame's memory grows as its bytes arrive, whatever its header claims. If memory runs out nothing is lost: the
- * next {@link #read} goes on where it stopped.
+ * Takes the bytes of one connection apart. A frame's memory grows as its bytes arrive, whatever its header claims. If
+ * memory runs out nothing is lost: the next {@link #read} goes on where it stopped.
  */
 final class Incoming {
     static final String TOO_MUCH = "too much is on its way from all connections together";
@@ -47,7 +47,8 @@ final class Incoming {
      * What arrives by one connection.
      *
      * @param largest bytes of a message that this connection may send at most
-     * @param room makes room in the budget at the cost of another connection; false if there is none that has more of it
+     * @param room makes room in the budget at the cost of another connection; false if there is none that has more of
+     *     it
      */
     Incoming(Budget budget, long largest, BooleanSupplier room) {
         this.budget = budget;

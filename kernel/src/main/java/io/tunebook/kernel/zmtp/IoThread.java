@@ -18,8 +18,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 
 /**
- * The one thread that reads and writes all connections. Nothing ends it but {@link #close}: neither an interrupt, since its channels do not block, nor memory
- * that runs out.
+ * The one thread that reads and writes all connections. Nothing ends it but {@link #close}: neither an interrupt, since
+ * its channels do not block, nor memory that runs out.
  */
 public final class IoThread implements AutoCloseable {
     private static final int CONNECTIONS = 4000;

@@ -10,7 +10,10 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 
-/** One connection. Its bytes are read and written by the thread of {@link IoThread} alone; {@link #send} may be called from any. */
+/**
+ * One connection. Its bytes are read and written by the thread of {@link IoThread} alone; {@link #send} may be called
+ * from any.
+ */
 public final class Peer {
     /** So many bytes are given to the system at once: for a heap buffer the JVM keeps as many outside the heap. */
     private static final int SLICE = 128 * 1024;
