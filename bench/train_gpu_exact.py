@@ -40,6 +40,7 @@ def reference():
         config.head_dim = 64
         if hasattr(config, "linear_key_head_dim"):
             config.linear_key_head_dim = config.linear_value_head_dim = 64
+            config.linear_num_key_heads, config.linear_num_value_heads = 8, 16  # eight bits want 16 rows of in_proj_a and in_proj_b
     return module, configs
 
 

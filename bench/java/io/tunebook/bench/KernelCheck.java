@@ -319,7 +319,7 @@ final class KernelCheck {
     /** A part of a flat bfloat16 array, [rows, columns], where it lies. */
     private NDArray view(NDArray flat, long start, long rows, long columns) {
         try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-            a.tensors(List.of(flat)).numbers(start).numbers(rows).numbers(0).number(columns);
+            a.tensors(List.of(flat)).numbers(start).numbers(rows).numbers(0, 1, 1, 1, 1).number(columns);
             return plain.call(manager, "from_files", a.number(15).tensor(like)).get(0);
         }
     }
