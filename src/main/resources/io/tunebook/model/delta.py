@@ -136,7 +136,7 @@ def in_chunks(x: Tensor, sequences: int, chunk: int) -> Tensor:
 # [chunks, sequences * heads, tokens of a chunk, width].
 def from_chunks(x: Tensor, sequences: int, length: int) -> Tensor:
     y = x.unflatten(1, [sequences, -1]).permute([1, 0, 3, 2, 4]).flatten(1, 2)
-    return y[:, 0:length].flatten(0, 1)
+    return y[:, 0:length].flatten(0, 1).contiguous()  # of one chunk it is a view, with the heads apart
 
 
 # What the rule is given, from the convolution's output u [N, channels] before SiLU, float32.

@@ -17,7 +17,15 @@ def threads(width: int) -> int:
     return (width + 255) // 256 * 32
 
 
+# The kernels of norms take x [N, width], or [N, heads, width] whose heads lie one behind the other.
+def with_heads_together(x: Tensor) -> Tensor:
+    if x.dim() < 3 or x.stride(1) == x.size(2) and x.stride(2) == 1:
+        return x
+    return x.contiguous()
+
+
 def rms_norm(x: Tensor, w: Tensor, eps: float) -> Tuple[Tensor, Tensor]:
+    x = with_heads_together(x)
     width = x.size(-1)
     rows = x.numel() // width
     h = x.new_empty(x.size())
@@ -27,6 +35,7 @@ def rms_norm(x: Tensor, w: Tensor, eps: float) -> Tuple[Tensor, Tensor]:
 
 
 def d_rms_norm(d_y: Tensor, x: Tensor, t: Tensor, w: Tensor, onto: Optional[Tensor] = None) -> Tensor:
+    x = with_heads_together(x)
     width = x.size(-1)
     rows = x.numel() // width
     d_x = x.new_empty(x.size())
