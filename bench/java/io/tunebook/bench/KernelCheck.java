@@ -8,7 +8,6 @@ import io.tunebook.cuda.CudaDevice;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.TorchScript;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
@@ -184,9 +183,6 @@ final class KernelCheck {
                     what + ", transposed",
                     a -> a.tensor(wide).tensor(weights).tensor(sorted).flag(true));
         }
-        for (int[] size : new int[][] {{8, 333, 256, 88}, {128, 16384, 2048, 1536}, {128, 16384, 768, 2048}}) {
-            inBlocks(size[0], size[1], size[2], size[3]);
-        }
         for (int type : new int[] {2, 3, 8, 12, 14}) {
             int values = type < 12 ? 32 : 256;
             int scales = type == 3 || type == 12 ? 2 : 1;
@@ -230,48 +226,6 @@ final class KernelCheck {
                 "entropy        64 x 4096: losses differ by %.2e, gradients by %.2e%n",
                 difference,
                 gradient);
-    }
-
-    /** Experts' products with Q4_K blocks: to the bit what the expanded blocks give in the same tiles. */
-    private void inBlocks(int experts, int rows, int columns, int width) {
-        int blocks = experts * width * columns / 256;
-        byte[] bytes = new byte[blocks * 140];
-        random.nextBytes(bytes);
-        NDArray codes = manager.create(
-                java.nio.ByteBuffer.wrap(bytes), new Shape(blocks, 140), ai.djl.ndarray.types.DataType.UINT8);
-        NDArray scales = type(manager.randomUniform(1e-3f, 1e-2f, new Shape(blocks, 2)), 5);
-        NDArray sorted = manager.create(random.longs(rows, 0, experts).sorted().toArray());
-        NDArray weights = cast(manager.zeros(new Shape(experts, width, columns)));
-        Consumer<TorchScript.Arguments> expansion =
-                a -> a.tensor(scales).tensor(codes).number(12).tensor(weights);
-        results(fused, "expand", expansion);
-        for (boolean transposed : new boolean[] {false, true}) {
-            NDArray x = bf16(rows, transposed ? width : columns);
-            Consumer<TorchScript.Arguments> whole =
-                    a -> a.tensor(x).tensor(weights).tensor(sorted).flag(transposed);
-            Consumer<TorchScript.Arguments> stored = a -> a.tensor(x)
-                    .tensor(scales)
-                    .tensor(codes)
-                    .tensor(sorted)
-                    .number(experts)
-                    .number(columns)
-                    .flag(transposed);
-            boolean same = Arrays.equals(
-                    results(fused, "by_tiles", whole).get(0),
-                    results(fused, "by_blocks", stored).get(0));
-            worst += same ? 0 : 1;
-            System.out.printf(
-                    Locale.ROOT,
-                    "by_blocks      %d of %d x %d%s: %s, %.0f µs; with expanded weights %.0f, and expanding them %.0f%n",
-                    experts,
-                    width,
-                    columns,
-                    transposed ? ", transposed" : "",
-                    same ? "the same bits, kept" : "other bits, MISSED",
-                    time(fused, "by_blocks", stored),
-                    time(fused, "by_tiles", whole),
-                    time(fused, "expand", expansion));
-        }
     }
 
     private void aroundSwiglu(int rows, int inner, int rank) {
@@ -319,7 +273,11 @@ final class KernelCheck {
     /** A part of a flat bfloat16 array, [rows, columns], where it lies. */
     private NDArray view(NDArray flat, long start, long rows, long columns) {
         try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-            a.tensors(List.of(flat)).numbers(start).numbers(rows).numbers(0, 1, 1, 1, 1).number(columns);
+            a.tensors(List.of(flat))
+                    .numbers(start)
+                    .numbers(rows)
+                    .numbers(0, 1, 1, 1, 1)
+                    .number(columns);
             return plain.call(manager, "from_files", a.number(15).tensor(like)).get(0);
         }
     }

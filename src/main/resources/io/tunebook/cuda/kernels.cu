@@ -59,11 +59,6 @@ __device__ inline void fetch(bf16* to, const bf16* from, bool there) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address(to)), "l"(from), "r"(there ? 16 : 0));
 }
 
-// Four bytes likewise
-__device__ inline void fetch_word(void* to, const void* from, bool there) {
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(address(to)), "l"(from), "r"(there ? 4 : 0));
-}
-
 // The fragments of 16 by 16 values (4 registers) or 16 by 8 (2) for mma, as they lie or transposed
 template <int N, bool TRANSPOSED>
 __device__ inline void fragment(u32* r, const bf16* p) {
@@ -370,21 +365,6 @@ extern "C" __global__ void eight_rows(const bf16* x, unsigned char* codes, float
 
 #if __CUDA_ARCH__ >= 800
 
-// What a warp has of a tile: 32 rows and 64 columns
-__device__ inline void store_products(const float c[2][8][4], bf16* y, i64 first, i64 end, i64 column, i64 out) {
-  int lane = threadIdx.x % 32, row = threadIdx.x / 64 * 32, strip = threadIdx.x / 32 % 2 * 64;
-#pragma unroll
-  for (int i = 0; i < 2; i++) {
-    i64 at = first + row + i * 16 + lane / 4;
-#pragma unroll
-    for (int j = 0; j < 8; j++) {
-      i64 on = column + strip + j * 8 + lane % 4 * 2;
-      if (on < out && at < end) *reinterpret_cast<u32*>(y + at * out + on) = pack(c[i][j][0], c[i][j][1]);
-      if (on < out && at + 8 < end) *reinterpret_cast<u32*>(y + (at + 8) * out + on) = pack(c[i][j][2], c[i][j][3]);
-    }
-  }
-}
-
 template <bool TRANSPOSED>
 __device__ inline void tile(bf16* stages, const bf16* x, const bf16* W, bf16* y, i64 first, i64 end, i64 column, i64 in, i64 out) {
   const int STAGES = TILE_STAGES, STAGE = TILE_STAGE, X = TILE_ROWS * TILE_PITCH;
@@ -440,7 +420,16 @@ __device__ inline void tile(bf16* stages, const bf16* x, const bf16* W, bf16* y,
       }
     }
   }
-  store_products(c, y, first, end, column, out);
+#pragma unroll
+  for (int i = 0; i < 2; i++) {
+    i64 at = first + row + i * 16 + lane / 4;
+#pragma unroll
+    for (int j = 0; j < 8; j++) {
+      i64 on = column + strip + j * 8 + lane % 4 * 2;
+      if (on < out && at < end) *reinterpret_cast<u32*>(y + at * out + on) = pack(c[i][j][0], c[i][j][1]);
+      if (on < out && at + 8 < end) *reinterpret_cast<u32*>(y + (at + 8) * out + on) = pack(c[i][j][2], c[i][j][3]);
+    }
+  }
 }
 
 #endif
@@ -457,135 +446,6 @@ extern "C" __global__ void __launch_bounds__(128, 3) times_tiles(const bf16* x, 
     tile<true>(stages, x, W, y, first[at], end[at], column, sums, columns);
   } else {
     tile<false>(stages, x, W, y, first[at], end[at], column, sums, columns);
-  }
-#endif
-}
-
-// ---- The same products with weights in Q4_K blocks, those of all experts below one another. A tile's blocks come into shared memory as they are, a quarter of what
-// bfloat16 takes, and are expanded there, to the bits that `expand` gives. A step is 64 along the sum; the next one comes while one is computed.
-
-#define BLOCK_STEP 64
-#define BLOCK_PITCH_X (BLOCK_STEP + 8)
-#define BLOCK_X (TILE_ROWS * BLOCK_PITCH_X * 2)          // bytes of x in a stage
-#define BLOCK_STAGE (BLOCK_X + TILE_COLUMNS * 48)        // and of blocks: 32 of codes and 16 of scales for each column; transposed 64 and 16 for each of 64 rows
-#define BLOCK_WEIGHTS (TILE_COLUMNS * BLOCK_PITCH_X * 2)  // bytes of a step's weights in bfloat16
-
-#if __CUDA_ARCH__ >= 800
-
-// Codes of four bits are bytes' halves: 32 bytes hold a group of 32 values in their lower halves, the next group in their upper ones.
-__device__ inline void expand_pair(const u32* codes, const u32* scales, int group, bf16* to) {
-  u32 codes_of[8];
-#pragma unroll
-  for (int i = 0; i < 2; i++) {
-    uint4 four = reinterpret_cast<const uint4*>(codes)[i];
-    codes_of[4 * i] = four.x;
-    codes_of[4 * i + 1] = four.y;
-    codes_of[4 * i + 2] = four.z;
-    codes_of[4 * i + 3] = four.w;
-  }
-  uint4 packed = *reinterpret_cast<const uint4*>(scales);
-  float d = half_to_float((unsigned short)(packed.w & 0xffffu)), dmin = half_to_float((unsigned short)(packed.w >> 16));
-#pragma unroll
-  for (int half = 0; half < 2; half++) {
-    int j = group + half, shift = j % 4 * 8;
-    u32 a = packed.x >> shift & 255u, b = packed.y >> shift & 255u, h = packed.z >> shift & 255u;
-    float scale = __fmul_rn(d, (float)(j < 4 ? a & 63u : (h & 15u) | (a >> 6) << 4));
-    float least = __fmul_rn(dmin, (float)(j < 4 ? b & 63u : h >> 4 | (b >> 6) << 4));
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      float v[8];
-#pragma unroll
-      for (int e = 0; e < 8; e++) {
-        // 2^23 + c, whose last bits are c: converting whole numbers takes four times as long
-        float c = __uint_as_float(__byte_perm(codes_of[2 * i + e / 4] >> 4 * half & 0x0f0f0f0fu, 0x4b000000u, 0x7440 + e % 4));
-        v[e] = __fsub_rn(__fmul_rn(__fsub_rn(c, 8388608.f), scale), least);
-      }
-      reinterpret_cast<uint4*>(to)[half * 4 + i] = make_uint4(pack(v[0], v[1]), pack(v[2], v[3]), pack(v[4], v[5]), pack(v[6], v[7]));
-    }
-  }
-}
-
-template <bool TRANSPOSED>
-__device__ inline void block_tile(unsigned char* memory, const bf16* x, const unsigned short* scales, const unsigned char* codes, bf16* y, i64 expert, i64 first, i64 end, i64 column, i64 in, i64 out) {
-  const int WORDS = TRANSPOSED ? 20 : 12, LINES = TRANSPOSED ? BLOCK_STEP : TILE_COLUMNS, PITCH_W = TRANSPOSED ? TILE_COLUMNS + 8 : BLOCK_PITCH_X;
-  int lane = threadIdx.x % 32, row = threadIdx.x / 64 * 32, strip = threadIdx.x / 32 % 2 * 64;
-  int steps = (in + BLOCK_STEP - 1) / BLOCK_STEP, lines = TRANSPOSED ? in : out, per_line = (TRANSPOSED ? out : in) / 256;
-  scales += expert * lines * per_line * 2;
-  codes += expert * lines * per_line * 140;
-  bf16* weights = reinterpret_cast<bf16*>(memory + 2 * BLOCK_STAGE);
-  auto ask = [&](int step) {
-    if (step < steps) {
-      unsigned char* s = memory + step % 2 * BLOCK_STAGE;
-      int k = step * BLOCK_STEP;
-#pragma unroll
-      for (int i = threadIdx.x; i < TILE_ROWS * BLOCK_STEP / 8; i += 128) {
-        int r = i / (BLOCK_STEP / 8), c = i % (BLOCK_STEP / 8) * 8;
-        bool there = first + r < end && k + c < in;
-        fetch(reinterpret_cast<bf16*>(s) + r * BLOCK_PITCH_X + c, there ? x + (first + r) * in + k + c : x, there);
-      }
-      int line = TRANSPOSED ? k : column, at = TRANSPOSED ? column : k;
-#pragma unroll 2
-      for (int i = threadIdx.x; i < LINES * WORDS; i += 128) {
-        int r = i / WORDS, w = i % WORDS;
-        bool there = line + r < lines;
-        int block = (line + r) * per_line + at / 256;
-        const void* from = w == WORDS - 1  ? (const void*)(scales + 2 * block)
-                           : w < WORDS - 4 ? (const void*)(codes + block * 140 + 12 + at % 256 / 2 + 4 * w)
-                                           : (const void*)(codes + block * 140 + 4 * (w - (WORDS - 4)));
-        fetch_word(s + BLOCK_X + 4 * i, there ? from : codes, there);
-      }
-    }
-    asm volatile("cp.async.commit_group;");
-  };
-  float c[2][8][4] = {};
-  ask(0);
-  for (int step = 0; step < steps; step++) {
-    arrived<0>();
-    ask(step + 1);
-    const unsigned char* stage = memory + step % 2 * BLOCK_STAGE;
-    const bf16* s = reinterpret_cast<const bf16*>(stage);
-    int line = TRANSPOSED ? threadIdx.x / 2 : threadIdx.x, pair = TRANSPOSED ? threadIdx.x % 2 : 0;
-    const u32* line_of = reinterpret_cast<const u32*>(stage + BLOCK_X) + line * WORDS;
-    expand_pair(line_of + pair * 8, line_of + WORDS - 4, TRANSPOSED ? (int)(column % 256) / 32 + 2 * pair : step % 4 * 2, weights + line * PITCH_W + pair * 64);
-    __syncthreads();
-#pragma unroll 2
-    for (int k = 0; k < BLOCK_STEP; k += 16) {
-      u32 a[2][4];
-#pragma unroll
-      for (int i = 0; i < 2; i++) fragment<4, false>(a[i], s + (row + i * 16 + lane % 16) * BLOCK_PITCH_X + k + lane / 16 * 8);
-#pragma unroll
-      for (int j = 0; j < 4; j++) {
-        u32 b[4];  // of sixteen columns, the first eight first
-        if (TRANSPOSED) {
-          fragment<4, true>(b, weights + (k + lane % 16) * PITCH_W + strip + j * 16 + lane / 16 * 8);
-        } else {
-          fragment<4, false>(b, weights + (strip + j * 16 + lane % 8 + lane / 16 * 8) * PITCH_W + k + lane / 8 % 2 * 8);
-        }
-#pragma unroll
-        for (int i = 0; i < 2; i++) {
-          mma<16>(c[i][2 * j], a[i], b);
-          mma<16>(c[i][2 * j + 1], a[i], b + 2);
-        }
-      }
-    }
-  }
-  store_products(c, y, first, end, column, out);
-}
-
-#endif
-
-// y [rows, columns] as times_tiles, from blocks of rows that have a multiple of 256 values: those of weight [experts, columns, sums], or [experts, sums, columns] if
-// transposed.
-extern "C" __global__ void __launch_bounds__(128, 3) times_blocks(const bf16* x, const unsigned short* scales, const unsigned char* codes, const i64* expert, const i64* first, const i64* end, bf16* y, i64 sums, i64 columns, i64 transposed) {
-#if __CUDA_ARCH__ >= 800
-  i64 strips = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS, at = blockIdx.x / strips, column = blockIdx.x % strips * TILE_COLUMNS;
-  if (first[at] >= end[at]) return;
-  __shared__ uint4 memory[(2 * BLOCK_STAGE + BLOCK_WEIGHTS) / 16];
-  unsigned char* room = reinterpret_cast<unsigned char*>(memory);
-  if (transposed) {
-    block_tile<true>(room, x, scales, codes, y, expert[at], first[at], end[at], column, sums, columns);
-  } else {
-    block_tile<false>(room, x, scales, codes, y, expert[at], first[at], end[at], column, sums, columns);
   }
 #endif
 }

@@ -8,9 +8,8 @@ from .adapter import no_lora, no_masks
 from .attention_cpu import by_head, window_of
 from .decoder import Model, Tokens, dense_layer, embedded, places
 from .dtypes import FLOAT32
-from .experts import times_in_tiles, times_tiles
+from .experts import times_tiles
 from .layer import project, run_layer
-from .quantized import Linear, Matrix
 from .records import LayerLora
 from .router import tiles_of
 
@@ -45,12 +44,3 @@ def attention_weights(model: Model, adapter: List[LayerLora], tokens: Tokens, la
 # times_tiles for rows of x that are sorted by expert: experts int64 [N], weight [experts, rows, columns].
 def by_tiles(x: Tensor, weight: Tensor, experts: Tensor, transposed: bool) -> Tensor:
     return times_tiles(x, weight, tiles_of(experts, weight.size(0)), transposed)
-
-
-# The same for weights in Q4_K blocks, those of so many experts below one another, in rows of so many columns.
-def by_blocks(
-    x: Tensor, scales: Tensor, codes: Tensor, experts: Tensor, count: int, columns: int, transposed: bool
-) -> Tensor:
-    rows = codes.size(0) * 256 // columns
-    weight = Linear(x, [Matrix(scales, codes, 12, rows)], [rows], columns, None, None)
-    return times_in_tiles(x, weight, count, tiles_of(experts, count), transposed)

@@ -8,7 +8,7 @@ from torch import Tensor, ops
 
 from .blocks import by_operators, expand_by_operators
 from .dtypes import FLOAT8, FLOAT32
-from .quantized import Linear, dense, expand_mx
+from .quantized import expand_mx
 from .router import Tiles
 
 
@@ -184,33 +184,6 @@ def times_tiles(x: Tensor, weight: Tensor, tiles: Tiles, transposed: bool) -> Te
     blocks = tiles.expert.size(0) * ((width + 127) // 128)
     ops.tunebook.times_tiles(
         x.contiguous(), weight, tiles.expert, tiles.first, tiles.end, y, x.size(1), width, int(transposed), blocks, 128
-    )
-    return y
-
-
-# Q4_K blocks are expanded within the tiles.
-def times_in_tiles(x: Tensor, W: Linear, experts: int, tiles: Tiles, transposed: bool) -> Tensor:
-    if len(W.parts) != 1 or W.parts[0].kind != 12:
-        return times_tiles(x, dense(W, x, None).view([experts, -1, W.columns]), tiles, transposed)
-    part = W.parts[0]
-    rows = part.rows // experts
-    sums = rows if transposed else W.columns
-    width = W.columns if transposed else rows
-    y = x.new_empty([x.size(0), width])
-    blocks = tiles.expert.size(0) * ((width + 127) // 128)
-    ops.tunebook.times_blocks(
-        x.contiguous(),
-        part.scales,
-        part.codes,
-        tiles.expert,
-        tiles.first,
-        tiles.end,
-        y,
-        sums,
-        width,
-        int(transposed),
-        blocks,
-        128,
     )
     return y
 

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -26,7 +25,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -149,46 +147,6 @@ final class ExpertsTest {
                         }
                         assertThat((double) found[row * columns + column]).isCloseTo(expected, within(1e-5));
                     }
-                }
-            }
-        }
-    }
-
-    /** Q4_K blocks of experts below one another give what they give expanded. */
-    @Test
-    void tilesOfRowsAreMultipliedWithBlocks() {
-        int experts = 3;
-        int rows = 8;
-        int blocks = experts * rows * 2;
-        byte[] bytes = new byte[blocks * 140];
-        new Random(1).nextBytes(bytes);
-        try (NDManager manager = NDManager.newBaseManager();
-                TorchScript script = DecoderScript.load(manager, false);
-                TorchScript.Arguments toHalf = new TorchScript.Arguments()) {
-            NDArray codes = manager.create(ByteBuffer.wrap(bytes), new Shape(blocks, 140), DataType.UINT8);
-            NDArray like = manager.create(new Shape(0));
-            toHalf.tensor(manager.randomUniform(1e-3f, 1e-2f, new Shape(blocks, 2)))
-                    .number(5)
-                    .tensor(like);
-            NDArray scales = script.call(manager, "as_type", toHalf).get(0);
-            NDArray weights = manager.zeros(new Shape(experts, rows, 512));
-            try (TorchScript.Arguments a = new TorchScript.Arguments()) {
-                script.call(
-                        manager,
-                        "expand",
-                        a.tensor(scales).tensor(codes).number(12).tensor(weights));
-            }
-            NDArray sorted = manager.create(new long[] {0, 0, 0, 2, 2});
-            for (boolean transposed : new boolean[] {false, true}) {
-                NDArray x = manager.randomNormal(new Shape(5, transposed ? rows : 512));
-                try (TorchScript.Arguments a = new TorchScript.Arguments();
-                        TorchScript.Arguments b = new TorchScript.Arguments()) {
-                    a.tensor(x).tensor(weights).tensor(sorted).flag(transposed);
-                    b.tensor(x).tensor(scales).tensor(codes).tensor(sorted);
-                    b.number(experts).number(512).flag(transposed);
-                    assertThat(script.call(manager, "by_blocks", b).get(0).toFloatArray())
-                            .isEqualTo(
-                                    script.call(manager, "by_tiles", a).get(0).toFloatArray());
                 }
             }
         }
