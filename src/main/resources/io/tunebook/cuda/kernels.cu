@@ -1,10 +1,12 @@
-// What a decoder does between its large products, one kernel for each step. CudaDevice.java compiles this text for a card when the kernels are first
-// wanted there; KernelText.java makes operators of the declarations. The model's text calls the kernels, and says the same in PyTorch's own operators.
+// What a decoder does between its large products, one kernel for each step. CudaDevice.java compiles this text for a
+// card when the kernels are first wanted there; KernelText.java makes operators of the declarations. The model's text
+// calls the kernels, and says the same in PyTorch's own operators.
 //
-// Activations are bfloat16, sums float32. Each thread works on eight neighbours, 16 bytes at a time, so widths are multiples of eight.
+// Activations are bfloat16, sums float32. Each thread works on eight neighbours, 16 bytes at a time, so widths are
+// multiples of eight.
 //
-// The text is compiled without RANK for most of the kernels, from compute capability 7.5 on, and with RANK for those that have a rank as parameter,
-// from 8.0 on. Those of a mixture do nothing on 7.5, where no kernel is started.
+// The text is compiled without RANK for most of the kernels, from compute capability 7.5 on, and with RANK for those
+// that have a rank as parameter, from 8.0 on. Those of a mixture do nothing on 7.5, where no kernel is started.
 
 typedef unsigned int u32;
 typedef unsigned short bf16;
@@ -131,7 +133,8 @@ __device__ inline float block_sum(float x) {
   return all;
 }
 
-// ---- RMSNorm, a block a row; rows may be the heads of longer rows: row r begins at (r / heads) * stride + (r % heads) * width.
+// ---- RMSNorm, a block a row; rows may be the heads of longer rows: row r begins at (r / heads) * stride + (r % heads)
+// * width.
 
 // h = w * t * x with t = 1 / sqrt(mean(x^2) + eps)
 extern "C" __global__ void rms_norm(const bf16* x, const bf16* w, bf16* h, float* t, i64 heads, i64 stride, i64 width, double eps) {
@@ -182,8 +185,8 @@ extern "C" __global__ void d_rms_norm(const bf16* d_y, const bf16* x, const floa
   }
 }
 
-// ---- Rotary position embedding: halves (a, b) become (a cos - b sin, b cos + a sin). sin has the minus in its first half already, and its second
-// half is what counts here. cos and sin are [N, width]; a block a token.
+// ---- Rotary position embedding: halves (a, b) become (a cos - b sin, b cos + a sin). sin has the minus in its first
+// half already, and its second half is what counts here. cos and sin are [N, width]; a block a token.
 
 __device__ inline void rotate(const bf16* from, bf16* to, const bf16* cos, const bf16* sin, i64 half, i64 at, float sign) {
   Eight a = load(from + at), b = load(from + half + at), c = load(cos + at), s = load(sin + half + at);
@@ -251,7 +254,8 @@ extern "C" __global__ void d_swiglu(const bf16* d_m, const bf16* g, const bf16* 
   store(m + i * 8, d);
 }
 
-// The sum of arrays that lie one behind the other, for LoRA's products that are computed in parts; a thread for four values
+// The sum of arrays that lie one behind the other, for LoRA's products that are computed in parts; a thread for four
+// values
 extern "C" __global__ void sum_parts(const bf16* parts, bf16* sum, i64 count, i64 fours) {
   i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= fours) return;
@@ -267,8 +271,8 @@ extern "C" __global__ void sum_parts(const bf16* parts, bf16* sum, i64 count, i6
   reinterpret_cast<uint2*>(sum)[i] = make_uint2(pack(a[0], a[1]), pack(a[2], a[3]));
 }
 
-// ---- Cross entropy of a row of logits, a block a row: losses[row] = log(sum(exp(x))) - x[target], and the row becomes softmax(x) - onehot(target).
-// A target below zero does not count: its loss and its gradient are zero.
+// ---- Cross entropy of a row of logits, a block a row: losses[row] = log(sum(exp(x))) - x[target], and the row becomes
+// softmax(x) - onehot(target). A target below zero does not count: its loss and its gradient are zero.
 
 extern "C" __global__ void cross_entropy(bf16* logits, const i64* targets, float* losses, i64 width, i64 backward) {
   i64 row = blockIdx.x;
@@ -328,8 +332,9 @@ __device__ inline float block_most(float x) {
 
 #endif
 
-// The rows of x in e4m3, each divided by scales[row] = max |x| / 448; a block a row, which reads it twice. What is not a number stays none. Cards before
-// compute capability 8.9 have no such type, and no products of it: there nobody starts this.
+// The rows of x in e4m3, each divided by scales[row] = max |x| / 448; a block a row, which reads it twice. What is not
+// a number stays none. Cards before compute capability 8.9 have no such type, and no products of it: there nobody
+// starts this.
 extern "C" __global__ void eight_rows(const bf16* x, unsigned char* codes, float* scales, i64 stride, i64 width) {
 #if __CUDA_ARCH__ >= 890
   const bf16* from = x + blockIdx.x * stride;
@@ -352,9 +357,9 @@ extern "C" __global__ void eight_rows(const bf16* x, unsigned char* codes, float
 #endif
 }
 
-// ---- A mixture's products. Rows are sorted by expert; each is multiplied with its expert's weight, W^T or W. A block computes a tile of at most 64 rows,
-// which router.py lays out, and 128 columns of y; its four warps have 32 rows and 64 columns each. While a step of 32 along the sum is computed the
-// next two come into shared memory.
+// ---- A mixture's products. Rows are sorted by expert; each is multiplied with its expert's weight, W^T or W. A block
+// computes a tile of at most 64 rows, which router.py lays out, and 128 columns of y; its four warps have 32 rows and
+// 64 columns each. While a step of 32 along the sum is computed the next two come into shared memory.
 
 #define TILE_ROWS 64
 #define TILE_COLUMNS 128
@@ -434,7 +439,8 @@ __device__ inline void tile(bf16* stages, const bf16* x, const bf16* W, bf16* y,
 
 #endif
 
-// y [rows, columns] from x [rows, sums] and weight [experts, columns, sums], or [experts, sums, columns] if transposed; multiples of eight all.
+// y [rows, columns] from x [rows, sums] and weight [experts, columns, sums], or [experts, sums, columns] if transposed;
+// multiples of eight all.
 extern "C" __global__ void __launch_bounds__(128, 3) times_tiles(const bf16* x, const bf16* weight, const i64* expert, const i64* first, const i64* end, bf16* y, i64 sums, i64 columns, i64 transposed) {
 #if __CUDA_ARCH__ >= 800
   i64 strips = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS, at = blockIdx.x / strips, column = blockIdx.x % strips * TILE_COLUMNS;
@@ -450,8 +456,8 @@ extern "C" __global__ void __launch_bounds__(128, 3) times_tiles(const bf16* x, 
 #endif
 }
 
-// ---- GGUF's blocks to bfloat16, a thread for eight values; `expand` in quantized.py says what scales and codes hold. The products are rounded one by
-// one, as there.
+// ---- GGUF's blocks to bfloat16, a thread for eight values; `expand` in quantized.py says what scales and codes hold.
+// The products are rounded one by one, as there.
 
 __device__ inline void bytes(const unsigned char* p, u32* out) {
   const u32* w = reinterpret_cast<const u32*>(p);
@@ -517,15 +523,18 @@ extern "C" __global__ void expand(const unsigned short* scales, const unsigned c
 
 #else
 
-// ---- SwiGLU with LoRA's thin products around it: those of gate and up are added to what the large products gave, g + s z B^T, and down's z = m A^T
-// is taken on the way, so that no wide array is read or written for them. z is [rows, 2 rank], gate's and up's side by side.
+// ---- SwiGLU with LoRA's thin products around it: those of gate and up are added to what the large products gave, g +
+// s z B^T, and down's z = m A^T is taken on the way, so that no wide array is read or written for them. z is [rows, 2
+// rank], gate's and up's side by side.
 //
-// This part is compiled for a rank of 8, 16 or 32, for cards of compute capability 9.0 and newer with 227 KB of shared memory for a block.
+// This part is compiled for a rank of 8, 16 or 32, for cards of compute capability 9.0 and newer with 227 KB of shared
+// memory for a block.
 //
-// One block a multiprocessor passes over tiles of 128 columns, all rows of the first, then all of the second: the factors of a tile's columns stay in registers.
-// While a tile is computed the next one comes into shared memory. A warp adds the products of 16 columns (mma: rows by columns, K the rank). What several blocks
-// have a part in is left in parts and added up by a second kernel, always in the same order: sums over columns in a part for each 128 of them, in bfloat16,
-// sums over rows in one for each block that has rows of these columns, in float32.
+// One block a multiprocessor passes over tiles of 128 columns, all rows of the first, then all of the second: the
+// factors of a tile's columns stay in registers. While a tile is computed the next one comes into shared memory. A warp
+// adds the products of 16 columns (mma: rows by columns, K the rank). What several blocks have a part in is left in
+// parts and added up by a second kernel, always in the same order: sums over columns in a part for each 128 of them, in
+// bfloat16, sums over rows in one for each block that has rows of these columns, in float32.
 
 #define R RANK
 #define ROWS 64
@@ -714,9 +723,9 @@ extern "C" __global__ void __launch_bounds__(256, 1) swiglu_lora(const bf16* g, 
   }
 }
 
-// With d = d_m + d_z_down A: d_u = d silu(a), d_g = d b (sigma + silu(a) (1 - sigma)) in place of u and g, and m again, which is not kept. Parts of d_z,
-// s d_y B of gate and up, [inner / 128, rows, 2 R]; of the factors' gradients one behind the other: d_B of gate and of up, s d_y^T z [inner, R], d_A of down,
-// d_z_down^T m [R, inner].
+// With d = d_m + d_z_down A: d_u = d silu(a), d_g = d b (sigma + silu(a) (1 - sigma)) in place of u and g, and m again,
+// which is not kept. Parts of d_z, s d_y B of gate and up, [inner / 128, rows, 2 R]; of the factors' gradients one
+// behind the other: d_B of gate and of up, s d_y^T z [inner, R], d_A of down, d_z_down^T m [R, inner].
 extern "C" __global__ void __launch_bounds__(256, 1) d_swiglu_lora(const bf16* d_m, bf16* g, bf16* u, const bf16* z, const bf16* d_z_down, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* parts, float* factors, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
   const int STAGES = 2, Z = 3 * R + 8, STAGE = 3 * WIDE + ROWS * Z;
   extern __shared__ uint4 memory[];
