@@ -132,7 +132,7 @@ final class BrowserTest {
             assertThat(seen.path("text").asText())
                     .contains("训练损失")
                     .contains("SmolLM2")
-                    .contains("10 of 10");
+                    .contains("20 of 20");
             assertThat(picture).isNotEmptyFile();
         } finally {
             lab.descendants().forEach(ProcessHandle::destroy);
@@ -153,7 +153,7 @@ final class BrowserTest {
         return value;
     }
 
-    /** Chapter 5 up to its training, of ten steps, with a line of Chinese at the end and no outputs. */
+    /** Chapter 5 up to its training, of twenty steps, with a line of Chinese at the end and no outputs. */
     private static Path shortened(Path to) throws IOException {
         ObjectNode root = (ObjectNode) JSON.readTree(Files.readString(CHAPTER, StandardCharsets.UTF_8));
         ArrayNode kept = JSON.createArrayNode();
@@ -169,7 +169,7 @@ final class BrowserTest {
                     .put(
                             "source",
                             source.toString()
-                                    .replaceFirst("\\.epochs\\([^)]*\\)", ".maxSteps(10)")
+                                    .replaceFirst("\\.epochs\\([^)]*\\)", ".maxSteps(20)")
                                     .replaceFirst("evaluateEvery\\(\\d+\\)", "evaluateEvery(2)"));
             kept.add(cell);
             if (trains) {

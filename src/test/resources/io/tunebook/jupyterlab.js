@@ -13,26 +13,33 @@ const CURVE = '.jp-Notebook .jp-Cell:nth-last-child(1 of :has(.jp-RenderedImage)
     await page.goto(url);
     await page.waitForSelector('.jp-Notebook .jp-CodeCell', { timeout: 120000 });
     await page.getByText(/\| Idle$/).waitFor({ timeout: 120000 });
+    // Each picture of the training that the page shows, however short its time: a look now and then would miss some.
+    await page.evaluate(() => {
+      window.curves = new Set();
+      const look = () => {
+        const cells = document.querySelectorAll('.jp-Notebook .jp-Cell');
+        const src = cells[cells.length - 2]?.querySelector('.jp-RenderedImage img')?.src;
+        if (src) window.curves.add(src);
+      };
+      new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ['src'] });
+    });
     await page.getByText('Run', { exact: true }).first().click();
     await page.locator('[data-command="runmenu:run-all"]').click();
 
-    const curves = new Set();
     const deadline = Date.now() + 400000;
     for (let done = false; !done && Date.now() < deadline; await page.waitForTimeout(300)) {
-      const seen = await page.evaluate(([CURVE, ERROR]) => ({
-        curve: document.querySelector(CURVE)?.src,
+      const seen = await page.evaluate(ERROR => ({
         // Every cell that was run has a number in the end; a star means that it still waits.
         done: [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].every(p => /\[\d+\]/.test(p.textContent)),
         failed: document.querySelector(ERROR) !== null,
-      }), [CURVE, ERROR]);
-      if (seen.curve) curves.add(seen.curve);
+      }), ERROR);
       done = seen.done || seen.failed;
     }
     const curve = page.locator(CURVE);
     if (await curve.count()) await curve.scrollIntoViewIfNeeded();
     await page.waitForTimeout(500);
     await page.screenshot({ path: picture });
-    console.log(JSON.stringify(await page.evaluate(([frames, CURVE, ERROR]) => {
+    console.log(JSON.stringify(await page.evaluate(([CURVE, ERROR]) => {
       const image = document.querySelector(CURVE);
       const colours = { training: 0, heldOut: 0 };
       if (image) {
@@ -48,7 +55,7 @@ const CURVE = '.jp-Notebook .jp-Cell:nth-last-child(1 of :has(.jp-RenderedImage)
         }
       }
       return {
-        frames,
+        frames: window.curves.size,
         colours,
         width: image?.width ?? 0,
         naturalWidth: image?.naturalWidth ?? 0,
@@ -57,7 +64,7 @@ const CURVE = '.jp-Notebook .jp-Cell:nth-last-child(1 of :has(.jp-RenderedImage)
         errors: [...document.querySelectorAll(ERROR)].map(e => e.innerText),
         text: [...document.querySelectorAll('.jp-OutputArea-output')].map(e => e.innerText).join('\n'),
       };
-    }, [curves.size, CURVE, ERROR])));
+    }, [CURVE, ERROR])));
   } finally {
     await browser.close();
   }
