@@ -106,14 +106,6 @@ final class HostileHtmlTest {
             }
 
             @Override
-            public void clear(boolean wait) {}
-
-            @Override
-            public String ask(String prompt, boolean password) {
-                return null;
-            }
-
-            @Override
             public boolean rich() {
                 return !over[0];
             }

@@ -221,14 +221,6 @@ final class ChartsTest {
             }
 
             @Override
-            public void clear(boolean wait) {}
-
-            @Override
-            public String ask(String prompt, boolean password) {
-                throw new AssertionError("nothing to ask");
-            }
-
-            @Override
             public boolean rich() {
                 return true;
             }

@@ -45,14 +45,6 @@ final class HubProgressTest {
         }
 
         @Override
-        public void clear(boolean wait) {}
-
-        @Override
-        public String ask(String prompt, boolean password) {
-            return null;
-        }
-
-        @Override
         public boolean rich() {
             return !over;
         }

@@ -195,14 +195,6 @@ final class TrainerTest {
             }
 
             @Override
-            public void clear(boolean wait) {}
-
-            @Override
-            public String ask(String prompt, boolean password) {
-                return null;
-            }
-
-            @Override
             public boolean rich() {
                 return !over[0];
             }

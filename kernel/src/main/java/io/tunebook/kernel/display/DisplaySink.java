@@ -1,6 +1,10 @@
 package io.tunebook.kernel.display;
 
-/** Where displays go: the frontend of a kernel, a notebook file, or, by default, the standard output. */
+/**
+ * Where displays go: the frontend of a kernel, a notebook file, or, by default, the standard output. A sink says at
+ * least what it shows; unless it says more, nothing is ever cleared, nobody answers, and plain text is what counts.
+ */
+@FunctionalInterface
 public interface DisplaySink {
     /**
      * Shows a bundle.
@@ -15,7 +19,7 @@ public interface DisplaySink {
      *
      * @param wait not before something new comes, which avoids flicker
      */
-    void clear(boolean wait);
+    default void clear(boolean wait) {}
 
     /**
      * Asks the person in front of the notebook for a line.
@@ -23,8 +27,12 @@ public interface DisplaySink {
      * @param password whether what is typed stays hidden
      * @return the line without its end, or null if nobody can answer
      */
-    String ask(String prompt, boolean password);
+    default String ask(String prompt, boolean password) {
+        return null;
+    }
 
     /** Whether somebody can see HTML; otherwise the plain text is what counts. */
-    boolean rich();
+    default boolean rich() {
+        return false;
+    }
 }

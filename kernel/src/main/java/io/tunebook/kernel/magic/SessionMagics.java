@@ -164,11 +164,6 @@ final class SessionMagics {
             }
 
             @Override
-            public String ask(String prompt, boolean password) {
-                return null;
-            }
-
-            @Override
             public boolean rich() {
                 return true;
             }

@@ -262,19 +262,6 @@ public final class Session implements AutoCloseable {
         public void show(MimeBundle bundle, String id, boolean update) {}
 
         @Override
-        public void clear(boolean wait) {}
-
-        @Override
-        public String ask(String prompt, boolean password) {
-            return null;
-        }
-
-        @Override
-        public boolean rich() {
-            return false;
-        }
-
-        @Override
         public void text(boolean error, String text) {}
     }
 

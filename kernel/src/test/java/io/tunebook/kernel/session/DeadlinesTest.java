@@ -46,19 +46,6 @@ class DeadlinesTest {
 
         @Override
         public void show(MimeBundle bundle, String id, boolean update) {}
-
-        @Override
-        public void clear(boolean wait) {}
-
-        @Override
-        public String ask(String prompt, boolean password) {
-            return null;
-        }
-
-        @Override
-        public boolean rich() {
-            return false;
-        }
     }
 
     private static final String WAITING =

@@ -34,19 +34,6 @@ class TwoSessionsTest {
         public void show(MimeBundle bundle, String id, boolean update) {
             shown.append(bundle.text());
         }
-
-        @Override
-        public void clear(boolean wait) {}
-
-        @Override
-        public String ask(String prompt, boolean password) {
-            return "";
-        }
-
-        @Override
-        public boolean rich() {
-            return true;
-        }
     }
 
     private static String run(Session session, String code, int number, Kept frontend) {
