@@ -153,12 +153,6 @@ def times_tiles(x: Tensor, weight: Tensor, tiles: Tiles, transposed: bool) -> Te
     return y
 
 
-# What times_experts and d_times_experts say, in tiles and without factors: x [N * chosen, columns] becomes
-# [N * chosen, rows], or, transposed, the other way round.
-def times_in_tiles(x: Tensor, W: Linear, experts: int, tiles: Tiles, transposed: bool) -> Tensor:
-    return times_tiles(x, dense(W, x, None).view([experts, -1, W.columns]), tiles, transposed)
-
-
 # The bias of each pair's expert, [N * chosen, rows].
 def bias_of_pairs(bias: Tensor, routes: Routes) -> Tensor:
     expert = routes.top.flatten().index_select(0, routes.order)
@@ -173,7 +167,8 @@ def times_experts(x: Tensor, W: Linear, routes: Routes, lora: ExpertLora) -> Tup
     tiles = routes.tiles
     bias = W.bias
     if tiles is not None:
-        y = times_in_tiles(x, W, routes.p.size(1), tiles, False)
+        weight = dense(W, x, None).view([routes.p.size(1), -1, W.columns])
+        y = times_tiles(x, weight, tiles, False)
         return y if bias is None else y.add_(bias_of_pairs(bias, routes)), x.new_empty([0, 0])
     if pads(x):
         return times_groups(x, W, len(counts), routes.groups, lora)
@@ -204,7 +199,8 @@ def d_times_experts(d_y: Tensor, W: Linear, routes: Routes, lora: ExpertLora) ->
     counts = routes.counts
     tiles = routes.tiles
     if tiles is not None:
-        return times_in_tiles(d_y, W, routes.p.size(1), tiles, True), d_y.new_empty([0, 0])
+        weight = dense(W, d_y, None).view([routes.p.size(1), -1, W.columns])
+        return times_tiles(d_y, weight, tiles, True), d_y.new_empty([0, 0])
     if pads(d_y):
         return d_times_groups(d_y, W, len(counts), routes.groups, lora)
     d = d_y.new_empty([d_y.size(0), W.columns])
