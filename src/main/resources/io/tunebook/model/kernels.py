@@ -19,7 +19,7 @@ def threads(width: int) -> int:
 
 # The kernels of norms take x [N, width], or [N, heads, width] whose heads lie one behind the other.
 def with_heads_together(x: Tensor) -> Tensor:
-    if x.dim() < 3 or x.stride(1) == x.size(2) and x.stride(2) == 1:
+    if x.dim() < 3 or (x.stride(1) == x.size(2) and x.stride(2) == 1):
         return x
     return x.contiguous()
 

@@ -336,7 +336,7 @@ def d_heads(d_a: Tensor, saved: Saved, at: Places, layer: Layer, config: Config)
         turned = rotated(qk, at.rotations, layer.rotary, False)
         d_q, d_k = d_heads_normed(d_q, d_k, turned, layer.norms, config)
     d_all = d_rotated(d_q, d_k, d_v, at.rotations, layer.rotary)
-    if config.gated or layer.norms.q is not None and not config.norm_behind:
+    if config.gated or (layer.norms.q is not None and not config.norm_behind):
         d_q, d_k, d_v = d_all.split_with_sizes([config.heads, config.kv_heads, config.kv_heads], 1)
         if not config.norm_behind:
             d_q, d_k = d_heads_normed(d_q, d_k, qk, layer.norms, config)

@@ -56,6 +56,56 @@ class PythonTextTest {
         assertThat(python(command)).contains("All checks passed");
     }
 
+    /**
+     * TorchScript gives {@code and} the rank of {@code or}, lets {@code ~} reach over a comparison, and does not chain
+     * comparisons (torch/csrc/jit/frontend/lexer.cpp): where that matters, parentheses stand, so that both read the
+     * same.
+     */
+    @Test
+    void meansTheSameToTorchScript() throws Exception {
+        Path probe = temp.resolve("probe.py");
+        Files.writeString(probe, """
+                a = x or (y and z)
+                b = x and y or z
+                c = x or y and z
+                d = 1 < x < 2
+                e = x & ~y
+                """);
+        assertThat(readOtherwise(List.of(probe.toString())))
+                .containsExactly("probe.py:3: x or y and z", "probe.py:4: 1 < x < 2", "probe.py:5: x & ~y");
+        assertThat(readOtherwise(files())).isEmpty();
+    }
+
+    /** Expressions that Python and TorchScript read differently, each as {@code file:line: text}. */
+    private List<String> readOtherwise(List<String> sources) throws Exception {
+        Path script = temp.resolve("read_otherwise.py");
+        Files.writeString(script, """
+                import ast, os, sys
+
+                def bare(text, node):  # without parentheses of its own
+                    line = text.split("\\n")[node.lineno - 1][: node.col_offset].rstrip()
+                    return not line.endswith("(") if line else False
+
+                def otherwise(text, node):
+                    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
+                        return any(isinstance(v, ast.BoolOp) and bare(text, v) for v in node.values[1:])
+                    if isinstance(node, ast.BinOp):
+                        sides = (node.left, node.right)
+                        return any(isinstance(v, ast.UnaryOp) and isinstance(v.op, ast.Invert) and bare(text, v) for v in sides)
+                    return isinstance(node, ast.Compare) and len(node.ops) > 1
+
+                for name in sys.argv[1:]:
+                    with open(name, encoding="utf-8") as f:
+                        text = f.read()
+                    for node in ast.walk(ast.parse(text)):
+                        if otherwise(text, node):
+                            print(f"{os.path.basename(name)}:{node.lineno}: {ast.get_source_segment(text, node)}")
+                """);
+        List<String> command = new ArrayList<>(List.of(script.toString()));
+        command.addAll(sources);
+        return python(command).lines().sorted().toList();
+    }
+
     @Test
     void laterFunctionsTakeThePlacesOfEarlierOnes() throws Exception {
         ScriptText plain = ScriptText.of(
