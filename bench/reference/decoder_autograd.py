@@ -232,6 +232,7 @@ class Kind(NamedTuple):
     fused: tuple = ()  # which of q | k | v and gate | up are one target
     experts: int = 0  # in the place of the MLP, two for each token
     normed: bool = False  # whether their weights are divided by their sum
+    shared: bool = False  # one more expert, which all tokens have
     limit: float = 0.0  # of the clamped SwiGLU; experts and router have biases then, and rows of LoRA's B take turns
     sinks: bool = False
     gated: bool = False  # attention's output
@@ -254,6 +255,8 @@ KINDS = {
     "experts": Kind(residual=0.5, experts=5, behind=True),
     "gated": Kind(gated=True, biases=True),
     "qwen3_5": Kind(q_norm=1, rotated=4, gated=True, delta=True),
+    "qwen3_5_moe": Kind(q_norm=1, rotated=4, gated=True, delta=True, experts=7, normed=True, shared=True),
+    "shared": Kind(residual=0.5, experts=5, behind=True, shared=True),
     "gpt_oss": Kind(biases=True, experts=6, normed=True, limit=1.5, sinks=True, window=3),
 }
 
@@ -268,15 +271,18 @@ def random_model(kind: Kind) -> decoder.Model:
     def scale(n, there):
         return torch.rand(n) + 0.5 if there else None
 
-    def shape(rows, columns):
-        return Linear(torch.empty(0, 1), [], [rows], columns, None, None)
+    def shape(rows, columns, there):
+        return Linear(torch.empty(0, 1), [], [rows] if there else [], columns if there else 1, None, None)
+
+    mlp = not kind.experts or kind.shared
 
     def experts():
         clamped = kind.limit > 0
         gate_up = product(*[inner] * (2 * kind.experts), bias=clamped)
         down = product(*[width] * kind.experts, columns=inner, bias=clamped)
         bias = torch.randn(kind.experts) if clamped else None
-        return Experts(Router(torch.randn(kind.experts, width), bias, 2, kind.normed), gate_up, down, 1.7, kind.limit, clamped)
+        shared = torch.randn(1, width) if kind.shared else None
+        return Experts(Router(torch.randn(kind.experts, width), bias, 2, kind.normed), gate_up, down, 1.7, kind.limit, clamped, shared)
 
     def first(i):
         if kind.delta and i == 0:
@@ -296,8 +302,10 @@ def random_model(kind: Kind) -> decoder.Model:
             ),
             first(i),
             product(width, columns=4 * 6 if kind.delta and i == 0 else heads * d),
-            shape(2 * inner, width) if kind.experts else product(2 * inner, bias=False) if "gate_up" in kind.fused else product(inner, inner, bias=False),
-            shape(width, inner) if kind.experts else product(width, columns=inner, bias=False),
+            shape(0, 0, False) if not mlp else product(2 * inner, bias=False) if "gate_up" in kind.fused else product(inner, inner, bias=False),
+            product(width, columns=inner, bias=False) if mlp else shape(0, 0, False),
+            shape(2 * inner, width, kind.experts),
+            shape(width, inner, kind.experts),
             kind.rotary[i],
             kind.window if i == 0 else 0,
             experts() if kind.experts else None,
@@ -386,11 +394,11 @@ def plain_loss(m, tokens, labels, adapter, cs, masks):
         y = product(o, layer.o, f.o, c[1], mask.o)
         x = x + c0.residual * rms(y, layer.norms.attention_out)
         h = rms(x, layer.norms.mlp)
-        if layer.experts is not None:
-            y = mixture(h, layer.experts, f.gate_up, f.down)
-        else:
+        y = mixture(h, layer.experts, f.experts_gate_up, f.experts_down) if layer.experts is not None else 0.0
+        if layer.gate_up.widths:
             gate, up = product(h, layer.gate_up, f.gate_up, c[2], mask.gate_up).chunk(2, 1)
-            y = product(gate_of(gate) * up, layer.down, f.down, c[3], mask.down)
+            own = product(gate_of(gate) * up, layer.down, f.down, c[3], mask.down)
+            y = y + own * ((h @ layer.experts.shared.t()).sigmoid() if layer.experts is not None else 1.0)
         x = x + c0.residual * rms(y, layer.norms.mlp_out)
     logits = rms(x, m.norm)[labels.label_positions] @ m.output.weight.t()
     return torch.nn.functional.cross_entropy(logits, labels.targets, reduction="sum")
@@ -443,10 +451,10 @@ def whole_model():
     }
     for kind, (chosen, ranks), dora in itertools.product(KINDS, choices.items(), [False, True]):
         m = random_model(KINDS[kind])
-        each = sum(len(W.widths) for W in (m.layers[1].qkv, m.layers[1].o, m.layers[1].gate_up, m.layers[1].down))
+        each = sum(len(W.widths) for W in adapter.products_of(m.layers[1]))
         n = KINDS[kind].experts
         if n > 0:  # a parameter of all experts; it has no magnitudes
-            ranks = ranks[:4] + ([0, 0] if dora else [n * max(ranks[4:6]), n * ranks[6]])
+            ranks = ranks[: 7 if KINDS[kind].shared else 4] + ([0, 0] if dora else [n * max(ranks[4:6]), n * ranks[6]])
         elif each < 7:  # a fused target has the rank of the last of those it is made of
             ranks = [r for i, r in enumerate(ranks) if not (i < 2 and "qkv" in KINDS[kind].fused or i == 4)]
         of_delta = [ranks[0], ranks[2], ranks[0], ranks[2]] + ranks[3:]  # four targets in the place of three
@@ -454,7 +462,7 @@ def whole_model():
         scales = [0.5 + 0.1 * i for i in range(len(ranks))]
         n, at = 0, 0
         for layer in m.layers:
-            for W in [layer.qkv, layer.o, layer.gate_up, layer.down]:
+            for W in adapter.products_of(layer):
                 r = ranks[at : at + len(W.widths)]
                 n += sum(lora.factor_sizes(W, r)) + (lora.adapted_width(W, r) if dora else 0)
                 at += len(W.widths)

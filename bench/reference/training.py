@@ -48,6 +48,8 @@ def configs() -> dict:
     # twice as many value heads as key heads, so that GGUF has them in another order; attention in every second layer
     qwen3_5 = COMMON | dict(num_hidden_layers=4, full_attention_interval=2, head_dim=16, rms_norm_eps=1e-6, linear_key_head_dim=32, linear_value_head_dim=32, linear_num_key_heads=2,
                             linear_num_value_heads=4, rope_parameters=MROPE | dict(rope_type="default", rope_theta=10000000.0, partial_rotary_factor=0.5, mrope_interleaved=True))
+    qwen3_5_moe = {k: v for k, v in qwen3_5.items() if k != "intermediate_size"} | dict(num_hidden_layers=2, num_experts=6, num_experts_per_tok=3,
+                                                                                        moe_intermediate_size=32, shared_expert_intermediate_size=64, tie_word_embeddings=False)
     gpt_oss = transformers.GptOssConfig(**COMMON | dict(intermediate_size=COMMON["intermediate_size"] // 2), head_dim=16, sliding_window=5, layer_types=SLIDING + FULL,
                                         num_local_experts=6, num_experts_per_tok=3, rms_norm_eps=1e-5, tie_word_embeddings=False,
                                         rope_parameters=YARN | dict(rope_theta=150000.0, beta_fast=32.0, beta_slow=1.0, truncate=False))
@@ -96,6 +98,7 @@ def configs() -> dict:
         "qwen3_moe": transformers.Qwen3MoeConfig(**COMMON, rope_parameters=plain, head_dim=16, num_experts=10, num_experts_per_tok=4, moe_intermediate_size=24,
                                                  norm_topk_prob=True, tie_word_embeddings=False, rms_norm_eps=1e-6),
         "qwen3_5": transformers.Qwen3_5TextConfig(**qwen3_5, tie_word_embeddings=True),
+        "qwen3_5_moe": transformers.Qwen3_5MoeTextConfig(**qwen3_5_moe),
         "gpt_oss": gpt_oss,
         "gpt_oss_mxfp4": gpt_oss,  # experts in the four bits that OpenAI publishes them in
         # the text parts of models that see
@@ -112,6 +115,9 @@ def configs() -> dict:
         "qwen3_5_vision": transformers.Qwen3_5Config(text_config=qwen3_5 | dict(linear_num_key_heads=4), vision_config=dict(
             depth=1, hidden_size=16, intermediate_size=16, num_heads=2, out_hidden_size=32, num_position_embeddings=4), tie_word_embeddings=False, image_token_id=90,
                                                      video_token_id=91, vision_start_token_id=92, vision_end_token_id=93),
+        "qwen3_5_moe_vision": transformers.Qwen3_5MoeConfig(text_config=qwen3_5_moe | dict(linear_num_key_heads=4), vision_config=dict(
+            depth=1, hidden_size=16, intermediate_size=16, num_heads=2, out_hidden_size=32, num_position_embeddings=4), tie_word_embeddings=False, image_token_id=90,
+                                                            video_token_id=91, vision_start_token_id=92, vision_end_token_id=93),
     }
 
 
@@ -119,7 +125,7 @@ def tiny(config) -> torch.nn.Module:
     torch.manual_seed(1)
     auto = transformers.AutoModelForImageTextToText if hasattr(config, "vision_config") else transformers.AutoModelForCausalLM
     model = auto.from_config(config, dtype=torch.float32)
-    centred = {f"{name}.weight" for name, module in model.named_modules() if type(module).__name__ == "Qwen3_5RMSNorm"}  # weights are their distance from 1
+    centred = {f"{name}.weight" for name, module in model.named_modules() if type(module).__name__ in ("Qwen3_5RMSNorm", "Qwen3_5MoeRMSNorm")}  # weights are their distance from 1
     with torch.no_grad():
         for name, p in model.named_parameters():
             if "norm" in name:
@@ -200,6 +206,10 @@ CASES = {
 # with steps five times as large PEFT's own losses in float32 are 1e-4 from those in float64
 CASES |= {"qwen3_5": dict(architecture="qwen3_5", targets=LINEARS + DELTA, learningRate=1e-3),
           "qwen3_5_dora": dict(architecture="qwen3_5", targets=["q_proj", "in_proj_qkv", "out_proj"], dora=True, learningRate=1e-3)}
+# the three linears of the MLP are here those of the shared expert
+CASES |= {"qwen3_5_moe": dict(architecture="qwen3_5_moe", targets=LINEARS + DELTA, learningRate=1e-3),
+          "qwen3_5_moe_dora": dict(architecture="qwen3_5_moe", targets=["v_proj", "in_proj_z", "up_proj", "down_proj"], dora=True, learningRate=1e-3),
+          "qwen3_5_moe_experts": dict(architecture="qwen3_5_moe", targets=["o_proj", "out_proj", "gate_proj"], parameters=EXPERTS, rank=2, learningRate=1e-3)}
 CASES |= {name: dict(architecture=name, targets=PHI) for name in ["phi3"]}
 CASES |= {name: dict(architecture=name, targets=GLM) for name in ["glm", "glm4"]}
 CASES |= {name: dict(architecture=name, targets=LINEARS[:4]) for name in ["qwen3_moe", "gpt_oss"]}

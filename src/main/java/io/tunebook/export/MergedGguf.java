@@ -200,6 +200,9 @@ public final class MergedGguf {
         Weights.Tensor tensor = parts.get(0);
         String name = weights.ggufName(tensor.name());
         long[] one = tensor.shape().length == 3 ? new long[] {tensor.rows(), tensor.columns()} : tensor.shape();
+        if (Experts.isSharedGate(tensor.name())) {
+            one = new long[] {tensor.columns()};
+        }
         boolean vector = one.length == 1;
         long[] shape = one;
         if (Experts.number(tensor.name()) >= 0) {

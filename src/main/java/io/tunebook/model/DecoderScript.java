@@ -153,7 +153,7 @@ final class DecoderScript implements AutoCloseable {
         }
     }
 
-    // ---- loading: the embedding's product, the output's, then four products and their norms for each layer
+    // ---- loading: the embedding's product, the output's, then six products and their norms for each layer
 
     void addProduct(NDArray weight, long[] widths, NDArray bias) {
         try (Arguments a = new Arguments()) {
@@ -167,17 +167,25 @@ final class DecoderScript implements AutoCloseable {
         }
     }
 
-    /** A product that a layer with experts does not have: what the factors of all of them are like. */
+    /** A product without a weight: what the factors of all experts are like, or one that a layer does not have. */
     void addShape(long[] widths, long columns) {
         try (Arguments a = new Arguments()) {
             run("add_shape", a.numbers(widths).number(columns));
         }
     }
 
-    /** The experts of the next layer, whose two products are the last ones. */
-    void addExperts(NDArray router, NDArray bias, Experts experts) {
+    /**
+     * The experts of the next layer, whose two products are the last ones.
+     *
+     * @param shared the shared expert's gate; empty if there is no such expert
+     */
+    void addExperts(NDArray router, NDArray bias, NDArray shared, Experts experts) {
         try (Arguments a = new Arguments()) {
-            a.tensor(router).tensor(bias).number(experts.chosen()).flag(experts.normed());
+            a.tensor(router)
+                    .tensor(bias)
+                    .tensor(shared)
+                    .number(experts.chosen())
+                    .flag(experts.normed());
             a.real(experts.clamp().map(Experts.Clamp::alpha).orElse(0.0));
             a.real(experts.clamp().map(Experts.Clamp::limit).orElse(0.0));
             run("add_experts", a.flag(experts.clamp().isPresent()));

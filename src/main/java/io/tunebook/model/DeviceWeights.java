@@ -150,7 +150,7 @@ final class DeviceWeights implements AutoCloseable {
         }
         String router = experts.router(layer);
         NDArray weight = counted(joined(precision, List.of(router + ".weight")));
-        script.addExperts(weight, vectors(router + ".bias"), experts);
+        script.addExperts(weight, vectors(router + ".bias"), vectors(Experts.sharedGate(layer)), experts);
     }
 
     private void delta(int layer, DeltaNet delta) throws IOException {
@@ -163,10 +163,10 @@ final class DeviceWeights implements AutoCloseable {
 
     private void product(int layer, Target.Product product) throws IOException {
         List<Target> targets = product.targets(from.config(), layer);
-        if (targets.stream().anyMatch(Target::ofExperts)) {
+        if (targets.stream().allMatch(Target::ofExperts)) { // or there are none
             long[] widths =
                     targets.stream().mapToLong(t -> t.out(from.config())).toArray();
-            script.addShape(widths, targets.get(0).in(from.config()));
+            script.addShape(widths, targets.isEmpty() ? 1 : targets.get(0).in(from.config()));
             return;
         }
         List<String> names =

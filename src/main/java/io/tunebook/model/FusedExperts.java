@@ -1,7 +1,9 @@
 package io.tunebook.model;
 
+import io.tunebook.model.Weights.Tensor;
 import io.tunebook.model.family.Experts;
 import io.tunebook.model.family.ModelConfig;
+import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tensors.PackedMatrix;
 import io.tunebook.tensors.PackedMatrix.Part;
@@ -9,11 +11,13 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
- * The experts of gpt-oss in safetensors, where those of a layer are one tensor: {@code gate_up_proj} [experts, in, out]
- * in a plain type, or {@code gate_up_proj_blocks} [experts, out, in / 32, 16] with {@code gate_up_proj_scales} in
- * MXFP4; the outputs are gate and up in turns.
+ * Experts in safetensors, where those of a layer are one tensor. Qwen3.5 has {@code gate_up_proj} [experts, out, in] in
+ * a plain type, with gate above up: pieces of it are experts. gpt-oss has [experts, in, out], or
+ * {@code gate_up_proj_blocks} [experts, out, in / 32, 16] with {@code gate_up_proj_scales} in MXFP4; the outputs are
+ * gate and up in turns.
  */
 final class FusedExperts {
     private final Map<String, Part> parts;
@@ -26,7 +30,49 @@ final class FusedExperts {
     }
 
     /**
-     * Each expert's matrices and biases by their names.
+     * Each expert's matrices where they are pieces of one tensor.
+     *
+     * @param found the tensors of the files, by name
+     * @throws ModelFormatException if a tensor has another shape than the configuration says
+     */
+    static Map<String, Tensor> pieces(ModelConfig config, Map<String, Tensor> found) throws ModelFormatException {
+        Map<String, Tensor> pieces = new LinkedHashMap<>();
+        Experts experts = config.experts().filter(e -> e.clamp().isEmpty()).orElse(null);
+        for (int layer = 0; experts != null && layer < config.layers(); layer++) {
+            for (String part : new String[] {"gate", "up", "down"}) {
+                int rows = part.equals("down") ? config.hiddenSize() : experts.width();
+                int columns = part.equals("down") ? experts.width() : config.hiddenSize();
+                int all = part.equals("down") ? rows : 2 * rows;
+                Tensor whole = found.get(Experts.parameterOf(Experts.tensor(layer, 0, part, "weight"))
+                        .orElseThrow());
+                if (whole == null) {
+                    continue; // each expert has tensors of its own
+                }
+                require(whole.file(), whole.name(), whole.shape(), experts.count(), all, columns);
+                for (int e = 0; e < experts.count(); e++) {
+                    String name = Experts.tensor(layer, e, part, "weight");
+                    GgufType type = whole.type();
+                    long first = (long) e * all + experts.firstRow(name);
+                    pieces.put(
+                            name,
+                            new Tensor(
+                                    name,
+                                    type,
+                                    new long[] {rows, columns},
+                                    whole.file(),
+                                    whole.offset() + type.bytes(first * columns),
+                                    type.bytes((long) rows * columns),
+                                    whole.form(),
+                                    whole.added(),
+                                    Optional.empty()));
+                }
+            }
+        }
+        return pieces;
+    }
+
+    /**
+     * Each expert's matrices and biases by their names, of gpt-oss.
      *
      * @param file for messages
      * @param parts all tensors of the files, by name
@@ -95,11 +141,15 @@ final class FusedExperts {
     }
 
     private static void require(Path file, Part part, long... shape) throws ModelFormatException {
-        if (!Arrays.equals(part.stored().shape(), shape)) {
+        require(file, part.stored().name(), part.stored().shape(), shape);
+    }
+
+    private static void require(Path file, String name, long[] found, long... shape) throws ModelFormatException {
+        if (!Arrays.equals(found, shape)) {
             throw new ModelFormatException(
                     file,
-                    "tensor " + part.stored().name() + ": expected the shape " + Arrays.toString(shape) + ", found "
-                            + Arrays.toString(part.stored().shape()));
+                    "tensor " + name + ": expected the shape " + Arrays.toString(shape) + ", found "
+                            + Arrays.toString(found));
         }
     }
 }

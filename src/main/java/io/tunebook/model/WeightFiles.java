@@ -72,6 +72,9 @@ final class WeightFiles {
         if (shape.length == 2 && DeltaNet.isConvolution(name)) { // llama.cpp leaves the dimension of 1 out
             shape = new long[] {shape[0], 1, shape[1]};
         }
+        if (shape.length == 1 && Experts.isSharedGate(name)) { // the same of a matrix of one row
+            shape = new long[] {1, shape[0]};
+        }
         int expert = Experts.number(name);
         if (expert < 0
                 || shape.length != (name.endsWith(".bias") ? 2 : 3)
@@ -127,6 +130,7 @@ final class WeightFiles {
             }
             JsonNode json = Json.files().readTree(Files.readAllBytes(configJson));
             PackedWeights.of(configJson, json, parts).forEach((name, m) -> found.put(name, tensor(name, m, config)));
+            found.putAll(FusedExperts.pieces(config, found));
             FusedExperts.of(configJson, config, parts).forEach((name, m) -> found.put(name, tensor(name, m, config)));
             for (var other : unread.entrySet()) {
                 if (config.tensors().containsKey(other.getKey()) && !found.containsKey(other.getKey())) {

@@ -59,7 +59,10 @@ record ActivationMemory(ModelConfig config, int bytes, long tokens, boolean gpu)
         long attention = config.layer(layer).delta() ? keptOfDelta() : keptOfAttention(layer);
         // a branch's output is kept where it is not added as it is
         long outputs = gpu && config.scales().residual() != 1 ? 2L * config.hiddenSize() : 0;
-        return 2L * config.hiddenSize() + norms + outputs + attention + 2 * inner();
+        long shared = config.experts().filter(Experts::shared).isPresent()
+                ? 2L * config.intermediateSize() + config.hiddenSize() // its gate, up and output
+                : 0;
+        return 2L * config.hiddenSize() + norms + outputs + attention + 2 * inner() + shared;
     }
 
     /**

@@ -10,10 +10,15 @@ from .quantized import Linear
 from .records import Layer, LayerLora, Masks
 
 
+# A layer's products, in the order of LayerLora.
+def products_of(layer: Layer) -> List[Linear]:
+    return [layer.qkv, layer.o, layer.gate_up, layer.down, layer.experts_gate_up, layer.experts_down]
+
+
 # Cuts flat [elements of all factors] into views of each layer's factors; a gradient of that shape is cut the same.
-# Layer by layer: A of q | k | v, B of each; A and B of o; A of gate | up, B of each; A and B of down; then DoRA's
-# magnitudes of these four. ranks and scales are those of q, k, v, o, gate, up, down, layer by layer; none: no factors.
-# With delta the first product has other targets.
+# Layer by layer: A of q | k | v, B of each; A and B of o; A of gate | up, B of each; A and B of down; those of all
+# experts alike; then DoRA's magnitudes of these products. ranks and scales are those of q, k, v, o, gate, up, down,
+# layer by layer; none: no factors. With delta the first product has other targets.
 def factors(layers: List[Layer], flat: Tensor, ranks: List[int], scales: List[float], dora: bool) -> List[LayerLora]:
     found: List[LayerLora] = []
     if len(ranks) == 0:
@@ -22,7 +27,7 @@ def factors(layers: List[Layer], flat: Tensor, ranks: List[int], scales: List[fl
     first = 0
     for layer in layers:
         widths: List[int] = []
-        for W in [layer.qkv, layer.o, layer.gate_up, layer.down]:
+        for W in products_of(layer):
             r = ranks[first : first + len(W.widths)]
             sizes.extend(factor_sizes(W, r))
             widths.append(adapted_width(W, r) if dora else 0)
@@ -33,7 +38,7 @@ def factors(layers: List[Layer], flat: Tensor, ranks: List[int], scales: List[fl
     at = 0
     for layer in layers:
         of_layer: List[Lora] = []
-        products = [layer.qkv, layer.o, layer.gate_up, layer.down]
+        products = products_of(layer)
         magnitudes = at
         for W in products:
             magnitudes += 1 + len(W.widths)
@@ -43,8 +48,8 @@ def factors(layers: List[Layer], flat: Tensor, ranks: List[int], scales: List[fl
             of_layer.append(shaped(W, pieces[at : at + 1 + n], pieces[magnitudes + i], r, s))
             first += n
             at += 1 + n
-        at += 4
-        found.append(LayerLora(of_layer[0], of_layer[1], of_layer[2], of_layer[3]))
+        at += len(products)
+        found.append(LayerLora(of_layer[0], of_layer[1], of_layer[2], of_layer[3], of_layer[4], of_layer[5]))
     return found
 
 
@@ -64,6 +69,8 @@ def adapter_of(
                 with_scale(layer.o, lora.o),
                 with_scale(layer.gate_up, lora.gate_up),
                 with_scale(layer.down, lora.down),
+                lora.experts_gate_up,
+                lora.experts_down,
             )
         )
     return ready
@@ -76,7 +83,7 @@ def with_scale(W: Linear, lora: Lora) -> Lora:
 # Of a layer that is not adapted: no B, and an empty A [0] in the type of like.
 def no_lora(like: Tensor) -> LayerLora:
     none = Lora(like.new_empty([0]), [], [], [], None, None)
-    return LayerLora(none, none, none, none)
+    return LayerLora(none, none, none, none, none, none)
 
 
 # Without dropout: no mask for any target.
@@ -110,16 +117,18 @@ def drop(W: Linear, n: int, like: Tensor, dropout: float, keys: List[int], first
 
 # How many keys the masks of a layer take.
 def keys_of(layer: Layer) -> int:
-    return 2 * (len(layer.qkv.widths) + len(layer.o.widths) + len(layer.gate_up.widths) + len(layer.down.widths))
+    keys = 0
+    for W in products_of(layer):
+        keys += 2 * len(W.widths)
+    return keys
 
 
 # Masks of a layer's targets for N rows, [N, in] each in the type of like, in the targets' order; keys from first on.
+# Factors of all experts are never dropped for.
 def masks_of(layer: Layer, n: int, like: Tensor, dropout: float, keys: List[int], first: int) -> Masks:
     drops: List[List[Tensor]] = []
     at = first
-    for i, W in enumerate([layer.qkv, layer.o, layer.gate_up, layer.down]):
-        none: List[Tensor] = []
-        # factors of experts are never dropped for
-        drops.append(drop(W, n, like, dropout, keys, at) if layer.experts is None or i < 2 else none)
+    for W in [layer.qkv, layer.o, layer.gate_up, layer.down]:
+        drops.append(drop(W, n, like, dropout, keys, at))
         at += 2 * len(W.widths)
     return Masks(drops[0], drops[1], drops[2], drops[3])

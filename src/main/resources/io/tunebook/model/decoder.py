@@ -26,8 +26,8 @@
 #               same weight as its file stores it (GGUF's blocks, eight bits), and then .weight is empty
 #   Config      the numbers of the architecture: heads, eps, scales
 #   Layer       the weights of one layer: norms, qkv, o, gate_up, down, and what it has in their places
-#   LayerLora   the factors A and B of a layer's four products, or, as G, the derivatives by them
-#   Masks       dropout's masks of a layer's four products; empty lists without dropout
+#   LayerLora   the factors A and B of a layer's products, or, as G, the derivatives by them
+#   Masks       dropout's masks of a layer's products; empty lists without dropout
 #   Saved       what a layer's forward keeps for its backward
 # Functions that need a type and a device take a tensor "like" which has them. model.norm is one: it is in the type
 # that the model computes in, which the embedding, as stored, may not be.
@@ -92,9 +92,11 @@ def dense_layer(layer: Layer, like: Tensor, old: Optional[Layer]) -> Layer:
         o=expanded(layer.o, like, o),
         gate_up=expanded(layer.gate_up, like, gate_up),
         down=expanded(layer.down, like, down),
+        experts_gate_up=layer.experts_gate_up,  # what LoRA's factors of all experts are like
+        experts_down=layer.experts_down,
         rotary=layer.rotary,  # which of the model's rotary tables; -1: positions are not rotated
         window=layer.window,  # how many keys a query sees; 0: all
-        experts=layer.experts,  # in the place of gate_up and down, or None; expanded when they are used
+        experts=layer.experts,  # in the place of the MLP, or None; expanded when they are used
         sinks=layer.sinks,  # [heads], one more score beside those of the keys, or None
         delta=layer.delta,  # Gated DeltaNet in the place of attention, or None
     )
@@ -167,7 +169,7 @@ def summed_loss(model: Model, adapter: List[LayerLora], tokens: Tokens, labels: 
 # One micro batch forward and backward: the sum of losses, float32 [1], and its derivative by the flat factors, which
 # has their shape [all factors' elements] and the model's type. The weights are frozen and have no derivative.
 #   flat          the factors, float32, layer by layer: A of q | k | v, B of each; A and B of o; A of gate | up, B of
-#                 each; A and B of down; then DoRA's magnitudes of these four. adapter_of cuts it into views
+#                 each; A and B of down; then DoRA's magnitudes. adapter_of cuts it into views
 #   ranks, scales of q, k, v, o, gate, up, down, layer by layer; rank 0: the target is not adapted. scales multiply B A
 #   dora          whether there are magnitudes (Liu et al., 2024)
 #   dropout       the probability to drop an element of an adapted product's input before A

@@ -1,7 +1,7 @@
 # A mixture of experts in the place of an MLP (Shazeer et al., 2017): a router chooses some of many small MLPs for each
 # token, and their outputs are added, each times its weight. Forward and backward. Rows are sorted by expert, so that
 # each expert is one product. Experts may have LoRA's factors. Knows nothing of layers.
-from typing import List, NamedTuple, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ class Experts(NamedTuple):
     alpha: float  # of the clamped SwiGLU
     limit: float  # 0: SwiGLU as it is
     turns: bool  # whether a row of gate and one of up take turns in LoRA's B
+    shared: Optional[Tensor]  # [1, width], the gate of an expert that all tokens have; None: there is no such expert
 
 
 # What the backward needs of the forward.

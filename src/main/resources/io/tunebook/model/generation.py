@@ -4,14 +4,15 @@ from typing import List, NamedTuple, Optional
 import torch
 from torch import Tensor, ops
 
-from .adapter import no_lora
+from .adapter import no_lora, no_masks
 from .attention import past_with_sinks, queries_of
 from .attention_cpu import by_head, window_of
 from .decoder import Model, dense_layer, embedded, head, tables_for
 from .delta import delta_gated, next_delta
 from .dtypes import FLOAT32, INT64
 from .experts import run_experts
-from .layer import add_attention, add_branch, add_mlp, gate_and_up, gated_outputs, heads_normed, normed, project
+from .layer import activated, add_attention, add_branch, add_mlp, gated_outputs, heads_normed, normed, project
+from .layer import share_of
 from .lora import Lora, inputs, linear, vector_lora_
 from .mlp import geglu, swiglu
 from .norm import rms_norm
@@ -81,11 +82,14 @@ def prompt_layer(
     h, _t1 = normed(x1, layer.norms.mlp, config.eps)
     experts = layer.experts
     if experts is not None:
-        y, _routed = run_experts(h, experts, lora.gate_up, lora.down)
+        y, _routed = run_experts(h, experts, lora.experts_gate_up, lora.experts_down)
+        shared = experts.shared
+        if shared is not None:
+            _z, _gate, _up, m, z_down = activated(h, layer, lora, config, no_masks())
+            y.addcmul_(linear(m, layer.down, None, z_down, lora.down), share_of(h, shared))
         return add_branch(x1, y, layer.norms.mlp_out, config)
-    gate, up = gate_and_up(h, inputs(h, lora.gate_up, []), layer.gate_up, lora.gate_up)
-    m = geglu(gate, up) if config.gelu else swiglu(gate, up)
-    out, _y_down = add_mlp(x1, m, inputs(m, lora.down, []), layer, lora.down, config)
+    _z, _gate, _up, m, z_down = activated(h, layer, lora, config, no_masks())
+    out, _y_down = add_mlp(x1, m, z_down, layer, lora.down, config)
     return out
 
 
@@ -114,13 +118,22 @@ def next_layer(
     x1 = x.add(vector_norm(y, layer.norms.attention_out, config.eps), alpha=config.residual)
     h1 = vector_norm(x1, layer.norms.mlp, config.eps)
     experts = layer.experts
-    if experts is not None:
-        y1, _routed = run_experts(h1.unsqueeze(0), experts, lora.gate_up, lora.down)
-        return x1.add(vector_norm(y1.squeeze(0), layer.norms.mlp_out, config.eps), alpha=config.residual)
-    gate, up = vector_lora_(times_vector(h1, layer.gate_up), h1, lora.gate_up, layer.gate_up.widths).chunk(2)
-    m = geglu(gate, up) if config.gelu else swiglu(gate, up)
-    out = vector_lora_(times_vector(m, layer.down), m, lora.down, layer.down.widths)
+    if experts is None:
+        out = vector_mlp(h1, layer, lora, config)
+    else:
+        y1, _routed = run_experts(h1.unsqueeze(0), experts, lora.experts_gate_up, lora.experts_down)
+        out = y1.squeeze(0)
+        shared = experts.shared
+        if shared is not None:
+            out.addcmul_(vector_mlp(h1, layer, lora, config), share_of(h1.unsqueeze(0), shared).flatten())
     return x1.add(vector_norm(out, layer.norms.mlp_out, config.eps), alpha=config.residual)
+
+
+# The MLP, or the shared expert, of one vector [width].
+def vector_mlp(h: Tensor, layer: Layer, lora: LayerLora, config: Config) -> Tensor:
+    gate, up = vector_lora_(times_vector(h, layer.gate_up), h, lora.gate_up, layer.gate_up.widths).chunk(2)
+    m = geglu(gate, up) if config.gelu else swiglu(gate, up)
+    return vector_lora_(times_vector(m, layer.down), m, lora.down, layer.down.widths)
 
 
 # What the product o is given, for several tokens [T, width].

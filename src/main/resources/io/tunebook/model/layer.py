@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .attention import Places, Softmax, attention, d_attention, d_gates, gates_of, queries_of, with_sinks
 from .delta import d_delta, delta_gated, delta_rule
+from .dtypes import FLOAT32
 from .experts import d_run_experts, run_experts
 from .lora import Lora, d_A, d_magnitude, d_x, d_z, inputs, linear, loras_of
 from .mlp import d_geglu, d_swiglu, d_swiglu_lora, geglu, swiglu, swiglu_lora
@@ -175,25 +176,47 @@ def run_layer(
     h1, t1 = normed(x1, layer.norms.mlp, config.eps)
     experts = layer.experts
     if experts is not None:
-        y, routed = run_experts(h1, experts, lora.gate_up, lora.down)
+        y, routed = run_experts(h1, experts, lora.experts_gate_up, lora.experts_down)
+        z_gate_up, gate, up, z_down = none, none, none, none
+        y_shared: Optional[Tensor] = None
+        shared = experts.shared
+        if shared is not None:
+            z_gate_up, gate, up, m, z_down = activated(h1, layer, lora, config, masks)
+            y_own = linear(m, layer.down, None, z_down, lora.down)
+            y.addcmul_(y_own, share_of(h1, shared))
+            y_shared = y_own
         out = add_branch(x1, y, layer.norms.mlp_out, config)
         y_out = y if layer.norms.mlp_out is not None else None
         return out, Saved(
-            x, t, h, z, qkv, qk, v, o, softmax, z_o, y_o, x1, t1, h1, none, none, none, none, y_out, routed
+            x, t, h, z, qkv, qk, v, o, softmax, z_o, y_o, x1, t1, h1, z_gate_up, gate, up, z_down, y_out, routed, y_shared
         )
-    z_gate_up = inputs(h1, lora.gate_up, masks.gate_up)
     if around_swiglu(lora, layer, around, config):
+        z_gate_up = inputs(h1, lora.gate_up, masks.gate_up)
         gate, up = times(h1, layer.gate_up), none
         B, s = lora.gate_up.B, lora.gate_up.scales
         m, z_down = swiglu_lora(gate, z_gate_up, B[0], B[1], lora.down.A, s[0], s[1])
     else:
-        gate, up = gate_and_up(h1, z_gate_up, layer.gate_up, lora.gate_up)
-        m = geglu(gate, up) if config.gelu else swiglu(gate, up)
-        z_down = inputs(m, lora.down, masks.down)
+        z_gate_up, gate, up, m, z_down = activated(h1, layer, lora, config, masks)
     out, y_down = add_mlp(x1, m, z_down, layer, lora.down, config)
     return out, Saved(
-        x, t, h, z, qkv, qk, v, o, softmax, z_o, y_o, x1, t1, h1, z_gate_up, gate, up, z_down, y_down, None
+        x, t, h, z, qkv, qk, v, o, softmax, z_o, y_o, x1, t1, h1, z_gate_up, gate, up, z_down, y_down, None, None
     )
+
+
+# The MLP, or the shared expert, up to its last product, from h [N, width]: z_gate_up, gate and up of Saved, the gated
+# activations m [N, inner], and z_down of Saved.
+def activated(
+    h: Tensor, layer: Layer, lora: LayerLora, config: Config, masks: Masks
+) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    z_gate_up = inputs(h, lora.gate_up, masks.gate_up)
+    gate, up = gate_and_up(h, z_gate_up, layer.gate_up, lora.gate_up)
+    m = geglu(gate, up) if config.gelu else swiglu(gate, up)
+    return z_gate_up, gate, up, m, inputs(m, lora.down, masks.down)
+
+
+# What the shared expert's output is multiplied with, sigmoid(h w^T) for h [N, width] and w [1, width]: [N, 1].
+def share_of(h: Tensor, w: Tensor) -> Tensor:
+    return h.mm(w.t()).sigmoid()
 
 
 # The residual behind the MLP [N, width], from the one before it x1 [N, width], the gated activations m [N, inner] and z
@@ -237,20 +260,31 @@ def d_layer(
     d_y = d_branch(d_out, saved.y_down, layer.norms.mlp_out, config)
     experts, routed = layer.experts, saved.experts
     if experts is not None and routed is not None:
-        d_h1 = d_run_experts(d_y, saved.h1, routed, experts, lora.gate_up, lora.down, G.gate_up, G.down)
+        factors_gate_up, factors_down = lora.experts_gate_up, lora.experts_down
+        d_h1 = d_run_experts(
+            d_y, saved.h1, routed, experts, factors_gate_up, factors_down, G.experts_gate_up, G.experts_down
+        )
+        shared, y_shared = experts.shared, saved.y_shared
+        if shared is not None and y_shared is not None:
+            # of y = s y_shared with s = sigmoid(h1 w^T): d_y_shared = s d_y and d_(h1 w^T) = (d_y . y_shared) s (1 - s)
+            s = share_of(saved.h1, shared)
+            d_h1.add_(d_mlp(d_y * s, y_shared, saved, layer, lora, G, config, masks, 0))
+            d_s = (d_y.to(FLOAT32) * y_shared.to(FLOAT32)).sum([1], True)
+            d_h1.addmm_((d_s * s * (1 - s)).to(d_y.dtype), shared)
     else:
-        d_h1 = d_mlp(d_y, saved, layer, lora, G, config, masks, around)
+        d_h1 = d_mlp(d_y, saved.y_down, saved, layer, lora, G, config, masks, around)
     d_x1 = d_normed(d_h1, saved.x1, saved.t1, layer.norms.mlp, d_out)
     return d_attention_half(d_x1, saved, at, layer, lora, G, config, masks)
 
 
-# The MLP's half: d_h1 from d_y of its branch, both [N, width]. With m = silu(gate) * up [N, inner], or what else the
-# activation is:
+# The MLP, or the shared expert: d_h1 from d_y of its output y_down, all [N, width]. With m = silu(gate) * up
+# [N, inner], or what else the activation is:
 #   d_z_down = s d_y B_down       d_m = d_y W_down + d_z_down A_down       d_gate, d_up: see mlp.py, [N, inner] each
 #   d_z_gu = s d_gate B_gate | s d_up B_up       d_h1 = d_gate W_gate + d_up W_up + d_z_gu A_gu
 # and d_A and d_B as in lora.py, left in G.
 def d_mlp(
     d_y: Tensor,
+    y_down: Optional[Tensor],
     saved: Saved,
     layer: Layer,
     lora: LayerLora,
@@ -260,7 +294,6 @@ def d_mlp(
     around: int,
 ) -> Tensor:
     gate, up = saved.gate, saved.up
-    y_down = saved.y_down
     if y_down is not None:
         d_y = d_magnitude(d_y, y_down, None, lora.down, layer.down.widths, G.down)
     d_z_down = d_z([d_y], saved.z_down, lora.down, G.down)

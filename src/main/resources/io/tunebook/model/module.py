@@ -97,7 +97,7 @@ class Decoder(Module):
     cudnn: bool  # whether cuDNN's attention is used, which must agree with the flash kernel on this device
     same_bits: bool  # whether gradients have the same bits each time
 
-    # ---- Loading: the embedding's product, the output's, then four products and their norms for each layer
+    # ---- Loading: the embedding's product, the output's, then six products and their norms for each layer
 
     def use_eight(self, yes: bool) -> None:
         self.eight = yes
@@ -120,18 +120,26 @@ class Decoder(Module):
         self.products.append(Linear(W.weight, W.parts, widths, columns, optional(bias), None))
 
     # What stands in the place of the next layer's MLP; its two products are the last ones. router [experts, width],
-    # bias [experts] or empty; the rest as in Router and Experts.
+    # bias [experts] or empty, shared [1, width] or empty; the rest as in Router and Experts.
     def add_experts(
-        self, router: Tensor, bias: Tensor, chosen: int, normed: bool, alpha: float, limit: float, turns: bool
+        self,
+        router: Tensor,
+        bias: Tensor,
+        shared: Tensor,
+        chosen: int,
+        normed: bool,
+        alpha: float,
+        limit: float,
+        turns: bool,
     ) -> None:
         down = self.products.pop()
         gate_up = self.products.pop()
         if router.is_cuda:
             gate_up, down = joined_blocks(gate_up), joined_blocks(down)
         routing = Router(router, optional(bias), chosen, normed)
-        self.experts.append(Experts(routing, gate_up, down, alpha, limit, turns))
+        self.experts.append(Experts(routing, gate_up, down, alpha, limit, turns, optional(shared)))
 
-    # A product without a weight, where the layer has experts: what LoRA's factors of all of them are like.
+    # A product without a weight: what LoRA's factors of all experts are like, or one that the layer does not have.
     def add_shape(self, widths: List[int], columns: int) -> None:
         self.products.append(Linear(torch.empty([0, 1]), [], widths, columns, None, None))
 
@@ -142,6 +150,8 @@ class Decoder(Module):
 
     # norms in the order of Norms, and sinks [heads]; what the architecture does not have is empty.
     def add_layer(self, norms: List[Tensor], sinks: Tensor, rotary: int, window: int) -> None:
+        experts_down = self.products.pop()
+        experts_gate_up = self.products.pop()
         down = self.products.pop()
         gate_up = self.products.pop()
         o = self.products.pop()
@@ -163,7 +173,22 @@ class Decoder(Module):
         delta: Optional[Delta] = None
         if len(self.deltas) > 0:
             delta = self.deltas.pop()
-        self.layers.append(Layer(of_layer, qkv, o, gate_up, down, rotary, window, experts, optional(sinks), delta))
+        self.layers.append(
+            Layer(
+                of_layer,
+                qkv,
+                o,
+                gate_up,
+                down,
+                experts_gate_up,
+                experts_down,
+                rotary,
+                window,
+                experts,
+                optional(sinks),
+                delta,
+            )
+        )
 
     # norm [width] is the last one; rotary has tables [2, positions, rotated width]; the rest is Config. logits is what
     # logits are multiplied with; the last norm does it, since its output goes into the last product alone.
@@ -271,10 +296,9 @@ class Decoder(Module):
             merge_(layer.o, lora.o, sign)
             experts = layer.experts
             if experts is not None:
-                merge_experts_(experts, lora.gate_up, lora.down, sign)
-            else:
-                merge_(layer.gate_up, lora.gate_up, sign)
-                merge_(layer.down, lora.down, sign)
+                merge_experts_(experts, lora.experts_gate_up, lora.experts_down, sign)
+            merge_(layer.gate_up, lora.gate_up, sign)
+            merge_(layer.down, lora.down, sign)
 
     # The norms of the rows of one target's weight, float32 [width]. product counts q | k | v, o, gate | up, down.
     def target_norms(self, layer: int, product: int, index: int) -> Tensor:

@@ -41,26 +41,28 @@ class Layer(NamedTuple):
     norms: Norms
     qkv: Linear  # q | k | v: [(heads + 2 * kv_heads) * head_dim, width]; three targets or one. With delta see there
     o: Linear  # [width, heads * head_dim], or value heads and their width
-    gate_up: Linear  # gate | up: [2 * inner, width]; two targets or one
+    gate_up: Linear  # gate | up: [2 * inner, width]; two targets or one. With experts those of the shared one, or none
     down: Linear  # [width, inner]
+    experts_gate_up: Linear  # what LoRA's factors of all experts are like; the weights are in experts
+    experts_down: Linear
     rotary: int  # which of the model's rotary tables; -1: positions are not rotated
     window: int  # how many keys a query sees; 0: all
-    experts: Optional[
-        Experts
-    ]  # in the place of gate_up and down, which say then only what LoRA's factors of all are like
+    experts: Optional[Experts]  # in the place of the MLP
     sinks: Optional[Tensor]  # [heads], one more score of each head's attention
     delta: Optional[Delta]  # in the place of attention
 
 
-# LoRA's factors of a layer's four products, or their gradients.
+# LoRA's factors of a layer's products, or their gradients.
 class LayerLora(NamedTuple):
     qkv: Lora
     o: Lora
     gate_up: Lora
     down: Lora
+    experts_gate_up: Lora
+    experts_down: Lora
 
 
-# Dropout's masks [N, in] of each product's targets; none without dropout.
+# Dropout's masks [N, in] of each product's targets; none without dropout, and none for factors of all experts.
 class Masks(NamedTuple):
     qkv: List[Tensor]
     o: List[Tensor]
@@ -89,4 +91,5 @@ class Saved(NamedTuple):
     up: Tensor  # then empty
     z_down: Tensor
     y_down: Optional[Tensor]  # with DoRA or a norm behind it: the output of down, or of experts
-    experts: Optional[SavedExperts]  # the five before y_down are empty then
+    experts: Optional[SavedExperts]  # z_gate_up, gate, up and z_down are the shared expert's then, or empty
+    y_shared: Optional[Tensor]  # the shared expert's output [N, width], before its gate

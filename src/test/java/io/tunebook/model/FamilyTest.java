@@ -54,7 +54,9 @@ final class FamilyTest {
             "gemma3_vision",
             "qwen3_moe",
             "qwen3_5",
-            "qwen3_5_vision");
+            "qwen3_5_vision",
+            "qwen3_5_moe",
+            "qwen3_5_moe_vision");
 
     @TempDir
     Path temp;
@@ -192,7 +194,7 @@ final class FamilyTest {
     }
 
     static Stream<String> aFolderOfItsGgufSaysTheSame() {
-        return Stream.of("qwen3_moe", "qwen3_5", "gpt_oss");
+        return Stream.of("qwen3_moe", "qwen3_5", "qwen3_5_moe", "gpt_oss");
     }
 
     /** {@code config.json} of a GGUF file has what the family has of its own; values are in bfloat16. */

@@ -42,7 +42,10 @@ public record ConfigGguf(GgufFile gguf, String arch) {
         return new ModelConfig(
                         family,
                         hidden,
-                        positive("feed_forward_length"),
+                        // where an expert is shared it is as wide, and there may be no other key
+                        gguf.metadata().containsKey(arch + ".expert_shared_feed_forward_length")
+                                ? positive("expert_shared_feed_forward_length")
+                                : positive("feed_forward_length"),
                         layers(),
                         heads,
                         positive("attention.head_count_kv", heads),

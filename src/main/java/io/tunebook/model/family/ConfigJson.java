@@ -44,6 +44,11 @@ public record ConfigJson(Path file, JsonNode json) {
         return new ConfigJson(file, filled);
     }
 
+    /** The same with another value for a field. */
+    ConfigJson with(String field, int value) {
+        return new ConfigJson(file, ((ObjectNode) json.deepCopy()).put(field, value));
+    }
+
     /** What all dense decoders have, without biases, norms over heads and window. */
     ModelConfig dense(String family) throws ModelFormatException {
         return dense(family, "silu");

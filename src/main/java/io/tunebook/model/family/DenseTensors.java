@@ -24,16 +24,17 @@ final class DenseTensors {
         out.put("model.embed_tokens.weight", new long[] {c.vocabularySize(), c.hiddenSize()});
         for (int i = 0; i < c.layers(); i++) {
             norm(c, Norm.ATTENTION, i, out);
+            Target.Product before = Target.Product.QKV;
             for (Target t : c.targets(i)) {
-                if (t.product() == Target.Product.GATE_UP && t.index(c) == 0 && !t.ofExperts()) {
+                if (before == Target.Product.O && t.product() != before) {
                     betweenHalves(c, i, out);
                 }
                 if (!t.ofExperts()) {
                     out.put(t.module(i) + ".weight", new long[] {t.out(c), t.in(c)});
                 }
+                before = t.product();
             }
             if (c.experts().isPresent()) {
-                betweenHalves(c, i, out);
                 c.experts().get().shapes(c, i, out);
             }
             norm(c, Norm.MLP_OUT, i, out);

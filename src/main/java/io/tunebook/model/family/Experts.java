@@ -1,5 +1,6 @@
 package io.tunebook.model.family;
 
+import io.tunebook.tensors.ModelFormatException;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -14,9 +15,12 @@ import java.util.regex.Pattern;
  * @param chosen how many a token has
  * @param width between the two products of an expert
  * @param normed whether the weights of those that are chosen are divided by their sum
+ * @param shared whether all tokens have one more, as wide as {@link ModelConfig#intermediateSize}, times the sigmoid of
+ *     a gate
  * @param clamp gpt-oss's form; none: SwiGLU without biases
  */
-public record Experts(int count, int chosen, int width, boolean normed, Optional<Clamp> clamp) {
+public record Experts(int count, int chosen, int width, boolean normed, boolean shared, Optional<Clamp> clamp) {
+    private static final String SHARED_GATE = "mlp.shared_expert_gate";
     private static final Pattern EXPERT =
             Pattern.compile("(?:.*\\.)?mlp\\.experts\\.(\\d+)\\.(\\w+)_proj(?:\\.(?:weight|bias))?");
     private static final Pattern PARAMETER = Pattern.compile("(?:.*\\.)?mlp\\.experts\\.(gate_up|down)_proj");
@@ -30,9 +34,43 @@ public record Experts(int count, int chosen, int width, boolean normed, Optional
      */
     public record Clamp(double alpha, double limit) {}
 
+    /** Qwen's, with SwiGLU as it is. */
+    static Experts of(ConfigJson json, boolean normed, boolean shared) throws ModelFormatException {
+        json.require("decoder_sparse_step", (int) json.number("decoder_sparse_step", 1), 1);
+        json.require("mlp_only_layers", json.json().path("mlp_only_layers").size(), 0);
+        return new Experts(
+                json.positive(
+                        json.json().has("num_experts") ? "num_experts" : "num_local_experts"), // Transformers 5's name
+                json.positive("num_experts_per_tok"),
+                json.positive("moe_intermediate_size"),
+                normed,
+                shared,
+                Optional.empty());
+    }
+
+    static Experts of(ConfigGguf gguf, boolean shared) throws ModelFormatException {
+        return new Experts(
+                gguf.positive("expert_count"),
+                gguf.positive("expert_used_count"),
+                gguf.positive("expert_feed_forward_length"),
+                true,
+                shared,
+                Optional.empty());
+    }
+
     /** The router's module. */
     public String router(int layer) {
         return "model.layers." + layer + (clamp.isPresent() ? ".mlp.router" : ".mlp.gate");
+    }
+
+    /** The weight of the shared expert's gate, [1, width of the residual]. */
+    public static String sharedGate(int layer) {
+        return "model.layers." + layer + "." + SHARED_GATE + ".weight";
+    }
+
+    /** Whether a tensor is such a gate, which GGUF has as a vector. */
+    public static boolean isSharedGate(String tensor) {
+        return tensor.endsWith("." + SHARED_GATE + ".weight");
     }
 
     /**
@@ -87,6 +125,9 @@ public record Experts(int count, int chosen, int width, boolean normed, Optional
      * none of these.
      */
     static String gguf(String module) {
+        if (module.equals(SHARED_GATE)) {
+            return "ffn_gate_inp_shexp";
+        }
         Matcher expert = EXPERT.matcher(module);
         boolean router = module.equals("mlp.gate") || module.equals("mlp.router");
         return router ? "ffn_gate_inp" : expert.matches() ? "ffn_" + expert.group(2) + "_exps" : null;
@@ -96,6 +137,9 @@ public record Experts(int count, int chosen, int width, boolean normed, Optional
         out.put(router(layer) + ".weight", new long[] {count, c.hiddenSize()});
         if (clamp.isPresent()) {
             out.put(router(layer) + ".bias", new long[] {count});
+        }
+        if (shared) {
+            out.put(sharedGate(layer), new long[] {1, c.hiddenSize()});
         }
         for (String part : new String[] {"gate", "up", "down"}) {
             int rows = part.equals("down") ? c.hiddenSize() : width;

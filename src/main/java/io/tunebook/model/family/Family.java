@@ -21,6 +21,7 @@ public interface Family {
             new Qwen3(),
             new Qwen3Moe(),
             new Qwen35(),
+            new Qwen35Moe(),
             new GptOss(),
             new Gemma3(),
             new SmolLM3(),
@@ -104,6 +105,11 @@ public interface Family {
 
     /** Whether the query's module gives each head a gate of its attention's output behind its query. */
     default boolean gated() {
+        return false;
+    }
+
+    /** Whether Hugging Face's files have the matrices of all experts of a layer as one parameter. */
+    default boolean stacksExperts() {
         return false;
     }
 

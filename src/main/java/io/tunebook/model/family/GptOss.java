@@ -56,6 +56,7 @@ final class GptOss implements Family {
                 json.positive(json.json().has("num_experts_per_tok") ? "num_experts_per_tok" : "experts_per_token"),
                 c.intermediateSize(),
                 true,
+                false,
                 Optional.of(new Experts.Clamp(json.number("swiglu_alpha", ALPHA), json.number("swiglu_limit", LIMIT))));
         return c.biases(bias, bias).layers(json.kinds(c.layers(), 2)).experts(experts);
     }
@@ -71,6 +72,7 @@ final class GptOss implements Family {
                         gguf.positive("expert_used_count"),
                         gguf.positive("expert_feed_forward_length", c.intermediateSize()),
                         true,
+                        false,
                         Optional.of(new Experts.Clamp(ALPHA, LIMIT))));
     }
 
@@ -80,6 +82,11 @@ final class GptOss implements Family {
 
     @Override
     public boolean sinks() {
+        return true;
+    }
+
+    @Override
+    public boolean stacksExperts() {
         return true;
     }
 

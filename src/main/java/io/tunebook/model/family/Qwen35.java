@@ -34,9 +34,14 @@ final class Qwen35 implements Family {
 
     @Override
     public ModelConfig read(ConfigJson json) throws ModelFormatException {
+        return read(json, name());
+    }
+
+    /** @param family this one, or one whose layers differ in their MLP alone */
+    static ModelConfig read(ConfigJson json, String family) throws ModelFormatException {
         ConfigJson all = json.orElse(DEFAULTS);
         boolean bias = all.flag("attention_bias");
-        ModelConfig c = all.dense(name());
+        ModelConfig c = all.dense(family);
         DeltaNet delta = new DeltaNet(
                 all.positive("linear_conv_kernel_dim"),
                 all.positive("linear_num_key_heads"),
@@ -59,7 +64,10 @@ final class Qwen35 implements Family {
 
     @Override
     public ModelConfig read(ConfigGguf gguf) throws IOException {
-        ModelConfig c = gguf.dense(name());
+        return read(gguf, gguf.dense(name()));
+    }
+
+    static ModelConfig read(ConfigGguf gguf, ModelConfig c) throws IOException {
         int heads = gguf.positive("ssm.time_step_rank");
         DeltaNet delta = new DeltaNet(
                 gguf.positive("ssm.conv_kernel"),

@@ -4,7 +4,6 @@ import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * Qwen3's mixtures of experts, such as Qwen3-30B-A3B: {@link Qwen3} with experts in the place of each MLP. LoRA adapts
@@ -29,31 +28,16 @@ final class Qwen3Moe implements Family {
     @Override
     public ModelConfig read(ConfigJson json) throws ModelFormatException {
         boolean bias = json.flag("attention_bias");
-        json.require("decoder_sparse_step", (int) json.number("decoder_sparse_step", 1), 1);
-        json.require("mlp_only_layers", json.json().path("mlp_only_layers").size(), 0);
-        Experts experts = new Experts(
-                json.positive(
-                        json.json().has("num_experts") ? "num_experts" : "num_local_experts"), // Transformers 5's name
-                json.positive("num_experts_per_tok"),
-                json.positive("moe_intermediate_size"),
-                json.flag("norm_topk_prob"),
-                Optional.empty());
         return json.dense(name())
                 .biases(bias, bias)
                 .qkNorm(true)
                 .layers(json.qwenKinds())
-                .experts(experts);
+                .experts(Experts.of(json, json.flag("norm_topk_prob"), false));
     }
 
     @Override
     public ModelConfig read(ConfigGguf gguf) throws IOException {
-        return gguf.decoder(name())
-                .experts(new Experts(
-                        gguf.positive("expert_count"),
-                        gguf.positive("expert_used_count"),
-                        gguf.positive("expert_feed_forward_length"),
-                        true,
-                        Optional.empty()));
+        return gguf.decoder(name()).experts(Experts.of(gguf, false));
     }
 
     @Override

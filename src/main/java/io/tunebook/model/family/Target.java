@@ -21,8 +21,12 @@ public enum Target {
     /**
      * Gate and up of all experts of a layer: a parameter, not a module, which PEFT has in {@code target_parameters}.
      */
-    EXPERTS_GATE_UP("mlp.experts.gate_up_proj", "ffn_gate_up_exps", Product.GATE_UP),
-    EXPERTS_DOWN("mlp.experts.down_proj", "ffn_down_exps", Product.DOWN),
+    EXPERTS_GATE_UP("mlp.experts.gate_up_proj", "ffn_gate_up_exps", Product.EXPERTS_GATE_UP),
+    EXPERTS_DOWN("mlp.experts.down_proj", "ffn_down_exps", Product.EXPERTS_DOWN),
+    /** The MLP of an expert that all tokens have. */
+    SHARED_GATE("mlp.shared_expert.gate_proj", "ffn_gate_shexp", Product.GATE_UP),
+    SHARED_UP("mlp.shared_expert.up_proj", "ffn_up_shexp", Product.GATE_UP),
+    SHARED_DOWN("mlp.shared_expert.down_proj", "ffn_down_shexp", Product.DOWN),
     /** The modules of Gated DeltaNet, in the order in which the decoder's text has their outputs. */
     DELTA_QKV("linear_attn.in_proj_qkv", "attn_qkv", Product.QKV),
     DELTA_Z("linear_attn.in_proj_z", "attn_gate", Product.QKV),
@@ -39,6 +43,22 @@ public enum Target {
     /** Of layers with Gated DeltaNet in the place of attention. */
     static final List<Target> DELTA = List.of(DELTA_QKV, DELTA_Z, DELTA_B, DELTA_A, DELTA_OUT, GATE, UP, DOWN);
 
+    /** The same two where experts, one of them shared, stand in the place of the MLP. */
+    static final List<Target> WITH_SHARED_EXPERT =
+            List.of(Q, K, V, O, SHARED_GATE, SHARED_UP, SHARED_DOWN, EXPERTS_GATE_UP, EXPERTS_DOWN);
+
+    static final List<Target> DELTA_WITH_SHARED_EXPERT = List.of(
+            DELTA_QKV,
+            DELTA_Z,
+            DELTA_B,
+            DELTA_A,
+            DELTA_OUT,
+            SHARED_GATE,
+            SHARED_UP,
+            SHARED_DOWN,
+            EXPERTS_GATE_UP,
+            EXPERTS_DOWN);
+
     private final String module;
     private final String gguf;
     private final Product product;
@@ -48,7 +68,9 @@ public enum Target {
         QKV,
         O,
         GATE_UP,
-        DOWN;
+        DOWN,
+        EXPERTS_GATE_UP,
+        EXPERTS_DOWN;
 
         /** The targets of a layer whose weights lie below one another. */
         public List<Target> targets(ModelConfig config, int layer) {
@@ -107,7 +129,7 @@ public enum Target {
         return switch (this) {
             case O -> c.heads() * c.headDim();
             case DELTA_OUT -> c.delta().orElseThrow().values();
-            case DOWN -> c.intermediateSize();
+            case DOWN, SHARED_DOWN -> c.intermediateSize();
             case EXPERTS_DOWN -> c.innerSize();
             default -> c.hiddenSize();
         };
@@ -122,7 +144,7 @@ public enum Target {
             case DELTA_A, DELTA_B -> c.delta().orElseThrow().valueHeads();
             case K, V -> c.kvHeads() * c.headDim();
             case QKV -> (c.heads() + 2 * c.kvHeads()) * c.headDim();
-            case GATE, UP -> c.intermediateSize();
+            case GATE, UP, SHARED_GATE, SHARED_UP -> c.intermediateSize();
             case GATE_UP -> 2 * c.intermediateSize();
             case EXPERTS_GATE_UP -> 2 * c.innerSize();
             default -> c.hiddenSize();
