@@ -22,7 +22,7 @@ import training
 
 TEXT_PART = "its text part is computed as a model that is here"
 LEFT_OUT = {"phi3": "its factors for long texts are for narrower heads", "gemma3_vision": TEXT_PART, "mistral3": TEXT_PART, "qwen2_5_vl": TEXT_PART,
-            "qwen3_vl": TEXT_PART, "qwen3_5_vision": TEXT_PART, "gpt_oss_mxfp4": "its experts have the same steps as gpt_oss's"}
+            "qwen3_vl": TEXT_PART, "qwen3_5_vision": TEXT_PART, "qwen3_5_moe_vision": TEXT_PART, "gpt_oss_mxfp4": "its experts have the same steps as gpt_oss's"}
 EIGHT_BITS = 0.05
 
 

@@ -44,14 +44,16 @@ def families() -> dict:
                 max_position_embeddings=8192, rms_norm_eps=1e-6, hidden_act="silu", rope_theta=500000.0, tie_word_embeddings=False, bos_token_id=0, eos_token_id=1)
     kinds = lambda interval: [("full" if (n + 1) % interval == 0 else "sliding") + "_attention" for n in range(12)]
     experts = dict(num_hidden_layers=4, moe_intermediate_size=768, num_experts_per_tok=4, norm_topk_prob=True)
+    delta = dict(linear_conv_kernel_dim=4, linear_key_head_dim=128, linear_value_head_dim=128, linear_num_key_heads=16, linear_num_value_heads=16,
+                 full_attention_interval=4, partial_rotary_factor=0.25)
     own = dict(llama={}, mistral={}, qwen2={}, qwen3={}, smollm3=dict(no_rope_layers=[1, 1, 1, 0] * 3), granite=dict(embedding_multiplier=12.0, residual_multiplier=0.22,
                attention_multiplier=0.0078125, logits_scaling=8.0), olmo2={}, olmo3=dict(sliding_window=512, layer_types=kinds(4)), seed_oss=dict(attention_bias=True),
                phi3=dict(sliding_window=None), glm4=dict(attention_bias=True, partial_rotary_factor=0.5), glm=dict(attention_bias=True, partial_rotary_factor=0.5), ernie4_5={},
                hunyuan_v1_dense={}, ministral3=dict(rope_parameters=dict(rope_type="default", rope_theta=1000000.0)),
                gemma3=dict(model_type="gemma3_text", hidden_activation="gelu_pytorch_tanh", sliding_window=512, query_pre_attn_scalar=128, layer_types=kinds(6)),
-               qwen3_5=dict(model_type="qwen3_5_text", linear_conv_kernel_dim=4, linear_key_head_dim=128, linear_value_head_dim=128, linear_num_key_heads=16,
-                            linear_num_value_heads=16, full_attention_interval=4, partial_rotary_factor=0.25),
-               qwen3_moe=experts | dict(num_experts=32), gpt_oss=experts | dict(num_local_experts=16, intermediate_size=2048, sliding_window=128))
+               qwen3_5=delta | dict(model_type="qwen3_5_text"), qwen3_moe=experts | dict(num_experts=32),
+               qwen3_5_moe=delta | experts | dict(model_type="qwen3_5_moe_text", num_experts=32, shared_expert_intermediate_size=768),
+               gpt_oss=experts | dict(num_local_experts=16, intermediate_size=2048, sliding_window=128))
     return {name: base | dict(model_type=name) | config for name, config in own.items()}
 
 

@@ -258,7 +258,8 @@ def save_blocks(model, folder: pathlib.Path) -> torch.nn.Module:
 def save_weights(model, folder: pathlib.Path) -> None:
     config = model.config
     if hasattr(config, "vision_config") or hasattr(config, "num_experts"):  # under the names that such files have
-        model.save_pretrained(folder)
+        stacked = config.model_type == "qwen3_5_moe"  # as Qwen publishes it: the experts of a layer are one tensor
+        model.save_pretrained(folder, save_original_format=not stacked)
     else:
         keep = {n: p.cpu().contiguous() for n, p in model.state_dict().items() if not (config.tie_word_embeddings and n == "lm_head.weight")}
         save_file(keep, folder / "model.safetensors", metadata={"format": "pt"})

@@ -11,8 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Experts as Hugging Face's files of some families have them: those of a layer are one parameter, [experts, out, in] with
- * gate above up. gpt-oss has [experts, in, out], where the outputs are gate and up in turns, and biases [experts, out].
+ * gpt-oss's experts as Hugging Face's files have them: those of a layer are one parameter [experts, in, out], whose
+ * outputs are gate and up in turns, and biases [experts, out].
  */
 final class ExpertParameters {
     private final Weights weights;
@@ -22,7 +22,7 @@ final class ExpertParameters {
     private final int in;
     private final int out;
 
-    /** The matrix of the expert that was read last, as it is written: one is written in many pieces. */
+    /** The matrix of the expert that was read last, [in, out]: one is written in many pieces. */
     private float[] matrix = {};
 
     private int number = -1;
@@ -39,7 +39,7 @@ final class ExpertParameters {
 
     /** Whether a model's files have such parameters. */
     static boolean has(ModelConfig config) {
-        return config.family().stacksExperts();
+        return config.experts().flatMap(Experts::clamp).isPresent();
     }
 
     static List<SafetensorsWriter.Tensor> of(Weights weights) {
@@ -50,13 +50,9 @@ final class ExpertParameters {
                 String name = Experts.parameterOf(Experts.tensor(layer, 0, p.parts.get(0), "weight"))
                         .orElseThrow();
                 int count = p.experts.count();
-                boolean columns = p.experts.clamp().isPresent();
-                long[] shape = columns ? new long[] {count, p.in, p.out} : new long[] {count, p.out, p.in};
-                all.add(new SafetensorsWriter.Tensor(name, GgufType.BF16, shape, p::read));
-                if (columns) {
-                    all.add(new SafetensorsWriter.Tensor(
-                            name + "_bias", GgufType.BF16, new long[] {count, p.out}, p::biases));
-                }
+                all.add(new SafetensorsWriter.Tensor(name, GgufType.BF16, new long[] {count, p.in, p.out}, p::read));
+                all.add(new SafetensorsWriter.Tensor(
+                        name + "_bias", GgufType.BF16, new long[] {count, p.out}, p::biases));
             }
         }
         return all;
@@ -83,8 +79,7 @@ final class ExpertParameters {
             for (int row = 0; row < t.rows(); row++) {
                 int at = experts.firstRow(t.name()) + row * experts.rowStep(t.name());
                 for (int column = 0; column < in; column++) {
-                    int place = experts.clamp().isPresent() ? column * out + at : at * in + column;
-                    matrix[place] = rows.get(row * in + column);
+                    matrix[column * out + at] = rows.get(row * in + column);
                 }
             }
         }

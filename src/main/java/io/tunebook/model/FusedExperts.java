@@ -14,8 +14,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Experts in safetensors, where those of a layer are one tensor. Qwen3.5 has {@code gate_up_proj} [experts, out, in] in
- * a plain type, with gate above up: pieces of it are experts. gpt-oss has [experts, in, out], or
+ * Experts in safetensors, where those of a layer are one tensor. Qwen3.5 may have {@code gate_up_proj} [experts, out,
+ * in] in a plain type, with gate above up: pieces of it are experts. gpt-oss has [experts, in, out], or
  * {@code gate_up_proj_blocks} [experts, out, in / 32, 16] with {@code gate_up_proj_scales} in MXFP4; the outputs are
  * gate and up in turns.
  */

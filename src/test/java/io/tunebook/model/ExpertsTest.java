@@ -9,6 +9,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tunebook.export.MergedGguf;
 import io.tunebook.export.Quantization;
 import io.tunebook.lora.AdapterFile;
@@ -18,6 +19,7 @@ import io.tunebook.tensors.GgufFile;
 import io.tunebook.tensors.GgufTensor;
 import io.tunebook.tensors.GgufType;
 import io.tunebook.tensors.GgufWriter;
+import io.tunebook.tensors.ModelFormatException;
 import io.tunebook.tensors.Safetensors;
 import io.tunebook.train.Reference;
 import java.nio.ByteBuffer;
@@ -44,7 +46,7 @@ final class ExpertsTest {
 
     /** Saved with PEFT's names and values; the same when it is merged in memory, into a folder's export and into a GGUF file. */
     @ParameterizedTest
-    @ValueSource(strings = {"qwen3_moe_experts", "gpt_oss_experts", "gpt_oss_down"})
+    @ValueSource(strings = {"qwen3_moe_experts", "qwen3_5_moe_experts", "gpt_oss_experts", "gpt_oss_down"})
     void anAdapterOfExpertsGoesRound(String name) throws Exception {
         String family = Reference.json("cases/" + name + "/case.json")
                 .path("architecture")
@@ -265,11 +267,12 @@ final class ExpertsTest {
     }
 
     /** Each expert is expanded by itself where it stays in its file's blocks: the same logits, losses and gradients as expanded once for all. */
-    @Test
-    void expertsStayInTheirBlocks() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"qwen3_moe", "qwen3_5_moe"})
+    void expertsStayInTheirBlocks(String family) throws Exception {
         Path file = temp.resolve("model.gguf");
-        MergedGguf.quantize(TinyModels.withWords(temp, "qwen3_moe", "{}"), Quantization.Q8_0, file, done -> {});
-        Path factors = Reference.path("cases/qwen3_moe/final");
+        MergedGguf.quantize(TinyModels.withWords(temp, family, "{}"), Quantization.Q8_0, file, done -> {});
+        Path factors = Reference.path("cases/" + family + "/final");
         TokenBatch batch = Reference.padded().get(0);
 
         try (CausalLM expanded = CausalLM.load(file, WIDE);
@@ -298,6 +301,56 @@ final class ExpertsTest {
             }
             assertThat(largest).as("a gradient that can differ").isGreaterThan(0.1f);
         }
+    }
+
+    /** As llama.cpp's converter writes it: nothing says how wide a dense MLP would be, and the shared expert's gate is a vector. */
+    @Test
+    void theSharedExpertsWidthIsThatOfItsOwnKey() throws Exception {
+        Path file = temp.resolve("model.gguf");
+        Path other = temp.resolve("other.gguf");
+        MergedGguf.quantize(TinyModels.withWords(temp, "qwen3_5_moe", "{}"), Quantization.AS_BASE, file, done -> {});
+        try (GgufFile written = GgufFile.open(file)) {
+            assertThat(written.tensor("blk.0.ffn_gate_inp_shexp.weight")
+                            .orElseThrow()
+                            .shape())
+                    .containsExactly(32);
+            GgufWriter writer = new GgufWriter();
+            for (String key : written.metadata().keySet()) {
+                if (!key.endsWith(".feed_forward_length") || key.contains("expert")) {
+                    writer.copy(written, key);
+                }
+            }
+            for (GgufTensor tensor : written.tensors()) {
+                ByteBuffer bytes = ByteBuffer.allocate((int) tensor.bytes());
+                written.read(tensor.file(), tensor.offset(), bytes);
+                writer.tensor(tensor.name(), tensor.type(), tensor.shape(), out -> out.write(bytes.rewind()));
+            }
+            writer.write(other, done -> {});
+        }
+        try (CausalLM model = CausalLM.load(other, WIDE)) {
+            assertThat(model.config().intermediateSize()).isEqualTo(64);
+            float[] expected = Reference.floats("qwen3_5_moe/logits.safetensors", "logits");
+            float[][] found = model.logits(Reference.ids());
+            for (int i = 0; i < found.length; i++) {
+                assertThat(found[i])
+                        .usingComparatorWithPrecision(1e-4f)
+                        .containsExactly(Arrays.copyOfRange(expected, i * 96, i * 96 + 96));
+            }
+        }
+    }
+
+    /** Pieces of a parameter of all experts that has another shape would be other experts. */
+    @Test
+    void refusesParametersOfOtherExperts() throws Exception {
+        JsonNode config = Reference.json("qwen3_5_moe_vision/config.json");
+        ((ObjectNode) config.path("text_config")).put("moe_intermediate_size", 16);
+        Path folder = TinyModels.withWords(temp, "qwen3_5_moe_vision", config.toString());
+
+        assertThatThrownBy(() -> CausalLM.load(folder, WIDE))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining("mlp.experts.gate_up_proj")
+                .hasMessageContaining("[6, 32, 32]")
+                .hasMessageContaining("[6, 64, 32]");
     }
 
     /** llama.cpp always divides the weights of the chosen experts by their sum. */

@@ -32,6 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a family has of its own holds in generation and in GGUF too; {@code ReferenceTest} holds it against Transformers and PEFT. */
 final class FamilyTest {
@@ -157,13 +158,14 @@ final class FamilyTest {
     }
 
     /** What llama.cpp has in another order, the merged file and the adapter's own file have alike: the difference of two files is B A. */
-    @Test
-    void qwensAdapterInGgufHasTheOrderOfItsBase() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"qwen3_5", "qwen3_5_moe"})
+    void qwensAdapterInGgufHasTheOrderOfItsBase(String family) throws Exception {
         Path base = temp.resolve("base.gguf");
         Path merged = temp.resolve("merged.gguf");
         Path lora = temp.resolve("lora.gguf");
-        AdapterFile adapter = AdapterFile.read(Reference.path("cases/qwen3_5/final"));
-        Path folder = TinyModels.withWords(temp, "qwen3_5", "{}");
+        AdapterFile adapter = AdapterFile.read(Reference.path("cases/" + family + "/final"));
+        Path folder = TinyModels.withWords(temp, family, "{}");
         MergedGguf.quantize(folder, Quantization.AS_BASE, base, done -> {});
         MergedGguf.write(base, adapter, Quantization.AS_BASE, merged);
         AdapterGguf.write(ModelConfig.read(folder.resolve("config.json")), adapter, lora);
@@ -254,6 +256,32 @@ final class FamilyTest {
         assertThat(config.textName("model.language_model.layers.0.linear_attn.A_log"))
                 .isEqualTo("model.layers.0.linear_attn.A_log");
         assertThat(config.parameters()).as("the text part of the 0.8B model").isBetween(740_000_000L, 760_000_000L);
+    }
+
+    /** Qwen3.5-35B-A3B: the width of the shared expert's MLP is a field of its own, and none says that of a dense one. */
+    @Test
+    void qwensMixtureIsReadAsPublished() throws Exception {
+        Files.writeString(temp.resolve("config.json"), """
+                {"model_type": "qwen3_5_moe", "vision_config": {}, "tie_word_embeddings": false, "text_config": {"model_type": "qwen3_5_moe_text",
+                 "hidden_size": 2048, "num_hidden_layers": 40, "num_attention_heads": 16, "num_key_value_heads": 2, "head_dim": 256,
+                 "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_num_key_heads": 16, "linear_num_value_heads": 32,
+                 "linear_value_head_dim": 128, "full_attention_interval": 4, "vocab_size": 248320, "max_position_embeddings": 262144,
+                 "mlp_only_layers": [], "moe_intermediate_size": 512, "shared_expert_intermediate_size": 512, "num_experts": 256,
+                 "num_experts_per_tok": 8, "rope_parameters": {"rope_type": "default", "rope_theta": 10000000,
+                 "partial_rotary_factor": 0.25, "mrope_section": [11, 11, 10], "mrope_interleaved": true}}}
+                """);
+
+        ModelConfig config = ModelConfig.read(temp.resolve("config.json"));
+
+        assertThat(config.layer(3).delta()).isFalse();
+        assertThat(config.experts().orElseThrow().shared()).isTrue();
+        assertThat(config.parameters()).as("the text part").isBetween(34_500_000_000L, 35_000_000_000L);
+        assertThat(LoraConfig.rank(16).layout(config).slices().keySet())
+                .contains(
+                        "model.layers.0.linear_attn.in_proj_qkv",
+                        "model.layers.3.self_attn.q_proj",
+                        "model.layers.3.mlp.shared_expert.down_proj")
+                .noneMatch(module -> module.contains("mlp.experts") || module.endsWith("_gate"));
     }
 
     static Stream<String> goesOnAsLlamaCpp() throws Exception {

@@ -42,6 +42,7 @@ final class SizesTableTest {
             Qwen3.5 | 4.2 | qwen3_5_text | 2560 | 9216 | 32 | 16 | 4 | 256 | 248320 | true | 32
             Qwen3.5 | 8.95 | qwen3_5_text | 4096 | 12288 | 32 | 16 | 4 | 256 | 248320 | false | 32
             Qwen3.5 | 26.9 | qwen3_5_text | 5120 | 17408 | 64 | 24 | 4 | 256 | 248320 | false | 48
+            Qwen3.5-MoE | 34.7 | qwen3_5_moe_text | 2048 | 512 | 40 | 16 | 2 | 256 | 248320 | false | 32
             Qwen3-MoE | 30.5 | qwen3_moe | 2048 | 6144 | 48 | 32 | 4 | 128 | 151936 | false
             gpt-oss | 20.9 | gpt_oss | 2880 | 2880 | 24 | 64 | 8 | 64 | 201088 | false
             Gemma 3 | 0.27 | gemma3_text | 640 | 2048 | 18 | 4 | 1 | 256 | 262144 | true
@@ -88,7 +89,8 @@ final class SizesTableTest {
                             """
                             {"model_type": "%s", "hidden_size": %s, "intermediate_size": %s, "num_hidden_layers": %s, "num_attention_heads": %s,
                              "num_key_value_heads": %s, "head_dim": %s, "vocab_size": %s, "tie_word_embeddings": %s, "max_position_embeddings": 8192,
-                             "num_experts": 128, "num_local_experts": 32, "num_experts_per_tok": %s, "moe_intermediate_size": 768, "norm_topk_prob": true,
+                             "num_experts": %s, "num_local_experts": 32, "num_experts_per_tok": %s, "moe_intermediate_size": %s, "norm_topk_prob": true,
+                             "shared_expert_intermediate_size": 512,
                              "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_num_key_heads": 16,
                              "linear_num_value_heads": %s}
                             """,
@@ -101,7 +103,9 @@ final class SizesTableTest {
                             f[8],
                             f[9],
                             f[10],
+                            f[2].equals("qwen3_5_moe_text") ? 256 : 128,
                             f[2].equals("gpt_oss") ? 4 : 8,
+                            f[2].equals("qwen3_5_moe_text") ? 512 : 768,
                             f.length > 11 ? f[11] : 16));
             all.add(new Size(f[0], Double.parseDouble(f[1]), ModelConfig.read(file)));
         }

@@ -108,11 +108,6 @@ public interface Family {
         return false;
     }
 
-    /** Whether Hugging Face's files have the matrices of all experts of a layer as one parameter. */
-    default boolean stacksExperts() {
-        return false;
-    }
-
     /** The tensors of such a model, by Hugging Face's names, with their shapes (the slowest dimension first). */
     default Map<String, long[]> tensors(ModelConfig config) {
         return DenseTensors.shapes(config);

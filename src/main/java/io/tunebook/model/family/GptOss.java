@@ -85,11 +85,6 @@ final class GptOss implements Family {
         return true;
     }
 
-    @Override
-    public boolean stacksExperts() {
-        return true;
-    }
-
     /** In llama.cpp the norm before the MLP has the name that others have for one behind attention. */
     @Override
     public String gguf(Norm norm) {

@@ -48,11 +48,6 @@ final class Qwen35Moe implements Family {
     }
 
     @Override
-    public boolean stacksExperts() {
-        return true;
-    }
-
-    @Override
     public boolean gated() {
         return dense.gated();
     }
