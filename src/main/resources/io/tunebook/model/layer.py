@@ -178,17 +178,17 @@ def run_layer(
     if experts is not None:
         y, routed = run_experts(h1, experts, lora.experts_gate_up, lora.experts_down)
         z_gate_up, gate, up, z_down = none, none, none, none
-        y_shared: Optional[Tensor] = None
+        own: Optional[Tensor] = None
         shared = experts.shared
         if shared is not None:
             z_gate_up, gate, up, m, z_down = activated(h1, layer, lora, config, masks)
-            y_own = linear(m, layer.down, None, z_down, lora.down)
-            y.addcmul_(y_own, share_of(h1, shared))
-            y_shared = y_own
+            y_shared = linear(m, layer.down, None, z_down, lora.down)
+            y.addcmul_(y_shared, share_of(h1, shared))
+            own = y_shared
         out = add_branch(x1, y, layer.norms.mlp_out, config)
         y_out = y if layer.norms.mlp_out is not None else None
         return out, Saved(
-            x, t, h, z, qkv, qk, v, o, softmax, z_o, y_o, x1, t1, h1, z_gate_up, gate, up, z_down, y_out, routed, y_shared
+            x, t, h, z, qkv, qk, v, o, softmax, z_o, y_o, x1, t1, h1, z_gate_up, gate, up, z_down, y_out, routed, own
         )
     if around_swiglu(lora, layer, around, config):
         z_gate_up = inputs(h1, lora.gate_up, masks.gate_up)
