@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.tunebook.cuda.CudaDevice;
-import io.tunebook.model.CausalLM;
+import io.tunebook.model.DecoderScript;
 import io.tunebook.model.TorchScript;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,8 +34,8 @@ final class KernelCheck {
         CudaDevice.of(Device.gpu()).missing().ifPresent(why -> {
             throw new IllegalStateException(why);
         });
-        plain = CausalLM.script(manager, false);
-        fused = CausalLM.script(manager, true);
+        plain = DecoderScript.load(manager, false);
+        fused = DecoderScript.load(manager, true);
         like = bf16(1);
     }
 

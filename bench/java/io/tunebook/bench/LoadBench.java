@@ -8,6 +8,7 @@ import io.tunebook.cuda.CudaDevice;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.lora.LoraConfig;
 import io.tunebook.model.CausalLM;
+import io.tunebook.model.DecoderScript;
 import io.tunebook.model.TokenBatch;
 import io.tunebook.train.Trainer;
 import io.tunebook.train.TrainingArguments;
@@ -53,7 +54,7 @@ final class LoadBench {
                 CudaDevice.of(device).compiled(16);
                 part(parts, "kernels, compiled or kept", last);
             }
-            CausalLM.script(
+            DecoderScript.load(
                             manager,
                             device.isGpu() && CudaDevice.of(device).missing().isEmpty())
                     .close();

@@ -72,7 +72,7 @@ public final class LoraAdapter implements AutoCloseable {
         if (embeddings.isEmpty()) {
             return Factors.Embeddings.NONE;
         }
-        try (Weights base = model.openWeights()) {
+        try (Weights base = model.source().weights()) {
             AdapterEmbeddings.Applied applied = embeddings.on(base, settings);
             Optional<NDArray> input = upload(applied.embedding());
             return new Factors.Embeddings(input, applied.tied() ? input : upload(applied.output()));
@@ -84,8 +84,8 @@ public final class LoraAdapter implements AutoCloseable {
             return Optional.empty();
         }
         AdapterEmbeddings.Matrix m = matrix.get();
-        return Optional.of(
-                model.matrix(manager, m.rows(), m.columns(), (first, count, out) -> m.read(first, count, out, 0)));
+        return Optional.of(model.adapters()
+                .matrix(manager, m.rows(), m.columns(), (first, count, out) -> m.read(first, count, out, 0)));
     }
 
     private Factors all() {
@@ -104,7 +104,7 @@ public final class LoraAdapter implements AutoCloseable {
         for (LoraLayout.Slice s : layout.slices().values()) {
             FreshFactors.start(values, s, config.initialization(), random);
             if (s.magnitude() >= 0) {
-                System.arraycopy(model.rowNorms(s.layer(), s.target()), 0, values, s.magnitude(), s.out());
+                System.arraycopy(model.adapters().rowNorms(s.layer(), s.target()), 0, values, s.magnitude(), s.out());
             }
         }
         try {
@@ -267,7 +267,7 @@ public final class LoraAdapter implements AutoCloseable {
             throw new IllegalArgumentException("expected " + layout.parameters() + " factors, found " + values.length);
         }
         try (NDArray from = manager.create(values)) {
-            model.assign(factors, from);
+            model.adapters().assign(factors, from);
         }
     }
 
@@ -282,13 +282,13 @@ public final class LoraAdapter implements AutoCloseable {
 
     /** Takes over the factors of a copy, which may be on another device. */
     public void follow(LoraAdapter copy) {
-        model.assign(factors, copy.factors);
+        model.adapters().assign(factors, copy.factors);
     }
 
     /** Adds a copy's gradient and losses, which may be on another device, and makes them zero there. */
     public void takeGradient(LoraAdapter copy) {
-        model.take(gradient(), copy.gradient());
-        model.take(losses(), copy.losses());
+        model.adapters().take(gradient(), copy.gradient());
+        model.adapters().take(losses(), copy.losses());
     }
 
     /** What it changes in the embedding and the output, as it was read. */
@@ -302,7 +302,7 @@ public final class LoraAdapter implements AutoCloseable {
      */
     public void use() {
         handedOver = true;
-        model.attach(all(), tokenizer, (flat, out) -> AdapterGguf.write(model.config(), file(flat), out));
+        model.adapters().attach(all(), tokenizer, (flat, out) -> AdapterGguf.write(model.config(), file(flat), out));
     }
 
     /**
@@ -332,11 +332,11 @@ public final class LoraAdapter implements AutoCloseable {
      */
     public void merge() {
         handedOver = true;
-        model.merge(all(), 1, tokenizer);
+        model.adapters().merge(all(), 1, tokenizer);
     }
 
     public void unmerge() {
-        model.merge(all(), -1, tokenizer);
+        model.adapters().merge(all(), -1, tokenizer);
     }
 
     /** What is trained, module by module, with counts. */

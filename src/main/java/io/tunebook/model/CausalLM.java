@@ -4,21 +4,19 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.tunebook.model.family.ModelConfig;
-import io.tunebook.model.family.Target;
 import io.tunebook.ollama.llamacpp.LlamaCpp;
 import io.tunebook.ollama.store.StoredModel;
 import io.tunebook.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
  * A frozen decoder and its tokenizer, from the file that a chat server serves or from a folder of safetensors. It
- * computes logits and losses, and the gradients of LoRA's {@link Factors}. One thread at a time may use it; its native
- * memory is freed by {@link #close}.
+ * computes logits and losses, and the gradients of LoRA's {@link Factors}; {@link #generator} writes on from texts. One
+ * thread at a time may use it; its native memory is freed by {@link #close}.
  */
 public final class CausalLM implements AutoCloseable {
     private final ModelSource source;
@@ -48,14 +46,15 @@ public final class CausalLM implements AutoCloseable {
             throw e;
         }
         try {
-            steps = new GradientSteps(manager, script, withoutKernels.isEmpty(), config);
+            steps = new GradientSteps(manager, script, withoutKernels, config);
             precision = options.precision().orElseGet(() -> Devices.faster(manager, script));
             rotary = new RotaryTable(config);
             Storage storage = options.storage(precision, from);
-            weights = DeviceWeights.load(manager, script, precision, from, storage, rotary, lossTokens());
+            int lossTokens = Sizes.lossTokens(config, device.isGpu());
+            weights = DeviceWeights.load(manager, script, precision, from, storage, rotary, lossTokens);
             steps.chooseAttention();
-            adapters = new AdapterUse(script, precision, withoutKernels.isEmpty(), weights, config.vocabularySize());
             writer = new LlamaWriter(manager, from, options, storage);
+            adapters = new AdapterUse(script, precision, config, weights, steps, writer);
         } catch (IOException | RuntimeException | Error e) {
             script.close();
             manager.close();
@@ -178,19 +177,29 @@ public final class CausalLM implements AutoCloseable {
         return weights.bytes();
     }
 
-    /** The bytes of the output matrix and of a layer, expanded while they are used where they are stored otherwise. */
+    /**
+     * The bytes of the output matrix and of a layer, expanded while they are used where they are stored otherwise: a
+     * step needs them beside {@link #weightBytes}.
+     */
     public long expandedBytes() {
         return weights.expandedWhenUsed() ? Sizes.expandedBytes(config, precision) : 0;
     }
 
-    /** For how many positions at a time logits are made, so that those of a long batch are never there all at once. */
-    public int lossTokens() {
-        return Sizes.lossTokens(config, device().isGpu());
+    // ---- the parts that adapters and training ask
+
+    /** Which adapter is in use: LoRA's factors are put in and merged there. */
+    public AdapterUse adapters() {
+        return adapters;
     }
 
-    /** The decoder's text alone, for those who call its functions by name; with kernels, as it is on a GPU. */
-    public static TorchScript script(NDManager manager, boolean kernels) {
-        return DecoderScript.load(manager, kernels);
+    /** What computes {@link #gradient}, which a training sets up and empties. */
+    public GradientSteps steps() {
+        return steps;
+    }
+
+    /** The model as it was loaded, from now on, without an adapter in use; one that is merged stays in the weights. */
+    public void detach() {
+        adapters.detach();
     }
 
     @Override
@@ -206,79 +215,6 @@ public final class CausalLM implements AutoCloseable {
                 config.vocabularySize(),
                 (precision == Precision.FLOAT32 ? "float32" : "bfloat16") + weights.words(),
                 Devices.words(device(), withoutKernels));
-    }
-
-    /** Why steps on a GPU take longer than they could; empty on a CPU and where the kernels of our own compute. */
-    public Optional<String> slower() {
-        return Devices.slower(device(), withoutKernels);
-    }
-
-    // ---- LoRA's arithmetic, for those who know the layout of its factors
-
-    /**
-     * Adds LoRA's products from now on, with the factors as they are now, embedding and output in the model's places.
-     *
-     * @param tokenizer takes the place of the model's; the model frees it when it is closed
-     * @param gguf writes the factors for llama.cpp
-     */
-    public void attach(Factors factors, Optional<Tokenizer> tokenizer, GgufAdapter gguf) {
-        adapters.attach(factors, tokenizer);
-        writer.attach(factors, gguf);
-    }
-
-    /** The model as it was loaded, from now on. */
-    public void detach() {
-        adapters.detach();
-        writer.detach();
-    }
-
-    /**
-     * Adds {@code sign · scale · B A} to the weights themselves and puts the factors' embedding and output in: 1
-     * merges, -1 takes it out again, up to the rounding of the model's type.
-     *
-     * @param tokenizer as in {@link #attach}
-     * @throws IllegalArgumentException for DoRA, whose magnitudes are no sum
-     */
-    public void merge(Factors factors, int sign, Optional<Tokenizer> tokenizer) {
-        adapters.merge(factors, sign, tokenizer);
-        writer.merge(sign);
-        steps.close(); // what was recorded may read another embedding
-    }
-
-    /** How many tokens there are with the adapter in use, which may have resized the vocabulary. */
-    public int vocabularySize() {
-        return adapters.vocabulary();
-    }
-
-    /** The model's files, opened once more. */
-    public Weights openWeights() throws IOException {
-        return source.weights();
-    }
-
-    /** Gives rows of float32, one behind the other. */
-    @FunctionalInterface
-    public interface RowReader {
-        void read(int first, int count, float[] out) throws IOException;
-    }
-
-    /** A matrix [rows, columns] on the device in the model's type; {@code owner} frees it. */
-    public NDArray matrix(NDManager owner, int rows, int columns, RowReader reader) throws IOException {
-        return adapters.matrix(owner, rows, columns, reader);
-    }
-
-    /** The norm of each row of a weight: what DoRA's magnitudes start from. */
-    public float[] rowNorms(int layer, Target target) {
-        return script.norms(layer, target, config);
-    }
-
-    /** Copies values to where another array lies, from device to device if need be, so that recorded work sees them. */
-    public void assign(NDArray to, NDArray from) {
-        script.assign(List.of(to), List.of(from));
-    }
-
-    /** Adds an array's values to another, from device to device if need be, and leaves zeros behind. */
-    public void take(NDArray sum, NDArray from) {
-        script.take(sum, from);
     }
 
     // ---- computing
@@ -336,22 +272,6 @@ public final class CausalLM implements AutoCloseable {
         if (inputs.labelPositions().length > 0) {
             steps.add(inputs, factors, gradient, losses, weight, dropout, seed, checkpointed);
         }
-    }
-
-    /** Whether {@link #gradient} gives the same bits each time on a GPU too. Returns why it does not, if it should. */
-    public Optional<String> deterministic(boolean yes) {
-        return steps.deterministic(yes);
-    }
-
-    /** What this model's steps are computed by. */
-    GradientSteps steps() {
-        return steps;
-    }
-
-    /** Gives back what {@link #gradient} keeps between steps: recordings and their memory, or a CPU's free memory. */
-    public void releaseSteps() {
-        steps.forget();
-        Devices.trim(device());
     }
 
     /** A text of at most so many tokens, by llama.cpp where it can. */

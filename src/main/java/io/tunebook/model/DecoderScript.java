@@ -18,7 +18,7 @@ import java.util.stream.Stream;
  * functions of {@code files.py} that read mapped files, know how the text is called: each method is one of
  * {@code module.py} or {@code files.py}, where shapes and types stand. Knows nothing of files' formats and of layouts.
  */
-final class DecoderScript implements AutoCloseable {
+public final class DecoderScript implements AutoCloseable {
     private static final List<String> TEXT = List.of(
             "blocks.py",
             "quantized.py",
@@ -57,8 +57,8 @@ final class DecoderScript implements AutoCloseable {
         this.none = manager.create(new Shape(0));
     }
 
-    /** The text alone, for those who call its functions by name. */
-    static TorchScript load(NDManager manager, boolean kernels) {
+    /** The text alone, for those who call its functions by name; with kernels, as it is on a GPU. */
+    public static TorchScript load(NDManager manager, boolean kernels) {
         Stream<String> files = kernels ? Stream.concat(TEXT.stream(), Stream.of("kernels.py")) : TEXT.stream();
         return TorchScript.load(manager, "Decoder", DecoderScript.class, files.toArray(String[]::new));
     }

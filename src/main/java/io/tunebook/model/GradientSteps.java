@@ -14,12 +14,13 @@ import java.util.SplittableRandom;
 
 /**
  * Forward and backward of micro batches by the decoder's text. On a GPU with kernels the work of each shape is recorded
- * and played again. Knows nothing of layouts and optimizers.
+ * and played again. A training says how they are computed and when they are over; {@link CausalLM#gradient} does one.
+ * Knows nothing of layouts and optimizers.
  */
-final class GradientSteps implements AutoCloseable {
+public final class GradientSteps implements AutoCloseable {
     private final NDManager manager;
     private final DecoderScript script;
-    private final boolean kernels;
+    private final Optional<String> withoutKernels;
     private final ModelConfig config;
     private final Optional<GraphCache<BatchInputs.Tensors>> graphs;
     private RecordedSizes sizes = new RecordedSizes();
@@ -27,13 +28,19 @@ final class GradientSteps implements AutoCloseable {
     private boolean sameBits;
     private boolean aroundSwiglu;
 
-    /** @param kernels whether the text computes by the kernels of {@code kernels.cu} */
-    GradientSteps(NDManager manager, DecoderScript script, boolean kernels, ModelConfig config) {
+    /** @param withoutKernels why the text does not compute by the kernels of {@code kernels.cu}; empty if it does */
+    GradientSteps(NDManager manager, DecoderScript script, Optional<String> withoutKernels, ModelConfig config) {
         this.config = config;
         this.manager = manager;
         this.script = script;
-        this.kernels = kernels;
-        graphs = kernels && GraphCache.missing().isEmpty() ? Optional.of(new GraphCache<>(manager)) : Optional.empty();
+        this.withoutKernels = withoutKernels;
+        boolean recorded = kernels() && GraphCache.missing().isEmpty();
+        graphs = recorded ? Optional.of(new GraphCache<>(manager)) : Optional.empty();
+    }
+
+    /** Whether the kernels of our own for a GPU compute. */
+    boolean kernels() {
+        return withoutKernels.isEmpty();
     }
 
     /** Whether steps without dropout are recorded, unless experts are adapted. */
@@ -48,12 +55,12 @@ final class GradientSteps implements AutoCloseable {
     }
 
     /**
-     * Whether gradients have the same bits each time. cuDNN then computes the forward of attention only, if what it
-     * leaves suits the flash kernel.
+     * Whether gradients have the same bits each time, on a GPU too. cuDNN then computes the forward of attention only,
+     * if what it leaves suits the flash kernel.
      *
-     * @see CausalLM#deterministic
+     * @return why they do not, if they should
      */
-    Optional<String> deterministic(boolean yes) {
+    public Optional<String> deterministic(boolean yes) {
         if (yes == sameBits || !manager.getDevice().isGpu()) {
             return Optional.empty();
         }
@@ -71,7 +78,7 @@ final class GradientSteps implements AutoCloseable {
     }
 
     private Optional<String> missing(Attention wanted) {
-        if (!kernels) {
+        if (!kernels()) {
             return Optional.of("the kernels that this library brings for GPUs are not used here");
         }
         return Determinism.missing()
@@ -162,7 +169,7 @@ final class GradientSteps implements AutoCloseable {
                     && rank == factors.ranks()[first + targets.indexOf(Target.GATE)]
                     && rank == factors.ranks()[first + targets.indexOf(Target.UP)]) {
                 boolean there = aroundSwiglu
-                        || kernels && CudaDevice.of(manager.getDevice()).compiled(rank);
+                        || kernels() && CudaDevice.of(manager.getDevice()).compiled(rank);
                 return there ? rank : 0;
             }
             first += targets.size();
@@ -178,10 +185,19 @@ final class GradientSteps implements AutoCloseable {
         aroundSwiglu = true;
     }
 
-    /** A training has ended: the next one begins as if this one had not been. */
-    void forget() {
+    /** Why steps on a GPU take longer than they could; empty on a CPU and where the kernels of our own compute. */
+    public Optional<String> slower() {
+        return Devices.slower(manager.getDevice(), withoutKernels);
+    }
+
+    /**
+     * A training has ended: gives back recordings and their memory, or a CPU's free memory. The next one begins as if
+     * this one had not been.
+     */
+    public void release() {
         close();
         sizes = new RecordedSizes();
+        Devices.trim(manager.getDevice());
     }
 
     /** Forgets what was recorded; it is recorded anew when it comes again. */

@@ -79,7 +79,7 @@ public record MemoryEstimate(long factors, long activations, long logits, long f
                         model.config(),
                         model.precision().bytes(),
                         model.expandedBytes() + sums,
-                        model.lossTokens(),
+                        Sizes.lossTokens(model.config(), model.device().isGpu()),
                         parameters,
                         tokens,
                         checkpointed,

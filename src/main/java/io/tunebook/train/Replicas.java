@@ -65,9 +65,9 @@ final class Replicas implements AutoCloseable {
      * @return why they do not, if they should
      */
     Optional<String> deterministic(boolean yes) {
-        Optional<String> missing = first.model().deterministic(yes);
+        Optional<String> missing = first.model().steps().deterministic(yes);
         for (LoraAdapter other : others) {
-            missing = missing.or(() -> other.model().deterministic(yes));
+            missing = missing.or(() -> other.model().steps().deterministic(yes));
         }
         return missing;
     }

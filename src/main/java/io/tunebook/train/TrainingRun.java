@@ -104,7 +104,7 @@ final class TrainingRun {
         } catch (Throwable failure) {
             throw failed(failure, told);
         }
-        model.releaseSteps();
+        model.steps().release();
         adapter.use();
         listeners.forEach(l -> l.finished(report));
     }
@@ -136,14 +136,14 @@ final class TrainingRun {
         if (checkpointed > 0 && !arguments.gradientCheckpointing()) {
             report.notes().add(estimate.note(checkpointed));
         }
-        model.slower().ifPresent(report.notes()::add);
+        model.steps().slower().ifPresent(report.notes()::add);
     }
 
     /** Frees, tells the listeners and gives back what to throw. */
     private RuntimeException failed(Throwable failure, List<TrainingListener> told) {
         Throwable what = failure;
         try {
-            model.releaseSteps();
+            model.steps().release();
             if (failure instanceof EngineException engine) {
                 what = diagnosis
                         .outOfMemory(engine, step + 1)

@@ -98,10 +98,10 @@ final class AdapterEmbeddingsTest {
             float[][] before = model.logits(3, 5, 7);
             adapter.use();
             assertLogits(model, name, 2e-4);
-            assertThat(model.vocabularySize()).isEqualTo(golden(name, "logits").length / ids(name).length);
+            assertThat(model.adapters().vocabulary()).isEqualTo(golden(name, "logits").length / ids(name).length);
             model.detach();
             assertThat(model.logits(3, 5, 7)).isDeepEqualTo(before);
-            assertThat(model.vocabularySize()).isEqualTo(own);
+            assertThat(model.adapters().vocabulary()).isEqualTo(own);
         }
     }
 
