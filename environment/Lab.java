@@ -690,7 +690,7 @@ final class Lab {
         Path folder = cache.resolve("chat-templates");
         Path stamp = cache.resolve("chat-templates.sha256");
         String wanted = sha256(script);
-        step("chat templates, for tests (80 MB)", isStamped(stamp, wanted), () -> {
+        step("chat templates, for tests (140 MB)", isStamped(stamp, wanted), () -> {
             command(
                     "chat templates",
                     List.of(venvPython().toString(), script.toString(), folder.toString()),

@@ -1,10 +1,11 @@
-"""Fetches the chat templates that packages of PyPI and npm carry, for the tests alone: llama-cpp-python's source package, TRL, Axolotl and @huggingface/ollama-utils.
+"""Fetches the chat templates that packages of PyPI and npm carry, for the tests alone: llama-cpp-python's source package, TRL, Axolotl, Xinference and
+@huggingface/ollama-utils.
 
     python environment/chat_templates.py FOLDER
 
 The templates are mostly the model makers' own, so they are not kept in this repository. The packages are taken from the index that
 pip uses (PIP_INDEX_URL) and from npm's registry (npm_config_registry, or what npm is set to), their SHA-256 is checked, and nothing of
-them is run: only the templates are unpacked. Those of TRL, Axolotl and ollama-utils have the package's name before their own.
+them is run: only the templates are unpacked. Those of TRL, Axolotl, Xinference and ollama-utils have the package's name before their own.
 """
 
 import html
@@ -28,6 +29,9 @@ PACKAGES = [
      r"trl/chat_templates/([\w.-]+\.jinja)", "trl_"),
     ("axolotl", "axolotl-0.19.0-py3-none-any.whl", "f28eb3ad3709975eec4adfe13307dd980c7e7917cc43cb03f2c6f26c007135cc",
      r"axolotl/utils/chat_templates/templates/([\w.-]+\.jinja)", "axolotl_"),
+    # GLM-4-0414's and Hunyuan dense's, which no smaller package has; they are within descriptions of models
+    ("xinference", "xinference-4.1.0-py3-none-any.whl", "40dd71d79e85a86f85c0d8b435fe51111fcf2c09227350d4a452229709528f2d",
+     r"xinference/model/llm/models/((?:glm4-0414|Hy-MT2-7B)\.json)", "xinference_"),
 ]
 # a table in TypeScript, which has the templates of the GGUF files that Ollama's library is made of
 OLLAMA = ("ollama-utils-0.0.18.tgz", "3d8beba35ea5d634970e29090ab45234e54a3db8d9263cf72e0031c1cc44f8d5", "package/src/chat-template-automap.ts")
@@ -70,6 +74,13 @@ def ollama_templates():
     return {model: json.loads(found[model]) for model in OLLAMA_MODELS}
 
 
+def write(file, content):
+    """A template, or the newest one of a model's description."""
+    if file.suffix == ".json":
+        content = json.loads(content)[-1]["chat_template"].encode("utf-8")
+    file.with_suffix(".jinja").write_bytes(content)
+
+
 def main():
     with fetching.folder(sys.argv[1]) as part:
         for package, name, sha256, inside, prefix in PACKAGES:
@@ -77,7 +88,7 @@ def main():
                 for member, content in members(name, file):
                     template = re.fullmatch(inside, member)
                     if template:
-                        (part / (prefix + template.group(1))).write_bytes(content())
+                        write(part / (prefix + template.group(1)), content())
         try:
             for model, template in ollama_templates().items():
                 (part / f"ollama_{model.replace(':', '-')}.jinja").write_bytes(template.encode("utf-8"))
