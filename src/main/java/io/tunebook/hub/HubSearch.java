@@ -25,7 +25,7 @@ import java.util.stream.Stream;
  * @param sources in the order in which they are asked; none for the usual two
  */
 record HubSearch(HubRepository repository, List<HubSource> sources, Hub.Access access) {
-    /** So long all sources together have time to say what files there are. */
+    /** So long several sources together have time to say what files there are. */
     static final Duration LISTING = Duration.ofSeconds(9);
 
     private static final Duration HEDGE = Duration.ofSeconds(3);
@@ -36,10 +36,19 @@ record HubSearch(HubRepository repository, List<HubSource> sources, Hub.Access a
         return thread;
     });
 
+    /**
+     * How long sources have in all. Where there is one alone nobody else could answer, so that it has as long as its
+     * connection may be silent: on a busy machine nine seconds may pass before a new process has read one answer.
+     */
+    static Duration time(int sources, Duration silence) {
+        return sources == 1 && silence.compareTo(LISTING) > 0 ? silence : LISTING;
+    }
+
     /** Asks the sources one after the other, without waiting long for any while another may answer. */
     HubListing listing() throws IOException {
         List<HubSource> order = order();
-        Instant deadline = Instant.now().plus(LISTING);
+        Duration time = time(order.size(), access.silence());
+        Instant deadline = Instant.now().plus(time);
         Duration fair = LISTING.dividedBy(order.size());
         Duration patience = fair.compareTo(HEDGE) < 0 ? fair : HEDGE;
         Map<HubSource, Future<HubListing>> asked = new LinkedHashMap<>();
@@ -66,7 +75,7 @@ record HubSearch(HubRepository repository, List<HubSource> sources, Hub.Access a
                 }
             }
             giveUp(asked);
-            asked.forEach((source, pending) -> answers.put(source, "did not answer in " + LISTING.toSeconds() + " s"));
+            asked.forEach((source, pending) -> answers.put(source, "did not answer in " + time.toSeconds() + " s"));
         }
         Optional<Path> cached = new HubCache(access.cache(), repository).snapshot();
         if (cached.isPresent()) {

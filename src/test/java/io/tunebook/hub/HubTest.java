@@ -465,6 +465,14 @@ final class HubTest {
         assertThat(requestsForFiles()).isEqualTo(1);
     }
 
+    /** A source that is the only one is not given up while its connection may still be silent. */
+    @Test
+    void theOnlySourceHasAsLongAsItsConnectionMayBeSilent() {
+        assertThat(HubSearch.time(1, Duration.ofSeconds(30))).isEqualTo(Duration.ofSeconds(30));
+        assertThat(HubSearch.time(2, Duration.ofSeconds(30))).isEqualTo(HubSearch.LISTING);
+        assertThat(HubSearch.time(1, Duration.ofSeconds(2))).isEqualTo(HubSearch.LISTING);
+    }
+
     /** Another JVM that wants the same file; run by {@link #twoProcessesFetchEachFileOnce}. */
     static final class OtherProcess {
         public static void main(String[] arguments) throws IOException {
