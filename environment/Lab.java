@@ -701,8 +701,8 @@ final class Lab {
     }
 
     /**
-     * What writes a model's answers in notebooks on a CPU, twice as fast as PyTorch, which does it where this is missing. A download that failed is tried again by
-     * setup and test alone, so that JupyterLab does not wait for it at each start.
+     * What writes a model's answers in notebooks on a CPU, twice as fast as PyTorch, which does it where this is missing.
+     * A download that failed is tried again by setup alone, so that JupyterLab does not wait for it at each start.
      */
     private void llamaCpp() throws IOException, InterruptedException {
         Path script = environment.resolve("llama_cpp.py");

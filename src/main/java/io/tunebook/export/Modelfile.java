@@ -118,7 +118,7 @@ public record Modelfile(
             if (!prompt.stops().isEmpty()) {
                 all.put("stop", prompt.stops());
             }
-            stored.ifPresent(s -> all.putAll(s.parameters()));
+            stored.ifPresent(s -> all.putAll(s.options()));
             return all;
         }
 

@@ -43,7 +43,7 @@ final class Completions {
 
     /** A request's options on top of the model's own. */
     static ObjectNode options(ServedModel model, JsonNode body) {
-        ObjectNode options = JSON.valueToTree(model.parameters());
+        ObjectNode options = JSON.valueToTree(model.options());
         if (body.path("options").isObject()) {
             options.setAll((ObjectNode) body.get("options"));
         }

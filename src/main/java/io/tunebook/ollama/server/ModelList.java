@@ -108,7 +108,7 @@ final class ModelList {
         if (!system.isEmpty()) {
             modelfile.append("SYSTEM ").append(quoted(system)).append('\n');
         }
-        new TreeMap<>(m.parameters()).forEach((key, value) -> {
+        new TreeMap<>(m.options()).forEach((key, value) -> {
             for (Object each : value instanceof List<?> many ? many : List.of(value)) {
                 parameters.add(
                         String.format(Locale.ROOT, "%-30s %s", key, each instanceof String s ? "\"" + s + "\"" : each));

@@ -120,7 +120,7 @@ final class ModelMaker {
         if (body.path("parameters").hasNonNull("typical_p")) {
             throw new LocalHttp.Refusal(400, "typical_p is no longer supported");
         }
-        Map<String, Object> parameters = new LinkedHashMap<>(from == null ? Map.of() : from.parameters());
+        Map<String, Object> parameters = new LinkedHashMap<>(from == null ? Map.of() : from.options());
         body.path("parameters")
                 .properties()
                 .forEach(p -> parameters.put(p.getKey(), JSON.convertValue(p.getValue(), Object.class)));

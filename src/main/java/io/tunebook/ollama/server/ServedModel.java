@@ -35,7 +35,7 @@ import java.util.Optional;
  *     file's own; empty where the file's own makes them
  * @param system the system prompt, empty for none
  * @param builtIn which built-in template was chosen, empty for none
- * @param parameters default options by Ollama's names
+ * @param options default options by Ollama's names
  * @param licenses the licences
  * @param messages what stands before every chat
  * @param metadata the GGUF file's metadata, long arrays empty
@@ -49,7 +49,7 @@ record ServedModel(
         String template,
         String builtIn,
         String system,
-        Map<String, Object> parameters,
+        Map<String, Object> options,
         List<String> licenses,
         List<ChatMessage> messages,
         Map<String, Object> metadata,
@@ -84,7 +84,7 @@ record ServedModel(
             List<Path> adapters,
             String template,
             String system,
-            Map<String, Object> parameters,
+            Map<String, Object> options,
             List<String> licenses,
             List<ChatMessage> messages)
             throws IOException {
@@ -114,15 +114,15 @@ record ServedModel(
                     ? KnownTemplate.nearest(
                             file.string("tokenizer.chat_template").orElse(""))
                     : Optional.empty();
-            Map<String, Object> options = new LinkedHashMap<>(parameters);
-            known.filter(k -> !k.stop().isEmpty()).ifPresent(k -> options.putIfAbsent("stop", k.stop()));
+            Map<String, Object> all = new LinkedHashMap<>(options);
+            known.filter(k -> !k.stop().isEmpty()).ifPresent(k -> all.putIfAbsent("stop", k.stop()));
             return new ServedModel(
                     gguf,
                     List.copyOf(adapters),
                     known.map(KnownTemplate::text).orElse(template),
                     known.map(KnownTemplate::name).orElse(""),
                     system,
-                    options,
+                    all,
                     List.copyOf(licenses),
                     List.copyOf(messages),
                     metadata,
@@ -170,7 +170,7 @@ record ServedModel(
      */
     String digest() {
         return Sha256.hex(
-                gguf + " " + bytes + " " + modified + " " + adapters + system + template + parameters + messages);
+                gguf + " " + bytes + " " + modified + " " + adapters + system + template + options + messages);
     }
 
     /** The chat template inside the GGUF file, empty for none. */
@@ -246,7 +246,7 @@ record ServedModel(
         Map<String, Object> told = new LinkedHashMap<>(details);
         told.put("parent_model", parent);
         return new ServedModel(
-                gguf, adapters, template, "", system, parameters, licenses, messages, metadata, told, bytes, modified);
+                gguf, adapters, template, "", system, options, licenses, messages, metadata, told, bytes, modified);
     }
 
     /** What the weights, all settings and the short description beside them take on disk, as Ollama stores them. */
@@ -312,7 +312,7 @@ record ServedModel(
     List<Object> parts() {
         List<Object> all = new ArrayList<>(List.of(template, system));
         all.addAll(licenses);
-        all.addAll(List.of(parameters, messages));
+        all.addAll(List.of(options, messages));
         all.removeIf(part -> part.equals("") || part.equals(Map.of()) || part.equals(List.of()));
         return all;
     }

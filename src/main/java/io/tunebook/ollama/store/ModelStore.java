@@ -211,21 +211,21 @@ public final class ModelStore {
                     "expected one layer " + LAYER + "model (a GGUF file), found " + models.size()
                             + (models.isEmpty() ? ": a model of Ollama's own engine or of its cloud" : ""));
         }
-        Map<String, Object> parameters = new HashMap<>();
+        Map<String, Object> options = new HashMap<>();
         for (Path blob : blobs(layers, "params")) {
             JsonNode json = json(blob);
             for (var entry : json.properties()) {
                 if (entry.getValue().isNull()) {
                     continue; // as Ollama, for which it is not set
                 }
-                parameters.put(entry.getKey(), Json.files().convertValue(entry.getValue(), Object.class));
+                options.put(entry.getKey(), Json.files().convertValue(entry.getValue(), Object.class));
             }
         }
         return new StoredModel(
                 name,
                 models.get(0),
                 text(layers, "template"),
-                Map.copyOf(parameters),
+                Map.copyOf(options),
                 text(layers, "system"),
                 texts(layers, "license"),
                 blobs(layers, "adapter"),

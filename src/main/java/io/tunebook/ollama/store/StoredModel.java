@@ -11,7 +11,7 @@ import java.util.Optional;
  * @param name its name, the tag with it
  * @param gguf the weights, configuration and tokenizer in one GGUF file
  * @param template the prompt's template in Go's syntax, where the manifest has one
- * @param parameters its settings by Ollama's names, such as {@code stop}
+ * @param options its settings by Ollama's names, such as {@code stop}: what a Modelfile says by PARAMETER
  * @param system its system prompt
  * @param license its licences' texts
  * @param adapters LoRA adapters as GGUF files
@@ -23,7 +23,7 @@ public record StoredModel(
         String name,
         Path gguf,
         Optional<String> template,
-        Map<String, Object> parameters,
+        Map<String, Object> options,
         Optional<String> system,
         List<String> license,
         List<Path> adapters,
@@ -33,7 +33,7 @@ public record StoredModel(
     /** Its name, size and file; no licence texts, which are long. */
     @Override
     public String toString() {
-        return name + ", " + ModelStore.size(bytes) + ", parameters " + parameters
+        return name + ", " + ModelStore.size(bytes) + ", parameters " + options
                 + (adapters.isEmpty() ? "" : ", " + adapters.size() + " adapters") + ", " + gguf;
     }
 }

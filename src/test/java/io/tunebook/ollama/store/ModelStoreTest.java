@@ -70,7 +70,7 @@ class ModelStoreTest {
         assertThat(model.system()).contains("You are a duck.");
         assertThat(model.license()).containsExactly("MIT", "Apache");
         assertThat(model.adapters()).hasSize(1);
-        assertThat(model.parameters()).isEqualTo(Map.of("stop", List.of("<|im_end|>"), "temperature", 0.5));
+        assertThat(model.options()).isEqualTo(Map.of("stop", List.of("<|im_end|>"), "temperature", 0.5));
     }
 
     @Test
@@ -167,7 +167,7 @@ class ModelStoreTest {
                         layer("system", other),
                         layer("license", other)));
         StoredModel odd = store.model("odd");
-        assertThat(odd.parameters()).isEqualTo(Map.of("temperature", 0.5));
+        assertThat(odd.options()).isEqualTo(Map.of("temperature", 0.5));
         assertThat(odd.template()).contains("caf\uFFFD");
         assertThat(odd.system()).contains("caf\uFFFD");
         assertThat(odd.license()).containsExactly("caf\uFFFD");
