@@ -86,6 +86,12 @@ def add_branch(x: Tensor, y: Tensor, norm: Optional[Tensor], config: Config) -> 
     return x.add(h, alpha=config.residual)
 
 
+# A branch's output as its backward needs it: for DoRA's magnitudes, or for the norm behind the branch; else it is not
+# kept.
+def kept_output(y: Tensor, lora: Lora, norm: Optional[Tensor]) -> Optional[Tensor]:
+    return y if lora.c is not None or norm is not None else None
+
+
 # d_y of a branch from the derivative of the sum, both [N, width]: d_rms_norm of residual * d_out. y is needed where
 # there is a norm.
 def d_branch(d_out: Tensor, y: Optional[Tensor], norm: Optional[Tensor], config: Config) -> Tensor:
@@ -134,7 +140,8 @@ def add_attention(
     bias = layer.o.bias
     if not plain_branch(lora, layer.norms.attention_out, config):
         y = linear(a, layer.o, bias, z, lora)
-        return add_branch(x, y, layer.norms.attention_out, config), z, y
+        kept = kept_output(y, lora, layer.norms.attention_out)
+        return add_branch(x, y, layer.norms.attention_out, config), z, kept
     x1 = linear(a, layer.o, x, z, lora)
     if bias is not None:
         x1.add_(bias)
@@ -227,7 +234,7 @@ def add_mlp(
     if plain_branch(lora, layer.norms.mlp_out, config):
         return linear(m, layer.down, x1, z, lora), None
     y = linear(m, layer.down, None, z, lora)
-    return add_branch(x1, y, layer.norms.mlp_out, config), y
+    return add_branch(x1, y, layer.norms.mlp_out, config), kept_output(y, lora, layer.norms.mlp_out)
 
 
 # The MLP's two products from h [N, width] and z [N, sum of ranks]: gate and up, [N, inner] each, which lie apart; one

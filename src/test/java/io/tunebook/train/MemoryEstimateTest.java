@@ -74,7 +74,6 @@ final class MemoryEstimateTest {
                 "phi3 | '' | 0  | 2.98",
                 "qwen3 | '' | 0  | 3.27",
                 "olmo3 | , \"sliding_window\": 512 | 0 | 3.24",
-                "granite | , \"residual_multiplier\": 0.22 | 0 | 3.36",
                 "gemma3_text | , \"sliding_window\": 512 | 0 | 3.61",
                 "qwen3_5_text | , \"num_experts\": 0 | 0 | 3.90",
                 "qwen3_moe | , \"num_hidden_layers\": 4, \"moe_intermediate_size\": 768, \"num_experts\": 32 | 0 | 1.24",
@@ -120,6 +119,9 @@ final class MemoryEstimateTest {
         assertThat(kept("qwen3", "", true)).isEqualTo(plain + copied);
         assertThat(kept("gemma3_text", "", true)).as("norms around").isEqualTo(plain + copied + 2 * h);
         assertThat(kept("phi3", ", \"partial_rotary_factor\": 0.5", true)).isEqualTo(plain + copied);
+        assertThat(kept("granite", ", \"residual_multiplier\": 0.22", true))
+                .as("a branch's output is scaled as it is added")
+                .isEqualTo(plain);
         assertThat(kept("ernie4_5", "", true)).as("neighbours are rotated").isEqualTo(plain + copied);
     }
 
