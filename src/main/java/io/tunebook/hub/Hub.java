@@ -278,7 +278,7 @@ public final class Hub {
                         parquet,
                         access.token(own.source()),
                         access.silence(),
-                        Instant.now().plus(HubSearch.LISTING));
+                        Instant.now().plus(HubSearch.time(1, access.silence())));
             } catch (HubException e) {
                 return own;
             }
