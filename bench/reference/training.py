@@ -97,6 +97,8 @@ def configs() -> dict:
         # four of ten experts, so that some have no token of a short batch
         "qwen3_moe": transformers.Qwen3MoeConfig(**COMMON, rope_parameters=plain, head_dim=16, num_experts=10, num_experts_per_tok=4, moe_intermediate_size=24,
                                                  norm_topk_prob=True, tie_word_embeddings=False, rms_norm_eps=1e-6),
+        "qwen2_moe": transformers.Qwen2MoeConfig(**COMMON, rope_parameters=plain, num_experts=6, num_experts_per_tok=3, moe_intermediate_size=32,
+                                                 shared_expert_intermediate_size=48, norm_topk_prob=False, tie_word_embeddings=False, rms_norm_eps=1e-6),
         "qwen3_5": transformers.Qwen3_5TextConfig(**qwen3_5, tie_word_embeddings=True),
         "qwen3_5_moe": transformers.Qwen3_5MoeTextConfig(**qwen3_5_moe),
         "gpt_oss": gpt_oss,
@@ -210,6 +212,7 @@ CASES |= {"qwen3_5": dict(architecture="qwen3_5", targets=LINEARS + DELTA, learn
 CASES |= {"qwen3_5_moe": dict(architecture="qwen3_5_moe", targets=LINEARS + DELTA, learningRate=1e-3),
           "qwen3_5_moe_dora": dict(architecture="qwen3_5_moe", targets=["v_proj", "in_proj_z", "up_proj", "down_proj"], dora=True, learningRate=1e-3),
           "qwen3_5_moe_experts": dict(architecture="qwen3_5_moe", targets=["o_proj", "out_proj", "gate_proj"], parameters=EXPERTS, rank=2, learningRate=1e-3)}
+CASES |= {"qwen2_moe": dict(architecture="qwen2_moe", targets=LINEARS), "qwen2_moe_experts": dict(architecture="qwen2_moe", targets=["up_proj"], parameters=EXPERTS, rank=2)}
 CASES |= {name: dict(architecture=name, targets=PHI) for name in ["phi3"]}
 CASES |= {name: dict(architecture=name, targets=GLM) for name in ["glm", "glm4"]}
 CASES |= {name: dict(architecture=name, targets=LINEARS[:4]) for name in ["qwen3_moe", "gpt_oss"]}

@@ -30,6 +30,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Mixtures of experts: blocks, files, and LoRA on experts. {@code ReferenceTest} holds logits, losses and adapters against Transformers and PEFT. */
@@ -46,7 +47,14 @@ final class ExpertsTest {
 
     /** Saved with PEFT's names and values; the same when it is merged in memory, into a folder's export and into a GGUF file. */
     @ParameterizedTest
-    @ValueSource(strings = {"qwen3_moe_experts", "qwen3_5_moe_experts", "gpt_oss_experts", "gpt_oss_down"})
+    @ValueSource(
+            strings = {
+                "qwen2_moe_experts",
+                "qwen3_moe_experts",
+                "qwen3_5_moe_experts",
+                "gpt_oss_experts",
+                "gpt_oss_down"
+            })
     void anAdapterOfExpertsGoesRound(String name) throws Exception {
         String family = Reference.json("cases/" + name + "/case.json")
                 .path("architecture")
@@ -353,11 +361,12 @@ final class ExpertsTest {
                 .hasMessageContaining("[6, 64, 32]");
     }
 
-    /** llama.cpp always divides the weights of the chosen experts by their sum. */
-    @Test
-    void refusesExpertsThatGgufCannotSay() throws Exception {
+    /** llama.cpp divides the weights of the chosen experts of Qwen3 by their sum, always, and never those of Qwen2. */
+    @ParameterizedTest
+    @CsvSource({"qwen3_moe, false", "qwen2_moe, true"})
+    void refusesExpertsThatGgufCannotSay(String family, boolean normed) throws Exception {
         Path file = temp.resolve("model.gguf");
-        Path folder = TinyModels.withWords(temp, "qwen3_moe", "{\"norm_topk_prob\": false}");
+        Path folder = TinyModels.withWords(temp, family, "{\"norm_topk_prob\": " + normed + "}");
 
         assertThatThrownBy(() -> MergedGguf.quantize(folder, Quantization.AS_BASE, file, done -> {}))
                 .isInstanceOf(IllegalArgumentException.class)

@@ -53,6 +53,7 @@ final class FamilyTest {
             "hunyuan_v1_dense",
             "ministral3",
             "gemma3_vision",
+            "qwen2_moe",
             "qwen3_moe",
             "qwen3_5",
             "qwen3_5_vision",
@@ -196,7 +197,7 @@ final class FamilyTest {
     }
 
     static Stream<String> aFolderOfItsGgufSaysTheSame() {
-        return Stream.of("qwen3_moe", "qwen3_5", "qwen3_5_moe", "gpt_oss");
+        return Stream.of("qwen2_moe", "qwen3_moe", "qwen3_5", "qwen3_5_moe", "gpt_oss");
     }
 
     /** {@code config.json} of a GGUF file has what the family has of its own; values are in bfloat16. */

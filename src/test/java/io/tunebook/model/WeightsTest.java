@@ -121,7 +121,7 @@ class WeightsTest {
         Files.writeString(config, CONFIG.replace("llama\"", "gemma2\""));
         assertThatThrownBy(() -> ModelConfig.read(config))
                 .hasMessageContaining(
-                        "expected an architecture of [llama, mistral, qwen2, qwen3, qwen3_moe, qwen3_5_text, qwen3_5_moe_text, gpt_oss, gemma3_text, smollm3, granite, olmo2, olmo3, seed_oss, phi3, glm4, glm, ernie4_5, hunyuan_v1_dense, ministral3, exaone4], found gemma2; near it is gemma3_text");
+                        "expected an architecture of [llama, mistral, qwen2, qwen3, qwen2_moe, qwen3_moe, qwen3_5_text, qwen3_5_moe_text, gpt_oss, gemma3_text, smollm3, granite, olmo2, olmo3, seed_oss, phi3, glm4, glm, ernie4_5, hunyuan_v1_dense, ministral3, exaone4], found gemma2; near it is gemma3_text");
         Files.writeString(config, CONFIG.replace("\"rope_type\": \"llama3\"", "\"rope_type\": \"longrope\""));
         assertThatThrownBy(() -> ModelConfig.read(config))
                 .hasMessageContaining("LongRoPE: expected 2 factors, found 0");

@@ -254,7 +254,7 @@ final class ReferenceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "qwen3"})
+    @ValueSource(strings = {"llama", "qwen3", "qwen3_5_moe"})
     void peftLoadsWhatWasSaved(String architecture, @TempDir Path folder) throws Exception {
         String python = System.getenv("TUNEBOOK_PYTHON");
         assumeTrue(python != null, "skipped: TUNEBOOK_PYTHON names no Python");

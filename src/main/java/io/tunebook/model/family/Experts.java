@@ -48,12 +48,12 @@ public record Experts(int count, int chosen, int width, boolean normed, boolean 
                 Optional.empty());
     }
 
-    static Experts of(ConfigGguf gguf, boolean shared) throws ModelFormatException {
+    static Experts of(ConfigGguf gguf, boolean normed, boolean shared) throws ModelFormatException {
         return new Experts(
                 gguf.positive("expert_count"),
                 gguf.positive("expert_used_count"),
                 gguf.positive("expert_feed_forward_length"),
-                true,
+                normed,
                 shared,
                 Optional.empty());
     }
@@ -153,11 +153,14 @@ public record Experts(int count, int chosen, int width, boolean normed, boolean 
         }
     }
 
-    /** @throws IllegalArgumentException if llama.cpp computes the model otherwise */
-    Map<String, Object> ggufKeys() {
-        if (!normed) {
-            throw new IllegalArgumentException("norm_topk_prob is false in this model's configuration, which llama.cpp"
-                    + " does not compute: it cannot be written to a GGUF file");
+    /**
+     * @param normedThere whether llama.cpp divides the weights of the chosen experts by their sum
+     * @throws IllegalArgumentException if the model is computed otherwise
+     */
+    Map<String, Object> ggufKeys(boolean normedThere) {
+        if (normed != normedThere) {
+            throw new IllegalArgumentException("norm_topk_prob is " + normed + " in this model's configuration, which"
+                    + " llama.cpp does not compute: it cannot be written to a GGUF file");
         }
         return Map.of("expert_count", count, "expert_used_count", chosen, "expert_feed_forward_length", width);
     }

@@ -19,6 +19,7 @@ public interface Family {
             new Mistral(),
             new Qwen2(),
             new Qwen3(),
+            new Qwen2Moe(),
             new Qwen3Moe(),
             new Qwen35(),
             new Qwen35Moe(),

@@ -141,7 +141,7 @@ final class GptOss implements Family {
                     + ", which llama.cpp computes with, found " + clamp.alpha() + " and " + clamp.limit()
                     + ": the model cannot be written to a GGUF file");
         }
-        Map<String, Object> keys = new HashMap<>(experts.ggufKeys());
+        Map<String, Object> keys = new HashMap<>(experts.ggufKeys(true));
         keys.put("attention.sliding_window", config.slidingWindow());
         return keys;
     }

@@ -44,7 +44,7 @@ final class Qwen35Moe implements Family {
 
     @Override
     public ModelConfig read(ConfigGguf gguf) throws IOException {
-        return Qwen35.read(gguf, gguf.decoder(name())).experts(Experts.of(gguf, true));
+        return Qwen35.read(gguf, gguf.decoder(name())).experts(Experts.of(gguf, true, true));
     }
 
     @Override
@@ -76,7 +76,7 @@ final class Qwen35Moe implements Family {
     @Override
     public Map<String, Object> ggufKeys(ModelConfig config) {
         Map<String, Object> keys = new HashMap<>(dense.ggufKeys(config));
-        keys.putAll(config.experts().orElseThrow().ggufKeys());
+        keys.putAll(config.experts().orElseThrow().ggufKeys(true));
         keys.put("expert_shared_feed_forward_length", config.intermediateSize());
         return keys;
     }

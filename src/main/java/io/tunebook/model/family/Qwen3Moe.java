@@ -37,7 +37,7 @@ final class Qwen3Moe implements Family {
 
     @Override
     public ModelConfig read(ConfigGguf gguf) throws IOException {
-        return gguf.decoder(name()).experts(Experts.of(gguf, false));
+        return gguf.decoder(name()).experts(Experts.of(gguf, true, false));
     }
 
     @Override
@@ -54,6 +54,6 @@ final class Qwen3Moe implements Family {
     /** llama.cpp divides the chosen experts' weights by their sum, whatever the file says. */
     @Override
     public Map<String, Object> ggufKeys(ModelConfig config) {
-        return config.experts().orElseThrow().ggufKeys();
+        return config.experts().orElseThrow().ggufKeys(true);
     }
 }
