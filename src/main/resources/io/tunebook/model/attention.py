@@ -22,7 +22,7 @@ class Places(NamedTuple):
 
 # What the backward needs of the forward.
 class Softmax(NamedTuple):
-    lse: Tensor  # the logarithm of the softmax's sums
+    lse: Tensor  # the logarithm of each query's sum of e^score; by_position says in which shapes
     from_q: Tensor  # the rest is what cuDNN adds; empty otherwise
     from_k: Tensor
     seed: Tensor
@@ -104,10 +104,10 @@ def attention(q: Tensor, k: Tensor, v: Tensor, at: Places, window: int, scale: f
     return torch.cat(os, 0), Softmax(torch.cat(lses, 2), none, none, none, none)
 
 
-# Attention with a sink in each head, as gpt-oss has it: one more score [heads] beside those of the keys, for nothing,
-# which takes its share of the softmax. Where the sums' logarithms were l, they are l' = log(e^l + e^sink), and o is
-# e^(l - l') o. The backward needs no more than this o and l': with p = e^(score - l') a score's derivative is p (d_p -
-# sum(d_o o)) as without.
+# Attention with a sink in each head, as gpt-oss has it: one more score [heads] beside those of the keys. It has no
+# value and takes its share of the softmax. Where the logarithms of the sums were l, they are l' = log(e^l + e^sink),
+# and o becomes e^(l - l') o. The backward needs this o and l' alone: with p = e^(score - l') the derivative by
+# a score is p (d_p - sum(d_o o)), as it is without sinks.
 def with_sinks(o: Tensor, softmax: Softmax, sinks: Tensor, at: Places) -> Tuple[Tensor, Softmax]:
     s = sinks.to(softmax.lse.dtype).unsqueeze(1)
     if softmax.lse.dim() == 4:
@@ -133,8 +133,9 @@ def by_position(x: Tensor, at: Places, n: int) -> Tensor:
     return rows.index_select(0, document * x.size(2) + token - at.starts.to(INT64).index_select(0, document))
 
 
-# The same for T new tokens behind others: q [heads, T, head_dim], keys and values [kv_heads, n, head_dim], whose last T
-# are theirs. Some queries at a time, since their scores lie in memory.
+# Attention with sinks for T new tokens behind others: q [heads, T, head_dim], keys and values [kv_heads, n, head_dim],
+# of which the last T are those of the new tokens. Returns [heads, T, head_dim]. It computes some queries at a time,
+# since their scores lie in memory.
 def past_with_sinks(q: Tensor, k: Tensor, v: Tensor, sinks: Tensor, window: int, scale: float) -> Tensor:
     heads, T, n = q.size(0), q.size(1), k.size(1)
     step = max(33554432 // (heads * n), 1)
@@ -153,29 +154,21 @@ def past_with_sinks(q: Tensor, k: Tensor, v: Tensor, sinks: Tensor, window: int,
     return os[0] if len(os) == 1 else torch.cat(os, 1)
 
 
-# Before and behind an operator that is to give the same bits each time. A CPU's do; kernels.py has it for a GPU.
+# Called before and behind an operator that is to give the same bits each time. A CPU's operators always do; kernels.py
+# has this function for a GPU.
 def turn_deterministic(x: Tensor, on: bool) -> None:
     pass
 
 
-# The flash kernel's backward. Where cuDNN computed the forward there are so many documents of one length, which the
-# kernel takes as [batch, length, heads, head_dim] and without starts: these are tensors that do not exist then, as
-# from_q.
+# The flash kernel's backward. Where cuDNN computed the forward, all documents have one length; the kernel takes them as
+# [batch, length, heads, head_dim] and without starts. "Without" is an undefined tensor, and cuDNN left one in from_q.
 def d_flash(
-    d_o: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    o: Tensor,
-    softmax: Softmax,
-    at: Places,
-    window: int,
-    scale: float,
+    d_o: Tensor, q: Tensor, k: Tensor, v: Tensor, o: Tensor, softmax: Softmax, at: Places, window: int, scale: float
 ) -> Tuple[Tensor, Tensor, Tensor]:
     unused = torch.zeros([2], dtype=INT64, device=q.device)
-    apart_of = softmax.lse.dim() > 2 and for_cudnn(at, window)
+    by_cudnn = softmax.lse.dim() > 2 and for_cudnn(at, window)
     starts, lse = at.starts, softmax.lse
-    if apart_of:
+    if by_cudnn:
         size = [at.batch, at.longest]
         starts, lse = softmax.from_q, lse.flatten(2).contiguous()
         d_o, o = d_o.unflatten(0, size), o.unflatten(0, size)
@@ -202,7 +195,7 @@ def d_flash(
     )
     if at.deterministic:
         turn_deterministic(q, False)
-    if apart_of:
+    if by_cudnn:
         return d_q.flatten(0, 1), d_k.flatten(0, 1), d_v.flatten(0, 1)
     return d_q, d_k, d_v
 
@@ -210,22 +203,14 @@ def d_flash(
 # The derivatives by q [N, heads, head_dim] and k and v [N, kv_heads, head_dim], from d_o [N, heads, head_dim]. With p =
 # e^(scale q k^T - lse), which is the softmax, for each head and document:
 #   d_v = p^T d_o       d_s = p (d_o v^T - sum(d_o o))       d_q = scale d_s k       d_k = scale d_s^T q
-# and d_k and d_v are sums over the heads of a group. These are the kernels' own backwards; cuDNN's adds to d_q in any
-# order, so that the flash kernel's takes its place where the bits must be the same each time.
+# and d_k and d_v are sums over the heads of a group. Each kernel has its own backward. cuDNN's adds to d_q in any
+# order, so the flash kernel's takes its place where the bits must be the same each time.
 def d_attention(
-    d_o: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    o: Tensor,
-    softmax: Softmax,
-    at: Places,
-    window: int,
-    scale: float,
+    d_o: Tensor, q: Tensor, k: Tensor, v: Tensor, o: Tensor, softmax: Softmax, at: Places, window: int, scale: float
 ) -> Tuple[Tensor, Tensor, Tensor]:
     if for_cudnn(at, window) and not at.deterministic:
         T = q.size(0) // at.batch
-        # there is no bias, which is said by a tensor that does not exist, as from_q does not without nested rows
+        # from_q is an undefined tensor, since rows are not nested; in the bias's place it says that there is none
         d_q, d_k, d_v = ops.aten._scaled_dot_product_cudnn_attention_backward(
             by_head(d_o, at.batch, 1),
             by_head(q, at.batch, 1),

@@ -29,7 +29,7 @@ def window_mask(T: int, window: int, like: Tensor) -> Optional[Tensor]:
     return mask
 
 
-# [N, heads, head_dim] as [B, heads, T, head_dim], each head so many times.
+# [N, heads, head_dim] as [B, heads * times, T, head_dim]: each head stands there so many times, copy beside copy.
 def by_head(x: Tensor, batch: int, times: int) -> Tensor:
     y = x.unflatten(0, [batch, -1]).transpose(1, 2)
     return y.repeat_interleave(times, 1) if times > 1 else y
@@ -40,7 +40,8 @@ def by_token(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(0, 1)
 
 
-# So many documents of one length, and the logarithms of their sums [batch, heads, length].
+# attention of attention.py for batch documents of one length: o [N, heads, head_dim], and the logarithms of the sums
+# [batch, heads, length].
 def same_length(q: Tensor, k: Tensor, v: Tensor, batch: int, window: int, scale: float) -> Tuple[Tensor, Tensor]:
     groups = q.size(1) // k.size(1)
     q1, k1, v1 = by_head(q, batch, 1), by_head(k, batch, groups), by_head(v, batch, groups)
@@ -54,15 +55,7 @@ def same_length(q: Tensor, k: Tensor, v: Tensor, batch: int, window: int, scale:
 # The derivatives, by the formulas of d_attention; lse [batch, heads, length]. In float32 by PyTorch's kernel, where the
 # gradients of a group's copies of k and v are added up here.
 def d_same_length(
-    d_o: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    o: Tensor,
-    lse: Tensor,
-    batch: int,
-    window: int,
-    scale: float,
+    d_o: Tensor, q: Tensor, k: Tensor, v: Tensor, o: Tensor, lse: Tensor, batch: int, window: int, scale: float
 ) -> Tuple[Tensor, Tensor, Tensor]:
     if q.dtype == BFLOAT16:
         return d_by_products(d_o, q, k, v, o, lse, batch, window, scale)
@@ -90,21 +83,13 @@ def d_same_length(
 # and few of them are of keys that are not seen. The queries of a group stand below one another, so that no key is
 # copied, and the sum over the group is the product's own.
 def d_by_products(
-    d_o: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    o: Tensor,
-    lse: Tensor,
-    batch: int,
-    window: int,
-    scale: float,
+    d_o: Tensor, q: Tensor, k: Tensor, v: Tensor, o: Tensor, lse: Tensor, batch: int, window: int, scale: float
 ) -> Tuple[Tensor, Tensor, Tensor]:
     T, groups = q.size(0) // batch, q.size(1) // k.size(1)
     qs, d_os = by_group(q, batch, groups), by_group(d_o, batch, groups)
     ks, vs = by_group(k, batch, 1).squeeze(1), by_group(v, batch, 1).squeeze(1)
     log2e = 1.4426950408889634  # powers of two: exp is four times as slow here
-    less = lse.reshape([-1, groups, T, 1]).mul(-log2e)
+    minus_lse = lse.reshape([-1, groups, T, 1]).mul(-log2e)
     sums = (d_os.to(FLOAT32) * by_group(o, batch, groups).to(FLOAT32)).sum([3], True).mul_(-scale)
     d_q = torch.empty_like(qs)
     d_k = torch.zeros_like(ks, dtype=FLOAT32)
@@ -118,7 +103,7 @@ def d_by_products(
             e = min(s + queries, T)
             some, d_some = qs[i:j, :, s:e].flatten(1, 2), d_os[i:j, :, s:e].flatten(1, 2)
             scores = torch.baddbmm(
-                less[i:j, :, s:e].flatten(1, 2), some.to(FLOAT32), kt[:, :, 0:e], alpha=scale * log2e
+                minus_lse[i:j, :, s:e].flatten(1, 2), some.to(FLOAT32), kt[:, :, 0:e], alpha=scale * log2e
             )
             p = scores.exp2_()
             seen = p.view([j - i, groups, e - s, e]).tril_(s)

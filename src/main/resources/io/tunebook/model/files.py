@@ -23,13 +23,7 @@ def map_file(path: str, elements: int, dtype: Dtype) -> Tensor:
 # [sum of rows] where columns is 0. One that has type and device already is not copied. orders has five numbers for
 # each, by which rows are put back.
 def from_files(
-    files: List[Tensor],
-    starts: List[int],
-    rows: List[int],
-    orders: List[int],
-    columns: int,
-    dtype: Dtype,
-    like: Tensor,
+    files: List[Tensor], starts: List[int], rows: List[int], orders: List[int], columns: int, dtype: Dtype, like: Tensor
 ) -> Tensor:
     parts: List[Tensor] = []
     for i, file in enumerate(files):

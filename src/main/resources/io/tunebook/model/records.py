@@ -24,7 +24,7 @@ class Config(NamedTuple):
     neighbours: bool  # whether positions rotate neighbouring dimensions of a head, not its halves
     norm_behind: bool  # whether q and k pass their norms behind the rotation, not before
     longer: int  # documents longer than this are rotated by the second table; 0: none are
-    gated: bool  # whether q's product gives each head a gate of its attention's output behind its query
+    gated: bool  # whether q's product gives two things for each head: its query, then a gate of its output
 
 
 # What an architecture does not have is None.
@@ -39,7 +39,7 @@ class Norms(NamedTuple):
 
 class Layer(NamedTuple):
     norms: Norms
-    qkv: Linear  # q | k | v: [(heads + 2 * kv_heads) * head_dim, width]; three targets or one. With delta see there
+    qkv: Linear  # q | k | v: [(heads + 2 * kv_heads) * head_dim, width]; three targets or one; with delta see delta.py
     o: Linear  # [width, heads * head_dim], or value heads and their width
     gate_up: Linear  # gate | up: [2 * inner, width]; two targets or one. With experts those of the shared one, or none
     down: Linear  # [width, inner]
@@ -73,10 +73,10 @@ class Masks(NamedTuple):
 # What a layer's backward needs of its forward.
 class Saved(NamedTuple):
     x: Tensor  # the layer's input, [N, width]
-    t: Tensor  # what its norm divided by
-    h: Tensor  # the norm's output
-    z: Tensor  # LoRA's h A^T of q, k, v
-    qkv: Tensor  # what the product left
+    t: Tensor  # what its norm multiplied it with, 1 / sqrt(mean(x^2) + eps): float32 [N, 1]
+    h: Tensor  # the norm's output, [N, width]
+    z: Tensor  # LoRA's h A^T of q, k, v, [N, sum of ranks]; z_o, z_gate_up and z_down alike
+    qkv: Tensor  # the product's output, q | k | v, [N, sum of widths]
     qk: Tensor  # q and k side by side, rotated, [N, heads + kv_heads, head_dim]; empty with delta, as v and softmax
     v: Tensor  # [N, kv_heads, head_dim]
     o: Tensor  # the heads' outputs, [N, heads, head_dim], before gates
@@ -84,11 +84,11 @@ class Saved(NamedTuple):
     z_o: Tensor
     y_o: Optional[Tensor]  # with DoRA or a norm behind it: the output of o
     x1: Tensor  # the residual between attention and MLP
-    t1: Tensor
+    t1: Tensor  # t and h of the norm before the MLP
     h1: Tensor
     z_gate_up: Tensor
-    gate: Tensor  # with LoRA's products around SwiGLU: gate | up as the large product left them
-    up: Tensor  # then empty
+    gate: Tensor  # [N, inner]; with LoRA's products around SwiGLU gate | up, the large product's output without them
+    up: Tensor  # [N, inner]; empty where gate has both
     z_down: Tensor
     y_down: Optional[Tensor]  # with DoRA or a norm behind it: the output of down, or of experts
     experts: Optional[SavedExperts]  # z_gate_up, gate, up and z_down are the shared expert's then, or empty
