@@ -39,7 +39,7 @@ final class ArchitectureTest {
             List.of("ollama.store"),
             List.of("jinja", "hub"),
             List.of("data", "evaluate"),
-            List.of("tensors", "cuda", "ollama.llamacpp"),
+            List.of("tensors", "cuda", "ollama.llamacpp", "hosts"),
             List.of("files"));
 
     @ArchTest

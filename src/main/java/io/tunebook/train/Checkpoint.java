@@ -180,7 +180,8 @@ record Checkpoint(
         }
     }
 
-    private byte[] json() {
+    /** All but the arrays. */
+    byte[] json() {
         ObjectNode json = JSON.createObjectNode().put("step", step).put("stale", stale);
         ObjectNode prints = json.putObject("fingerprint");
         fingerprint.forEach(prints::put);
@@ -212,21 +213,29 @@ record Checkpoint(
             throw new ModelFormatException(
                     place.resolve(STATE), "expected the state of a training run, found other JSON");
         }
-        TrainingReport report = ReportJson.read(json);
+        try (Safetensors moments = Safetensors.open(place.resolve(OPTIMIZER))) {
+            return of(
+                    json,
+                    moment(place, moments, "exp_avg"),
+                    moment(place, moments, "exp_avg_sq"),
+                    moments.tensors().containsKey("best") ? moment(place, moments, "best") : new float[0]);
+        }
+    }
+
+    /** The state that {@link #json} has, with its arrays. */
+    static Checkpoint of(JsonNode json, float[] mean, float[] square, float[] best) {
         Map<String, String> fingerprint = new LinkedHashMap<>();
         json.path("fingerprint")
                 .properties()
                 .forEach(e -> fingerprint.put(e.getKey(), e.getValue().asText()));
-        try (Safetensors moments = Safetensors.open(place.resolve(OPTIMIZER))) {
-            return new Checkpoint(
-                    json.path("step").asInt(),
-                    moment(place, moments, "exp_avg"),
-                    moment(place, moments, "exp_avg_sq"),
-                    moments.tensors().containsKey("best") ? moment(place, moments, "best") : new float[0],
-                    json.path("stale").asInt(),
-                    fingerprint,
-                    report);
-        }
+        return new Checkpoint(
+                json.path("step").asInt(),
+                mean,
+                square,
+                best,
+                json.path("stale").asInt(),
+                fingerprint,
+                ReportJson.read(json));
     }
 
     /** Compares each file with its checksum: one flipped bit in a moment would change the run and be seen by nobody. */

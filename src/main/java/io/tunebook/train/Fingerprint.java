@@ -1,9 +1,12 @@
 package io.tunebook.train;
 
 import io.tunebook.dataset.Dataset;
+import io.tunebook.lora.AdapterFile;
 import io.tunebook.lora.LoraAdapter;
 import io.tunebook.model.CausalLM;
 import io.tunebook.model.TokenBatch;
+import io.tunebook.model.Weights;
+import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +19,9 @@ import java.util.zip.CRC32;
 final class Fingerprint {
     /** So many examples or batches are looked at token by token. */
     private static final int SOME = 100;
+
+    /** Of so many tokens the embeddings are looked at. */
+    private static final int ROWS = 16;
 
     private Fingerprint() {}
 
@@ -44,14 +50,59 @@ final class Fingerprint {
     }
 
     static String of(List<TokenBatch> batches) {
+        return batches.size() + " batches, checksum "
+                + Long.toHexString(checksum(batches.subList(0, Math.min(SOME, batches.size()))));
+    }
+
+    /** Of all tokens and labels. */
+    static long checksum(List<TokenBatch> batches) {
         CRC32 crc = new CRC32();
-        for (TokenBatch batch : batches.subList(0, Math.min(SOME, batches.size()))) {
+        for (TokenBatch batch : batches) {
             for (int i = 0; i < batch.ids().length; i++) {
                 update(crc, batch.ids()[i]);
                 update(crc, batch.labels()[i]);
             }
         }
-        return batches.size() + " batches, checksum " + Long.toHexString(crc.getValue());
+        return crc.getValue();
+    }
+
+    /**
+     * What hosts that train together must have alike besides. Models of the same shape may have other weights, which
+     * the last norm and the first tokens' embeddings tell apart. What a model's file is called on each of them makes no
+     * difference.
+     */
+    static Map<String, String> ofHosts(LoraAdapter adapter, List<TokenBatch> heldOut) throws IOException {
+        CRC32 crc = new CRC32();
+        try (Weights weights = adapter.model().source().weights()) {
+            for (String name : List.of("model.norm.weight", "model.embed_tokens.weight")) {
+                Weights.Tensor tensor = weights.tensor(name);
+                int rows = (int) Math.min(ROWS, tensor.rows());
+                float[] values = new float[Math.toIntExact(rows * tensor.columns())];
+                weights.readRows(tensor, 0, rows, values, 0);
+                for (float value : values) {
+                    update(crc, Float.floatToIntBits(value));
+                }
+            }
+        }
+        AdapterFile.Settings own = adapter.settings();
+        AdapterFile.Settings unnamed = new AdapterFile.Settings(
+                own.rank(),
+                own.alpha(),
+                own.dropout(),
+                own.targetModules(),
+                own.rslora(),
+                own.dora(),
+                own.initialization(),
+                own.rankPattern(),
+                own.alphaPattern(),
+                "");
+        return Map.of(
+                "weights",
+                "checksum " + Long.toHexString(crc.getValue()),
+                "lora",
+                unnamed.toString(),
+                "held-out data",
+                of(heldOut));
     }
 
     private static void update(CRC32 crc, int number) {

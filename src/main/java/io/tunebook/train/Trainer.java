@@ -107,7 +107,8 @@ public final class Trainer {
      * @param dataset what to learn
      * @param heldOut what to measure with; null for nothing
      * @return the trained adapter; after early stopping, that of the best measurement
-     * @throws TrainingException if the loss is not finite any more, or memory does not suffice
+     * @throws TrainingException if the loss is not finite any more, memory does not suffice, or another host of
+     * {@link TrainingArguments#hosts} does not come, does not fit, fails or goes away
      * @throws IllegalArgumentException if the tokens are another tokenizer's, there are no examples, or a checkpoint is
      * of another run
      * @throws UncheckedIOException if a checkpoint cannot be written or read
@@ -156,10 +157,10 @@ public final class Trainer {
     }
 
     /**
-     * Hands training over to PEFT, for where more machines are wanted than one: the adapter of the last run, or a fresh
-     * one before the first, the data in the order of the first pass, the arguments, a script that goes on from there by
-     * {@code torchrun} or {@code accelerate launch}, and a README with these lines. What comes back is loaded by
-     * {@link LoraAdapter#load}. The optimizer begins anew.
+     * Hands training over to PEFT, for where more machines are wanted than a few: the adapter of the last run, or a
+     * fresh one before the first, the data in the order of the first pass, the arguments, a script that goes on from
+     * there by {@code torchrun} or {@code accelerate launch}, and a README with these lines. What comes back is loaded
+     * by {@link LoraAdapter#load}. The optimizer begins anew.
      *
      * @param dataset what to learn
      * @param folder where it all goes; it is made, and what was exported there before is replaced
@@ -271,8 +272,8 @@ public final class Trainer {
     static final class PeftExport {
         /**
          * The arguments that the script does not need: the data are cut, tokenized and labelled already; memory,
-         * devices, determinism and micro-batches are the other program's own matter, which gets the product of devices
-         * and micro-batches; nothing is measured, saved or sampled on the way. All others are written.
+         * devices, hosts, determinism and micro-batches are the other program's own matter, which gets the product of
+         * devices, hosts and micro-batches; nothing is measured, saved or sampled on the way. All others are written.
          */
         static final Set<String> NOT_NEEDED = Set.of(
                 "maxLength",
@@ -280,6 +281,7 @@ public final class Trainer {
                 "assistantOnly",
                 "gradientCheckpointing",
                 "devices",
+                "hosts",
                 "deterministic",
                 "gradientAccumulation",
                 "evaluateEvery",

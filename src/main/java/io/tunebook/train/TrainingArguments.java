@@ -1,5 +1,6 @@
 package io.tunebook.train;
 
+import io.tunebook.hosts.Hosts;
 import io.tunebook.train.TrainingArguments.Setting.Range;
 import java.lang.annotation.ElementType;
 import java.lang.annotation.Retention;
@@ -31,6 +32,9 @@ import java.util.function.DoublePredicate;
  * gradients are the same
  * @param devices GPUs that share a step's work; default 1; each takes gradientAccumulation forward passes of a step, so
  *     that two devices give the steps of twice the accumulation in half the time
+ * @param hosts machines that share a step's work, each with a process of its own that runs the same program; default
+ *     null, which means this one alone; each takes devices times gradientAccumulation forward passes of a step, see
+ *     {@link #hosts(Hosts)}
  * @param learningRate peak rate of AdamW, a factor without unit; default 2e-4, LoRA's usual one, ten times that of full
  * fine-tuning
  * @param schedule how the rate runs after the warm-up; default linear, Transformers' own
@@ -73,6 +77,7 @@ public record TrainingArguments(
         @Setting(value = "1", range = Range.AT_LEAST_1, decidesLosses = false)
         int devices,
 
+        @Setting(value = "", decidesLosses = false) Hosts hosts,
         @Setting(value = "2e-4", range = Range.POSITIVE) double learningRate,
         @Setting("LINEAR") Schedule schedule,
         @Setting(value = "0.03", range = Range.SHARE) double warmup,
@@ -191,7 +196,7 @@ public record TrainingArguments(
                 all.put(c.getName(), String.valueOf(value(c)));
             }
         }
-        all.put("gradientAccumulation", Integer.toString(microBatches())); // by however many devices
+        all.put("gradientAccumulation", Integer.toString(microBatches())); // by however many devices and hosts
         return all;
     }
 
@@ -220,9 +225,33 @@ public record TrainingArguments(
         return with("devices", value);
     }
 
-    /** Forward passes of all devices together that make a step. */
+    /**
+     * Hosts that share a step's work. All run the same program with the same arguments, model and data; what differs is
+     * refused by its name when they meet. A step of n hosts is that of n devices, or of n times the accumulation, with
+     * the same losses to rounding. Rank 0 adds up the gradients in the order of the ranks, updates the factors and
+     * sends them to all, so that all have the same bits. What that costs, {@link io.tunebook.hosts.ProcessGroup} says.
+     *
+     * <pre>{@code
+     * var hosts = Hosts.of(2, rank, "192.168.1.5", 29500, secret);    // rank 0 on 192.168.1.5, rank 1 elsewhere
+     * Trainer.of(model, LoraConfig.rank(16)).with(TrainingArguments.defaults().hosts(hosts)).train(data);
+     * }</pre>
+     *
+     * <p>Rank 0 writes the checkpoints, reads them in a run that is resumed, and samples answers; its state at the
+     * beginning goes to all. The held-out loss is measured by all hosts, a part each. Every host has its own report and
+     * tells its own listeners; where hosts share a disk, give a {@link TrainingLog} to rank 0 alone. An interrupt on
+     * any host ends the run on all of them after the same step, and so does early stopping. Where one fails or goes
+     * away, all end with a {@link TrainingException} that names it and the step.
+     *
+     * <p>Who does not know the secret can neither join nor change what is sent. Gradients and factors are not
+     * encrypted: use a network of your own, or a tunnel.
+     */
+    public TrainingArguments hosts(Hosts value) {
+        return with("hosts", value);
+    }
+
+    /** Forward passes of all devices and hosts together that make a step. */
     int microBatches() {
-        return Math.multiplyExact(gradientAccumulation, devices);
+        return Math.multiplyExact(Math.multiplyExact(gradientAccumulation, devices), hosts == null ? 1 : hosts.count());
     }
 
     /** Peak learning rate. */

@@ -29,7 +29,7 @@ final class TrainingRun {
     private final LoraAdapter adapter;
     private final TrainingArguments arguments;
     private final List<TrainingListener> listeners;
-    private final IntFunction<List<TokenBatch>> epochs;
+    private final RunPlan plan;
     private final List<TokenBatch> heldOut;
     private final Supplier<String> data;
     private final Diagnosis diagnosis;
@@ -37,8 +37,7 @@ final class TrainingRun {
 
     private Optional<RunFolder> folder = Optional.empty();
     private Map<String, String> fingerprint = Map.of();
-    private Optimizer optimizer;
-    private Replicas replicas;
+    private UpdateStep update;
     private Pace pace;
     private int checkpointed;
     private final Queue<Started> started = new ArrayDeque<>();
@@ -64,11 +63,11 @@ final class TrainingRun {
         this.adapter = adapter;
         this.arguments = arguments;
         this.listeners = List.copyOf(listeners);
-        this.epochs = epochs;
+        plan = new RunPlan(arguments, epochs);
         this.heldOut = heldOut;
         this.data = data;
         this.diagnosis = new Diagnosis(model, arguments);
-        report = TrainingReport.beginning(plannedSteps());
+        report = TrainingReport.beginning(plan.steps());
     }
 
     TrainingReport report() {
@@ -86,21 +85,14 @@ final class TrainingRun {
     void train(boolean resume) {
         List<TrainingListener> told = new ArrayList<>();
         try (saving;
-                Optimizer ofRun = new Optimizer(adapter.factors(), arguments);
-                Replicas ofDevices = new Replicas(adapter, arguments.devices())) {
-            optimizer = ofRun;
-            replicas = ofDevices;
-            begin(resume);
-            for (TrainingListener listener : listeners) {
-                told.add(listener);
-                listener.started(report);
+                UpdateStep ofRun = UpdateStep.join(adapter, arguments, this::alike)) {
+            update = ofRun;
+            try {
+                train(resume, told);
+            } catch (Throwable failure) {
+                update.abort(failure);
+                throw failure;
             }
-            TrainingReport.Outcome outcome = steps();
-            if (outcome == TrainingReport.Outcome.STOPPED_EARLY) {
-                adapter.set(best);
-            }
-            saving.await();
-            report = report.ended(outcome);
         } catch (Throwable failure) {
             throw failed(failure, told);
         }
@@ -109,27 +101,55 @@ final class TrainingRun {
         listeners.forEach(l -> l.finished(report));
     }
 
+    private void train(boolean resume, List<TrainingListener> told) {
+        begin(resume);
+        for (TrainingListener listener : listeners) {
+            told.add(listener);
+            listener.started(report);
+        }
+        TrainingReport.Outcome outcome = steps();
+        if (outcome == TrainingReport.Outcome.STOPPED_EARLY) {
+            adapter.set(best);
+        }
+        saving.await();
+        report = report.ended(outcome);
+    }
+
+    /** What hosts that train together must have alike. */
+    private Map<String, String> alike() {
+        try {
+            Map<String, String> all = Fingerprint.of(data.get(), adapter, arguments);
+            all.putAll(Fingerprint.ofHosts(adapter, heldOut));
+            return all;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     private void begin(boolean resume) {
+        Optional<Checkpoint> saved = Optional.empty();
         if (resume && arguments.checkpoints() == null) {
             throw new IllegalArgumentException("resume: expected a folder in checkpoints(folder, every), found none");
         }
-        if (arguments.checkpoints() != null) {
+        if (arguments.checkpoints() != null && update.first()) {
             fingerprint = Fingerprint.of(data.get(), adapter, arguments);
             try {
                 folder = Optional.of(
                         resume ? RunFolder.newest(arguments.checkpoints()) : RunFolder.create(arguments.checkpoints()));
                 if (resume) {
-                    restore();
+                    saved = read();
                 }
             } catch (IOException e) {
                 throw new UncheckedIOException("the checkpoint cannot be read: " + e.getMessage(), e);
             }
         }
-        replicas.deterministic(arguments.deterministic()).ifPresent(why -> report.notes()
+        update.begin(saved).ifPresent(this::restore);
+        update.notes(arguments, report.notes());
+        update.deterministic(arguments.deterministic()).ifPresent(why -> report.notes()
                 .add("deterministic: another run on this GPU may differ in the last digits of its losses, since " + why
                         + "."));
         MemoryEstimate.ForLayers estimate = MemoryEstimate.forLayers(
-                model, adapter.factors().getShape().size(), longest(epochs.apply(0)), arguments.deterministic());
+                model, adapter.factors().getShape().size(), plan.mostTokens(), arguments.deterministic());
         int layers = model.config().layers();
         checkpointed = arguments.gradientCheckpointing() ? layers : estimate.fewest();
         estimate.of(checkpointed).require(arguments, arguments.maxLength());
@@ -173,11 +193,11 @@ final class TrainingRun {
             evaluate();
         }
         pace = new Pace(model.device(), step, planned);
-        List<TokenBatch> batches = epochs.apply(epoch);
-        boolean interrupted = Thread.interrupted();
+        List<TokenBatch> batches = plan.epoch(epoch);
+        boolean interrupted = update.interrupted();
         while (step < planned && !interrupted) {
             if (batch >= batches.size()) {
-                batches = epochs.apply(++epoch);
+                batches = plan.epoch(++epoch);
                 batch = 0;
             }
             start(batches);
@@ -185,8 +205,8 @@ final class TrainingRun {
             boolean measured = !heldOut.isEmpty() && (last || step % evaluateEvery == 0);
             boolean sampled = arguments.sampleEvery() > 0 && step % arguments.sampleEvery() == 0;
             boolean due = arguments.saveEvery() > 0 && step % arguments.saveEvery() == 0;
-            finish(last || measured || sampled || due ? 0 : optimizer.ahead());
-            interrupted = Thread.interrupted();
+            finish(last || measured || sampled || due ? 0 : update.ahead());
+            interrupted = update.interrupted();
             if (interrupted) {
                 finish(0);
             }
@@ -197,7 +217,7 @@ final class TrainingRun {
                 sample();
             }
             boolean ended = arguments.patience() > 0 && stale >= arguments.patience();
-            interrupted |= Thread.interrupted();
+            interrupted |= update.interrupted();
             if (due || last || ended || interrupted) {
                 finish(0);
                 save();
@@ -229,16 +249,16 @@ final class TrainingRun {
         if (labels == 0) {
             throw diagnosis.nothingCounts(step + 1, place(micro));
         }
-        replicas.gradient(
-                micro,
-                1.0 / labels,
-                i -> Seeds.mix(arguments.seed(), (long) step * arguments.microBatches() + i),
-                checkpointed);
         int planned = report.plannedSteps();
         int warmup = (int) Math.ceil(arguments.warmup() * planned);
         double rate = arguments.learningRate() * arguments.schedule().factor(step, warmup, planned);
-        optimizer.step(adapter.gradient(), adapter.losses(), rate);
-        replicas.follow();
+        update.start(
+                step + 1,
+                micro,
+                labels,
+                i -> Seeds.mix(arguments.seed(), (long) step * arguments.microBatches() + i),
+                checkpointed,
+                rate);
         String place = place(micro);
         step++;
         batch += micro.size();
@@ -249,7 +269,7 @@ final class TrainingRun {
     private void finish(int left) {
         while (started.size() > left) {
             Started s = started.remove();
-            Optimizer.Result found = optimizer.take();
+            Optimizer.Result found = update.take();
             if (!Double.isFinite(found.losses())) {
                 throw notFinite(s, "the loss is " + found.losses());
             }
@@ -276,12 +296,13 @@ final class TrainingRun {
         adapter.use();
         double sum = 0;
         long labels = 0;
-        for (TokenBatch held : heldOut) {
+        for (TokenBatch held : update.share(heldOut)) {
             CausalLM.Loss loss = model.loss(counted(held));
             sum += loss.sum();
             labels += loss.labels();
         }
-        double mean = sum / labels;
+        double[] all = update.sum(step, sum, labels);
+        double mean = all[0] / all[1];
         report.evaluations().add(new TrainingReport.Evaluation(step, mean));
         if (mean < bestLoss) {
             bestLoss = mean;
@@ -296,6 +317,9 @@ final class TrainingRun {
     }
 
     private void sample() {
+        if (!update.first()) {
+            return;
+        }
         adapter.use();
         TrainingReport.Sample sample = new TrainingReport.Sample(
                 step, arguments.samplePrompt(), model.generator().chat(arguments.samplePrompt()));
@@ -320,34 +344,11 @@ final class TrainingRun {
         return adapter;
     }
 
-    // ---- how much there is to do
-
-    /** An epoch's last step may have fewer micro-batches, as in Transformers. */
-    private int plannedSteps() {
-        if (arguments.maxSteps() > 0) {
-            return arguments.maxSteps();
-        }
-        int whole = (int) Math.floor(arguments.epochs());
-        int steps = 0;
-        for (int e = 0; e < whole; e++) {
-            steps += stepsOf(e, 1);
-        }
-        return whole == arguments.epochs() ? steps : steps + stepsOf(whole, arguments.epochs() - whole);
-    }
-
-    private int stepsOf(int which, double share) {
-        return (int) Math.ceil(Math.ceil((double) epochs.apply(which).size() / arguments.microBatches()) * share);
-    }
-
-    /** Tokens of the largest batch among the first. */
-    private static long longest(List<TokenBatch> batches) {
-        return batches.stream().limit(1000).mapToInt(TokenBatch::tokens).max().orElse(0);
-    }
-
     // ---- checkpoints
 
     private void save() {
         if (folder.isPresent()) {
+            Optimizer optimizer = update.optimizer();
             saving.begin(
                     new Checkpoint(step, optimizer.mean(), optimizer.square(), best, stale, fingerprint, report),
                     folder.get(),
@@ -355,10 +356,11 @@ final class TrainingRun {
         }
     }
 
-    private void restore() throws IOException {
+    /** The newest checkpoint, whose factors are the adapter's then. */
+    private Optional<Checkpoint> read() throws IOException {
         Optional<Path> newest = folder.orElseThrow().newestCheckpoint();
         if (newest.isEmpty()) {
-            return;
+            return Optional.empty();
         }
         Checkpoint saved = Checkpoint.read(newest.get());
         fingerprint.forEach((what, value) -> {
@@ -371,8 +373,10 @@ final class TrainingRun {
         try (LoraAdapter factors = LoraAdapter.load(newest.get(), model)) {
             adapter.set(factors.floats());
         }
-        optimizer.restore(saved.mean(), saved.square(), saved.step());
-        replicas.follow();
+        return Optional.of(saved);
+    }
+
+    private void restore(Checkpoint saved) {
         step = saved.step();
         best = saved.best();
         stale = saved.stale();
@@ -383,16 +387,8 @@ final class TrainingRun {
         report.steps().addAll(saved.report().steps());
         report.evaluations().addAll(saved.report().evaluations());
         report.samples().addAll(saved.report().samples());
-        position();
-    }
-
-    /** Which batch follows so many steps. */
-    private void position() {
-        int left = step;
-        for (int steps = stepsOf(epoch, 1); left > steps; steps = stepsOf(epoch, 1)) {
-            left -= steps;
-            epoch++;
-        }
-        batch = Math.min(left * arguments.microBatches(), epochs.apply(epoch).size());
+        RunPlan.Place place = plan.after(step);
+        epoch = place.epoch();
+        batch = place.batch();
     }
 }

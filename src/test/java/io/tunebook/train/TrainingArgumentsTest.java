@@ -3,6 +3,7 @@ package io.tunebook.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tunebook.hosts.Hosts;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -20,6 +21,7 @@ final class TrainingArgumentsTest {
                         4,
                         1,
                         1,
+                        null,
                         2e-4,
                         Schedule.LINEAR,
                         0.03,
@@ -51,6 +53,7 @@ final class TrainingArgumentsTest {
         changed.put(DEFAULTS.batchSize(7), "batchSize");
         changed.put(DEFAULTS.gradientAccumulation(7), "gradientAccumulation");
         changed.put(DEFAULTS.devices(7), "devices");
+        changed.put(DEFAULTS.hosts(Hosts.of(2, 0, "127.0.0.1", 29500, "sixteen letters.")), "hosts");
         changed.put(DEFAULTS.learningRate(7e-3), "learningRate");
         changed.put(DEFAULTS.schedule(Schedule.COSINE), "schedule");
         changed.put(DEFAULTS.warmup(0.5), "warmup");
@@ -90,9 +93,12 @@ final class TrainingArgumentsTest {
         Map<String, String> deciding = DEFAULTS.decidingLosses();
         assertThat(deciding)
                 .hasSize(19)
-                .doesNotContainKeys("devices", "deterministic", "saveEvery", "checkpoints", "sampleEvery");
+                .doesNotContainKeys("devices", "hosts", "deterministic", "saveEvery", "checkpoints", "sampleEvery");
         assertThat(DEFAULTS.gradientAccumulation(4).decidingLosses())
                 .isEqualTo(DEFAULTS.gradientAccumulation(2).devices(2).decidingLosses())
+                .isEqualTo(DEFAULTS.devices(2)
+                        .hosts(Hosts.of(2, 1, "127.0.0.1", 29500, "sixteen letters."))
+                        .decidingLosses())
                 .isNotEqualTo(deciding);
         assertThat(DEFAULTS.checkpoints(Path.of("here"), 3).sample("Why?", 2).decidingLosses())
                 .isEqualTo(deciding);
