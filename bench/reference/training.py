@@ -220,6 +220,7 @@ CASES |= {f"{name}_experts": dict(architecture=name, targets=["q_proj", "v_proj"
 CASES |= {"gpt_oss_down": dict(architecture="gpt_oss", targets=["o_proj"], parameters=EXPERTS[1:], rank=3, rslora=True)}
 CASES |= {name: dict(architecture=name, targets=f".*language_model.*\\.({'|'.join(LINEARS)})")
           for name in ["gemma3_vision", "mistral3", "qwen2_5_vl", "qwen3_vl"]}
+CASES |= {name: dict(architecture=name, targets=f".*language_model.*\\.({'|'.join(LINEARS + DELTA)})", learningRate=1e-3) for name in ["qwen3_5_vision", "qwen3_5_moe_vision"]}
 
 
 def save_tokenizer(folder: pathlib.Path) -> None:

@@ -123,6 +123,11 @@ final class MemoryEstimateTest {
                 .as("a branch's output is scaled as it is added")
                 .isEqualTo(plain);
         assertThat(kept("ernie4_5", "", true)).as("neighbours are rotated").isEqualTo(plain + copied);
+        String experts = ", \"num_experts\": 4, \"num_experts_per_tok\": 2, \"moe_intermediate_size\": 32,"
+                + " \"shared_expert_intermediate_size\": 48";
+        assertThat(kept("qwen2_moe", experts, true))
+                .as("gate and up of two experts and of the shared one, and the latter's output")
+                .isEqualTo(plain - 2 * inner + 2 * 2 * 32 + 2 * 48 + h);
     }
 
     /** The values a token of one layer. */
