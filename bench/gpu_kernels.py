@@ -27,7 +27,7 @@ KINDS = [  # the first that matches
     ("rounding to FP8", r"^eight_rows"),
     ("products of experts", r"^times_(tiles|blocks)"),
     ("SwiGLU with LoRA's thin products", r"swiglu|sum_parts|sum_factors|silu|geglu|gelu"),
-    ("norms", r"rms_?norm|layer_?norm"),
+    ("norms", r"rms_?norm|layer_?norm|add_norm"),
     ("rotary positions", r"rope|rotary"),
     ("cross entropy", r"cross_entropy|log_softmax|nll_loss|LogSoftMax"),
     ("optimizer and clipping", r"[Aa]dam|multi_tensor|clip|sum_of_squares"),

@@ -50,6 +50,17 @@ def pieces():
         compare("norm.d_rms_norm", [norm.d_rms_norm(d_y, x, t, w)], [expected])
         compare("norm.d_rms_norm onto", [norm.d_rms_norm(d_y, x, t, w, onto)], [onto + expected])
 
+    branch, w1 = leaf(7, 16), torch.randn(16)
+    for follows in [w1, None]:
+        x1, h, t = norm.add_norm(x, branch, w, 1e-6, follows)
+        expected = torch.autograd.grad([x1, h], [x, branch], [onto, d_y])
+        with torch.no_grad():
+            found = norm.d_add_norm(onto, branch, w, 1e-6, d_y, x1, t, follows)
+            compare(f"norm.d_add_norm, {'another norm' if follows is not None else 'nothing'} behind it", found, expected)
+    expected = torch.autograd.grad(norm.add_norm(x, branch, w, 1e-6)[0], [x, branch], onto)
+    with torch.no_grad():
+        compare("norm.d_add_norm, the sum alone", norm.d_add_norm(onto, branch, w, 1e-6), expected)
+
     qk, v = leaf(6, 5, 8), leaf(6, 1, 8)
     angle = torch.randn(6, 1, 4).repeat(1, 1, 2)
     cos, sin = angle.cos(), angle.sin() * torch.tensor([-1.0] * 4 + [1.0] * 4)
@@ -58,6 +69,13 @@ def pieces():
     with torch.no_grad():
         found = rotary_text.d_rope(d[:, :4].contiguous(), d[:, 4:].contiguous(), torch.randn(6, 1, 8), cos, sin)
         compare("rotary.d_rope", [found[:, :5]], [expected])
+
+    w_q, w_k, d = torch.randn(8), torch.randn(8), torch.randn(6, 5, 8)
+    (expected,) = torch.autograd.grad(rotary_text.norm_rope(qk, w_q, w_k, cos, sin, 3, 1e-6), qk, d)
+    with torch.no_grad():
+        d_v = torch.randn(6, 1, 8)
+        found = rotary_text.d_norm_rope(d[:, :3], d[:, 3:], d_v, qk, w_q, w_k, cos, sin, 1e-6)
+        compare("rotary.d_norm_rope", [found], [torch.cat([expected, d_v], 1)])
 
     rotations = [rotary_text.Rotation(cos, sin, False)]
     wide = leaf(6, 5, 12)  # the last four dimensions of a head are not rotated
@@ -70,7 +88,7 @@ def pieces():
     g, u, d_m = leaf(5, 8), leaf(5, 8), torch.randn(5, 8)
     expected = torch.autograd.grad(mlp.geglu(g, u), [g, u], d_m)
     with torch.no_grad():
-        d_g, d_u, m = mlp.d_geglu(d_m, g, u)
+        d_g, d_u, m = mlp.d_geglu(d_m, g, u, False)
         compare("mlp.d_geglu", [d_g, d_u, m], [*expected, mlp.geglu(g, u)])
 
     expected = torch.autograd.grad(mlp.clamped_swiglu(g, u, 1.7, 0.8), [g, u], d_m)
@@ -83,16 +101,16 @@ def pieces():
         d_g, d_u, m = mlp.d_swiglu(d_m, g, u, False)
         compare("mlp.d_swiglu", [d_g, d_u, m], [*expected, mlp.swiglu(g, u)])
 
-    gu, z, B0, B1, A = leaf(5, 16), leaf(5, 6), leaf(8, 3), leaf(8, 3), leaf(3, 8)
-    m, z_down = mlp.swiglu_lora(gu, z, B0, B1, A, 0.5, 2.0)
-    d_m, d_z_down = torch.randn(5, 8), torch.randn(5, 3)
-    expected = torch.autograd.grad([m, z_down], [gu, z, B0, B1, A], [d_m, d_z_down])
-    with torch.no_grad():
-        G = [torch.empty(8, 3), torch.empty(8, 3), torch.empty(3, 8)]
-        # d_z_down is what stands behind z_down, as in the layer
-        d_gu, d_z = mlp.d_swiglu_lora(d_m, gu, z, d_z_down, B0, B1, A, 0.5, 2.0, *G)
-        scales = [1.0, 1.0, 0.5 / 0.5, 1.0, 1.0]
-        compare("mlp.d_swiglu_lora", [d_gu, d_z, *G], [e * s for e, s in zip(expected, scales)])
+    for gelu in [False, True]:
+        gu, z, B0, B1, A = leaf(5, 16), leaf(5, 6), leaf(8, 3), leaf(8, 3), leaf(3, 8)
+        m, z_down = mlp.swiglu_lora(gu, z, B0, B1, A, 0.5, 2.0, gelu)
+        d_m, d_z_down = torch.randn(5, 8), torch.randn(5, 3)
+        expected = torch.autograd.grad([m, z_down], [gu, z, B0, B1, A], [d_m, d_z_down])
+        with torch.no_grad():
+            G = [torch.empty(8, 3), torch.empty(8, 3), torch.empty(3, 8)]
+            # d_z_down is what stands behind z_down, as in the layer
+            d_gu, d_z = mlp.d_swiglu_lora(d_m, gu, z, d_z_down, B0, B1, A, 0.5, 2.0, gelu, *G)
+            compare(f"mlp.d_swiglu_lora{', GELU' if gelu else ''}", [d_gu, d_z, *G], expected)
 
     h, W, targets = leaf(9, 16), torch.randn(20, 16), torch.randint(0, 20, (9,))
     expected = torch.autograd.grad(torch.nn.functional.cross_entropy(h @ W.t(), targets, reduction="sum"), h)
@@ -475,7 +493,7 @@ def whole_model():
             cs = [[constant(r, magnitude) for r, magnitude in zip(of_layer, f)] for of_layer, f in zip(ready, cut)]
             keys = torch.randint(-(2**31), 2**31, (2 * len(ranks),)).tolist()
             for checkpointing, around, dropout in [(False, 0, 0.0), (True, 0, 0.0), (False, 3, 0.0), (True, 0, 0.3)]:
-                if around > 0 and (KINDS[kind].experts or dora or m.config.gelu or chosen != "all" or "gate_up" in KINDS[kind].fused):
+                if around > 0 and (KINDS[kind].experts or dora or chosen != "all" or "gate_up" in KINDS[kind].fused):
                     continue
                 masks = [adapter.no_masks()] * 2
                 if dropout > 0:

@@ -130,6 +130,12 @@ final class KernelCheck {
                     "nothing to add, " + width,
                     a -> a.tensor(dy).tensor(x).tensor(t).tensor(w));
         }
+        for (int width : new int[] {64, 1152, 2560, 8192}) {
+            branches(width);
+        }
+        for (int[] size : new int[][] {{4, 1, 256}, {32, 8, 128}, {3, 2, 96}, {5, 1, 16}, {2, 2, 512}}) {
+            heads(size[0], size[1], size[2]);
+        }
         for (int[] size : new int[][] {{1536, 2048}, {1536, 17920}, {8960, 1536}, {17920, 1536}}) {
             NDArray x = bf16(4096, size[0]);
             NDArray w = bf16(size[1], size[0]);
@@ -160,11 +166,17 @@ final class KernelCheck {
         NDArray g = bf16(4096, 8960);
         NDArray u = bf16(4096, 8960);
         NDArray dm = bf16(4096, 8960);
-        compare("swiglu", "4096 x 8960", a -> a.tensor(g).tensor(u));
-        compare("d_swiglu", "4096 x 8960", a -> a.tensor(dm).tensor(g).tensor(u).flag(false));
+        for (String glu : new String[] {"swiglu", "geglu"}) {
+            compare(glu, "4096 x 8960", a -> a.tensor(g).tensor(u));
+            compare(
+                    "d_" + glu,
+                    "4096 x 8960",
+                    a -> a.tensor(dm).tensor(g).tensor(u).flag(false));
+        }
         for (int rank : new int[] {8, 16, 32}) {
             for (int[] size : new int[][] {{333, 1000}, {4096, 8960}}) {
-                aroundSwiglu(size[0], size[1], rank);
+                aroundSwiglu(size[0], size[1], rank, false);
+                aroundSwiglu(size[0], size[1], rank, true);
             }
         }
         for (int[] size : new int[][] {{8, 333, 40, 88}, {128, 16384, 2048, 1536}, {128, 16384, 768, 2048}}) {
@@ -228,12 +240,78 @@ final class KernelCheck {
                 gradient);
     }
 
-    private void aroundSwiglu(int rows, int inner, int rank) {
+    /** A branch's output behind its norm on the residual, with a norm that follows, with none and alone. */
+    private void branches(int width) {
+        NDArray x = bf16(4096, width);
+        NDArray y = bf16(4096, width);
+        NDArray w = bf16(width);
+        NDArray w1 = bf16(width);
+        NDArray dOut = bf16(4096, width);
+        NDArray dH = bf16(4096, width);
+        NDArray t = manager.randomUniform(0.5f, 2, new Shape(4096, 1));
+        String what = "4096 x " + width;
+        compare(
+                "add_norm",
+                what,
+                a -> a.tensor(x).tensor(y).tensor(w).real(1e-6).tensor(w1));
+        compare(
+                "add_norm",
+                "no norm behind, " + width,
+                a -> a.tensor(x).tensor(y).tensor(w).real(1e-6));
+        compare("d_add_norm", what, a -> a.tensor(dOut)
+                .tensor(y)
+                .tensor(w)
+                .real(1e-6)
+                .tensor(dH)
+                .tensor(x)
+                .tensor(t)
+                .tensor(w1));
+        compare(
+                "d_add_norm",
+                "no norm behind, " + width,
+                a -> a.tensor(dOut).tensor(y).tensor(w).real(1e-6).tensor(dH));
+        compare(
+                "d_add_norm",
+                "the sum alone, " + width,
+                a -> a.tensor(dOut).tensor(y).tensor(w).real(1e-6));
+    }
+
+    /** Norms of q's and k's heads with a rotation; the heads of v lie behind them in each row. */
+    private void heads(int heads, int kv, int width) {
+        NDArray qkv = bf16(4096, (long) (heads + 2 * kv) * width);
+        NDArray qk = qkv.reshape(4096, heads + 2 * kv, width).get(":, 0:" + (heads + kv));
+        NDArray wq = bf16(width);
+        NDArray wk = bf16(width);
+        NDArray cos = cast(halves(4096, width, 1));
+        NDArray sin = cast(halves(4096, width, -1));
+        NDArray dq = bf16(4096, heads, width);
+        NDArray dk = bf16(4096, kv, width);
+        NDArray dv = bf16(4096, kv, width);
+        String what = heads + " and " + kv + " heads of " + width;
+        compare("norm_rope", what, a -> a.tensor(qk)
+                .tensor(wq)
+                .tensor(wk)
+                .tensor(cos)
+                .tensor(sin)
+                .number(heads)
+                .real(1e-6));
+        compare("d_norm_rope", what, a -> a.tensor(dq)
+                .tensor(dk)
+                .tensor(dv)
+                .tensor(qk)
+                .tensor(wq)
+                .tensor(wk)
+                .tensor(cos)
+                .tensor(sin)
+                .real(1e-6));
+    }
+
+    private void aroundSwiglu(int rows, int inner, int rank, boolean gelu) {
         if (!CudaDevice.of(Device.gpu()).compiled(rank)) {
             System.out.println("swiglu_lora: skipped, this card has no kernels for rank " + rank);
             return;
         }
-        String what = rows + " x " + inner + ", rank " + rank;
+        String what = rows + " x " + inner + ", rank " + rank + (gelu ? ", GELU" : "");
         NDArray gu = bf16(rows, 2 * inner);
         NDArray d_m = bf16(rows, inner);
         NDArray z = bf16(rows, 2 * rank);
@@ -251,7 +329,8 @@ final class KernelCheck {
                 .tensor(up)
                 .tensor(down)
                 .real(0.5)
-                .real(0.25));
+                .real(0.25)
+                .flag(gelu));
         compare(
                 "d_swiglu_lora",
                 what,
@@ -264,6 +343,7 @@ final class KernelCheck {
                         .tensor(down)
                         .real(0.5)
                         .real(0.25)
+                        .flag(gelu)
                         .tensor(d_gate)
                         .tensor(d_up)
                         .tensor(d_down),

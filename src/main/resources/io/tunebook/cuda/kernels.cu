@@ -48,6 +48,20 @@ __device__ inline u32 pack(float low, float high) {
 }
 #endif
 
+// The activation of an MLP's gate: act(x) = x sigma with sigma = sigmoid(p(x)), so that act'(x) = sigma + act(x) (1 -
+// sigma) p'(x). SiLU has p(x) = x. The tanh form of GELU is x (1 + tanh(y)) / 2 with y = sqrt(2 / pi) (x + 0.044715 x^3)
+// (Hendrycks and Gimpel, 2016), and (1 + tanh(y)) / 2 is sigmoid(2 y).
+template <bool GELU>
+struct Gate {
+  static __device__ inline float inner(float x) {
+    return GELU ? x * fmaf(0.0713548163f * x, x, 1.5957691216f) : x;
+  }
+
+  static __device__ inline float slope(float x) {
+    return GELU ? fmaf(3.f * 0.0713548163f * x, x, 1.5957691216f) : 1.f;
+  }
+};
+
 // ---- What kernels with tensor cores need.
 
 #if __CUDA_ARCH__ >= 800
@@ -185,6 +199,89 @@ extern "C" __global__ void d_rms_norm(const bf16* d_y, const bf16* x, const floa
   }
 }
 
+// The residual behind a branch whose output y passes a norm: x1 = x + w * t * y with t of y's rows. Where another norm
+// follows, h = next * t1 * x1; next may be null. All contiguous, [rows, width].
+extern "C" __global__ void add_norm(const bf16* x, const bf16* y, const bf16* w, const bf16* next, bf16* x1, bf16* h, float* t1, i64 width, double eps) {
+  i64 at = threadIdx.x * 8, place = blockIdx.x * width + at;
+  bool there = at < width;
+  Eight a = {};
+  if (there) a = load(y + place);
+  float squares = 0.f;
+#pragma unroll
+  for (int i = 0; i < 8; i++) squares += a.v[i] * a.v[i];
+  float s = rsqrtf(block_sum(squares) / width + (float)eps);
+  squares = 0.f;
+  if (there) {
+    Eight b = load(x + place), g = load(w + at);
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+      a.v[i] = rounded(b.v[i] + rounded(a.v[i] * s) * g.v[i]);
+      squares += a.v[i] * a.v[i];
+    }
+    store(x1 + place, a);
+  }
+  if (!next) return;
+  s = rsqrtf(block_sum(squares) / width + (float)eps);
+  if (threadIdx.x == 0) t1[blockIdx.x] = s;
+  if (there) {
+    Eight g = load(next + at);
+#pragma unroll
+    for (int i = 0; i < 8; i++) a.v[i] = rounded(a.v[i] * s) * g.v[i];
+    store(h + place, a);
+  }
+}
+
+// Its derivatives. d_x1 = d_out and what comes from d_h through the norm that follows, as in d_rms_norm, or as it is
+// without one; d_h may be null, then d_x1 is d_out and not written. d_y is d_x1 through the norm of y.
+extern "C" __global__ void d_add_norm(const bf16* d_out, const bf16* y, const bf16* w, const bf16* d_h, const bf16* x1, const float* t1, const bf16* next, bf16* d_x1, bf16* d_y, i64 width, double eps) {
+  i64 at = threadIdx.x * 8, place = blockIdx.x * width + at;
+  bool there = at < width;
+  Eight d = {}, b = {};
+  if (there) {
+    d = load(d_out + place);
+    b = load(y + place);
+  }
+  if (d_h) {
+    Eight g = {};
+    if (there) g = load(d_h + place);
+    if (next) {
+      Eight a = {};
+      float products = 0.f;
+      if (there) {
+        Eight n = load(next + at);
+        a = load(x1 + place);
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+          g.v[i] *= n.v[i];
+          products += g.v[i] * a.v[i];
+        }
+      }
+      float s = t1[blockIdx.x];
+      float m = s * s * block_sum(products) / width;
+#pragma unroll
+      for (int i = 0; i < 8; i++) g.v[i] = s * (g.v[i] - a.v[i] * m);
+    }
+#pragma unroll
+    for (int i = 0; i < 8; i++) d.v[i] = rounded(d.v[i] + g.v[i]);
+    if (there) store(d_x1 + place, d);
+  }
+  float squares = 0.f, products = 0.f;
+  if (there) {
+    Eight g = load(w + at);
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+      d.v[i] *= g.v[i];
+      squares += b.v[i] * b.v[i];
+      products += d.v[i] * b.v[i];
+    }
+  }
+  float s = rsqrtf(block_sum(squares) / width + (float)eps);
+  float m = s * s * block_sum(products) / width;
+#pragma unroll
+  for (int i = 0; i < 8; i++) d.v[i] = s * (d.v[i] - b.v[i] * m);
+  if (there) store(d_y + place, d);
+}
+
 // ---- Rotary position embedding: halves (a, b) become (a cos - b sin, b cos + a sin). sin has the minus in its first
 // half already, and its second half is what counts here. cos and sin are [N, width]; a block a token.
 
@@ -224,30 +321,132 @@ extern "C" __global__ void d_rope(const bf16* d_q, const bf16* d_k, const bf16* 
   }
 }
 
-// ---- SwiGLU: m = silu(g) u
+// ---- RMSNorm over each head of q and k with a rotation behind it; a block a token. A head's 16 values a thread, eight
+// of each half, are computed by as many neighbouring threads of a warp, rounded up to a power of two, so that heads have
+// at most 512 values.
 
-extern "C" __global__ void swiglu(const bf16* g, const bf16* u, bf16* m, i64 vectors) {
+// The sum over so many neighbours, a power of two; all threads of a warp take part.
+__device__ inline float sum_of(float x, int neighbours) {
+  for (int d = neighbours / 2; d > 0; d /= 2) x += __shfl_xor_sync(0xffffffffu, x, d);
+  return x;
+}
+
+__device__ inline int neighbours_of(i64 half) {
+  int n = 1;
+  while (n * 8 < half) n *= 2;
+  return n;
+}
+
+// qk [N, heads + kv_heads, width] from x alike, whose tokens lie stride elements apart
+extern "C" __global__ void norm_rope(const bf16* x, const bf16* w_q, const bf16* w_k, const bf16* cos, const bf16* sin, bf16* qk, i64 heads, i64 kv_heads, i64 width, i64 stride, double eps) {
+  i64 n = blockIdx.x, half = width / 2, all = heads + kv_heads;
+  int team = neighbours_of(half), teams = blockDim.x / team, mine = threadIdx.x / team;
+  i64 at = threadIdx.x % team * 8;
+  // the number of turns is the same for all threads
+  for (i64 first = 0; first < all; first += teams) {
+    i64 head = first + mine;
+    bool there = head < all && at < half;
+    Eight a = {}, b = {};
+    if (there) {
+      const bf16* from = x + n * stride + head * width + at;
+      a = load(from);
+      b = load(from + half);
+    }
+    float squares = 0.f;
+#pragma unroll
+    for (int i = 0; i < 8; i++) squares += a.v[i] * a.v[i] + b.v[i] * b.v[i];
+    float t = rsqrtf(sum_of(squares, team) / width + (float)eps);
+    if (there) {
+      const bf16* w = head < heads ? w_q : w_k;
+      Eight g = load(w + at), h = load(w + half + at), c = load(cos + n * width + at), s = load(sin + n * width + half + at);
+#pragma unroll
+      for (int i = 0; i < 8; i++) {
+        float p = rounded(a.v[i] * t) * g.v[i], q = rounded(b.v[i] * t) * h.v[i];
+        a.v[i] = p * c.v[i] - q * s.v[i];
+        b.v[i] = q * c.v[i] + p * s.v[i];
+      }
+      bf16* to = qk + (n * all + head) * width + at;
+      store(to, a);
+      store(to + half, b);
+    }
+  }
+}
+
+// The gradients of q, k and v side by side, those of q and k rotated back and through their norms
+extern "C" __global__ void d_norm_rope(const bf16* d_q, const bf16* d_k, const bf16* d_v, const bf16* x, const bf16* w_q, const bf16* w_k, const bf16* cos, const bf16* sin, bf16* d_qkv, i64 heads, i64 kv_heads, i64 width, i64 stride, double eps) {
+  i64 n = blockIdx.x, half = width / 2, all = heads + kv_heads;
+  int team = neighbours_of(half), teams = blockDim.x / team, mine = threadIdx.x / team;
+  i64 at = threadIdx.x % team * 8;
+  bf16* to = d_qkv + n * (all + kv_heads) * width;
+  for (i64 first = 0; first < all; first += teams) {
+    i64 head = first + mine;
+    bool there = head < all && at < half;
+    Eight a = {}, b = {}, d = {}, e = {};
+    float squares = 0.f, products = 0.f;
+    if (there) {
+      const bf16* from = x + n * stride + head * width + at;
+      const bf16* given = head < heads ? d_q + (n * heads + head) * width : d_k + (n * kv_heads + head - heads) * width;
+      const bf16* w = head < heads ? w_q : w_k;
+      a = load(from);
+      b = load(from + half);
+      d = load(given + at);
+      e = load(given + half + at);
+      Eight g = load(w + at), h = load(w + half + at), c = load(cos + n * width + at), s = load(sin + n * width + half + at);
+#pragma unroll
+      for (int i = 0; i < 8; i++) {
+        float p = d.v[i] * c.v[i] + e.v[i] * s.v[i], q = e.v[i] * c.v[i] - d.v[i] * s.v[i];
+        d.v[i] = p * g.v[i];
+        e.v[i] = q * h.v[i];
+        squares += a.v[i] * a.v[i] + b.v[i] * b.v[i];
+        products += d.v[i] * a.v[i] + e.v[i] * b.v[i];
+      }
+    }
+    float t = rsqrtf(sum_of(squares, team) / width + (float)eps);
+    float m = t * t * sum_of(products, team) / width;
+    if (there) {
+#pragma unroll
+      for (int i = 0; i < 8; i++) {
+        a.v[i] = t * (d.v[i] - a.v[i] * m);
+        b.v[i] = t * (e.v[i] - b.v[i] * m);
+      }
+      store(to + head * width + at, a);
+      store(to + head * width + half + at, b);
+    }
+  }
+  to += all * width;
+  for (i64 i = threadIdx.x * 8; i < kv_heads * width; i += blockDim.x * 8) {
+    *reinterpret_cast<uint4*>(to + i) = *reinterpret_cast<const uint4*>(d_v + n * kv_heads * width + i);
+  }
+}
+
+// ---- SwiGLU and GeGLU: m = act(g) u
+
+extern "C" __global__ void swiglu(const bf16* g, const bf16* u, bf16* m, i64 vectors, i64 gelu) {
   i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= vectors) return;
   Eight a = load(g + i * 8), b = load(u + i * 8);
 #pragma unroll
-  for (int j = 0; j < 8; j++) a.v[j] = a.v[j] / (1.f + __expf(-a.v[j])) * b.v[j];
+  for (int j = 0; j < 8; j++) {
+    float x = a.v[j];
+    a.v[j] = x / (1.f + __expf(-(gelu ? Gate<true>::inner(x) : x))) * b.v[j];
+  }
   store(m + i * 8, a);
 }
 
-// d_u = d_m silu(g), d_g = d_m u (sigma + silu(g) (1 - sigma)), and m again. What is written may be what is read.
-extern "C" __global__ void d_swiglu(const bf16* d_m, const bf16* g, const bf16* u, bf16* d_g, bf16* d_u, bf16* m, i64 vectors) {
+// d_u = d_m act(g), d_g = d_m u act'(g), and m again. What is written may be what is read.
+extern "C" __global__ void d_swiglu(const bf16* d_m, const bf16* g, const bf16* u, bf16* d_g, bf16* d_u, bf16* m, i64 vectors, i64 gelu) {
   i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= vectors) return;
   Eight d = load(d_m + i * 8), a = load(g + i * 8), b = load(u + i * 8);
 #pragma unroll
   for (int j = 0; j < 8; j++) {
-    float sigma = 1.f / (1.f + __expf(-a.v[j]));
-    float silu = a.v[j] * sigma;
+    float x = a.v[j];
+    float sigma = 1.f / (1.f + __expf(-(gelu ? Gate<true>::inner(x) : x)));
+    float act = x * sigma, slope = gelu ? Gate<true>::slope(x) : 1.f;
     float y = d.v[j], up = b.v[j];
-    a.v[j] = y * up * (sigma + silu * (1.f - sigma));
-    b.v[j] = y * silu;
-    d.v[j] = silu * up;
+    a.v[j] = y * up * (sigma + act * (1.f - sigma) * slope);
+    b.v[j] = y * act;
+    d.v[j] = act * up;
   }
   store(d_g + i * 8, a);
   store(d_u + i * 8, b);
@@ -523,7 +722,7 @@ extern "C" __global__ void expand(const unsigned short* scales, const unsigned c
 
 #else
 
-// ---- SwiGLU with LoRA's thin products around it: those of gate and up are added to what the large products gave, g +
+// ---- SwiGLU and GeGLU with LoRA's thin products around: those of gate and up are added to what the large products gave, g +
 // s z B^T, and down's z = m A^T is taken on the way, so that no wide array is read or written for them. z is [rows, 2
 // rank], gate's and up's side by side.
 //
@@ -651,14 +850,14 @@ __device__ inline void fetch_rows(bf16* to, int pitch, const bf16* z, i64 row, i
   }
 }
 
-// m = silu(a) b with a = g + s z B^T, b likewise; parts [inner / 128, rows, R] of m A^T
-extern "C" __global__ void __launch_bounds__(256, 1) swiglu_lora(const bf16* g, const bf16* u, const bf16* z, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* m, bf16* parts, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
+// m = act(a) b with a = g + s z B^T, b likewise; parts [inner / 128, rows, R] of m A^T
+template <bool GELU>
+__device__ inline void around(const bf16* g, const bf16* u, const bf16* z, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* m, bf16* parts, i64 rows, i64 inner, i64 stride, float s_gate, float s_up) {
   const int STAGES = 3, Z = 2 * R + 8, STAGE = 2 * WIDE + ROWS * Z;
   const int EACH = R < 16 ? 1 : R / 16;  // eight columns of m A^T: each warp takes 16 rows and half of them, of a rank of 8 half of the warps
   extern __shared__ uint4 memory[];
   bf16* stages = reinterpret_cast<bf16*>(memory);
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32, q = lane / 4, t = lane % 4;
-  float s_gate = scale_gate, s_up = scale_up;
   Tiles tiles(rows, inner);
   auto ask = [&](i64 tile) {
     if (tile < tiles.to) {
@@ -704,7 +903,7 @@ extern "C" __global__ void __launch_bounds__(256, 1) swiglu_lora(const bf16* g, 
 #pragma unroll
         for (int e = 0; e < 2; e++) {
           float x1 = half_of(x, e) + s_gate * a[j / 2][j % 2 * 2 + e], y1 = half_of(y, e) + s_up * b[j / 2][j % 2 * 2 + e];
-          v[e] = __fdividef(x1, 1.f + __expf(-x1)) * y1;
+          v[e] = __fdividef(x1, 1.f + __expf(-Gate<GELU>::inner(x1))) * y1;
         }
         p[0] = pack(v[0], v[1]);
       }
@@ -723,15 +922,22 @@ extern "C" __global__ void __launch_bounds__(256, 1) swiglu_lora(const bf16* g, 
   }
 }
 
-// With d = d_m + d_z_down A: d_u = d silu(a), d_g = d b (sigma + silu(a) (1 - sigma)) in place of u and g, and m again,
-// which is not kept. Parts of d_z, s d_y B of gate and up, [inner / 128, rows, 2 R]; of the factors' gradients one
+extern "C" __global__ void __launch_bounds__(256, 1) swiglu_lora(const bf16* g, const bf16* u, const bf16* z, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* m, bf16* parts, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
+  around<false>(g, u, z, B_gate, B_up, A_down, m, parts, rows, inner, stride, scale_gate, scale_up);
+}
+
+extern "C" __global__ void __launch_bounds__(256, 1) geglu_lora(const bf16* g, const bf16* u, const bf16* z, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* m, bf16* parts, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
+  around<true>(g, u, z, B_gate, B_up, A_down, m, parts, rows, inner, stride, scale_gate, scale_up);
+}
+
+// With d = d_m + d_z_down A: d_u = d act(a), d_g = d b act'(a) in place of u and g, and m again, which is not kept. Parts of d_z, s d_y B of gate and up, [inner / 128, rows, 2 R]; of the factors' gradients one
 // behind the other: d_B of gate and of up, s d_y^T z [inner, R], d_A of down, d_z_down^T m [R, inner].
-extern "C" __global__ void __launch_bounds__(256, 1) d_swiglu_lora(const bf16* d_m, bf16* g, bf16* u, const bf16* z, const bf16* d_z_down, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* parts, float* factors, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
+template <bool GELU>
+__device__ inline void d_around(const bf16* d_m, bf16* g, bf16* u, const bf16* z, const bf16* d_z_down, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* parts, float* factors, i64 rows, i64 inner, i64 stride, float s_gate, float s_up) {
   const int STAGES = 2, Z = 3 * R + 8, STAGE = 3 * WIDE + ROWS * Z;
   extern __shared__ uint4 memory[];
   bf16* stages = reinterpret_cast<bf16*>(memory);
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32, q = lane / 4, t = lane % 4;
-  float s_gate = scale_gate, s_up = scale_up;
   Tiles tiles(rows, inner);
   auto ask = [&](i64 tile) {
     if (tile < tiles.to) {
@@ -801,11 +1007,11 @@ extern "C" __global__ void __launch_bounds__(256, 1) d_swiglu_lora(const bf16* d
         for (int e = 0; e < 2; e++) {
           int c = j % 2 * 2 + e;
           float x1 = half_of(x, e) + s_gate * a[j / 2][c], y1 = half_of(y, e) + s_up * b[j / 2][c], w1 = half_of(w, e) + d[j / 2][c];
-          float sigma = __fdividef(1.f, 1.f + __expf(-x1));
-          float silu = x1 * sigma;
-          d_g[e] = w1 * y1 * (sigma + silu * (1.f - sigma));
-          d_u[e] = w1 * silu;
-          again[e] = silu * y1;
+          float sigma = __fdividef(1.f, 1.f + __expf(-Gate<GELU>::inner(x1)));
+          float act = x1 * sigma;
+          d_g[e] = w1 * y1 * (sigma + act * (1.f - sigma) * Gate<GELU>::slope(x1));
+          d_u[e] = w1 * act;
+          again[e] = act * y1;
         }
         p[0] = pack(d_g[0], d_g[1]);
         p[WIDE / 2] = pack(d_u[0], d_u[1]);
@@ -843,6 +1049,14 @@ extern "C" __global__ void __launch_bounds__(256, 1) d_swiglu_lora(const bf16* d
     store_rows<R / 8>(parts + strip * rows * 2 * R, 2 * R, warp / 4 * R, c, row + warp % 4 * 16, rows, warp < 4 ? s_gate : s_up);
   }
   if (strip >= 0) flush();
+}
+
+extern "C" __global__ void __launch_bounds__(256, 1) d_swiglu_lora(const bf16* d_m, bf16* g, bf16* u, const bf16* z, const bf16* d_z_down, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* parts, float* factors, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
+  d_around<false>(d_m, g, u, z, d_z_down, B_gate, B_up, A_down, parts, factors, rows, inner, stride, scale_gate, scale_up);
+}
+
+extern "C" __global__ void __launch_bounds__(256, 1) d_geglu_lora(const bf16* d_m, bf16* g, bf16* u, const bf16* z, const bf16* d_z_down, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* parts, float* factors, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
+  d_around<true>(d_m, g, u, z, d_z_down, B_gate, B_up, A_down, parts, factors, rows, inner, stride, scale_gate, scale_up);
 }
 
 // The factors' gradients from the parts that as many blocks have left

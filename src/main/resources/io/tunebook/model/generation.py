@@ -11,14 +11,13 @@ from .decoder import Model, dense_layer, embedded, head, tables_for
 from .delta import delta_gated, next_delta
 from .dtypes import FLOAT32, INT64
 from .experts import run_experts
-from .layer import activated, add_attention, add_branch, add_mlp, gated_outputs, heads_normed, normed, project
-from .layer import share_of
+from .layer import activated, add_attention, add_branch, add_mlp, gated_outputs, normed, placed, project, share_of
 from .lora import Lora, inputs, linear, vector_lora_
-from .mlp import geglu, swiglu
+from .mlp import glu
 from .norm import rms_norm
 from .quantized import times_vector
 from .records import Config, Layer, LayerLora
-from .rotary import Rotation, angles, rotated
+from .rotary import Rotation, angles
 
 
 # Where a layer has delta in the place of attention, keys are the last inputs of its convolution [kernel - 1, channels],
@@ -78,8 +77,7 @@ def prompt_layer(
     values: Tensor,
 ) -> Tensor:
     a = prompt_outputs(x, p, rotations, layer, lora.qkv, config, keys, values)
-    x1, _z_o, _y_o = add_attention(x, a, layer, lora.o, config, [])
-    h, _t1 = normed(x1, layer.norms.mlp, config.eps)
+    x1, h, _t1, _z_o, _y_o = add_attention(x, a, layer, lora.o, config, [])
     experts = layer.experts
     if experts is not None:
         y, _routed = run_experts(h, experts, lora.experts_gate_up, lora.experts_down)
@@ -87,7 +85,7 @@ def prompt_layer(
         if shared is not None:
             _z, _gate, _up, m, z_down = activated(h, layer, lora, config, no_masks())
             y.addcmul_(linear(m, layer.down, None, z_down, lora.down), share_of(h, shared))
-        return add_branch(x1, y, layer.norms.mlp_out, config)
+        return add_branch(x1, y, layer.norms.mlp_out, None, config)[0]
     _z, _gate, _up, m, z_down = activated(h, layer, lora, config, no_masks())
     out, _y_down = add_mlp(x1, m, z_down, layer, lora.down, config)
     return out
@@ -132,7 +130,7 @@ def next_layer(
 # The MLP, or the shared expert, of one vector [width].
 def vector_mlp(h: Tensor, layer: Layer, lora: LayerLora, config: Config) -> Tensor:
     gate, up = vector_lora_(times_vector(h, layer.gate_up), h, lora.gate_up, layer.gate_up.widths).chunk(2)
-    m = geglu(gate, up) if config.gelu else swiglu(gate, up)
+    m = glu(gate, up, config.gelu)
     return vector_lora_(times_vector(m, layer.down), m, lora.down, layer.down.widths)
 
 
@@ -184,10 +182,7 @@ def next_outputs(
     if delta is not None:
         return delta_gated(next_delta(qkv, p, delta, keys, values), qkv, delta, config.eps)
     qk, v_one = queries_of(qkv, config.heads, config.kv_heads, config.head_dim, config.gated)
-    if config.norm_behind:
-        qk = heads_normed(rotated(qk, rotations, layer.rotary, False), layer.norms, config)
-    else:
-        qk = rotated(heads_normed(qk, layer.norms, config), rotations, layer.rotary, False)
+    qk = placed(qk, rotations, layer, config, False)
     keys.select(2, p).copy_(qk[:, config.heads :])
     values.select(2, p).copy_(v_one)
     first = max(p + 1 - layer.window, 0) if layer.window > 0 else 0

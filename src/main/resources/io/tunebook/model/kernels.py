@@ -44,6 +44,40 @@ def d_rms_norm(d_y: Tensor, x: Tensor, t: Tensor, w: Tensor, onto: Optional[Tens
     return d_x
 
 
+def add_norm(x: Tensor, y: Tensor, w: Tensor, eps: float, w1: Optional[Tensor] = None) -> Tuple[Tensor, Tensor, Tensor]:
+    rows, width = x.size()
+    x1 = x.new_empty([rows, width])
+    none = x.new_empty([0])
+    h, t, follows = none, none, none
+    if w1 is not None:
+        h, t, follows = torch.empty_like(x1), torch.empty([rows], dtype=FLOAT32, device=x.device), w1
+    ops.tunebook.add_norm(x.contiguous(), y.contiguous(), w, follows, x1, h, t, width, eps, rows, threads(width))
+    return x1, h if w1 is not None else x1, t
+
+
+def d_add_norm(
+    d_out: Tensor,
+    y: Tensor,
+    w: Tensor,
+    eps: float,
+    d_h: Optional[Tensor] = None,
+    x1: Optional[Tensor] = None,
+    t: Optional[Tensor] = None,
+    w1: Optional[Tensor] = None,
+) -> Tuple[Tensor, Tensor]:
+    d_out, y = d_out.contiguous(), y.contiguous()
+    rows, width = y.size()
+    none = y.new_empty([0])
+    d_x1, d_y = d_out, y.new_empty([rows, width])
+    from_h, inner, divided, follows = none, none, none, none
+    if d_h is not None:
+        from_h, d_x1 = d_h.contiguous(), y.new_empty([rows, width])
+        if w1 is not None and x1 is not None and t is not None:
+            inner, divided, follows = x1, t, w1
+    ops.tunebook.d_add_norm(d_out, y, w, from_h, inner, divided, follows, d_x1, d_y, width, eps, rows, threads(width))
+    return d_x1, d_y
+
+
 def rope(x: Tensor, cos: Tensor, sin: Tensor, overwrite: bool) -> Tensor:
     y = x
     if not overwrite:
@@ -62,24 +96,84 @@ def d_rope(d_q: Tensor, d_k: Tensor, d_v: Tensor, cos: Tensor, sin: Tensor) -> T
     return d_qkv
 
 
+# Eight threads for 128 values of a head; see kernels.cu
+def threads_of_heads(heads: int, width: int) -> int:
+    team = 1
+    while team * 16 < width:
+        team *= 2
+    return min(max((heads * team + 31) // 32, 1), 8) * 32
+
+
+def norm_rope(qk: Tensor, w_q: Tensor, w_k: Tensor, cos: Tensor, sin: Tensor, heads: int, eps: float) -> Tensor:
+    x = with_heads_together(qk)
+    y = x.new_empty(x.size())
+    n, width = x.size(1), x.size(2)
+    block = threads_of_heads(n, width)
+    ops.tunebook.norm_rope(x, w_q, w_k, cos, sin, y, heads, n - heads, width, x.stride(0), eps, x.size(0), block)
+    return y
+
+
+def d_norm_rope(
+    d_q: Tensor, d_k: Tensor, d_v: Tensor, qk: Tensor, w_q: Tensor, w_k: Tensor, cos: Tensor, sin: Tensor, eps: float
+) -> Tensor:
+    x = with_heads_together(qk)
+    heads, kv, width = d_q.size(1), d_k.size(1), x.size(2)
+    d_qkv = x.new_empty([x.size(0), heads + 2 * kv, width])
+    ops.tunebook.d_norm_rope(
+        d_q.contiguous(),
+        d_k.contiguous(),
+        d_v.contiguous(),
+        x,
+        w_q,
+        w_k,
+        cos,
+        sin,
+        d_qkv,
+        heads,
+        kv,
+        width,
+        x.stride(0),
+        eps,
+        x.size(0),
+        threads_of_heads(heads + kv, width),
+    )
+    return d_qkv
+
+
 def turn_deterministic(x: Tensor, on: bool) -> None:
     ops.tunebook.deterministic(x, int(on))
 
 
-def swiglu(g: Tensor, u: Tensor) -> Tensor:
+def glu(g: Tensor, u: Tensor, gelu: bool) -> Tensor:
     m = torch.empty_like(g)
     vectors = g.numel() // 8
-    ops.tunebook.swiglu(g, u, m, vectors, (vectors + 255) // 256, 256)
+    ops.tunebook.swiglu(g, u, m, vectors, int(gelu), (vectors + 255) // 256, 256)
     return m
 
 
-def d_swiglu(d_m: Tensor, g: Tensor, u: Tensor, overwrite: bool) -> Tuple[Tensor, Tensor, Tensor]:
+def swiglu(g: Tensor, u: Tensor) -> Tensor:
+    return glu(g, u, False)
+
+
+def geglu(g: Tensor, u: Tensor) -> Tensor:
+    return glu(g, u, True)
+
+
+def d_glu(d_m: Tensor, g: Tensor, u: Tensor, gelu: bool, overwrite: bool) -> Tuple[Tensor, Tensor, Tensor]:
     vectors = g.numel() // 8
     d_g, d_u, m = g, u, d_m
     if not overwrite:
         d_g, d_u = torch.empty_like(g), torch.empty_like(u)
-    ops.tunebook.d_swiglu(d_m, g, u, d_g, d_u, m, vectors, (vectors + 255) // 256, 256)
+    ops.tunebook.d_swiglu(d_m, g, u, d_g, d_u, m, vectors, int(gelu), (vectors + 255) // 256, 256)
     return d_g, d_u, m
+
+
+def d_swiglu(d_m: Tensor, g: Tensor, u: Tensor, overwrite: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    return d_glu(d_m, g, u, False, overwrite)
+
+
+def d_geglu(d_m: Tensor, g: Tensor, u: Tensor, overwrite: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    return d_glu(d_m, g, u, True, overwrite)
 
 
 # The next two pass over tiles of 64 rows and 128 columns and leave parts of what is a sum of several tiles. The
@@ -96,30 +190,22 @@ def sum_parts(parts: Tensor) -> Tensor:
 
 
 def swiglu_lora(
-    gu: Tensor, z: Tensor, B_gate: Tensor, B_up: Tensor, A_down: Tensor, s_gate: float, s_up: float
+    gu: Tensor, z: Tensor, B_gate: Tensor, B_up: Tensor, A_down: Tensor, s_gate: float, s_up: float, gelu: bool
 ) -> Tuple[Tensor, Tensor]:
     g, u = gu.chunk(2, 1)
     rows, inner, rank = g.size(0), g.size(1), A_down.size(0)
     m = gu.new_empty([rows, inner])
     parts = gu.new_empty([(inner + 127) // 128, rows, rank])
-    ops.tunebook.swiglu_lora(
-        g,
-        u,
-        z,
-        B_gate,
-        B_up,
-        A_down,
-        m,
-        parts,
-        rows,
-        inner,
-        gu.stride(0),
-        rank,
-        s_gate,
-        s_up,
-        tiles(rows, inner),
-        256,
-    )
+    blocks = tiles(rows, inner)
+    wide = gu.stride(0)
+    if gelu:
+        ops.tunebook.geglu_lora(
+            g, u, z, B_gate, B_up, A_down, m, parts, rows, inner, wide, rank, s_gate, s_up, blocks, 256
+        )
+    else:
+        ops.tunebook.swiglu_lora(
+            g, u, z, B_gate, B_up, A_down, m, parts, rows, inner, wide, rank, s_gate, s_up, blocks, 256
+        )
     return m, sum_parts(parts)
 
 
@@ -133,6 +219,7 @@ def d_swiglu_lora(
     A_down: Tensor,
     s_gate: float,
     s_up: float,
+    gelu: bool,
     d_B_gate: Tensor,
     d_B_up: Tensor,
     d_A_down: Tensor,
@@ -142,26 +229,48 @@ def d_swiglu_lora(
     strips = (inner + 127) // 128
     parts = gu.new_empty([strips, rows, 2 * rank])
     factors = torch.empty([160 // strips + 2, 3 * inner * rank], dtype=FLOAT32, device=gu.device)
-    ops.tunebook.d_swiglu_lora(
-        d_m,
-        g,
-        u,
-        z,
-        d_z_down,
-        B_gate,
-        B_up,
-        A_down,
-        parts,
-        factors,
-        rows,
-        inner,
-        gu.stride(0),
-        rank,
-        s_gate,
-        s_up,
-        tiles(rows, inner),
-        256,
-    )
+    if gelu:
+        ops.tunebook.d_geglu_lora(
+            d_m,
+            g,
+            u,
+            z,
+            d_z_down,
+            B_gate,
+            B_up,
+            A_down,
+            parts,
+            factors,
+            rows,
+            inner,
+            gu.stride(0),
+            rank,
+            s_gate,
+            s_up,
+            tiles(rows, inner),
+            256,
+        )
+    else:
+        ops.tunebook.d_swiglu_lora(
+            d_m,
+            g,
+            u,
+            z,
+            d_z_down,
+            B_gate,
+            B_up,
+            A_down,
+            parts,
+            factors,
+            rows,
+            inner,
+            gu.stride(0),
+            rank,
+            s_gate,
+            s_up,
+            tiles(rows, inner),
+            256,
+        )
     # d_B_up and d_A_down lie right behind d_B_gate
     ops.tunebook.sum_factors(factors, d_B_gate, rows, inner, rank, tiles(rows, inner), 256)
     return gu, sum_parts(parts)

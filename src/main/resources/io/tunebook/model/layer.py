@@ -11,11 +11,11 @@ from .delta import d_delta, delta_gated, delta_rule
 from .dtypes import FLOAT32
 from .experts import d_run_experts, run_experts
 from .lora import Lora, d_A, d_magnitude, d_x, d_z, inputs, linear, loras_of
-from .mlp import d_geglu, d_swiglu, d_swiglu_lora, geglu, swiglu, swiglu_lora
-from .norm import d_rms_norm, rms_norm
+from .mlp import d_glu, d_swiglu_lora, glu, swiglu_lora
+from .norm import add_norm, d_add_norm, d_rms_norm, rms_norm
 from .quantized import Linear, targets_of, times, times_transposed
 from .records import Config, Layer, LayerLora, Masks, Norms, Saved
-from .rotary import Rotation, d_rotated, rotated
+from .rotary import Rotation, d_norm_rope, d_rotated, norm_rope, rotated
 
 
 # ---- One layer: x + attention(norm(x)), then + MLP(norm(.)). Its two halves return what the backward needs as well.
@@ -75,15 +75,43 @@ def d_heads_normed(d_q: Tensor, d_k: Tensor, qk: Tensor, norms: Norms, config: C
     return d_head_norm(d_q, q, q_norm, config.eps), d_head_norm(d_k, k, k_norm, config.eps)
 
 
+# Whether q and k pass norms over each head and then a rotation of all its dimensions, which norm_rope does at once.
+def norms_then_rope(rotations: List[Rotation], layer: Layer, config: Config) -> bool:
+    w = layer.norms.q
+    if w is None or config.norm_behind or config.gated or layer.rotary < 0:
+        return False
+    rotation = rotations[layer.rotary]
+    width = config.head_dim
+    return w.size(0) == width and rotation.cos.size(2) == width and not rotation.neighbours and width <= 512
+
+
+# q and k side by side [N, heads + kv_heads, head_dim], rotated and behind their norms. overwrite allows the result to
+# take their place.
+def placed(qk: Tensor, rotations: List[Rotation], layer: Layer, config: Config, overwrite: bool) -> Tensor:
+    w_q, w_k = layer.norms.q, layer.norms.k
+    if w_q is not None and w_k is not None and norms_then_rope(rotations, layer, config):
+        cos, sin, _neighbours = rotations[layer.rotary]
+        return norm_rope(qk, w_q, w_k, cos, sin, config.heads, config.eps)
+    if config.norm_behind:
+        return heads_normed(rotated(qk, rotations, layer.rotary, overwrite), layer.norms, config)
+    return rotated(heads_normed(qk, layer.norms, config), rotations, layer.rotary, overwrite)
+
+
 # Whether a branch's output is added as it is, so that the residual can be what its last product is added to.
 def plain_branch(lora: Lora, norm: Optional[Tensor], config: Config) -> bool:
     return lora.c is None and norm is None and config.residual == 1.0
 
 
-# x + residual * norm(y) of a branch's output y, all [N, width]; norm is None where there is none behind the branch.
-def add_branch(x: Tensor, y: Tensor, norm: Optional[Tensor], config: Config) -> Tensor:
-    h, _t = normed(y, norm, config.eps)
-    return x.add(h, alpha=config.residual)
+# x1 = x + residual * norm(y) of a branch's output y, then h and t of the norm w1 of x1, as normed gives them; all
+# [N, width]. Either norm may be None.
+def add_branch(
+    x: Tensor, y: Tensor, norm: Optional[Tensor], w1: Optional[Tensor], config: Config
+) -> Tuple[Tensor, Tensor, Tensor]:
+    if norm is not None and config.residual == 1.0:
+        return add_norm(x, y, norm, config.eps, w1)
+    x1 = x.add(normed(y, norm, config.eps)[0], alpha=config.residual)
+    h, t = normed(x1, w1, config.eps)
+    return x1, h, t
 
 
 # A branch's output as its backward needs it: for DoRA's magnitudes, or for the norm behind the branch; else it is not
@@ -99,9 +127,18 @@ def d_branch(d_out: Tensor, y: Optional[Tensor], norm: Optional[Tensor], config:
     if config.residual != 1.0:
         d = d_out * config.residual
     if norm is not None and y is not None:
-        _h, t = rms_norm(y, norm, config.eps)
-        d = d_rms_norm(d, y, t, norm)
+        d = d_add_norm(d, y, norm, config.eps)[1]
     return d
+
+
+# d_x1 of the residual between the layer's halves, and d_y of attention's branch, from d_out of the layer and d_h1 of
+# the MLP's input, all [N, width].
+def d_between(d_out: Tensor, d_h1: Tensor, saved: Saved, norms: Norms, config: Config) -> Tuple[Tensor, Tensor]:
+    y, norm = saved.y_o, norms.attention_out
+    if y is not None and norm is not None and config.residual == 1.0:
+        return d_add_norm(d_out, y, norm, config.eps, d_h1, saved.x1, saved.t1, norms.mlp)
+    d_x1 = d_normed(d_h1, saved.x1, saved.t1, norms.mlp, d_out)
+    return d_x1, d_branch(d_x1, y, norm, config)
 
 
 # The first product of attention, from x [N, width]. Returns q and k side by side, rotated,
@@ -116,36 +153,33 @@ def project(
     qk, v = queries_of(qkv, config.heads, config.kv_heads, config.head_dim, config.gated)
     # the rotated ones may take their place, unless the product's output is needed again
     again = lora.c is not None or layer.norms.q is not None
-    if config.norm_behind:
-        qk = heads_normed(rotated(qk, rotations, layer.rotary, not again), layer.norms, config)
-    else:
-        qk = rotated(heads_normed(qk, layer.norms, config), rotations, layer.rotary, not again)
-    return qk, v, t, h, z, qkv
+    return placed(qk, rotations, layer, config, not again), v, t, h, z, qkv
 
 
-# Whether LoRA's products around SwiGLU are computed with it: gate, up and down then have this rank.
+# Whether LoRA's products around SwiGLU or GeGLU are computed with it: gate, up and down then have this rank.
 def around_swiglu(lora: LayerLora, layer: Layer, rank: int, config: Config) -> bool:
     stored = len(layer.gate_up.parts) > 0 and layer.gate_up.eight is None
-    if rank == 0 or config.gelu or stored or len(lora.gate_up.B) != 2 or len(lora.down.B) == 0:
+    if rank == 0 or stored or len(lora.gate_up.B) != 2 or len(lora.down.B) == 0:
         return False
     return lora.gate_up.ranks[0] == rank and lora.gate_up.ranks[1] == rank and lora.down.ranks[0] == rank
 
 
-# The residual behind attention [N, width], from the layer's input x [N, width] and what the product o is given, a
-# [N, heads * head_dim]; then z_o [N, rank] and y_o [N, width] of Saved.
+# The residual behind attention x1 [N, width], from the layer's input x [N, width] and what the product o is given, a
+# [N, heads * head_dim]; then h1 and t1 of the norm before the MLP, z_o [N, rank] and y_o [N, width] of Saved.
 def add_attention(
     x: Tensor, a: Tensor, layer: Layer, lora: Lora, config: Config, masks: List[Tensor]
-) -> Tuple[Tensor, Tensor, Optional[Tensor]]:
+) -> Tuple[Tensor, Tensor, Tensor, Tensor, Optional[Tensor]]:
     z = inputs(a, lora, masks)
     bias = layer.o.bias
     if not plain_branch(lora, layer.norms.attention_out, config):
         y = linear(a, layer.o, bias, z, lora)
-        kept = kept_output(y, lora, layer.norms.attention_out)
-        return add_branch(x, y, layer.norms.attention_out, config), z, kept
+        x1, h1, t1 = add_branch(x, y, layer.norms.attention_out, layer.norms.mlp, config)
+        return x1, h1, t1, z, kept_output(y, lora, layer.norms.attention_out)
     x1 = linear(a, layer.o, x, z, lora)
     if bias is not None:
         x1.add_(bias)
-    return x1, z, None
+    h1, t1 = normed(x1, layer.norms.mlp, config.eps)
+    return x1, h1, t1, z, None
 
 
 # What the product o is given [N, heads * head_dim], of the heads' outputs o [N, heads, head_dim] and of what the first
@@ -179,8 +213,8 @@ def run_layer(
         sinks = layer.sinks
         if sinks is not None:
             o, softmax = with_sinks(o, softmax, sinks, at)
-    x1, z_o, y_o = add_attention(x, gated_outputs(o, qkv, layer, config), layer, lora.o, config, masks.o)
-    h1, t1 = normed(x1, layer.norms.mlp, config.eps)
+    a = gated_outputs(o, qkv, layer, config)
+    x1, h1, t1, z_o, y_o = add_attention(x, a, layer, lora.o, config, masks.o)
     experts = layer.experts
     if experts is not None:
         y, routed = run_experts(h1, experts, lora.experts_gate_up, lora.experts_down)
@@ -192,7 +226,7 @@ def run_layer(
             y_shared = linear(m, layer.down, None, z_down, lora.down)
             y.addcmul_(y_shared, share_of(h1, shared))
             own = y_shared
-        out = add_branch(x1, y, layer.norms.mlp_out, config)
+        out, _h, _t = add_branch(x1, y, layer.norms.mlp_out, None, config)
         y_out = y if layer.norms.mlp_out is not None else None
         return out, Saved(
             x, t, h, z, qkv, qk, v, o, softmax, z_o, y_o, x1, t1, h1, z_gate_up, gate, up, z_down, y_out, routed, own
@@ -201,7 +235,7 @@ def run_layer(
         z_gate_up = inputs(h1, lora.gate_up, masks.gate_up)
         gate, up = times(h1, layer.gate_up), none
         B, s = lora.gate_up.B, lora.gate_up.scales
-        m, z_down = swiglu_lora(gate, z_gate_up, B[0], B[1], lora.down.A, s[0], s[1])
+        m, z_down = swiglu_lora(gate, z_gate_up, B[0], B[1], lora.down.A, s[0], s[1], config.gelu)
     else:
         z_gate_up, gate, up, m, z_down = activated(h1, layer, lora, config, masks)
     out, y_down = add_mlp(x1, m, z_down, layer, lora.down, config)
@@ -217,7 +251,7 @@ def activated(
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     z_gate_up = inputs(h, lora.gate_up, masks.gate_up)
     gate, up = gate_and_up(h, z_gate_up, layer.gate_up, lora.gate_up)
-    m = geglu(gate, up) if config.gelu else swiglu(gate, up)
+    m = glu(gate, up, config.gelu)
     return z_gate_up, gate, up, m, inputs(m, lora.down, masks.down)
 
 
@@ -234,7 +268,7 @@ def add_mlp(
     if plain_branch(lora, layer.norms.mlp_out, config):
         return linear(m, layer.down, x1, z, lora), None
     y = linear(m, layer.down, None, z, lora)
-    return add_branch(x1, y, layer.norms.mlp_out, config), kept_output(y, lora, layer.norms.mlp_out)
+    return add_branch(x1, y, layer.norms.mlp_out, None, config)[0], kept_output(y, lora, layer.norms.mlp_out)
 
 
 # The MLP's two products from h [N, width] and z [N, sum of ranks]: gate and up, [N, inner] each, which lie apart; one
@@ -280,8 +314,8 @@ def d_layer(
             d_h1.addmm_((d_s * s * (1 - s)).to(d_y.dtype), shared)
     else:
         d_h1 = d_mlp(d_y, saved.y_down, saved, layer, lora, G, config, masks, around)
-    d_x1 = d_normed(d_h1, saved.x1, saved.t1, layer.norms.mlp, d_out)
-    return d_attention_half(d_x1, saved, at, layer, lora, G, config, masks)
+    d_x1, d_y_o = d_between(d_out, d_h1, saved, layer.norms, config)
+    return d_attention_half(d_x1, d_y_o, saved, at, layer, lora, G, config, masks)
 
 
 # The MLP, or the shared expert: d_h1 from d_y of its output y_down, all [N, width]. With m = silu(gate) * up
@@ -308,13 +342,25 @@ def d_mlp(
         B, s, d_B = lora.gate_up.B, lora.gate_up.scales, G.gate_up.B
         d_m = times_transposed(d_y, layer.down)
         d_gu, d_z_gate_up = d_swiglu_lora(
-            d_m, gate, saved.z_gate_up, d_z_down, B[0], B[1], lora.down.A, s[0], s[1], d_B[0], d_B[1], G.down.A
+            d_m,
+            gate,
+            saved.z_gate_up,
+            d_z_down,
+            B[0],
+            B[1],
+            lora.down.A,
+            s[0],
+            s[1],
+            config.gelu,
+            d_B[0],
+            d_B[1],
+            G.down.A,
         )
         d_ys = [d_gu]
     else:
         dora = lora.gate_up.c is not None
         d_m = d_x([d_y], layer.down, d_z_down, lora.down, masks.down)
-        d_gate, d_up, m = d_geglu(d_m, gate, up) if config.gelu else d_swiglu(d_m, gate, up, not dora)
+        d_gate, d_up, m = d_glu(d_m, gate, up, config.gelu, not dora)
         d_A(d_z_down, m, lora.down, masks.down, G.down)
         if dora:
             d_both = torch.cat([d_gate, d_up], 1)
@@ -328,13 +374,14 @@ def d_mlp(
     return d_h1
 
 
-# The attention's half: d_x from d_x1, the derivative by the residual between the two, both [N, width]. With a, what the
-# product o is given [N, heads * head_dim], and qkv = q | k | v:
-#   d_z_o = s d_x1 B_o       d_a = d_x1 W_o + d_z_o A_o       d_qkv from d_a: d_heads, or d_delta, [N, sum of widths]
+# The attention's half: d_x from d_x1, the derivative by the residual between the two, and d_y, that of the branch, all
+# [N, width]. With a, what the product o is given [N, heads * head_dim], and qkv = q | k | v:
+#   d_z_o = s d_y B_o       d_a = d_y W_o + d_z_o A_o       d_qkv from d_a: d_heads, or d_delta, [N, sum of widths]
 #   d_z = s d_qkv B       d_h = d_qkv W_qkv + d_z A       d_x = d_x1 + the derivative of the norm from d_h
 # and d_A and d_B as in lora.py, left in G.
 def d_attention_half(
     d_x1: Tensor,
+    d_y: Tensor,
     saved: Saved,
     at: Places,
     layer: Layer,
@@ -344,11 +391,10 @@ def d_attention_half(
     masks: Masks,
 ) -> Tensor:
     y_o = saved.y_o
-    d_y_o = d_branch(d_x1, y_o, layer.norms.attention_out, config)
     if y_o is not None:
-        d_y_o = d_magnitude(d_y_o, y_o, layer.o.bias, lora.o, layer.o.widths, G.o)
-    d_z_o = d_z([d_y_o], saved.z_o, lora.o, G.o)
-    d_a = d_x([d_y_o], layer.o, d_z_o, lora.o, masks.o)
+        d_y = d_magnitude(d_y, y_o, layer.o.bias, lora.o, layer.o.widths, G.o)
+    d_z_o = d_z([d_y], saved.z_o, lora.o, G.o)
+    d_a = d_x([d_y], layer.o, d_z_o, lora.o, masks.o)
     d_A(d_z_o, gated_outputs(saved.o, saved.qkv, layer, config), lora.o, masks.o, G.o)
     delta = layer.delta
     if delta is not None:
@@ -372,6 +418,10 @@ def d_heads(d_a: Tensor, saved: Saved, at: Places, layer: Layer, config: Config)
     d_o = d_a.unflatten(1, [-1, config.head_dim])
     d_q, d_k, d_v = d_attention(d_o, q, k, saved.v, saved.o, saved.softmax, at, layer.window, config.scale)
     qk, _v = queries_of(saved.qkv, config.heads, config.kv_heads, config.head_dim, config.gated)
+    w_q, w_k = layer.norms.q, layer.norms.k
+    if w_q is not None and w_k is not None and norms_then_rope(at.rotations, layer, config):
+        cos, sin, _neighbours = at.rotations[layer.rotary]
+        return d_norm_rope(d_q, d_k, d_v, qk, w_q, w_k, cos, sin, config.eps).flatten(1, 2)
     if config.norm_behind:
         turned = rotated(qk, at.rotations, layer.rotary, False)
         d_q, d_k = d_heads_normed(d_q, d_k, turned, layer.norms, config)

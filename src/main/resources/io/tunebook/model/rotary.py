@@ -1,8 +1,10 @@
-# Rotary positions, forward and backward. Knows nothing of attention.
+# Rotary positions, alone and behind norms of the heads, forward and backward. Knows nothing of attention.
 from typing import List, NamedTuple
 
 import torch
 from torch import Tensor
+
+from .norm import d_rms_norm, rms_norm
 
 
 # Cosines and sines of a batch's tokens.
@@ -27,6 +29,25 @@ def d_rope(d_q: Tensor, d_k: Tensor, d_v: Tensor, cos: Tensor, sin: Tensor) -> T
     rolled = d_qk.roll([d_qk.size(-1) // 2], [-1])
     d_qk.mul_(cos).addcmul_(rolled, sin, value=-1)
     return d_x
+
+
+# rope behind RMSNorm over each head. qk [N, heads + kv_heads, width] are q and k side by side; w_q and w_k [width].
+# Returns [N, heads + kv_heads, width].
+def norm_rope(qk: Tensor, w_q: Tensor, w_k: Tensor, cos: Tensor, sin: Tensor, heads: int, eps: float) -> Tensor:
+    q, k = qk.split_with_sizes([heads, qk.size(1) - heads], 1)
+    return rope(torch.cat([rms_norm(q, w_q, eps)[0], rms_norm(k, w_k, eps)[0]], 1), cos, sin, True)
+
+
+# Its derivative by qk, from d_q and d_k, and what came for v beside it: [N, heads + 2 * kv_heads, width].
+def d_norm_rope(
+    d_q: Tensor, d_k: Tensor, d_v: Tensor, qk: Tensor, w_q: Tensor, w_k: Tensor, cos: Tensor, sin: Tensor, eps: float
+) -> Tensor:
+    sizes = [d_q.size(1), d_k.size(1)]
+    d_q, d_k, d_v = d_rope(d_q, d_k, d_v, cos, sin).split_with_sizes(sizes + [d_v.size(1)], 1)
+    q, k = qk.split_with_sizes(sizes, 1)
+    d_q = d_rms_norm(d_q.contiguous(), q, rms_norm(q, w_q, eps)[1], w_q)
+    d_k = d_rms_norm(d_k.contiguous(), k, rms_norm(k, w_k, eps)[1], w_k)
+    return torch.cat([d_q, d_k, d_v], 1)
 
 
 # Neighbours [N, heads, width] set apart into halves. q and k keep that order behind their rotation: their products do

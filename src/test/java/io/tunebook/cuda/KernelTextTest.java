@@ -30,7 +30,7 @@ final class KernelTextTest {
         KernelText text = KernelText.ours();
         assertThat(text.kernels()).hasSize(text.text().split("extern \"C\" __global__", -1).length - 1);
         assertThat(text.kernels().stream().filter(k -> k.rank() >= 0).map(Kernel::name))
-                .containsExactly("swiglu_lora", "d_swiglu_lora", "sum_factors");
+                .containsExactly("swiglu_lora", "geglu_lora", "d_swiglu_lora", "d_geglu_lora", "sum_factors");
     }
 
     /** A parameter's name may be a word of PyTorch's schemas, such as "in", with which no kernel at all would be there. */
