@@ -215,7 +215,7 @@ extern "C" __global__ void add_norm(const bf16* x, const bf16* y, const bf16* w,
     Eight b = load(x + place), g = load(w + at);
 #pragma unroll
     for (int i = 0; i < 8; i++) {
-      a.v[i] = rounded(b.v[i] + rounded(a.v[i] * s) * g.v[i]);
+      a.v[i] = rounded(b.v[i] + rounded(rounded(a.v[i] * s) * g.v[i]));
       squares += a.v[i] * a.v[i];
     }
     store(x1 + place, a);
@@ -531,7 +531,7 @@ __device__ inline float block_most(float x) {
 
 #endif
 
-// The rows of x in e4m3, each divided by scales[row] = max |x| / 448; a block a row, which reads it twice. What is not
+// The rows of x in e4m3, each divided by scales[row] = max |x| times 1 / 448; a block a row, which reads it twice. What is not
 // a number stays none. Cards before compute capability 8.9 have no such type, and no products of it: there nobody
 // starts this.
 extern "C" __global__ void eight_rows(const bf16* x, unsigned char* codes, float* scales, i64 stride, i64 width) {
@@ -543,7 +543,7 @@ extern "C" __global__ void eight_rows(const bf16* x, unsigned char* codes, float
 #pragma unroll
     for (int i = 0; i < 8; i++) most = fmaxf(most, fabsf(a.v[i]));
   }
-  float scale = fmaxf(block_most(most), 1e-12f) / 448.f;
+  float scale = fmaxf(block_most(most), 1e-12f) * (1.f / 448.f);
   if (threadIdx.x == 0) scales[blockIdx.x] = scale;
   for (i64 at = threadIdx.x * 8; at < width; at += blockDim.x * 8) {
     Eight a = load(from + at);
