@@ -33,6 +33,7 @@ public final class DecoderScript implements AutoCloseable {
             "router.py",
             "experts.py",
             "records.py",
+            "heads.py",
             "layer.py",
             "adapter.py",
             "decoder.py",

@@ -20,8 +20,8 @@
 # a mixture of experts (experts.py) in the place of gate, up and down.
 # Behind the last layer: logits = norm(x) Woutput^T, and the loss is the sum of -log softmax(logits)[target].
 #
-# Here is the whole pass; layer.py has one layer, records.py what it is made of, adapter.py the factors of all. From
-# the other files, what is read here:
+# Here is the whole pass; layer.py has one layer, heads.py the norms and rotations of its q and k, records.py what it
+# is made of, adapter.py the factors of all. From the other files, what is read here:
 #   Linear      the weight of one product: .weight [out, in] in the type that the model computes in; or .parts, the
 #               same weight as its file stores it (GGUF's blocks, eight bits), and then .weight is empty
 #   Config      the numbers of the architecture: heads, eps, scales

@@ -11,7 +11,8 @@ from .decoder import Model, dense_layer, embedded, head, tables_for
 from .delta import delta_gated, next_delta
 from .dtypes import FLOAT32, INT64
 from .experts import run_experts
-from .layer import activated, add_attention, add_branch, add_mlp, gated_outputs, normed, placed, project, share_of
+from .heads import placed
+from .layer import activated, add_attention, add_branch, add_mlp, gated_outputs, normed, project, share_of
 from .lora import Lora, inputs, linear, vector_lora_
 from .mlp import glu
 from .norm import rms_norm
