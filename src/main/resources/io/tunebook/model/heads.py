@@ -27,7 +27,7 @@ def d_head_norm(d_y: Tensor, x: Tensor, w: Tensor, eps: float) -> Tensor:
         return d_rms_norm(d_y.contiguous(), x, t, w)
     flat = x.flatten(1, 2)
     _y, t = rms_norm(flat, w, eps)
-    return d_rms_norm(d_y.flatten(1, 2), flat, t, w).unflatten(1, [-1, x.size(2)])
+    return d_rms_norm(d_y.flatten(1, 2).contiguous(), flat, t, w).unflatten(1, [-1, x.size(2)])
 
 
 # q and k side by side [N, heads + kv_heads, head_dim], each behind its norm where they have them.
