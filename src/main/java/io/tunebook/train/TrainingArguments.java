@@ -227,10 +227,11 @@ public record TrainingArguments(
 
     /**
      * Hosts that share a step's work. All run the same program with the same arguments, model and data; what differs is
-     * refused by its name when they meet. Load the model by {@code LoadOptions.in(Precision.…)}: by default each machine
-     * chooses the precision that it computes fastest in, and another one is refused as well. A step of n hosts is that of n devices, or of n times the accumulation, with
-     * the same losses to rounding. Rank 0 adds up the gradients in the order of the ranks, updates the factors and
-     * sends them to all, so that all have the same bits. What that costs, {@link io.tunebook.hosts.ProcessGroup} says.
+     * refused by its name when they meet. Load the model by {@code LoadOptions.in(Precision.…)}: by default each
+     * machine chooses the precision that it computes fastest in, and another one is refused as well. A step of n hosts
+     * is that of n devices, or of n times the accumulation, with the same losses to rounding. Rank 0 adds up the
+     * gradients in the order of the ranks, updates the factors and sends them to all, so that all have the same bits.
+     * What that costs, {@link io.tunebook.hosts.ProcessGroup} says.
      *
      * <pre>{@code
      * var hosts = Hosts.of(2, rank, "192.168.1.5", 29500, secret);    // rank 0 on 192.168.1.5, rank 1 elsewhere
