@@ -43,7 +43,10 @@ final class Batches {
         return b;
     }
 
-    /** Lengths as chat data has them: their logarithms are normal, with a deviation of 0.9; the answer begins somewhere from 0.15 to 0.75 of each. */
+    /**
+     * Lengths as chat data has them: their logarithms are normal, with a deviation of 0.9; the answer begins somewhere
+     * from 0.15 to 0.75 of each.
+     */
     static TokenBatch conversations(Random random, int rows, int most, int vocabulary) {
         int[] lengths = new int[rows];
         Arrays.setAll(lengths, i -> conversation(random, most));

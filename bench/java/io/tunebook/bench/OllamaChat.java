@@ -6,7 +6,10 @@ import io.tunebook.ollama.ChatResponse;
 import io.tunebook.ollama.ChatStream;
 import io.tunebook.ollama.Ollama;
 
-/** {@code java -cp CLASS_PATH io.tunebook.bench.OllamaChat URL TOKENS ROUNDS}: streams answers, prints the seconds that each took. */
+/**
+ * {@code java -cp CLASS_PATH io.tunebook.bench.OllamaChat URL TOKENS ROUNDS}: streams answers, prints the seconds that
+ * each took.
+ */
 final class OllamaChat {
     public static void main(String[] args) throws Exception {
         Ollama ollama = Ollama.connect(args[0]);

@@ -7,7 +7,10 @@ import io.tunebook.ollama.store.ModelStore;
 import io.tunebook.ollama.store.StoredModel;
 import java.nio.file.Path;
 
-/** {@code java -cp CLASS_PATH io.tunebook.bench.OllamaOpen STORE NAME PROMPT blocks|floats}: a stored model, from its name to the first token of its answer. */
+/**
+ * {@code java -cp CLASS_PATH io.tunebook.bench.OllamaOpen STORE NAME PROMPT blocks|floats}: a stored model, from its
+ * name to the first token of its answer.
+ */
 final class OllamaOpen {
     public static void main(String[] args) throws Exception {
         StoredModel stored = ModelStore.open(Path.of(args[0])).model(args[1]);

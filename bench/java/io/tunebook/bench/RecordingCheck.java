@@ -13,7 +13,10 @@ import java.util.Locale;
 final class RecordingCheck {
     private RecordingCheck() {}
 
-    /** Work that cannot be recorded: it is computed all the same, nothing of the recordings is left, and other work is recorded afterwards. */
+    /**
+     * Work that cannot be recorded: it is computed all the same, nothing of the recordings is left, and other work is
+     * recorded afterwards.
+     */
     static boolean kept(NDManager manager, TorchScript script) {
         long before = CudaUtils.getGpuMemory(manager.getDevice()).getCommitted();
         boolean right = true;
@@ -33,7 +36,10 @@ final class RecordingCheck {
         return good;
     }
 
-    /** Doubles batches of 16 MB by work that is recorded the second time it comes. @param failing whether it waits for a result, which cannot be recorded */
+    /**
+     * Doubles batches of 16 MB by work that is recorded the second time it comes. @param failing whether it waits for a
+     * result, which cannot be recorded
+     */
     private static boolean recorded(NDManager manager, TorchScript script, boolean failing) {
         NDArray flat = manager.create(new float[1]);
         boolean right = true;

@@ -13,9 +13,9 @@ import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.stream.IntStream;
 
 /**
- * The corpus of {@code scale.py}: documents in WuDao's form of 2.8 KB in the mean, of Chinese words by Zipf's law. A tenth
- * are exact copies of earlier documents, a tenth copies with one word in a hundred changed. Each document follows from its
- * number, so that files are made side by side and a copy may be of any file's document.
+ * The corpus of {@code scale.py}: documents in WuDao's form of 2.8 KB in the mean, of Chinese words by Zipf's law. A
+ * tenth are exact copies of earlier documents, a tenth copies with one word in a hundred changed. Each document follows
+ * from its number, so that files are made side by side and a copy may be of any file's document.
  */
 public final class ScaleCorpus {
     private static final int PER_FILE = 23_000; // some 64 MB
@@ -61,7 +61,9 @@ public final class ScaleCorpus {
         return Math.min(sums.length - 1, at < 0 ? -at - 1 : at);
     }
 
-    /** Far apart for neighbours: the generator itself goes on by a constant, so that near seeds give shifted sequences. */
+    /**
+     * Far apart for neighbours: the generator itself goes on by a constant, so that near seeds give shifted sequences.
+     */
     private static SplittableRandom random(long document) {
         return new SplittableRandom(MinHash.mix(document + 7));
     }

@@ -14,7 +14,10 @@ import java.util.List;
 import java.util.stream.Stream;
 import tech.tablesaw.api.Row;
 
-/** Our side of {@code scale.py}: {@code INPUT MODEL OUTPUT SHARDS} prepares, {@code INPUT MODEL} checks the near duplicates. */
+/**
+ * Our side of {@code scale.py}: {@code INPUT MODEL OUTPUT SHARDS} prepares, {@code INPUT MODEL} checks the near
+ * duplicates.
+ */
 public final class ScalePrepare {
     private ScalePrepare() {}
 

@@ -9,7 +9,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Our side of data_tokenize.py: prints seconds of reading nothing but tokenizing, then from disk to a file of tokens. */
+/**
+ * Our side of data_tokenize.py: prints seconds of reading nothing but tokenizing, then from disk to a file of tokens.
+ */
 public final class Tokenize {
     public static void main(String[] arguments) throws Exception {
         Path folder = Path.of(arguments[0]);

@@ -31,13 +31,17 @@ import java.util.Random;
 /**
  * Our side of the training benchmarks; {@code bench/training.py} starts it. Prints one line of JSON.
  *
- * <p>{@code train MODEL ROWS LENGTH STEPS plain|checkpoint loaded|quantized|fp8 [float32|bfloat16|fastest [DEVICES]]}: tokens a second of LoRA steps from the fifth on, rank 16 on all
- * linear modules, as {@code Trainer} does and reports them; each device takes ROWS by LENGTH tokens; plain computes as many layers again as memory demands. {@code mixed
- * MODEL ROWS LENGTH STEPS}: the same for conversations of mixed lengths, half of them shorter than 330 tokens and none longer than LENGTH, over all steps from the third on,
- * recordings included; padding is not counted. {@code heldout MODEL CHAT loaded|fp8}: the loss of a fifth of a file of conversations, in nats a label, before and
- * after three epochs of the rest. {@code memory FOLDER ROWS LENGTH plain|checkpoint}: what three steps of a model of random weights took of the card beyond the loaded model, as
- * the driver says it, and {@code MemoryEstimate}; the folder has its {@code config.json} and tokenizer. {@code generate MODEL TOKENS ID…}: seconds of greedy answers. {@code finetuned MODEL ADAPTER
- * TOKENS ID…}: the same with an adapter, which is written as GGUF. {@code load MODEL ID…}: the first token of a fresh process.
+ * <p>{@code train MODEL ROWS LENGTH STEPS plain|checkpoint loaded|quantized|fp8 [float32|bfloat16|fastest [DEVICES]]}:
+ * tokens a second of LoRA steps from the fifth on, rank 16 on all linear modules, as {@code Trainer} does and reports
+ * them; each device takes ROWS by LENGTH tokens; plain computes as many layers again as memory demands. {@code mixed
+ * MODEL ROWS LENGTH STEPS}: the same for conversations of mixed lengths, half of them shorter than 330 tokens and none
+ * longer than LENGTH, over all steps from the third on, recordings included; padding is not counted. {@code heldout
+ * MODEL CHAT loaded|fp8}: the loss of a fifth of a file of conversations, in nats a label, before and after three
+ * epochs of the rest. {@code memory FOLDER ROWS LENGTH plain|checkpoint}: what three steps of a model of random weights
+ * took of the card beyond the loaded model, as the driver says it, and {@code MemoryEstimate}; the folder has its
+ * {@code config.json} and tokenizer. {@code generate MODEL TOKENS ID…}: seconds of greedy answers. {@code finetuned
+ * MODEL ADAPTER TOKENS ID…}: the same with an adapter, which is written as GGUF. {@code load MODEL ID…}: the first
+ * token of a fresh process.
  */
 final class TrainBench {
     private TrainBench() {}
@@ -66,7 +70,10 @@ final class TrainBench {
         }
     }
 
-    /** When each step's results were there. On a GPU they may come in pairs, so that only the time of many steps says how long one takes. */
+    /**
+     * When each step's results were there. On a GPU they may come in pairs, so that only the time of many steps says
+     * how long one takes.
+     */
     private static final class Clock implements TrainingListener {
         private final List<Long> at = new ArrayList<>();
         private double first;
@@ -282,7 +289,10 @@ final class TrainBench {
         }
     }
 
-    /** An adapter whose answer differs from the base's, as a training leaves it: each factor is drawn, those of A as at the start. */
+    /**
+     * An adapter whose answer differs from the base's, as a training leaves it: each factor is drawn, those of A as at
+     * the start.
+     */
     private static void fineTuned(Path path, String[] args) throws Exception {
         Random random = new Random(1);
         try (CausalLM model = CausalLM.load(path);

@@ -22,8 +22,9 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The losses of the cases that {@code bench/train_gpu_exact.py} has written, in bfloat16, by every path: padded, packed, checkpointed, and with products in FP8; with two GPUs, by both; and on a
- * quantized model beside the same model expanded. Prints one line of JSON.
+ * The losses of the cases that {@code bench/train_gpu_exact.py} has written, in bfloat16, by every path: padded,
+ * packed, checkpointed, and with products in FP8; with two GPUs, by both; and on a quantized model beside the same
+ * model expanded. Prints one line of JSON.
  */
 final class TrainExact {
     /** Where {@code bench/train_gpu_exact.py} has put models, cases and documents. */

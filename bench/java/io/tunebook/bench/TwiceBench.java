@@ -16,11 +16,13 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * The same training twice, from the same factors on the same batches: whether the bits are the same, and how fast it was. {@code bench/training.py} starts it.
+ * The same training twice, from the same factors on the same batches: whether the bits are the same, and how fast it
+ * was. {@code bench/training.py} starts it.
  *
- * <p>{@code MODEL ROWS LENGTH STEPS whole|conversations|packed loaded|quantized fast|deterministic [DEVICES]} prints one line of JSON: of how many steps the loss was the same, the
- * largest difference of two losses as a share, in how many factors the adapters differ, a number that another process gets too if it finds the same adapter, and tokens a second of
- * the second training's later half.
+ * <p>{@code MODEL ROWS LENGTH STEPS whole|conversations|packed loaded|quantized fast|deterministic [DEVICES]} prints
+ * one line of JSON: of how many steps the loss was the same, the largest difference of two losses as a share, in how
+ * many factors the adapters differ, a number that another process gets too if it finds the same adapter, and tokens a
+ * second of the second training's later half.
  */
 final class TwiceBench {
     private TwiceBench() {}

@@ -28,7 +28,9 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Chapter 5 as a reader meets it: in JupyterLab, in a browser, with the installed kernel. It trains a few steps only. */
+/**
+ * Chapter 5 as a reader meets it: in JupyterLab, in a browser, with the installed kernel. It trains a few steps only.
+ */
 final class BrowserTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Path KERNEL =

@@ -14,14 +14,20 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** A page of JupyterLab cuts what is too wide, and a reader does not scroll sideways. A cell has one idea, so it is short. A chapter has pictures. */
+/**
+ * A page of JupyterLab cuts what is too wide, and a reader does not scroll sideways. A cell has one idea, so it is
+ * short. A chapter has pictures.
+ */
 final class ChapterCodeTest {
     private static final int WIDEST = 95;
 
     /** Lines with something in them; those that import are not counted. */
     private static final int LONGEST = 12;
 
-    /** Why a cell's values may differ from its page: by the machine, by what a model writes, or since the quick setting computes less. */
+    /**
+     * Why a cell's values may differ from its page: by the machine, by what a model writes, or since the quick setting
+     * computes less.
+     */
     private static final Set<String> REASONS = Set.of("differs-by-machine", "differs-by-answer", "differs-by-quick");
 
     private record Cell(String place, String source, int outputs, Set<String> tags) {

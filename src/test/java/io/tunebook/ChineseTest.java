@@ -22,7 +22,9 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
-/** The Chinese chapters have the cells and the code of the English ones; the table of messages has messages that exist. */
+/**
+ * The Chinese chapters have the cells and the code of the English ones; the table of messages has messages that exist.
+ */
 final class ChineseTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
     private static final Path ENGLISH = ROOT.resolve("notebooks");

@@ -54,7 +54,9 @@ class CourseLinksTest {
         }
     }
 
-    /** Chapter 8 rounds what was measured on a card; a later measurement that differs by more must be told there too. */
+    /**
+     * Chapter 8 rounds what was measured on a card; a later measurement that differs by more must be told there too.
+     */
     @ParameterizedTest
     @CsvSource({
         "'1.5B, bfloat16', 3, train.gpu.4x1024.tokens",
@@ -77,7 +79,10 @@ class CourseLinksTest {
         assertThat(told).isCloseTo(measured, withinPercentage(5));
     }
 
-    /** The headings of a notebook in the form in which JupyterLab finds them: without marks, and with a hyphen for each space. */
+    /**
+     * The headings of a notebook in the form in which JupyterLab finds them: without marks, and with a hyphen for each
+     * space.
+     */
     private static List<String> headings(Path notebook) throws Exception {
         return lines(notebook).stream()
                 .filter(line -> line.startsWith("#"))

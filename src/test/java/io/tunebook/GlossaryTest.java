@@ -38,7 +38,10 @@ class GlossaryTest {
                 .containsPattern("(?i)\\*\\*" + Pattern.quote(entry.word()) + "s?\\*\\*"));
     }
 
-    /** A reader meets a word where it is explained. The first cell of a chapter, headings, and what points to another chapter may name it before. */
+    /**
+     * A reader meets a word where it is explained. The first cell of a chapter, headings, and what points to another
+     * chapter may name it before.
+     */
     @Test
     void noWordIsUsedBeforeItIsExplained() throws Exception {
         Map<Integer, String> chapters = chapters();
@@ -72,7 +75,10 @@ class GlossaryTest {
                 .toList();
     }
 
-    /** A chapter's sentences: without its first cell, code, formulas, headings, links' targets and sentences that point to another chapter. */
+    /**
+     * A chapter's sentences: without its first cell, code, formulas, headings, links' targets and sentences that point
+     * to another chapter.
+     */
     private static String prose(String chapter, List<String> longer) {
         String text = chapter.substring(chapter.indexOf(END_OF_CELL))
                 .replaceAll("(?s)```.*?```|`[^`\n]*`|\\$\\$[^$]*\\$\\$|\\$[^$]*\\$", "")

@@ -15,7 +15,10 @@ import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What environment/Lab.java says and returns where something is missing or fails; the programs it calls are scripts here. */
+/**
+ * What environment/Lab.java says and returns where something is missing or fails; the programs it calls are scripts
+ * here.
+ */
 @DisabledOnOs(value = OS.WINDOWS, disabledReason = "the programs that Lab.java calls are scripts of sh here")
 final class LabTest {
     private static final Path LAB = Path.of("../environment/Lab.java");

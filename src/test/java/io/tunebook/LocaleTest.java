@@ -30,7 +30,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What machines read, and what is shown, is the same whatever the language of the computer: digits, case and separators. */
+/**
+ * What machines read, and what is shown, is the same whatever the language of the computer: digits, case and
+ * separators.
+ */
 final class LocaleTest {
     @TempDir
     Path folder;

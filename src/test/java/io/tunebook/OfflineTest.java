@@ -17,8 +17,8 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The folder that Lab.java pack makes, used where there is no network. Python's packages alone are not real here: a headless run
- * needs none of them, and to install them takes long.
+ * The folder that Lab.java pack makes, used where there is no network. Python's packages alone are not real here: a
+ * headless run needs none of them, and to install them takes long.
  */
 @DisabledOnOs(value = OS.WINDOWS, disabledReason = "the Python that Lab.java calls is a script of sh here")
 final class OfflineTest {
@@ -35,7 +35,9 @@ final class OfflineTest {
             esac
             """;
 
-    /** The first cell uses the library; the second asks for an address that nobody has, and says why it gets no answer. */
+    /**
+     * The first cell uses the library; the second asks for an address that nobody has, and says why it gets no answer.
+     */
     private static final String NOTEBOOK = """
             {"cells": [
               {"cell_type": "code", "id": "library", "metadata": {}, "execution_count": null, "outputs": [], "source": [

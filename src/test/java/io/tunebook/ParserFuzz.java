@@ -42,8 +42,9 @@ import java.util.zip.GZIPInputStream;
 /**
  * Damages files of all the library's formats and reads them, in a process of its own with a small heap.
  *
- * <p>{@code ParserFuzz FOLDER SEED COUNT}: each try lies in FOLDER while it is read, so that the last one is there after a crash or a
- * hang. Anything but a right reading or an exception of the documented kind, with a message that names the file, ends the process.
+ * <p>{@code ParserFuzz FOLDER SEED COUNT}: each try lies in FOLDER while it is read, so that the last one is there
+ * after a crash or a hang. Anything but a right reading or an exception of the documented kind, with a message that
+ * names the file, ends the process.
  */
 final class ParserFuzz {
     /** Pieces that mean something in one of the formats. */

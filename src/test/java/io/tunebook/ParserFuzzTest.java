@@ -15,8 +15,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * However a file is damaged, what comes of it is read or is an exception of the documented kind that names the file: no crash, no full
- * heap, no hang. {@code -Dtunebook.fuzz.count=100000 -Dtunebook.fuzz.seed=7} tries more, or others.
+ * However a file is damaged, what comes of it is read or is an exception of the documented kind that names the file: no
+ * crash, no full heap, no hang. {@code -Dtunebook.fuzz.count=100000 -Dtunebook.fuzz.seed=7} tries more, or others.
  */
 final class ParserFuzzTest {
     @TempDir

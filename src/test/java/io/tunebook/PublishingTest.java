@@ -17,7 +17,8 @@ import org.w3c.dom.Document;
 
 /**
  * What a release needs in its files: POMs that Maven Central takes (see
- * <a href="https://central.sonatype.org/publish/requirements/">its requirements</a>), one version everywhere, fixed actions.
+ * <a href="https://central.sonatype.org/publish/requirements/">its requirements</a>), one version everywhere, fixed
+ * actions.
  */
 final class PublishingTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
@@ -116,7 +117,10 @@ final class PublishingTest {
         assertThat(uses).isNotEmpty().allMatch(line -> line.matches("(- )?uses: [\\w./-]+@[0-9a-f]{40} # v[\\d.]+"));
     }
 
-    /** Nothing is installed by a name alone, which somebody else could take: Python's packages by hash, Maven and its files by checksum. */
+    /**
+     * Nothing is installed by a name alone, which somebody else could take: Python's packages by hash, Maven and its
+     * files by checksum.
+     */
     @Test
     void whatIsFetchedIsHeldToItsChecksum() throws Exception {
         List<String> installs = new ArrayList<>();
@@ -148,7 +152,10 @@ final class PublishingTest {
                 .allMatch(line -> line.matches("[\\w.\\[\\]-]+==\\S+ .*--hash=sha256:[0-9a-f]{64}.*"));
     }
 
-    /** What is inside is listed, under licences that are on the list; known vulnerabilities are asked for where their data can be fetched. */
+    /**
+     * What is inside is listed, under licences that are on the list; known vulnerabilities are asked for where their
+     * data can be fetched.
+     */
     @Test
     void theBuildListsWhatIsInsideAndEndsOnALicenceThatIsNotOnTheList() throws Exception {
         assertThat(Files.readString(ROOT.resolve("pom.xml")))

@@ -296,7 +296,10 @@ final class CorpusTest {
                 .containsExactly("中文");
     }
 
-    /** Reads a folder in which one may not be read; run by {@link #aFolderWithoutPermissionIsNamed} where root runs the tests. */
+    /**
+     * Reads a folder in which one may not be read; run by {@link #aFolderWithoutPermissionIsNamed} where root runs the
+     * tests.
+     */
     static final class ClosedFolder {
         public static void main(String[] arguments) throws IOException {
             Corpus corpus = Corpus.open(Path.of(arguments[0]));

@@ -152,7 +152,9 @@ final class ThinkingTemplatesTest {
                 .isEqualTo(1);
     }
 
-    /** A row is learned as generation writes it, with its thought and its answer, or it is refused: by every template. */
+    /**
+     * A row is learned as generation writes it, with its thought and its answer, or it is refused: by every template.
+     */
     @Test
     void everyTemplateIsTrainedInTheFormThatItGenerates() throws IOException {
         List<Path> files;

@@ -22,16 +22,20 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The chapters run, in their quick setting, and show what their pages show: each cell the kinds of output that its page has, and the same values,
- * within a tolerance. A cell's tags say where less can be compared, and why: {@code check-tolerance-0.1} for losses that follow the type that the
- * processor is faster in, {@code check-words} where the quick setting or another machine gives other numbers in the same words, and
- * {@code nbval-ignore-output} where a model's answer or the machine is all that there is to see.
+ * The chapters run, in their quick setting, and show what their pages show: each cell the kinds of output that its page
+ * has, and the same values, within a tolerance. A cell's tags say where less can be compared, and why: {@code
+ * check-tolerance-0.1} for losses that follow the type that the processor is faster in, {@code check-words} where the
+ * quick setting or another machine gives other numbers in the same words, and {@code nbval-ignore-output} where a
+ * model's answer or the machine is all that there is to see.
  */
 final class ChaptersTest {
     /** Numbers may differ by this part: the pages come from one machine, the test runs on any. */
     private static final String TOLERANCE = "0.02";
 
-    /** A message names a file by its whole path, which differs by machine before the chapters' own folder; and a bar says how long it took. */
+    /**
+     * A message names a file by its whole path, which differs by machine before the chapters' own folder; and a bar
+     * says how long it took.
+     */
     private static final String BY_MACHINE = """
             [files]
             regex: \\S*[/\\\\]out[/\\\\]
@@ -75,7 +79,10 @@ final class ChaptersTest {
         runs(List.of(), chapter);
     }
 
-    /** Chapters that ask a model little, so that every change runs some of the Chinese ones; their code is that of the English ones. */
+    /**
+     * Chapters that ask a model little, so that every change runs some of the Chinese ones; their code is that of the
+     * English ones.
+     */
     @Test
     void chineseChaptersRunAndShowWhatTheirPagesShow() throws Exception {
         runAndShowWhatTheirPagesShow(TWO_AT_A_TIME, "zh/00-setup", "zh/01-data", "zh/03-tokens");
@@ -113,7 +120,10 @@ final class ChaptersTest {
         }
     }
 
-    /** What each cell shows, by the cell's id: names of streams and MIME types, without their number, which follows how long a cell runs. */
+    /**
+     * What each cell shows, by the cell's id: names of streams and MIME types, without their number, which follows how
+     * long a cell runs.
+     */
     private static Map<String, Set<String>> kinds(Path notebook) throws IOException {
         Map<String, Set<String>> kinds = new LinkedHashMap<>();
         for (JsonNode cell : new ObjectMapper().readTree(notebook.toFile()).path("cells")) {

@@ -42,7 +42,10 @@ final class CourseDataTest {
                 .isEqualTo(data);
     }
 
-    /** The default model is asked in English in the Chinese chapters too; there its kinds of questions have Chinese names. */
+    /**
+     * The default model is asked in English in the Chinese chapters too; there its kinds of questions have Chinese
+     * names.
+     */
     @Test
     void theChineseChaptersAskTheEnglishQuestions() throws Exception {
         Path data = ExerciseNotebook.FOLDER.resolve("data");

@@ -20,7 +20,10 @@ final class CourseKernel {
     private static final Path JAR =
             Path.of("../kernel/target/tunebook-kernel.jar").toAbsolutePath().normalize();
 
-    /** Tests may run on two cores, where Java uses new threads in place of those of the common pool, which have another class loader. */
+    /**
+     * Tests may run on two cores, where Java uses new threads in place of those of the common pool, which have another
+     * class loader.
+     */
     private static final String MANY_CORES = "-Djava.util.concurrent.ForkJoinPool.common.parallelism=4";
 
     /** What a command said, and its exit status. */

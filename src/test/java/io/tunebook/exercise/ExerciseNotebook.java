@@ -59,7 +59,9 @@ record ExerciseNotebook(String name, ObjectNode solution, Map<String, List<Answe
                 answers(folder.resolve(name + ".wrong.md")));
     }
 
-    /** Reads {@code ## task}, {@code ### what is wrong (points: checks passed)} and a block of Java, again and again. */
+    /**
+     * Reads {@code ## task}, {@code ### what is wrong (points: checks passed)} and a block of Java, again and again.
+     */
     private static Map<String, List<Answer>> answers(Path file) throws IOException {
         Map<String, List<Answer>> answers = new LinkedHashMap<>();
         List<Answer> task = new ArrayList<>();
@@ -122,7 +124,8 @@ record ExerciseNotebook(String name, ObjectNode solution, Map<String, List<Answe
     }
 
     /**
-     * The notebook with other answers, each check that has to fail tagged so that the runner takes a tick for a failure.
+     * The notebook with other answers, each check that has to fail tagged so that the runner takes a tick for a
+     * failure.
      *
      * @param answer what stands in a task's cell; null for the solution
      */
@@ -146,8 +149,9 @@ record ExerciseNotebook(String name, ObjectNode solution, Map<String, List<Answe
     }
 
     /**
-     * One notebook with every answer: behind each task its solution, which passes its checks, and then its wrong answers one after the
-     * other, each with the checks. So a solution meets wrong answers to all tasks before it, and none at all to those behind it.
+     * One notebook with every answer: behind each task its solution, which passes its checks, and then its wrong
+     * answers one after the other, each with the checks. So a solution meets wrong answers to all tasks before it, and
+     * none at all to those behind it.
      */
     ObjectNode withEveryAnswer() {
         ObjectNode notebook = solution.deepCopy();

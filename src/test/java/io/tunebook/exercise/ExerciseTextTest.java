@@ -12,7 +12,10 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What a student reads above each task: how hard it is, how long it takes, what it is worth, and a hint, in both languages. */
+/**
+ * What a student reads above each task: how hard it is, how long it takes, what it is worth, and a hint, in both
+ * languages.
+ */
 final class ExerciseTextTest {
     private static final Pattern ENGLISH =
             Pattern.compile("(?m)^\\*(?:Easy|Medium|Hard) · (\\d+) minutes · (\\d) points?\\*$");

@@ -22,7 +22,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** A class as a teacher leads it, with the real nbgrader: assignments made, five submissions graded, grades exported, feedback written. */
+/**
+ * A class as a teacher leads it, with the real nbgrader: assignments made, five submissions graded, grades exported,
+ * feedback written.
+ */
 final class NbgraderTest {
     private static final Path CHECKOUT = ExerciseNotebook.FOLDER.getParent();
     private static final String ENDLESS = "while (true) { if (System.nanoTime() == 0) break; }";
@@ -48,7 +51,10 @@ final class NbgraderTest {
         return ExerciseNotebook.names();
     }
 
-    /** What lies in {@code notebooks/exercises}, and in {@code notebooks/zh/exercises}, is what generate_assignment makes of the solutions. */
+    /**
+     * What lies in {@code notebooks/exercises}, and in {@code notebooks/zh/exercises}, is what generate_assignment
+     * makes of the solutions.
+     */
     @Test
     void theExercisesAreWhatNbgraderMakesOfTheSolutions() throws Exception {
         Path released = folder.resolve("released");

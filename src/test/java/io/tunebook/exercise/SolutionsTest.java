@@ -12,7 +12,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The exercises as a class meets them: each solution passes its checks, and no exercise passes before somebody has worked on it. */
+/**
+ * The exercises as a class meets them: each solution passes its checks, and no exercise passes before somebody has
+ * worked on it.
+ */
 final class SolutionsTest {
     @TempDir
     Path out;

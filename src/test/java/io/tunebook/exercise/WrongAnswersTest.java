@@ -15,8 +15,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The checks of the exercises take no wrong answer: it passes exactly the checks that its list names. Each task is solved where all
- * others are wrong, so no check leans on another task.
+ * The checks of the exercises take no wrong answer: it passes exactly the checks that its list names. Each task is
+ * solved where all others are wrong, so no check leans on another task.
  */
 final class WrongAnswersTest {
     @TempDir
@@ -70,7 +70,10 @@ final class WrongAnswersTest {
         assertThat(run.status()).as(run.text()).isZero();
     }
 
-    /** As students hand them in: other answers to all other tasks, those behind included, and a kernel of its own for each notebook. */
+    /**
+     * As students hand them in: other answers to all other tasks, those behind included, and a kernel of its own for
+     * each notebook.
+     */
     @Tag("nightly")
     @ParameterizedTest
     @MethodSource("exercises")
@@ -89,7 +92,10 @@ final class WrongAnswersTest {
         assertThat(run.status()).as(run.text()).isZero();
     }
 
-    /** Task k is solved in notebook k; in the others its wrong answers come one after the other, and again from the first. */
+    /**
+     * Task k is solved in notebook k; in the others its wrong answers come one after the other, and again from the
+     * first.
+     */
     private static Map<String, ExerciseNotebook.Answer> answers(ExerciseNotebook exercise, int notebook) {
         Map<String, ExerciseNotebook.Answer> answers = new HashMap<>();
         List<String> tasks = exercise.tasks();

@@ -25,7 +25,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** llama.cpp, through its Java bindings (b4916, which does not know Qwen3 yet), opens what is exported and answers as it should. */
+/**
+ * llama.cpp, through its Java bindings (b4916, which does not know Qwen3 yet), opens what is exported and answers as it
+ * should.
+ */
 class LlamaCppTest {
     private static final int TOKENS = 32;
     private static final String PROMPT = "the house of the old man is";
@@ -93,8 +96,9 @@ class LlamaCppTest {
     }
 
     /**
-     * What quantising the merged tensors costs, on a real model. A text's perplexity by the written file is at most so many times that of the base with the
-     * adapter on; and what llama.cpp answers from the file is, to the base with the adapter on, hardly less likely than its own answer.
+     * What quantising the merged tensors costs, on a real model. A text's perplexity by the written file is at most so
+     * many times that of the base with the adapter on; and what llama.cpp answers from the file is, to the base with
+     * the adapter on, hardly less likely than its own answer.
      */
     @ParameterizedTest
     @CsvSource({"AS_BASE, 1.06", "Q4_K_M, 1.06"})
@@ -130,8 +134,8 @@ class LlamaCppTest {
     }
 
     /**
-     * Every matrix in every type that can be asked for, K-quants with their fallbacks: SmolLM2's rows of 576 fill no super-block, those of 1536 do. What llama.cpp
-     * answers from the file is as likely as what is read from it here.
+     * Every matrix in every type that can be asked for, K-quants with their fallbacks: SmolLM2's rows of 576 fill no
+     * super-block, those of 1536 do. What llama.cpp answers from the file is as likely as what is read from it here.
      */
     @ParameterizedTest
     @EnumSource(Quantization.class)

@@ -38,7 +38,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** From a base in Ollama's folder and an adapter to a model on the server, by every road that the server's version leaves open. */
+/**
+ * From a base in Ollama's folder and an adapter to a model on the server, by every road that the server's version
+ * leaves open.
+ */
 class OllamaExportTest {
     private static final String SETTINGS = "{\"stop\": [\"<|im_end|>\", \"a\\\"b\"], \"temperature\": 0.5}";
 
@@ -215,7 +218,10 @@ class OllamaExportTest {
         return "{\"mediaType\": \"application/vnd.ollama.image." + kind + "\", \"digest\": \"" + digest(blob) + "\"},";
     }
 
-    /** A stored template that writes what the model was trained on goes along with its system prompt, whichever model shares the blob. */
+    /**
+     * A stored template that writes what the model was trained on goes along with its system prompt, whichever model
+     * shares the blob.
+     */
     @Test
     void aStoredModelGoesByItsNameAndKeepsWhatFitsItsTraining() throws Exception {
         String chatml =

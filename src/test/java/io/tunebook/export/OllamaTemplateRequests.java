@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Writes what bench/reference/ollama_templates.py asks Ollama's own code: for each family of models, read from the standard input, the template
- * that is derived for it and the conversations that it is compared on.
+ * Writes what bench/reference/ollama_templates.py asks Ollama's own code: for each family of models, read from the
+ * standard input, the template that is derived for it and the conversations that it is compared on.
  */
 final class OllamaTemplateRequests {
     private static final ObjectMapper JSON = new ObjectMapper();

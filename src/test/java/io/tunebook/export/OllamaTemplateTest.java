@@ -28,8 +28,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * The templates that are derived for models' chat templates, rendered by Ollama's own code and by ours. The golden file comes from
- * bench/reference/ollama_templates.py.
+ * The templates that are derived for models' chat templates, rendered by Ollama's own code and by ours. The golden file
+ * comes from bench/reference/ollama_templates.py.
  */
 final class OllamaTemplateTest {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -121,7 +121,10 @@ final class OllamaTemplateTest {
         made.anyway().require();
     }
 
-    /** The words of a template that numbers its prompts cannot be put into one of Go's, but its system prompt can be told. */
+    /**
+     * The words of a template that numbers its prompts cannot be put into one of Go's, but its system prompt can be
+     * told.
+     */
     @Test
     void whereNoTemplateIsDerivedTheDefaultSystemPromptIsSent() {
         String jinja = "{% set t = namespace(n=0) %}{% if messages[0].role != 'system' %}system: Be kind.\n{% endif %}"
@@ -169,7 +172,10 @@ final class OllamaTemplateTest {
         }
     }
 
-    /** A server opens a thought for DeepSeek-R1 where nobody asked for one; the chat template, and so the training, closes it at once. */
+    /**
+     * A server opens a thought for DeepSeek-R1 where nobody asked for one; the chat template, and so the training,
+     * closes it at once.
+     */
     @Test
     void aModelThatAServerLetsThinkUnaskedIsNamed() {
         List<String> named = new ArrayList<>();

@@ -45,8 +45,8 @@ final class RandomModels {
     }
 
     /**
-     * Writes a model. Only tokens that are lower-case words have an output row that is not zero, so that a greedy answer is
-     * plain text without end.
+     * Writes a model. Only tokens that are lower-case words have an output row that is not zero, so that a greedy
+     * answer is plain text without end.
      */
     static void write(String architecture, Path tokenizerFrom, Path out) throws IOException {
         write(architecture, tokenizerFrom, out, Map.of());

@@ -52,7 +52,10 @@ class SafetensorsFolderTest {
         }
     }
 
-    /** Names and shapes are those that the loader asks for, the spread is that of a model before its training, and the seed decides all. */
+    /**
+     * Names and shapes are those that the loader asks for, the spread is that of a model before its training, and the
+     * seed decides all.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"llama", "qwen2", "qwen3"})
     void randomWeightsHaveTheShapesOfAModel(String architecture) throws Exception {

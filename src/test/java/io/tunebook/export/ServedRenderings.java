@@ -27,8 +27,8 @@ import java.util.Map;
 
 /**
  * Asks a server what it makes of the conversations that exports are tried on, for a small model of each family that was exported to it. {@code
- * ServedRenderings TOKENIZER.gguf FOLDER} asks the server at {@code OLLAMA_HOST} for the families that it reads, and writes what
- * bench/reference/ollama_served.py keeps.
+ * ServedRenderings TOKENIZER.gguf FOLDER} asks the server at {@code OLLAMA_HOST} for the families that it reads, and
+ * writes what bench/reference/ollama_served.py keeps.
  */
 final class ServedRenderings {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -74,7 +74,9 @@ final class ServedRenderings {
         System.out.println(JSON.writeValueAsString(all));
     }
 
-    /** A template with tools for a model that does not know them: it calls one since the conversation before shows how. */
+    /**
+     * A template with tools for a model that does not know them: it calls one since the conversation before shows how.
+     */
     static Map<String, Object> caller(Map<String, Object> from) {
         Map<String, Object> settings = new HashMap<>(from);
         settings.put(

@@ -25,8 +25,8 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What a real Ollama 0.34.1 rendered for small models that were exported to it as a person would do it: the text that the training wrote. The golden
- * file comes from bench/reference/ollama_served.py.
+ * What a real Ollama 0.34.1 rendered for small models that were exported to it as a person would do it: the text that
+ * the training wrote. The golden file comes from bench/reference/ollama_served.py.
  */
 final class ServedRenderingsTest {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -36,7 +36,10 @@ final class ServedRenderingsTest {
     /** Some templates write the day; the training's text has that of the training, the server's that of the export. */
     private static final String DAY = "\\d\\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) 20\\d\\d";
 
-    /** llama.cpp of this server cannot read its chat template, and ends while it loads the model, with whatever template in Go's syntax. */
+    /**
+     * llama.cpp of this server cannot read its chat template, and ends while it loads the model, with whatever template
+     * in Go's syntax.
+     */
     private static final String NOT_LOADED = "mistral-nemo";
 
     @TempDir
@@ -111,7 +114,10 @@ final class ServedRenderingsTest {
         });
     }
 
-    /** The embedded server gives the same texts and refusals: by the exported template, and by the file's own where that can do more. */
+    /**
+     * The embedded server gives the same texts and refusals: by the exported template, and by the file's own where that
+     * can do more.
+     */
     @Test
     void theEmbeddedServerRendersAsTheRealOne() throws Exception {
         Path model = defaultModel();
@@ -146,7 +152,10 @@ final class ServedRenderingsTest {
         }
     }
 
-    /** A model that calls a tool: the same answers from the embedded server as from the real one, and our client calls it. */
+    /**
+     * A model that calls a tool: the same answers from the embedded server as from the real one, and our client calls
+     * it.
+     */
     @Test
     void callsOfToolsAreReadAsByTheRealServer() throws Exception {
         JsonNode real = SERVED.get("calls");
@@ -220,7 +229,10 @@ final class ServedRenderingsTest {
                 .orElseThrow();
     }
 
-    /** A server that renders by the file's own template writes the first token itself; before all other texts it is added later. */
+    /**
+     * A server that renders by the file's own template writes the first token itself; before all other texts it is
+     * added later.
+     */
     private static String served(JsonNode family, JsonNode one) {
         return day(withoutBos(family, one.path("text").asText()));
     }

@@ -27,7 +27,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Adapters that change the embedding or the output, as PEFT saves them, beside PEFT's logits ({@code bench/reference/adapter_embeddings.py} made both). */
+/**
+ * Adapters that change the embedding or the output, as PEFT saves them, beside PEFT's logits ({@code
+ * bench/reference/adapter_embeddings.py} made both).
+ */
 final class AdapterEmbeddingsTest {
     private static final Path GOLDEN = Reference.path("../lora/embeddings").normalize();
     private static final ObjectMapper JSON = new ObjectMapper();

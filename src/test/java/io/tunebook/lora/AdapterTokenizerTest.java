@@ -26,7 +26,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** An adapter with added tokens and the tokenizer that knows them, as PEFT and Transformers save both ({@code bench/reference/adapter_tokenizer.py}). */
+/**
+ * An adapter with added tokens and the tokenizer that knows them, as PEFT and Transformers save both ({@code
+ * bench/reference/adapter_tokenizer.py}).
+ */
 final class AdapterTokenizerTest {
     private static final Path GOLDEN = Reference.path("../lora/tokenizer").normalize();
 

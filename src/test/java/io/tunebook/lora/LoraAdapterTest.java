@@ -129,7 +129,10 @@ final class LoraAdapterTest {
                 .hasMessageContaining("an even rank");
     }
 
-    /** PEFT has moved part of the base model into such an adapter, so that with the base as it is its logits would be others. */
+    /**
+     * PEFT has moved part of the base model into such an adapter, so that with the base as it is its logits would be
+     * others.
+     */
     @Test
     void anAdapterThatChangedItsBaseIsRefused(@TempDir Path folder) throws IOException {
         Path saved = Reference.path("cases/plain/final");

@@ -21,7 +21,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Which modules are adapted, with which rank and scale: as PEFT says of the same configuration (bench/reference/lora_choice.py). */
+/**
+ * Which modules are adapted, with which rank and scale: as PEFT says of the same configuration
+ * (bench/reference/lora_choice.py).
+ */
 final class LoraChoiceTest {
     @TempDir
     Path temp;

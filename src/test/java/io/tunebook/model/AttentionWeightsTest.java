@@ -11,7 +11,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What heads look at is what Transformers' eager attention gives, which {@code bench/reference/attention_weights.py} asked. */
+/**
+ * What heads look at is what Transformers' eager attention gives, which {@code bench/reference/attention_weights.py}
+ * asked.
+ */
 class AttentionWeightsTest {
     @ParameterizedTest
     @ValueSource(strings = {"llama", "mistral", "qwen2", "qwen3"})

@@ -9,7 +9,9 @@ import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** The numbers that dropout draws: a count and two keys decide them, and they are spread as chance would spread them. */
+/**
+ * The numbers that dropout draws: a count and two keys decide them, and they are spread as chance would spread them.
+ */
 final class DropoutTest {
     private static final int N = 1 << 20;
 

@@ -33,9 +33,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Mixtures of experts: blocks, files, and LoRA on experts. {@code ReferenceTest} holds logits, losses and adapters against Transformers and PEFT. */
+/**
+ * Mixtures of experts: blocks, files, and LoRA on experts. {@code ReferenceTest} holds logits, losses and adapters
+ * against Transformers and PEFT.
+ */
 final class ExpertsTest {
-    /** llama.cpp rounds the places of YaRN, which gpt-oss's configuration leaves as they are: a file of it is another model by as much. */
+    /**
+     * llama.cpp rounds the places of YaRN, which gpt-oss's configuration leaves as they are: a file of it is another
+     * model by as much.
+     */
     private static final String ROUNDED =
             "{\"rope_parameters\": {\"rope_type\": \"yarn\", \"rope_theta\": 150000.0, \"factor\": 4.0,"
                     + " \"original_max_position_embeddings\": 64, \"truncate\": true}}";
@@ -45,7 +51,10 @@ final class ExpertsTest {
     @TempDir
     Path temp;
 
-    /** Saved with PEFT's names and values; the same when it is merged in memory, into a folder's export and into a GGUF file. */
+    /**
+     * Saved with PEFT's names and values; the same when it is merged in memory, into a folder's export and into a GGUF
+     * file.
+     */
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -116,7 +125,10 @@ final class ExpertsTest {
         return worst;
     }
 
-    /** Experts without rows, with one, with a tile's 64 and with more: each row times its expert's weight, or the weight transposed. */
+    /**
+     * Experts without rows, with one, with a tile's 64 and with more: each row times its expert's weight, or the weight
+     * transposed.
+     */
     @Test
     void tilesOfRowsAreMultipliedWithTheirExpertsWeights() {
         int[] counts = {0, 1, 64, 0, 65, 3, 130, 0};
@@ -162,7 +174,10 @@ final class ExpertsTest {
         }
     }
 
-    /** PEFT makes parameters of all experts of an adapter whose experts had modules of their own ({@code training.py --older-experts}). */
+    /**
+     * PEFT makes parameters of all experts of an adapter whose experts had modules of their own ({@code training.py
+     * --older-experts}).
+     */
     @Test
     void readsAdaptersWithModulesOfEachExpert() throws Exception {
         float[] expected = Reference.floats("older_experts/expected.safetensors", "logits");
@@ -184,7 +199,9 @@ final class ExpertsTest {
         }
     }
 
-    /** The same model as Ollama's own converter writes it: architecture gptoss, other names, and keys that are missing. */
+    /**
+     * The same model as Ollama's own converter writes it: architecture gptoss, other names, and keys that are missing.
+     */
     @Test
     void readsGptOssOfOllamasConverter() throws Exception {
         Path usual = temp.resolve("usual.gguf");
@@ -274,7 +291,10 @@ final class ExpertsTest {
         }
     }
 
-    /** Each expert is expanded by itself where it stays in its file's blocks: the same logits, losses and gradients as expanded once for all. */
+    /**
+     * Each expert is expanded by itself where it stays in its file's blocks: the same logits, losses and gradients as
+     * expanded once for all.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"qwen3_moe", "qwen3_5_moe"})
     void expertsStayInTheirBlocks(String family) throws Exception {
@@ -311,7 +331,10 @@ final class ExpertsTest {
         }
     }
 
-    /** As llama.cpp's converter writes it: nothing says how wide a dense MLP would be, and the shared expert's gate is a vector. */
+    /**
+     * As llama.cpp's converter writes it: nothing says how wide a dense MLP would be, and the shared expert's gate is a
+     * vector.
+     */
     @Test
     void theSharedExpertsWidthIsThatOfItsOwnKey() throws Exception {
         Path file = temp.resolve("model.gguf");
@@ -375,7 +398,10 @@ final class ExpertsTest {
         assertThat(file).doesNotExist();
     }
 
-    /** gpt-oss in MXFP4: what is written of it has the blocks' values to the last bit, and where they stay as they are stored the same is computed. */
+    /**
+     * gpt-oss in MXFP4: what is written of it has the blocks' values to the last bit, and where they stay as they are
+     * stored the same is computed.
+     */
     @Test
     void blocksOfFourBitsStay() throws Exception {
         Path file = temp.resolve("model.gguf");

@@ -34,7 +34,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a family has of its own holds in generation and in GGUF too; {@code ReferenceTest} holds it against Transformers and PEFT. */
+/**
+ * What a family has of its own holds in generation and in GGUF too; {@code ReferenceTest} holds it against Transformers
+ * and PEFT.
+ */
 final class FamilyTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -158,7 +161,10 @@ final class FamilyTest {
         }
     }
 
-    /** What llama.cpp has in another order, the merged file and the adapter's own file have alike: the difference of two files is B A. */
+    /**
+     * What llama.cpp has in another order, the merged file and the adapter's own file have alike: the difference of two
+     * files is B A.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"qwen3_5", "qwen3_5_moe"})
     void qwensAdapterInGgufHasTheOrderOfItsBase(String family) throws Exception {
@@ -259,7 +265,9 @@ final class FamilyTest {
         assertThat(config.parameters()).as("the text part of the 0.8B model").isBetween(740_000_000L, 760_000_000L);
     }
 
-    /** Qwen3.5-35B-A3B: the width of the shared expert's MLP is a field of its own, and none says that of a dense one. */
+    /**
+     * Qwen3.5-35B-A3B: the width of the shared expert's MLP is a field of its own, and none says that of a dense one.
+     */
     @Test
     void qwensMixtureIsReadAsPublished() throws Exception {
         Files.writeString(temp.resolve("config.json"), """
@@ -289,7 +297,10 @@ final class FamilyTest {
         return golden("llama_cpp.json").propertyStream().map(Map.Entry::getKey);
     }
 
-    /** llama.cpp reads the file that is written here and goes on with the same tokens ({@code bench/reference/llama_cpp.py}). */
+    /**
+     * llama.cpp reads the file that is written here and goes on with the same tokens ({@code
+     * bench/reference/llama_cpp.py}).
+     */
     @ParameterizedTest
     @MethodSource
     void goesOnAsLlamaCpp(String family) throws Exception {

@@ -92,7 +92,10 @@ final class GeneratorTest {
         }
     }
 
-    /** A file in bfloat16 that stays so in memory has the logits of its values in float32; token by token, x is rounded to bfloat16 as well. */
+    /**
+     * A file in bfloat16 that stays so in memory has the logits of its values in float32; token by token, x is rounded
+     * to bfloat16 as well.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"llama", "qwen2", "qwen3", "mistral"})
     void weightsThatStayInBfloat16(String architecture, @TempDir Path folder) throws IOException {

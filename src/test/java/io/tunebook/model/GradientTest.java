@@ -14,7 +14,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class GradientTest {
-    /** The formulas that GPUs have kernels for, in PyTorch's operators, beside the general ones, which {@code ReferenceTest} holds against PEFT. */
+    /**
+     * The formulas that GPUs have kernels for, in PyTorch's operators, beside the general ones, which {@code
+     * ReferenceTest} holds against PEFT.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"plain", "mistral", "qwen2"})
     void productsAroundSwigluGiveTheSameGradient(String name) throws IOException {
@@ -34,7 +37,10 @@ final class GradientTest {
         }
     }
 
-    /** Padding is not computed, and documents of one batch see nothing of each other: a batch gives what its documents give one by one. */
+    /**
+     * Padding is not computed, and documents of one batch see nothing of each other: a batch gives what its documents
+     * give one by one.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"plain", "mistral", "qwen2"})
     void aBatchGivesWhatItsDocumentsGiveOneByOne(String name) throws IOException {

@@ -30,8 +30,8 @@ import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * llama.cpp in place of PyTorch: the same tokens, each the likeliest by PyTorch in float32 as well, up to the difference that the rounding named here makes
- * between two logits.
+ * llama.cpp in place of PyTorch: the same tokens, each the likeliest by PyTorch in float32 as well, up to the
+ * difference that the rounding named here makes between two logits.
  */
 final class LlamaWriterTest {
     /** Files in float32: llama.cpp keeps keys and values in float16. */
@@ -40,7 +40,10 @@ final class LlamaWriterTest {
     /** Gemma's activation is looked up in a table of float16. */
     private static final float TABLE_IN_FLOAT16 = 0.1f;
 
-    /** Blocks of four bits are multiplied by activations of eight: of 49,152 logits of up to 20 the furthest moves by about 1. */
+    /**
+     * Blocks of four bits are multiplied by activations of eight: of 49,152 logits of up to 20 the furthest moves by
+     * about 1.
+     */
     private static final float ACTIVATIONS_IN_EIGHT_BITS = 2;
 
     /** Families whose passes differ most; those that are left come at night. */
@@ -98,8 +101,8 @@ final class LlamaWriterTest {
     }
 
     /**
-     * All families that llama.cpp reads, but Phi-3, which rotates long texts otherwise, Qwen3, whose adapter here is DoRA's, and GLM-4, whose adapters llama.cpp
-     * fails with.
+     * All families that llama.cpp reads, but Phi-3, which rotates long texts otherwise, Qwen3, whose adapter here is
+     * DoRA's, and GLM-4, whose adapters llama.cpp fails with.
      */
     static Stream<String> others() throws IOException {
         return goldens()
@@ -258,7 +261,10 @@ final class LlamaWriterTest {
         return found;
     }
 
-    /** llama.cpp asserts that GLM-4's attention ends in a product, which it does not with an adapter: its process ends, and PyTorch answers. */
+    /**
+     * llama.cpp asserts that GLM-4's attention ends in a product, which it does not with an adapter: its process ends,
+     * and PyTorch answers.
+     */
     @Test
     void whatEndsLlamaCppEndsNothingElse() throws Exception {
         int[] prompt = Arrays.copyOf(Reference.ids(), 12);

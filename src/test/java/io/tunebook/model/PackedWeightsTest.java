@@ -16,7 +16,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Quantised models of safetensors beside the values that their libraries make of them; {@code bench/reference/packed_weights.py} made them. */
+/**
+ * Quantised models of safetensors beside the values that their libraries make of them; {@code
+ * bench/reference/packed_weights.py} made them.
+ */
 final class PackedWeightsTest {
     @TempDir
     Path temp;

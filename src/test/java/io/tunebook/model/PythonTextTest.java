@@ -12,7 +12,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The decoder's text is Python, to Python itself and to its formatter, and what the loader makes of it has no import and no name of Python's left. */
+/**
+ * The decoder's text is Python, to Python itself and to its formatter, and what the loader makes of it has no import
+ * and no name of Python's left.
+ */
 class PythonTextTest {
     private static final Path RESOURCES = Path.of("main/resources/io/tunebook");
 

@@ -26,11 +26,11 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 
 /**
- * All chat templates that llama-cpp-python's source package, TRL and Axolotl carry, and some of Xinference and of Ollama's library: each text has the digest of what Transformers renders, and
- * the labelled tokens, decoded, are the answers. What is refused instead stands by name, with its reason, in
- * chat_template_refusals.json. The golden file comes from bench/reference/chat_template_digests.py;
- * the environment variable TUNEBOOK_CHAT_TEMPLATES names the folder with the templates, which environment/chat_templates.py
- * fetches.
+ * All chat templates that llama-cpp-python's source package, TRL and Axolotl carry, and some of Xinference and of
+ * Ollama's library: each text has the digest of what Transformers renders, and the labelled tokens, decoded, are the
+ * answers. What is refused instead stands by name, with its reason, in chat_template_refusals.json. The golden file
+ * comes from bench/reference/chat_template_digests.py; the environment variable TUNEBOOK_CHAT_TEMPLATES names the
+ * folder with the templates, which environment/chat_templates.py fetches.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class ChatTemplateDigestTest {

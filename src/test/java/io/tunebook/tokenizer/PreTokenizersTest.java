@@ -116,8 +116,9 @@ final class PreTokenizersTest {
     }
 
     /**
-     * The ids are those of llama.cpp v0.5.0 (September 2026), asked by its C library (bench/reference/pre_kinds.py), for every kind of its table. A text counts
-     * as other where it is for the reason that {@link #other} has: there the model's own tokenizer.json decides.
+     * The ids are those of llama.cpp v0.5.0 (September 2026), asked by its C library (bench/reference/pre_kinds.py),
+     * for every kind of its table. A text counts as other where it is for the reason that {@link #other} has: there the
+     * model's own tokenizer.json decides.
      */
     @Test
     void everyKindCutsAsInLlamaCpp() throws IOException {
@@ -169,7 +170,10 @@ final class PreTokenizersTest {
         });
     }
 
-    /** Where llama.cpp does otherwise than the tokenizer.json of the kind's model: it normalises nothing, and leaves DeepSeek LLM's digits together. */
+    /**
+     * Where llama.cpp does otherwise than the tokenizer.json of the kind's model: it normalises nothing, and leaves
+     * DeepSeek LLM's digits together.
+     */
     private static boolean other(String kind, String text) {
         return kind.equals("deepseek-llm")
                 ? text.matches("(?s).*\\p{N}\\p{N}.*")

@@ -18,11 +18,17 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Which variables a chat template sees and which tokens are special, as in Transformers; {@code bench/reference/template_variables.py} asked it. */
+/**
+ * Which variables a chat template sees and which tokens are special, as in Transformers; {@code
+ * bench/reference/template_variables.py} asked it.
+ */
 final class TemplateVariablesTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** Jinja's own and of no use to a template of messages: text at random, and the blocks of a template that another one extends. */
+    /**
+     * Jinja's own and of no use to a template of messages: text at random, and the blocks of a template that another
+     * one extends.
+     */
     private static final List<String> LEFT_OUT = List.of("lipsum", "self");
 
     @TempDir

@@ -15,8 +15,8 @@ import java.util.Random;
 /**
  * Damages tokenizers and loads them, in a process of its own: what the native library fails on ends the process.
  *
- * <p>{@code TokenizerFuzz FOLDER SEED COUNT FILE...}: each try is written to FOLDER/try.json first, so that the last one is
- * there after a crash.
+ * <p>{@code TokenizerFuzz FOLDER SEED COUNT FILE...}: each try is written to FOLDER/try.json first, so that the last
+ * one is there after a crash.
  */
 final class TokenizerFuzz {
     private static final ObjectMapper JSON = new ObjectMapper();

@@ -37,7 +37,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Ids, places and decoded texts of more than ten thousand strings equal to those of Python's Transformers, from the
- * model's own files and again through a GGUF, which llama.cpp opens too. The golden files come from bench/reference/tokenizer_golden.py.
+ * model's own files and again through a GGUF, which llama.cpp opens too. The golden files come from
+ * bench/reference/tokenizer_golden.py.
  */
 final class TokenizerGoldenTest {
     @TempDir
@@ -59,8 +60,8 @@ final class TokenizerGoldenTest {
     }
 
     /**
-     * Places are left out: GGUF does not keep what trims them. The last column is in how many texts llama.cpp (b4916) itself
-     * differs from Transformers, for the reasons that {@link #differsInLlamaCpp} has.
+     * Places are left out: GGUF does not keep what trims them. The last column is in how many texts llama.cpp (b4916)
+     * itself differs from Transformers, for the reasons that {@link #differsInLlamaCpp} has.
      */
     @ParameterizedTest
     @CsvSource({"qwen3, gpt2, qwen2, 95", "llama2, llama, , 0"})
@@ -100,7 +101,10 @@ final class TokenizerGoldenTest {
         }
     }
 
-    /** The other kinds of splitting that llama.cpp (b4916) knows, one name of each, with a vocabulary that was not made for them. */
+    /**
+     * The other kinds of splitting that llama.cpp (b4916) knows, one name of each, with a vocabulary that was not made
+     * for them.
+     */
     @Test
     void everyPreKindSplitsAsInLlamaCpp() throws Exception {
         Path made = folder.resolve("llama3_2.gguf");
@@ -159,8 +163,8 @@ final class TokenizerGoldenTest {
     }
 
     /**
-     * Where the vocabulary lacks a byte (SmolLM2's lacks some control characters) the two libraries drop it at different
-     * times, and its neighbours merge or not: such strings do not count here, Transformers decides.
+     * Where the vocabulary lacks a byte (SmolLM2's lacks some control characters) the two libraries drop it at
+     * different times, and its neighbours merge or not: such strings do not count here, Transformers decides.
      */
     @Test
     void smollm2AsLlamaCppTokenizes() throws Exception {
@@ -175,8 +179,8 @@ final class TokenizerGoldenTest {
     }
 
     /**
-     * The texts of which llama.cpp makes other ids, special tokens parsed and none added. Texts with NUL are left out: its
-     * bindings end there. They ask in a thread of their own, since {@code std::regex} recurses once a character.
+     * The texts of which llama.cpp makes other ids, special tokens parsed and none added. Texts with NUL are left out:
+     * its bindings end there. They ask in a thread of their own, since {@code std::regex} recurses once a character.
      */
     private static List<String> differing(Path gguf, Tokenizer tokenizer, List<String> texts) throws Exception {
         List<String> asked = texts.stream().filter(t -> t.indexOf('\0') < 0).toList();

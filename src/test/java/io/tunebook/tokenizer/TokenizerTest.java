@@ -20,7 +20,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What becomes of the tokens: batches as Transformers makes them, text that comes token by token, pictures, the guard. */
+/**
+ * What becomes of the tokens: batches as Transformers makes them, text that comes token by token, pictures, the guard.
+ */
 final class TokenizerTest {
     @TempDir
     Path folder;
@@ -212,8 +214,9 @@ final class TokenizerTest {
     }
 
     /**
-     * The way without places gives what the tokenizers library gives, for every kind of character that this Java knows: alone,
-     * in a word, among digits, signs and spaces. It leaves to the library what it is not certain of, but not much.
+     * The way without places gives what the tokenizers library gives, for every kind of character that this Java knows:
+     * alone, in a word, among digits, signs and spaces. It leaves to the library what it is not certain of, but not
+     * much.
      */
     @ParameterizedTest
     @ValueSource(strings = {"smollm2", "qwen3", "llama3_2", "deepseek_v3", "mistral_nemo"})

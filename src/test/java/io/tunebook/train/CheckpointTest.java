@@ -45,7 +45,10 @@ final class CheckpointTest {
         assertThat(run(killed, STEPS)).isEqualTo(whole);
     }
 
-    /** A short run after a longer one in the same folder: neither is taken for the other, and neither deletes the other's checkpoints. */
+    /**
+     * A short run after a longer one in the same folder: neither is taken for the other, and neither deletes the
+     * other's checkpoints.
+     */
     @Test
     void eachRunHasAFolderOfItsOwn() throws IOException {
         try (CausalLM model = Reference.model("llama")) {
@@ -133,7 +136,10 @@ final class CheckpointTest {
         }
     }
 
-    /** A checkpoint is written while the training goes on: it has what was when it was begun, and a failure is told with the next one. */
+    /**
+     * A checkpoint is written while the training goes on: it has what was when it was begun, and a failure is told with
+     * the next one.
+     */
     @Test
     void whatChangesWhileItIsWrittenIsNotInIt() throws IOException {
         Queue<Runnable> later = new ArrayDeque<>();

@@ -11,7 +11,9 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class OptimizerTest {
-    /** As many numbers as a small model's adapter has: sums of so many squares in float32 are off in the fourth digit. */
+    /**
+     * As many numbers as a small model's adapter has: sums of so many squares in float32 are off in the fourth digit.
+     */
     private static final int MANY = 5_000_000;
 
     @Test

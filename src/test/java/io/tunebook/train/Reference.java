@@ -16,7 +16,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntFunction;
 
-/** What {@code bench/reference/training.py} left: tiny models, documents to train on, and the figures of Transformers and PEFT. */
+/**
+ * What {@code bench/reference/training.py} left: tiny models, documents to train on, and the figures of Transformers
+ * and PEFT.
+ */
 public final class Reference {
     private static final ObjectMapper JSON = new ObjectMapper();
 

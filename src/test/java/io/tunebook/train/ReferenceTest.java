@@ -26,7 +26,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Models, adapters and training beside the figures of Transformers and PEFT; {@code bench/reference/training.py} made them. */
+/**
+ * Models, adapters and training beside the figures of Transformers and PEFT; {@code bench/reference/training.py} made
+ * them.
+ */
 final class ReferenceTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -213,7 +216,10 @@ final class ReferenceTest {
         }
     }
 
-    /** Products in eight bits, forward and backward: with DoRA, with norms of q and k, and with GeGLU, whose gate and up are multiplied apart. */
+    /**
+     * Products in eight bits, forward and backward: with DoRA, with norms of q and k, and with GeGLU, whose gate and up
+     * are multiplied apart.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"plain", "dora", "qwen3", "gemma3"})
     void eightBitsStayNear(String name) throws IOException {

@@ -25,7 +25,10 @@ final class SizesTableTest {
     /** What CUDA, its libraries and PyTorch's allocator take beside what is counted, in bytes. */
     private static final long BESIDE = 1_000_000_000;
 
-    /** Name, billions of parameters, model_type, hidden, inner, layers, heads, key heads, head, vocabulary, whether the output is the embedding, value heads. */
+    /**
+     * Name, billions of parameters, model_type, hidden, inner, layers, heads, key heads, head, vocabulary, whether the
+     * output is the embedding, value heads.
+     */
     private static final String MODELS = """
             Llama 3 | 1.24 | llama | 2048 | 8192 | 16 | 32 | 8 | 64 | 128256 | true
             Llama 3 | 3.21 | llama | 3072 | 8192 | 28 | 24 | 8 | 128 | 128256 | true

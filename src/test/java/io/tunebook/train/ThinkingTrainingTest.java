@@ -19,7 +19,10 @@ import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** A model trained with thoughts, by the template of DeepSeek-R1's distilled models, generates in the form it was trained in: a thought, its end, an answer. */
+/**
+ * A model trained with thoughts, by the template of DeepSeek-R1's distilled models, generates in the form it was
+ * trained in: a thought, its end, an answer.
+ */
 final class ThinkingTrainingTest {
     @Test
     @Tag("nightly")

@@ -384,7 +384,10 @@ final class TrainerTest {
                         .doesNotContain("gradientCheckpointing"));
     }
 
-    /** The peak of a step whose first layers are computed again falls layer by layer, and no more of them are than memory demands. */
+    /**
+     * The peak of a step whose first layers are computed again falls layer by layer, and no more of them are than
+     * memory demands.
+     */
     @Test
     void onlyAsManyLayersAreComputedAgainAsMemoryDemands() {
         ModelConfig shapes = model.config();

@@ -22,7 +22,9 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What is handed over to PEFT is what training here would have gone on with; {@code bench/peft_export.py} trains on it. */
+/**
+ * What is handed over to PEFT is what training here would have gone on with; {@code bench/peft_export.py} trains on it.
+ */
 final class TrainingExportTest {
     private static final TrainingArguments FOUR = TrainingArguments.defaults()
             .maxSteps(4)

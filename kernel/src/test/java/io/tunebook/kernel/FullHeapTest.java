@@ -6,7 +6,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A cell that fills the heap leaves a kernel that answers, or none at all, which Jupyter restarts; never one that lives and is mute. */
+/**
+ * A cell that fills the heap leaves a kernel that answers, or none at all, which Jupyter restarts; never one that lives
+ * and is mute.
+ */
 @WithKernel(
         fresh = true,
         jvmOptions = {"-Xmx128m", "-XX:+UseG1GC"})

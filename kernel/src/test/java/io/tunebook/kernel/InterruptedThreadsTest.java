@@ -7,8 +7,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * An interrupt that ends the work of a cell's other threads ends the cell, though its own thread may see nothing but that what it waited for is over. Each cell
- * here waits in a way that no interrupt reaches.
+ * An interrupt that ends the work of a cell's other threads ends the cell, though its own thread may see nothing but
+ * that what it waited for is over. Each cell here waits in a way that no interrupt reaches.
  */
 @WithKernel
 class InterruptedThreadsTest {

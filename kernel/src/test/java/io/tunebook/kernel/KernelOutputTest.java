@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
 
-/** What the kernel itself prints and shows while a cell runs belongs under that cell, and not into the server's terminal. */
+/**
+ * What the kernel itself prints and shows while a cell runs belongs under that cell, and not into the server's
+ * terminal.
+ */
 @WithKernel
 class KernelOutputTest {
     @Test

@@ -18,7 +18,10 @@ import java.util.concurrent.LinkedBlockingQueue;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a user's settings.xml says counts in {@code %maven}: the local repository, mirrors and proxies. A kernel of its own has that user's home. */
+/**
+ * What a user's settings.xml says counts in {@code %maven}: the local repository, mirrors and proxies. A kernel of its
+ * own has that user's home.
+ */
 class MavenSettingsTest {
     @TempDir
     Path home;

@@ -206,7 +206,9 @@ class MavenTest {
         }
     }
 
-    /** Sources are asked for when somebody wants help; neither the help nor a cell waits until a repository gives up. */
+    /**
+     * Sources are asked for when somebody wants help; neither the help nor a cell waits until a repository gives up.
+     */
     @Test
     void helpDoesNotWaitForARepositoryThatDoesNotAnswer(WireKernel kernel) throws IOException {
         artifact("Known", "1", "");

@@ -30,8 +30,8 @@ import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
 import org.junit.platform.launcher.listeners.TestExecutionSummary;
 
 /**
- * The kernel's tests on the other JDKs that stand beside the one that runs the build: in each build what depends most on the JDK, interrupts and redefinition, and
- * at night all of them. Nobody has to enter a test into a list for that.
+ * The kernel's tests on the other JDKs that stand beside the one that runs the build: in each build what depends most
+ * on the JDK, interrupts and redefinition, and at night all of them. Nobody has to enter a test into a list for that.
  */
 class OtherJdksIT {
     private static final Pattern VERSION = Pattern.compile("(?m)^JAVA_VERSION=\"(\\d+)");
@@ -123,7 +123,10 @@ class OtherJdksIT {
         return found;
     }
 
-    /** Runs test classes by name, with {@value #ALL} also what takes long; the exit status is 1 if one fails or there was none to run. */
+    /**
+     * Runs test classes by name, with {@value #ALL} also what takes long; the exit status is 1 if one fails or there
+     * was none to run.
+     */
     public static void main(String[] arguments) {
         boolean all = List.of(arguments).contains(ALL);
         LauncherDiscoveryRequestBuilder request = LauncherDiscoveryRequestBuilder.request()

@@ -83,7 +83,10 @@ public class ProcessorsTest {
         assertThat(ok(kernel, "new Broken().whole + kept").result()).isEqualTo("10");
     }
 
-    /** Adds {@code says()} in a class of its own beside each class with the annotation {@code test.Marked}; what is called Broken it cannot bear. */
+    /**
+     * Adds {@code says()} in a class of its own beside each class with the annotation {@code test.Marked}; what is
+     * called Broken it cannot bear.
+     */
     public static Path processor(Path folder) throws IOException {
         Path library = TestLibrary.classes(folder, "package test; public @interface Marked {}", """
                 package test;

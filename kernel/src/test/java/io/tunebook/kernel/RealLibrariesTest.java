@@ -6,7 +6,10 @@ import java.time.Duration;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Libraries from Maven Central that notebooks use much. Spark is in the notebooks of NotebooksOfOtherKernelsIT: beside the build's classes it finds the kernel's loggers. */
+/**
+ * Libraries from Maven Central that notebooks use much. Spark is in the notebooks of NotebooksOfOtherKernelsIT: beside
+ * the build's classes it finds the kernel's loggers.
+ */
 @WithKernel(fresh = true)
 class RealLibrariesTest {
     private static WireKernel.Answer ok(WireKernel kernel, String code) {

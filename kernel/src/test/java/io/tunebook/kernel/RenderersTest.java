@@ -119,7 +119,9 @@ class RenderersTest {
         assertThat(ok(kernel, "new Other()").result()).isEqualTo("other");
     }
 
-    /** The API of com.github.jupyter:jvm-repr as far as libraries and kernels use it; Maven Central does not have it. */
+    /**
+     * The API of com.github.jupyter:jvm-repr as far as libraries and kernels use it; Maven Central does not have it.
+     */
     private static final String[] JVM_REPR = {"""
         package jupyter;
         import java.util.Map;

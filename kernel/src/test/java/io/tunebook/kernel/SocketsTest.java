@@ -219,7 +219,10 @@ class SocketsTest {
                 .hasSizeGreaterThanOrEqualTo(21);
     }
 
-    /** A million messages that are none, cost a line of the log each, and a hundred thousand signed ones whose content is nonsense are answered or dropped. */
+    /**
+     * A million messages that are none, cost a line of the log each, and a hundred thousand signed ones whose content
+     * is nonsense are answered or dropped.
+     */
     @Test
     void aMillionMalformedMessages() throws Exception {
         ZMQ.Socket shell = connect(SocketType.DEALER, "shell_port");

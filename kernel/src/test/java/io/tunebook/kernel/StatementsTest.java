@@ -6,7 +6,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Expressions and statements are compiled in one run of the compiler, past JShell: they mean what they mean to JShell. */
+/**
+ * Expressions and statements are compiled in one run of the compiler, past JShell: they mean what they mean to JShell.
+ */
 @WithKernel
 class StatementsTest {
     @ParameterizedTest

@@ -20,7 +20,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.zeromq.SocketType;
 import org.zeromq.ZMQ;
 
-/** Other users of the machine can connect. Whatever they send without a signature, the kernel serves its own frontend. */
+/**
+ * Other users of the machine can connect. Whatever they send without a signature, the kernel serves its own frontend.
+ */
 @WithKernel(jvmOptions = "-Xmx192m")
 class StrangersTest {
     private static final int MEGABYTE = 1 << 20;

@@ -146,7 +146,10 @@ class SubshellsTest {
         assertThat(execute(kernel, one, "1 + 2").result()).isEqualTo("3");
     }
 
-    /** Workers of the common pool belong to no cell: they count for one that runs, and not for one that began later and has ended. */
+    /**
+     * Workers of the common pool belong to no cell: they count for one that runs, and not for one that began later and
+     * has ended.
+     */
     @Test
     void anInterruptReachesTheCommonPoolThoughAnotherShellRanACellMeanwhile(WireKernel kernel) {
         Message main = kernel.start(

@@ -31,8 +31,8 @@ import org.zeromq.ZContext;
 import org.zeromq.ZMQ;
 
 /**
- * A kernel in a process of its own, started as a kernelspec starts it but from the build's classes, and a frontend that speaks to it over ZeroMQ with signed
- * messages. It may be used by several threads.
+ * A kernel in a process of its own, started as a kernelspec starts it but from the build's classes, and a frontend that
+ * speaks to it over ZeroMQ with signed messages. It may be used by several threads.
  */
 public final class WireKernel implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(90);

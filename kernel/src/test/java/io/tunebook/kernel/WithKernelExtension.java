@@ -16,7 +16,10 @@ import org.junit.platform.commons.support.HierarchyTraversalMode;
 import org.junit.platform.commons.support.ModifierSupport;
 import org.junit.platform.commons.support.ReflectionSupport;
 
-/** Starts the process of {@link WithKernel} when the first test asks for it and ends it after the last; a kernel in this process is there for all. */
+/**
+ * Starts the process of {@link WithKernel} when the first test asks for it and ends it after the last; a kernel in this
+ * process is there for all.
+ */
 final class WithKernelExtension implements BeforeAllCallback, ParameterResolver, AfterEachCallback, AfterAllCallback {
     private final List<TestKernel> inProcess = new ArrayList<>();
     private WireKernel kernel;

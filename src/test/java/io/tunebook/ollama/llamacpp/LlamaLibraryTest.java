@@ -37,8 +37,8 @@ final class LlamaLibraryTest {
     }
 
     /**
-     * On x86-64 a function writes a large structure to where its first argument points: it writes as many bytes as our structure has, and
-     * none of those behind it.
+     * On x86-64 a function writes a large structure to where its first argument points: it writes as many bytes as our
+     * structure has, and none of those behind it.
      */
     @Test
     void theStructuresHaveTheLibrarysSizes() throws Exception {

@@ -8,7 +8,9 @@ import org.junit.jupiter.api.Test;
 class PaceTest {
     private final Pace pace = new Pace(4);
 
-    /** So many tokens. @param milliseconds by the number of threads @return how many of the tokens one thread computed */
+    /**
+     * So many tokens. @param milliseconds by the number of threads @return how many of the tokens one thread computed
+     */
     private int alone(int tokens, IntUnaryOperator milliseconds) {
         int alone = 0;
         for (int i = 0; i < tokens; i++) {

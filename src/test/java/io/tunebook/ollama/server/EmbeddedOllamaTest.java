@@ -608,7 +608,10 @@ class EmbeddedOllamaTest {
         }
     }
 
-    /** As Ollama, which gives each model a process: it dies alone, and goes with all its memory when the model is unloaded. */
+    /**
+     * As Ollama, which gives each model a process: it dies alone, and goes with all its memory when the model is
+     * unloaded.
+     */
     @Test
     void outlivesTheProcessOfAModel() throws Exception {
         ollama.copy("smollm2", "mortal");
@@ -656,7 +659,9 @@ class EmbeddedOllamaTest {
         assertThat(ollama.chat(bare).text()).isEqualTo("The capital of France is Paris.");
     }
 
-    /** As Ollama: a request that says nothing of it changes nothing. Memory is the file's and that of keys and values. */
+    /**
+     * As Ollama: a request that says nothing of it changes nothing. Memory is the file's and that of keys and values.
+     */
     @Test
     void staysAsLongAsWasLastAskedFor() throws Exception {
         ChatRequest one = CAPITAL.option("num_predict", 1).option("num_ctx", 4096);

@@ -12,7 +12,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** llama.cpp itself reads the grammars, and a hot model writes by them: what comes must be JSON of the kind asked for. */
+/**
+ * llama.cpp itself reads the grammars, and a hot model writes by them: what comes must be JSON of the kind asked for.
+ */
 class JsonGrammarTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 

@@ -98,7 +98,9 @@ class LoadingTest {
         }
     }
 
-    /** The server is killed, so that nothing of its own ends the runner, which is deep in llama.cpp and reads nothing. */
+    /**
+     * The server is killed, so that nothing of its own ends the runner, which is deep in llama.cpp and reads nothing.
+     */
     @Test
     void aRunnerEndsWithItsParentWhateverItDoes() throws Exception {
         Process server = new ProcessBuilder(

@@ -140,7 +140,10 @@ final class LogprobsTest {
         assertThat(none.has("logprobs")).isFalse();
     }
 
-    /** The same tokens, and about the same figures: what was computed at once and what token by token is rounded otherwise. */
+    /**
+     * The same tokens, and about the same figures: what was computed at once and what token by token is rounded
+     * otherwise.
+     */
     private static void assertSame(JsonNode given, JsonNode wanted) {
         assertThat(given).hasSameSizeAs(wanted);
         for (int i = 0; i < wanted.size(); i++) {

@@ -26,8 +26,9 @@ import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
 
 /**
- * What Ollama's command-line client sends, and a list of right and wrong requests, sent to the embedded server: statuses and answers are compared
- * field by field with those that a real server 0.34.1 gave ({@code bench/reference/ollama_requests.py} made the file).
+ * What Ollama's command-line client sends, and a list of right and wrong requests, sent to the embedded server:
+ * statuses and answers are compared field by field with those that a real server 0.34.1 gave ({@code
+ * bench/reference/ollama_requests.py} made the file).
  */
 class OllamaParityTest {
     private static final ObjectMapper JSON = new ObjectMapper();

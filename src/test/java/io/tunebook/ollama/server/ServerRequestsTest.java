@@ -30,7 +30,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Requests as the official client sends them, wrong ones, and those that mean harm; statuses and words are those of Ollama 0.34.1. */
+/**
+ * Requests as the official client sends them, wrong ones, and those that mean harm; statuses and words are those of
+ * Ollama 0.34.1.
+ */
 class ServerRequestsTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final HttpClient HTTP = HttpClient.newHttpClient();
@@ -349,8 +352,8 @@ class ServerRequestsTest {
     }
 
     /**
-     * Where a path begins with two slashes, Java reads a host. Of {@code //nowhere} nothing is left as a path then, and Java's server says 404 by itself, where
-     * Ollama's redirects.
+     * Where a path begins with two slashes, Java reads a host. Of {@code //nowhere} nothing is left as a path then, and
+     * Java's server says 404 by itself, where Ollama's redirects.
      */
     @ParameterizedTest
     @CsvSource({

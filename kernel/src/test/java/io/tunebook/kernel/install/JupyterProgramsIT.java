@@ -16,7 +16,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The installed kernel under Jupyter's own programs; each script is a unittest of Python's and says what it expects. */
+/**
+ * The installed kernel under Jupyter's own programs; each script is a unittest of Python's and says what it expects.
+ */
 class JupyterProgramsIT {
     @TempDir
     Path scratch;

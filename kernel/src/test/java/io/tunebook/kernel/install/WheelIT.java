@@ -84,7 +84,10 @@ class WheelIT {
         }
     }
 
-    /** The kernel's own libraries are renamed in its jar, and with them texts in its classes that begin as their names do. What is for users keeps its names. */
+    /**
+     * The kernel's own libraries are renamed in its jar, and with them texts in its classes that begin as their names
+     * do. What is for users keeps its names.
+     */
     @Test
     void noTextOfTheKernelIsRenamed() throws IOException {
         List<String> renamed = new ArrayList<>();

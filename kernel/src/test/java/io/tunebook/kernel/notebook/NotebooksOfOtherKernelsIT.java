@@ -22,8 +22,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Notebooks as people write them for IJava, JJava, Rapaio and Ganymede run whole and show what is stored in them. Each says in its first cell after which public
- * notebook it was written: the magics, the API and the turns of phrase are the original's, the text is ours. The stored results were written by hand.
+ * Notebooks as people write them for IJava, JJava, Rapaio and Ganymede run whole and show what is stored in them. Each
+ * says in its first cell after which public notebook it was written: the magics, the API and the turns of phrase are
+ * the original's, the text is ours. The stored results were written by hand.
  */
 class NotebooksOfOtherKernelsIT {
     /** Tablesaw's templates look for Thread.resume, which Java has no more from 23 on. */

@@ -12,7 +12,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is not whole or not safe is refused: a kernel on ports that nobody knows, without a key, would be open to everybody on the machine. */
+/**
+ * What is not whole or not safe is refused: a kernel on ports that nobody knows, without a key, would be open to
+ * everybody on the machine.
+ */
 public class ConnectionFileTest {
     private static final String KEY = "0123-key-4567";
 

@@ -65,7 +65,10 @@ public class WireTest {
         assertThatThrownBy(() -> new Wire(KEY).decode(frames)).hasMessageContaining("signature");
     }
 
-    /** Lists of frames that are changed in one byte, cut, shuffled, doubled, or pure noise. The test on sockets sends a million of them. */
+    /**
+     * Lists of frames that are changed in one byte, cut, shuffled, doubled, or pure noise. The test on sockets sends a
+     * million of them.
+     */
     @Test
     void noiseIsRefused() {
         Random random = new Random(7);

@@ -20,7 +20,10 @@ import org.junit.jupiter.api.Test;
 class DeadlinesTest {
     private static final Duration HOUR = Duration.ofHours(1);
 
-    /** Keeps what is to be done when a cell is over its time, also that of cells that have ended: it may have begun by then. */
+    /**
+     * Keeps what is to be done when a cell is over its time, also that of cells that have ended: it may have begun by
+     * then.
+     */
     private static final class ByHand implements Session.Deadlines {
         private final BlockingQueue<Runnable> due = new LinkedBlockingQueue<>();
         private final BlockingQueue<Duration> limits = new LinkedBlockingQueue<>();
