@@ -190,8 +190,8 @@ def times_stored(x: Tensor, parts: List[Matrix]) -> Tensor:
 
 
 # The rows of x [N, columns] in eight bits and their scales [N, 1], float32: codes * scales is x, up to rounding. It
-# multiplies by 1 / 448, as a GPU does where a division by 448 is asked for and a CPU does not: in the rows whose largest
-# value makes many quotients halfway between two codes, one bit of the scale decides about one code in sixteen.
+# multiplies by 1 / 448, as a GPU does where a division by 448 is asked for and a CPU does not: in the rows whose
+# largest value makes many quotients halfway between two codes, one bit of the scale decides about one code in sixteen.
 def eight_rows(x: Tensor) -> Tuple[Tensor, Tensor]:
     scales = x.abs().amax([1], True).to(FLOAT32).clamp_min(1e-12) * (1.0 / 448.0)
     return (x.to(FLOAT32) / scales).to(FLOAT8), scales
