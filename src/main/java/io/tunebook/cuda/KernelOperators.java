@@ -26,7 +26,9 @@ final class KernelOperators {
      * No kernel: it turns PyTorch's switch for the operators that follow. Its tensor only says that these are of a GPU,
      * and keeps them in order.
      */
-    private static final String DETERMINISTIC = "deterministic";
+    static final String DETERMINISTIC = "deterministic";
+
+    static final String DETERMINISTIC_SCHEMA = DETERMINISTIC + "(Tensor(a!) of, int on) -> ()";
 
     /** Operators are registered once in a process; what was missing then stays so. */
     private static Optional<String> missing;
@@ -92,7 +94,7 @@ final class KernelOperators {
         DirectCalls.Operator turn =
                 (arguments, count, results) -> Launcher.ofThread().turn(arguments);
         KEPT.add(turn);
-        ForeignFunction.LIBRARY_DEFINE.require(definitions.getValue(), DETERMINISTIC + "(Tensor(a!) of, int on) -> ()");
+        ForeignFunction.LIBRARY_DEFINE.require(definitions.getValue(), DETERMINISTIC_SCHEMA);
         implement(implementations, DETERMINISTIC, turn);
     }
 

@@ -32,14 +32,20 @@ public final class CausalLM implements AutoCloseable {
     private final AdapterUse adapters;
     final LlamaWriter writer;
 
-    private CausalLM(ModelSource source, Weights from, Tokenizer tokenizer, Device device, LoadOptions options)
+    private CausalLM(
+            ModelSource source,
+            Weights from,
+            Tokenizer tokenizer,
+            Device device,
+            LoadOptions options,
+            Devices.Kernels kernels)
             throws IOException {
         this.source = source;
         this.config = from.config();
         this.tokenizer = tokenizer;
         manager = NDManager.newBaseManager(device);
         try {
-            withoutKernels = Devices.withoutKernels(device, config, options.precision());
+            withoutKernels = kernels.missing(device, config, options.precision());
             script = new DecoderScript(manager, withoutKernels.isEmpty());
         } catch (RuntimeException | Error e) {
             manager.close();
@@ -92,11 +98,16 @@ public final class CausalLM implements AutoCloseable {
     }
 
     public static CausalLM load(ModelSource source, LoadOptions options) throws IOException {
+        return load(source, options, Devices::withoutKernels);
+    }
+
+    /** @param kernels whether the text calls kernels, which a test may answer for a CPU */
+    static CausalLM load(ModelSource source, LoadOptions options, Devices.Kernels kernels) throws IOException {
         CompletableFuture<Device> device = Devices.soon(options.device());
         try (Weights weights = source.weights()) {
             Tokenizer tokenizer = source.tokenizer(weights);
             try {
-                return new CausalLM(source, weights, tokenizer, Devices.awaited(device), options);
+                return new CausalLM(source, weights, tokenizer, Devices.awaited(device), options, kernels);
             } catch (Throwable failure) {
                 tokenizer.close();
                 throw failure;

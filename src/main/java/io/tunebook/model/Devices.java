@@ -89,7 +89,12 @@ final class Devices {
         }
     }
 
-    /** Why the kernels of our own do not compute a model; empty if they do. */
+    /** Says why the kernels of our own do not compute a model on a device; empty if they do. */
+    interface Kernels {
+        Optional<String> missing(Device device, ModelConfig config, Optional<Precision> asked);
+    }
+
+    /** The answer of {@link Kernels} for this machine. */
     static Optional<String> withoutKernels(Device device, ModelConfig config, Optional<Precision> asked) {
         if (!device.isGpu()) {
             return Optional.of("no GPU");

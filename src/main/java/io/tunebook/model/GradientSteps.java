@@ -34,7 +34,8 @@ public final class GradientSteps implements AutoCloseable {
         this.manager = manager;
         this.script = script;
         this.withoutKernels = withoutKernels;
-        boolean recorded = kernels() && GraphCache.missing().isEmpty();
+        boolean recorded =
+                manager.getDevice().isGpu() && kernels() && GraphCache.missing().isEmpty();
         graphs = recorded ? Optional.of(new GraphCache<>(manager)) : Optional.empty();
     }
 
