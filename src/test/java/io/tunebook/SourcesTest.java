@@ -91,7 +91,8 @@ final class SourcesTest {
         List<String> found = new ArrayList<>();
         List<Path> sources = new ArrayList<>(sources(".java"));
         try (Stream<Path> files = Files.walk(ROOT.resolve("src/main/resources/io/tunebook"))) {
-            files.filter(f -> f.toString().endsWith(".py")).forEach(sources::add);
+            files.filter(f -> f.toString().endsWith(".py") || f.toString().endsWith(".cu"))
+                    .forEach(sources::add);
         }
         for (Path file : sources) {
             boolean textBlock = false;

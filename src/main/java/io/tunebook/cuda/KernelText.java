@@ -19,8 +19,8 @@ record KernelText(String text, List<Kernel> kernels) {
     /** Parameters of a kernel and the two of its launch. */
     static final int MOST_PARAMETERS = 32;
 
-    private static final Pattern KERNEL =
-            Pattern.compile("extern \"C\" __global__ void (?:__launch_bounds__\\(\\d+, \\d+\\) )?(\\w+)\\(([^)]*)\\)");
+    private static final Pattern KERNEL = Pattern.compile(
+            "extern \"C\" __global__ void\\s+(?:__launch_bounds__\\(\\d+, \\d+\\)\\s+)?(\\w+)\\(([^)]*)\\)");
 
     /** What a parameter is to the operator that starts the kernel. */
     enum Kind {

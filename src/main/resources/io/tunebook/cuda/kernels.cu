@@ -49,8 +49,8 @@ __device__ inline u32 pack(float low, float high) {
 #endif
 
 // The activation of an MLP's gate: act(x) = x sigma with sigma = sigmoid(p(x)), so that act'(x) = sigma + act(x) (1 -
-// sigma) p'(x). SiLU has p(x) = x. The tanh form of GELU is x (1 + tanh(y)) / 2 with y = sqrt(2 / pi) (x + 0.044715 x^3)
-// (Hendrycks and Gimpel, 2016), and (1 + tanh(y)) / 2 is sigmoid(2 y).
+// sigma) p'(x). SiLU has p(x) = x. The tanh form of GELU is x (1 + tanh(y)) / 2 with y = sqrt(2 / pi) (x + 0.044715
+// x^3) (Hendrycks and Gimpel, 2016), and (1 + tanh(y)) / 2 is sigmoid(2 y).
 template <bool GELU>
 struct Gate {
   static __device__ inline float inner(float x) {
@@ -79,13 +79,19 @@ __device__ inline void fetch(bf16* to, const bf16* from, bool there) {
 template <int N, bool TRANSPOSED>
 __device__ inline void fragment(u32* r, const bf16* p) {
   if (N == 4 && !TRANSPOSED) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address(p)));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+        : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+        : "r"(address(p)));
   } else if (N == 4) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address(p)));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+        : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+        : "r"(address(p)));
   } else if (!TRANSPOSED) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];" : "=r"(r[0]), "=r"(r[1]) : "r"(address(p)));
   } else {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];" : "=r"(r[0]), "=r"(r[1]) : "r"(address(p)));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
+        : "=r"(r[0]), "=r"(r[1])
+        : "r"(address(p)));
   }
 }
 
@@ -93,13 +99,16 @@ __device__ inline void fragment(u32* r, const bf16* p) {
 template <int K>
 __device__ inline void mma(float* c, const u32* a, const u32* b) {
   if (K == 16) {
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
   } else {
-    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(b[0]));
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(b[0]));
   }
 }
 
@@ -151,7 +160,8 @@ __device__ inline float block_sum(float x) {
 // * width.
 
 // h = w * t * x with t = 1 / sqrt(mean(x^2) + eps)
-extern "C" __global__ void rms_norm(const bf16* x, const bf16* w, bf16* h, float* t, i64 heads, i64 stride, i64 width, double eps) {
+extern "C" __global__ void rms_norm(
+    const bf16* x, const bf16* w, bf16* h, float* t, i64 heads, i64 stride, i64 width, double eps) {
   i64 row = blockIdx.x;
   const bf16* from = x + row / heads * stride + row % heads * width;
   i64 at = threadIdx.x * 8;
@@ -173,7 +183,8 @@ extern "C" __global__ void rms_norm(const bf16* x, const bf16* w, bf16* h, float
 }
 
 // With g = d_y * w: d_x = onto + t (g - x t^2 mean(g x)); onto may be null. d_y, onto and d_x are contiguous.
-extern "C" __global__ void d_rms_norm(const bf16* d_y, const bf16* x, const float* t, const bf16* w, const bf16* onto, bf16* d_x, i64 heads, i64 stride, i64 width) {
+extern "C" __global__ void d_rms_norm(const bf16* d_y, const bf16* x, const float* t, const bf16* w, const bf16* onto,
+    bf16* d_x, i64 heads, i64 stride, i64 width) {
   i64 row = blockIdx.x;
   i64 at = threadIdx.x * 8;
   Eight a = {}, g = {};
@@ -201,7 +212,8 @@ extern "C" __global__ void d_rms_norm(const bf16* d_y, const bf16* x, const floa
 
 // The residual behind a branch whose output y passes a norm: x1 = x + w * t * y with t of y's rows. Where another norm
 // follows, h = next * t1 * x1; next may be null. All contiguous, [rows, width].
-extern "C" __global__ void add_norm(const bf16* x, const bf16* y, const bf16* w, const bf16* next, bf16* x1, bf16* h, float* t1, i64 width, double eps) {
+extern "C" __global__ void add_norm(const bf16* x, const bf16* y, const bf16* w, const bf16* next, bf16* x1, bf16* h,
+    float* t1, i64 width, double eps) {
   i64 at = threadIdx.x * 8, place = blockIdx.x * width + at;
   bool there = at < width;
   Eight a = {};
@@ -233,7 +245,8 @@ extern "C" __global__ void add_norm(const bf16* x, const bf16* y, const bf16* w,
 
 // Its derivatives. d_x1 = d_out and what comes from d_h through the norm that follows, as in d_rms_norm, or as it is
 // without one; d_h may be null, then d_x1 is d_out and not written. d_y is d_x1 through the norm of y.
-extern "C" __global__ void d_add_norm(const bf16* d_out, const bf16* y, const bf16* w, const bf16* d_h, const bf16* x1, const float* t1, const bf16* next, bf16* d_x1, bf16* d_y, i64 width, double eps) {
+extern "C" __global__ void d_add_norm(const bf16* d_out, const bf16* y, const bf16* w, const bf16* d_h, const bf16* x1,
+    const float* t1, const bf16* next, bf16* d_x1, bf16* d_y, i64 width, double eps) {
   i64 at = threadIdx.x * 8, place = blockIdx.x * width + at;
   bool there = at < width;
   Eight d = {}, b = {};
@@ -285,7 +298,8 @@ extern "C" __global__ void d_add_norm(const bf16* d_out, const bf16* y, const bf
 // ---- Rotary position embedding: halves (a, b) become (a cos - b sin, b cos + a sin). sin has the minus in its first
 // half already, and its second half is what counts here. cos and sin are [N, width]; a block a token.
 
-__device__ inline void rotate(const bf16* from, bf16* to, const bf16* cos, const bf16* sin, i64 half, i64 at, float sign) {
+__device__ inline void rotate(
+    const bf16* from, bf16* to, const bf16* cos, const bf16* sin, i64 half, i64 at, float sign) {
   Eight a = load(from + at), b = load(from + half + at), c = load(cos + at), s = load(sin + half + at);
   Eight x, y;
 #pragma unroll
@@ -298,7 +312,8 @@ __device__ inline void rotate(const bf16* from, bf16* to, const bf16* cos, const
 }
 
 // x and y may be the same
-extern "C" __global__ void rope(const bf16* x, bf16* y, const bf16* cos, const bf16* sin, i64 heads, i64 width, i64 x_stride, i64 y_stride) {
+extern "C" __global__ void rope(
+    const bf16* x, bf16* y, const bf16* cos, const bf16* sin, i64 heads, i64 width, i64 x_stride, i64 y_stride) {
   i64 n = blockIdx.x, half = width / 2, each = half / 8;
   for (i64 i = threadIdx.x; i < heads * each; i += blockDim.x) {
     i64 head = i / each * width;
@@ -307,7 +322,8 @@ extern "C" __global__ void rope(const bf16* x, bf16* y, const bf16* cos, const b
 }
 
 // The gradients of q, k and v side by side, those of q and k rotated back
-extern "C" __global__ void d_rope(const bf16* d_q, const bf16* d_k, const bf16* d_v, const bf16* cos, const bf16* sin, bf16* d_qkv, i64 heads, i64 kv_heads, i64 width) {
+extern "C" __global__ void d_rope(const bf16* d_q, const bf16* d_k, const bf16* d_v, const bf16* cos, const bf16* sin,
+    bf16* d_qkv, i64 heads, i64 kv_heads, i64 width) {
   i64 n = blockIdx.x, half = width / 2, each = half / 8;
   bf16* to = d_qkv + n * (heads + 2 * kv_heads) * width;
   for (i64 i = threadIdx.x; i < (heads + kv_heads) * each; i += blockDim.x) {
@@ -322,8 +338,8 @@ extern "C" __global__ void d_rope(const bf16* d_q, const bf16* d_k, const bf16* 
 }
 
 // ---- RMSNorm over each head of q and k with a rotation behind it; a block a token. A head's 16 values a thread, eight
-// of each half, are computed by as many neighbouring threads of a warp, rounded up to a power of two, so that heads have
-// at most 512 values.
+// of each half, are computed by as many neighbouring threads of a warp, rounded up to a power of two, so that heads
+// have at most 512 values.
 
 // The sum over so many neighbours, a power of two; all threads of a warp take part.
 __device__ inline float sum_of(float x, int neighbours) {
@@ -338,7 +354,8 @@ __device__ inline int neighbours_of(i64 half) {
 }
 
 // qk [N, heads + kv_heads, width] from x alike, whose tokens lie stride elements apart
-extern "C" __global__ void norm_rope(const bf16* x, const bf16* w_q, const bf16* w_k, const bf16* cos, const bf16* sin, bf16* qk, i64 heads, i64 kv_heads, i64 width, i64 stride, double eps) {
+extern "C" __global__ void norm_rope(const bf16* x, const bf16* w_q, const bf16* w_k, const bf16* cos, const bf16* sin,
+    bf16* qk, i64 heads, i64 kv_heads, i64 width, i64 stride, double eps) {
   i64 n = blockIdx.x, half = width / 2, all = heads + kv_heads;
   int team = neighbours_of(half), teams = blockDim.x / team, mine = threadIdx.x / team;
   i64 at = threadIdx.x % team * 8;
@@ -358,7 +375,8 @@ extern "C" __global__ void norm_rope(const bf16* x, const bf16* w_q, const bf16*
     float t = rsqrtf(sum_of(squares, team) / width + (float)eps);
     if (there) {
       const bf16* w = head < heads ? w_q : w_k;
-      Eight g = load(w + at), h = load(w + half + at), c = load(cos + n * width + at), s = load(sin + n * width + half + at);
+      Eight g = load(w + at), h = load(w + half + at), c = load(cos + n * width + at),
+            s = load(sin + n * width + half + at);
 #pragma unroll
       for (int i = 0; i < 8; i++) {
         float p = rounded(a.v[i] * t) * g.v[i], q = rounded(b.v[i] * t) * h.v[i];
@@ -373,7 +391,9 @@ extern "C" __global__ void norm_rope(const bf16* x, const bf16* w_q, const bf16*
 }
 
 // The gradients of q, k and v side by side, those of q and k rotated back and through their norms
-extern "C" __global__ void d_norm_rope(const bf16* d_q, const bf16* d_k, const bf16* d_v, const bf16* x, const bf16* w_q, const bf16* w_k, const bf16* cos, const bf16* sin, bf16* d_qkv, i64 heads, i64 kv_heads, i64 width, i64 stride, double eps) {
+extern "C" __global__ void d_norm_rope(const bf16* d_q, const bf16* d_k, const bf16* d_v, const bf16* x,
+    const bf16* w_q, const bf16* w_k, const bf16* cos, const bf16* sin, bf16* d_qkv, i64 heads, i64 kv_heads, i64 width,
+    i64 stride, double eps) {
   i64 n = blockIdx.x, half = width / 2, all = heads + kv_heads;
   int team = neighbours_of(half), teams = blockDim.x / team, mine = threadIdx.x / team;
   i64 at = threadIdx.x % team * 8;
@@ -391,7 +411,8 @@ extern "C" __global__ void d_norm_rope(const bf16* d_q, const bf16* d_k, const b
       b = load(from + half);
       d = load(given + at);
       e = load(given + half + at);
-      Eight g = load(w + at), h = load(w + half + at), c = load(cos + n * width + at), s = load(sin + n * width + half + at);
+      Eight g = load(w + at), h = load(w + half + at), c = load(cos + n * width + at),
+            s = load(sin + n * width + half + at);
 #pragma unroll
       for (int i = 0; i < 8; i++) {
         float p = d.v[i] * c.v[i] + e.v[i] * s.v[i], q = e.v[i] * c.v[i] - d.v[i] * s.v[i];
@@ -434,7 +455,8 @@ extern "C" __global__ void swiglu(const bf16* g, const bf16* u, bf16* m, i64 vec
 }
 
 // d_u = d_m act(g), d_g = d_m u act'(g), and m again. What is written may be what is read.
-extern "C" __global__ void d_swiglu(const bf16* d_m, const bf16* g, const bf16* u, bf16* d_g, bf16* d_u, bf16* m, i64 vectors, i64 gelu) {
+extern "C" __global__ void d_swiglu(
+    const bf16* d_m, const bf16* g, const bf16* u, bf16* d_g, bf16* d_u, bf16* m, i64 vectors, i64 gelu) {
   i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= vectors) return;
   Eight d = load(d_m + i * 8), a = load(g + i * 8), b = load(u + i * 8);
@@ -523,7 +545,8 @@ __device__ inline float block_most(float x) {
   __shared__ u32 all;
   if (threadIdx.x == 0) all = 0;
   __syncthreads();
-  u32 most = __reduce_max_sync(0xffffffffu, __float_as_uint(x));  // floats that are not negative are in the order of their bits
+  // floats that are not negative are in the order of their bits
+  u32 most = __reduce_max_sync(0xffffffffu, __float_as_uint(x));
   if (threadIdx.x % 32 == 0) atomicMax(&all, most);
   __syncthreads();
   return __uint_as_float(all);
@@ -531,9 +554,9 @@ __device__ inline float block_most(float x) {
 
 #endif
 
-// The rows of x in e4m3, each divided by scales[row] = max |x| times 1 / 448; a block a row, which reads it twice. What is not
-// a number stays none. Cards before compute capability 8.9 have no such type, and no products of it: there nobody
-// starts this.
+// The rows of x in e4m3, each divided by scales[row] = max |x| times 1 / 448; a block a row, which reads it twice. What
+// is not a number stays none. Cards before compute capability 8.9 have no such type, and no products of it: there
+// nobody starts this.
 extern "C" __global__ void eight_rows(const bf16* x, unsigned char* codes, float* scales, i64 stride, i64 width) {
 #if __CUDA_ARCH__ >= 890
   const bf16* from = x + blockIdx.x * stride;
@@ -550,8 +573,11 @@ extern "C" __global__ void eight_rows(const bf16* x, unsigned char* codes, float
     unsigned short two[4];
 #pragma unroll
     for (int i = 0; i < 4; i++)
-      asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(two[i]) : "f"(a.v[2 * i + 1] / scale), "f"(a.v[2 * i] / scale));
-    *reinterpret_cast<uint2*>(codes + blockIdx.x * width + at) = make_uint2(two[0] | (u32)two[1] << 16, two[2] | (u32)two[3] << 16);
+      asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;"
+          : "=h"(two[i])
+          : "f"(a.v[2 * i + 1] / scale), "f"(a.v[2 * i] / scale));
+    *reinterpret_cast<uint2*>(codes + blockIdx.x * width + at) =
+        make_uint2(two[0] | (u32)two[1] << 16, two[2] | (u32)two[3] << 16);
   }
 #endif
 }
@@ -570,7 +596,8 @@ extern "C" __global__ void eight_rows(const bf16* x, unsigned char* codes, float
 #if __CUDA_ARCH__ >= 800
 
 template <bool TRANSPOSED>
-__device__ inline void tile(bf16* stages, const bf16* x, const bf16* W, bf16* y, i64 first, i64 end, i64 column, i64 in, i64 out) {
+__device__ inline void tile(
+    bf16* stages, const bf16* x, const bf16* W, bf16* y, i64 first, i64 end, i64 column, i64 in, i64 out) {
   const int STAGES = TILE_STAGES, STAGE = TILE_STAGE, X = TILE_ROWS * TILE_PITCH;
   const int PITCH_X = TILE_PITCH, PITCH_W = TRANSPOSED ? TILE_COLUMNS + 8 : TILE_PITCH;
   int lane = threadIdx.x % 32, row = threadIdx.x / 64 * 32, strip = threadIdx.x / 32 % 2 * 64;
@@ -607,7 +634,8 @@ __device__ inline void tile(bf16* stages, const bf16* x, const bf16* W, bf16* y,
     for (int k = 0; k < TILE_STEP; k += 16) {
       u32 a[2][4];
 #pragma unroll
-      for (int i = 0; i < 2; i++) fragment<4, false>(a[i], s + (row + i * 16 + lane % 16) * PITCH_X + k + lane / 16 * 8);
+      for (int i = 0; i < 2; i++)
+        fragment<4, false>(a[i], s + (row + i * 16 + lane % 16) * PITCH_X + k + lane / 16 * 8);
 #pragma unroll
       for (int j = 0; j < 4; j++) {
         u32 b[4];  // of sixteen columns, the first eight first
@@ -640,9 +668,11 @@ __device__ inline void tile(bf16* stages, const bf16* x, const bf16* W, bf16* y,
 
 // y [rows, columns] from x [rows, sums] and weight [experts, columns, sums], or [experts, sums, columns] if transposed;
 // multiples of eight all.
-extern "C" __global__ void __launch_bounds__(128, 3) times_tiles(const bf16* x, const bf16* weight, const i64* expert, const i64* first, const i64* end, bf16* y, i64 sums, i64 columns, i64 transposed) {
+extern "C" __global__ void __launch_bounds__(128, 3) times_tiles(const bf16* x, const bf16* weight, const i64* expert,
+    const i64* first, const i64* end, bf16* y, i64 sums, i64 columns, i64 transposed) {
 #if __CUDA_ARCH__ >= 800
-  i64 strips = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS, at = blockIdx.x / strips, column = blockIdx.x % strips * TILE_COLUMNS;
+  i64 strips = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS, at = blockIdx.x / strips,
+      column = blockIdx.x % strips * TILE_COLUMNS;
   if (first[at] >= end[at]) return;
   __shared__ uint4 memory[TILE_STAGES * TILE_STAGE / 8];
   bf16* stages = reinterpret_cast<bf16*>(memory);
@@ -668,7 +698,8 @@ __device__ inline int byte_of(const u32* words, int i) {
   return words[i / 4] >> (i % 4 * 8) & 255;
 }
 
-extern "C" __global__ void expand(const unsigned short* scales, const unsigned char* codes, bf16* out, i64 type, i64 vectors) {
+extern "C" __global__ void expand(
+    const unsigned short* scales, const unsigned char* codes, bf16* out, i64 type, i64 vectors) {
   i64 v = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (v >= vectors) return;
   Eight e;
@@ -722,9 +753,9 @@ extern "C" __global__ void expand(const unsigned short* scales, const unsigned c
 
 #else
 
-// ---- SwiGLU and GeGLU with LoRA's thin products around: those of gate and up are added to what the large products gave, g +
-// s z B^T, and down's z = m A^T is taken on the way, so that no wide array is read or written for them. z is [rows, 2
-// rank], gate's and up's side by side.
+// ---- SwiGLU and GeGLU with LoRA's thin products around: those of gate and up are added to what the large products
+// gave, g + s z B^T, and down's z = m A^T is taken on the way, so that no wide array is read or written for them. z is
+// [rows, 2 rank], gate's and up's side by side.
 //
 // This part is compiled for a rank of 8, 16 or 32, for cards of compute capability 9.0 and newer with 227 KB of shared
 // memory for a block.
@@ -772,7 +803,8 @@ struct Factor {
     for (int i = 0; i < 2 * STEPS * EACH; i++) {
       int j = i / (STEPS * EACH), k = i % (STEPS * EACH) * 8 + 2 * t;
       i64 column = at + j * 8 + g;
-      r[j][i / EACH % STEPS][i % EACH] = column < columns ? both(A + k * columns + column, A + (k + 1) * columns + column) : 0;
+      r[j][i / EACH % STEPS][i % EACH] =
+          column < columns ? both(A + k * columns + column, A + (k + 1) * columns + column) : 0;
     }
   }
 
@@ -823,7 +855,8 @@ __device__ inline void store_tile(bf16* x, i64 stride, const bf16* from, i64 row
   for (int p = 0; p < ROWS / 16; p++) {
     int r = p * 16 + threadIdx.x / 16, c = threadIdx.x % 16 * 8;
     if (row + r < rows && column + c < columns) {
-      *reinterpret_cast<uint4*>(x + (row + r) * stride + column + c) = *reinterpret_cast<const uint4*>(from + r * PITCH + c);
+      *reinterpret_cast<uint4*>(x + (row + r) * stride + column + c) =
+          *reinterpret_cast<const uint4*>(from + r * PITCH + c);
     }
   }
 }
@@ -852,9 +885,11 @@ __device__ inline void fetch_rows(bf16* to, int pitch, const bf16* z, i64 row, i
 
 // m = act(a) b with a = g + s z B^T, b likewise; parts [inner / 128, rows, R] of m A^T
 template <bool GELU>
-__device__ inline void around(const bf16* g, const bf16* u, const bf16* z, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* m, bf16* parts, i64 rows, i64 inner, i64 stride, float s_gate, float s_up) {
+__device__ inline void around(const bf16* g, const bf16* u, const bf16* z, const bf16* B_gate, const bf16* B_up,
+    const bf16* A_down, bf16* m, bf16* parts, i64 rows, i64 inner, i64 stride, float s_gate, float s_up) {
   const int STAGES = 3, Z = 2 * R + 8, STAGE = 2 * WIDE + ROWS * Z;
-  const int EACH = R < 16 ? 1 : R / 16;  // eight columns of m A^T: each warp takes 16 rows and half of them, of a rank of 8 half of the warps
+  // eight columns of m A^T: each warp takes 16 rows and half of them, of a rank of 8 half of the warps
+  const int EACH = R < 16 ? 1 : R / 16;
   extern __shared__ uint4 memory[];
   bf16* stages = reinterpret_cast<bf16*>(memory);
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32, q = lane / 4, t = lane % 4;
@@ -886,7 +921,8 @@ __device__ inline void around(const bf16* g, const bf16* u, const bf16* z, const
 #pragma unroll
       for (int i = 0; i < 8 * EACH * 2; i++) {
         i64 at = column + i / (EACH * 2) * 16 + i % 2 * 8 + 2 * t, k = first + i / 2 % EACH * 8 + q;
-        down[i / (EACH * 2)][i / 2 % EACH][i % 2] = takes && at < inner ? *reinterpret_cast<const u32*>(A_down + k * inner + at) : 0;
+        down[i / (EACH * 2)][i / 2 % EACH][i % 2] =
+            takes && at < inner ? *reinterpret_cast<const u32*>(A_down + k * inner + at) : 0;
       }
     }
     bf16* s = stages + (tile - tiles.from) % STAGES * STAGE;
@@ -902,7 +938,8 @@ __device__ inline void around(const bf16* g, const bf16* u, const bf16* z, const
         float v[2];
 #pragma unroll
         for (int e = 0; e < 2; e++) {
-          float x1 = half_of(x, e) + s_gate * a[j / 2][j % 2 * 2 + e], y1 = half_of(y, e) + s_up * b[j / 2][j % 2 * 2 + e];
+          float x1 = half_of(x, e) + s_gate * a[j / 2][j % 2 * 2 + e],
+                y1 = half_of(y, e) + s_up * b[j / 2][j % 2 * 2 + e];
           v[e] = __fdividef(x1, 1.f + __expf(-Gate<GELU>::inner(x1))) * y1;
         }
         p[0] = pack(v[0], v[1]);
@@ -922,18 +959,25 @@ __device__ inline void around(const bf16* g, const bf16* u, const bf16* z, const
   }
 }
 
-extern "C" __global__ void __launch_bounds__(256, 1) swiglu_lora(const bf16* g, const bf16* u, const bf16* z, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* m, bf16* parts, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
+extern "C" __global__ void __launch_bounds__(256, 1)
+    swiglu_lora(const bf16* g, const bf16* u, const bf16* z, const bf16* B_gate, const bf16* B_up, const bf16* A_down,
+        bf16* m, bf16* parts, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
   around<false>(g, u, z, B_gate, B_up, A_down, m, parts, rows, inner, stride, scale_gate, scale_up);
 }
 
-extern "C" __global__ void __launch_bounds__(256, 1) geglu_lora(const bf16* g, const bf16* u, const bf16* z, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* m, bf16* parts, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
+extern "C" __global__ void __launch_bounds__(256, 1)
+    geglu_lora(const bf16* g, const bf16* u, const bf16* z, const bf16* B_gate, const bf16* B_up, const bf16* A_down,
+        bf16* m, bf16* parts, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
   around<true>(g, u, z, B_gate, B_up, A_down, m, parts, rows, inner, stride, scale_gate, scale_up);
 }
 
-// With d = d_m + d_z_down A: d_u = d act(a), d_g = d b act'(a) in place of u and g, and m again, which is not kept. Parts of d_z, s d_y B of gate and up, [inner / 128, rows, 2 R]; of the factors' gradients one
-// behind the other: d_B of gate and of up, s d_y^T z [inner, R], d_A of down, d_z_down^T m [R, inner].
+// With d = d_m + d_z_down A: d_u = d act(a), d_g = d b act'(a) in place of u and g, and m again, which is not kept.
+// Parts of d_z, s d_y B of gate and up, [inner / 128, rows, 2 R]; of the factors' gradients one behind the other: d_B
+// of gate and of up, s d_y^T z [inner, R], d_A of down, d_z_down^T m [R, inner].
 template <bool GELU>
-__device__ inline void d_around(const bf16* d_m, bf16* g, bf16* u, const bf16* z, const bf16* d_z_down, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* parts, float* factors, i64 rows, i64 inner, i64 stride, float s_gate, float s_up) {
+__device__ inline void d_around(const bf16* d_m, bf16* g, bf16* u, const bf16* z, const bf16* d_z_down,
+    const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* parts, float* factors, i64 rows, i64 inner,
+    i64 stride, float s_gate, float s_up) {
   const int STAGES = 2, Z = 3 * R + 8, STAGE = 3 * WIDE + ROWS * Z;
   extern __shared__ uint4 memory[];
   bf16* stages = reinterpret_cast<bf16*>(memory);
@@ -963,7 +1007,8 @@ __device__ inline void d_around(const bf16* d_m, bf16* g, bf16* u, const bf16* z
       int j = i / 2, k = j * 8 + 2 * t, h = i % 2 * 2;
       if (column < inner) {
         *reinterpret_cast<float2*>(to + column * R + k) = make_float2(s_gate * acc[0][j][h], s_gate * acc[0][j][h + 1]);
-        *reinterpret_cast<float2*>(to + (inner + column) * R + k) = make_float2(s_up * acc[1][j][h], s_up * acc[1][j][h + 1]);
+        *reinterpret_cast<float2*>(to + (inner + column) * R + k) =
+            make_float2(s_up * acc[1][j][h], s_up * acc[1][j][h + 1]);
         to[(2 * R + k) * inner + column] = acc[2][j][h];
         to[(2 * R + k + 1) * inner + column] = acc[2][j][h + 1];
       }
@@ -1006,7 +1051,8 @@ __device__ inline void d_around(const bf16* d_m, bf16* g, bf16* u, const bf16* z
 #pragma unroll
         for (int e = 0; e < 2; e++) {
           int c = j % 2 * 2 + e;
-          float x1 = half_of(x, e) + s_gate * a[j / 2][c], y1 = half_of(y, e) + s_up * b[j / 2][c], w1 = half_of(w, e) + d[j / 2][c];
+          float x1 = half_of(x, e) + s_gate * a[j / 2][c], y1 = half_of(y, e) + s_up * b[j / 2][c],
+                w1 = half_of(w, e) + d[j / 2][c];
           float sigma = __fdividef(1.f, 1.f + __expf(-Gate<GELU>::inner(x1)));
           float act = x1 * sigma;
           d_g[e] = w1 * y1 * (sigma + act * (1.f - sigma) * Gate<GELU>::slope(x1));
@@ -1046,21 +1092,29 @@ __device__ inline void d_around(const bf16* d_m, bf16* g, bf16* u, const bf16* z
 #pragma unroll
       for (int j = 0; j < R / 8; j++) mma<16>(c[j], x, back[k][j]);
     }
-    store_rows<R / 8>(parts + strip * rows * 2 * R, 2 * R, warp / 4 * R, c, row + warp % 4 * 16, rows, warp < 4 ? s_gate : s_up);
+    store_rows<R / 8>(
+        parts + strip * rows * 2 * R, 2 * R, warp / 4 * R, c, row + warp % 4 * 16, rows, warp < 4 ? s_gate : s_up);
   }
   if (strip >= 0) flush();
 }
 
-extern "C" __global__ void __launch_bounds__(256, 1) d_swiglu_lora(const bf16* d_m, bf16* g, bf16* u, const bf16* z, const bf16* d_z_down, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* parts, float* factors, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
-  d_around<false>(d_m, g, u, z, d_z_down, B_gate, B_up, A_down, parts, factors, rows, inner, stride, scale_gate, scale_up);
+extern "C" __global__ void __launch_bounds__(256, 1) d_swiglu_lora(const bf16* d_m, bf16* g, bf16* u, const bf16* z,
+    const bf16* d_z_down, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* parts, float* factors,
+    i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
+  d_around<false>(
+      d_m, g, u, z, d_z_down, B_gate, B_up, A_down, parts, factors, rows, inner, stride, scale_gate, scale_up);
 }
 
-extern "C" __global__ void __launch_bounds__(256, 1) d_geglu_lora(const bf16* d_m, bf16* g, bf16* u, const bf16* z, const bf16* d_z_down, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* parts, float* factors, i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
-  d_around<true>(d_m, g, u, z, d_z_down, B_gate, B_up, A_down, parts, factors, rows, inner, stride, scale_gate, scale_up);
+extern "C" __global__ void __launch_bounds__(256, 1) d_geglu_lora(const bf16* d_m, bf16* g, bf16* u, const bf16* z,
+    const bf16* d_z_down, const bf16* B_gate, const bf16* B_up, const bf16* A_down, bf16* parts, float* factors,
+    i64 rows, i64 inner, i64 stride, i64 rank, double scale_gate, double scale_up) {
+  d_around<true>(
+      d_m, g, u, z, d_z_down, B_gate, B_up, A_down, parts, factors, rows, inner, stride, scale_gate, scale_up);
 }
 
 // The factors' gradients from the parts that as many blocks have left
-extern "C" __global__ void __launch_bounds__(256, 1) sum_factors(const float* factors, bf16* sums, i64 rows, i64 inner, i64 rank) {
+extern "C" __global__ void __launch_bounds__(256, 1)
+    sum_factors(const float* factors, bf16* sums, i64 rows, i64 inner, i64 rank) {
   Tiles tiles(rows, inner);
   i64 piece = inner * R;
   for (i64 i = ((i64)blockIdx.x * blockDim.x + threadIdx.x) * 4; i < 3 * piece; i += (i64)gridDim.x * blockDim.x * 4) {
