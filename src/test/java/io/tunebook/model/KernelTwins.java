@@ -7,7 +7,8 @@ import io.tunebook.cuda.CpuOperators;
 import io.tunebook.model.TorchScript.Arguments;
 import java.util.List;
 
-/** Computes on a CPU what the kernels do: each by the function {@code kernel_NAME} of {@code kernel_twins.py}. */
+/** Computes on a CPU what the kernels do: each by the function {@code kernel_NAME} of {@code kernel_twins.py} or
+ * {@code kernel_twins_mlp.py}. */
 final class KernelTwins {
     private static final Device CPU = Device.cpu();
 
@@ -20,7 +21,8 @@ final class KernelTwins {
             "norm.py",
             "rotary.py",
             "mlp.py",
-            "kernel_twins.py");
+            "kernel_twins.py",
+            "kernel_twins_mlp.py");
 
     private KernelTwins() {}
 
