@@ -29,6 +29,9 @@ final class ExpertNames {
     private static final String HOLDER = ".mlp.experts";
     private static final String INNER = ".base_layer";
     private static final String TARGETS = "target_parameters";
+    /** What all tokens have is a module still, with a name that those of the experts do not cover. */
+    private static final String SHARED = ".shared_expert.";
+
     private static final Pattern MODULE = Pattern.compile("(.*\\.mlp\\.experts)\\.(\\d{1,6})\\.(gate|up|down)_proj");
 
     private ExpertNames() {}
@@ -125,6 +128,11 @@ final class ExpertNames {
         parameters.stream().distinct().forEach(targets::add);
         if (json.path("target_modules").isArray()) { // where it is a pattern, factors say what is adapted
             ArrayNode modules = changed.putArray("target_modules");
+            found.keySet().stream()
+                    .filter(key -> key.contains(SHARED))
+                    .map(key -> key.substring(key.indexOf(SHARED) + 1))
+                    .distinct()
+                    .forEach(modules::add);
             json.path("target_modules").forEach(t -> {
                 if (!t.asText().matches("(.*\\.)?(gate|up|down)_proj")) {
                     modules.add(t);

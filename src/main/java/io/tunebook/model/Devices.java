@@ -101,6 +101,7 @@ final class Devices {
         }
         Widths widths = new Widths(config.hiddenSize(), config.innerSize(), config.headDim(), config.vocabularySize());
         boolean fit = widths.fit()
+                && config.intermediateSize() % 8 == 0 // of an expert that all tokens share, or of the MLP
                 && config.delta()
                         .filter(d -> d.valueDim() % 8 != 0 || d.channels() % 8 != 0 || 2 * d.valueHeads() % 8 != 0)
                         .isEmpty()

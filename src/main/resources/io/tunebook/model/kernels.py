@@ -39,8 +39,10 @@ def d_rms_norm(d_y: Tensor, x: Tensor, t: Tensor, w: Tensor, onto: Optional[Tens
     width = x.size(-1)
     rows = x.numel() // width
     d_x = x.new_empty(x.size())
-    more = onto if onto is not None else x.new_empty([0])
-    ops.tunebook.d_rms_norm(d_y, x, t, w, more, d_x, rows // x.size(0), x.stride(0), width, rows, threads(width))
+    more = onto.contiguous() if onto is not None else x.new_empty([0])
+    ops.tunebook.d_rms_norm(
+        d_y.contiguous(), x, t, w, more, d_x, rows // x.size(0), x.stride(0), width, rows, threads(width)
+    )
     return d_x
 
 
@@ -69,12 +71,12 @@ def d_add_norm(
     rows, width = y.size()
     none = y.new_empty([0])
     d_x1, d_y = d_out, y.new_empty([rows, width])
-    from_h, inner, divided, follows = none, none, none, none
+    from_h, inner, factor, follows = none, none, none, none
     if d_h is not None:
         from_h, d_x1 = d_h.contiguous(), y.new_empty([rows, width])
         if w1 is not None and x1 is not None and t is not None:
-            inner, divided, follows = x1, t, w1
-    ops.tunebook.d_add_norm(d_out, y, w, from_h, inner, divided, follows, d_x1, d_y, width, eps, rows, threads(width))
+            inner, factor, follows = x1.contiguous(), t, w1
+    ops.tunebook.d_add_norm(d_out, y, w, from_h, inner, factor, follows, d_x1, d_y, width, eps, rows, threads(width))
     return d_x1, d_y
 
 

@@ -1,6 +1,6 @@
 # One layer of a decoder, with LoRA: x + attention(norm(x)), then + MLP(norm(.)), forward and backward. Knows nothing of
 # the layers around it. Written for few and large kernels: a residual or a bias is what a product is added to, LoRA's
-# products are added in place, and what a norm divided by is kept.
+# products are added in place, and of each norm its output is kept and the one number by which it multiplied a row.
 from typing import List, Optional, Tuple
 
 import torch
@@ -97,7 +97,7 @@ def project(
 
 
 # Whether LoRA's products around SwiGLU or GeGLU are computed with it: gate, up and down then have this rank.
-def around_swiglu(lora: LayerLora, layer: Layer, rank: int, config: Config) -> bool:
+def around_swiglu(lora: LayerLora, layer: Layer, rank: int) -> bool:
     stored = len(layer.gate_up.parts) > 0 and layer.gate_up.eight is None
     if rank == 0 or stored or len(lora.gate_up.B) != 2 or len(lora.down.B) == 0:
         return False
@@ -171,7 +171,7 @@ def run_layer(
         return out, Saved(
             x, t, h, z, qkv, qk, v, o, softmax, z_o, y_o, x1, t1, h1, z_gate_up, gate, up, z_down, y_out, routed, own
         )
-    if around_swiglu(lora, layer, around, config):
+    if around_swiglu(lora, layer, around):
         z_gate_up = inputs(h1, lora.gate_up, masks.gate_up)
         gate, up = times(h1, layer.gate_up), none
         B, s = lora.gate_up.B, lora.gate_up.scales
@@ -278,7 +278,7 @@ def d_mlp(
     if y_down is not None:
         d_y = d_magnitude(d_y, y_down, None, lora.down, layer.down.widths, G.down)
     d_z_down = d_z([d_y], saved.z_down, lora.down, G.down)
-    if around_swiglu(lora, layer, around, config):
+    if around_swiglu(lora, layer, around):
         B, s, d_B = lora.gate_up.B, lora.gate_up.scales, G.gate_up.B
         d_m = times_transposed(d_y, layer.down)
         d_gu, d_z_gate_up = d_swiglu_lora(

@@ -74,7 +74,7 @@ class FusedTextTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"qwen3_5", "gemma3"})
+    @ValueSource(strings = {"qwen3_5", "qwen3_5_moe", "gemma3"})
     void adaptsWithDora(String family) throws IOException {
         agree(
                 Reference.path(family),
@@ -84,7 +84,7 @@ class FusedTextTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "qwen3_5"})
+    @ValueSource(strings = {"llama", "qwen3_5", "qwen3_5_moe"})
     void drops(String family) throws IOException {
         agree(
                 Reference.path(family),
@@ -128,6 +128,7 @@ class FusedTextTest {
             fused.steps().aroundSwiglu();
             List<float[]> expected = computed(plain, lora);
             List<float[]> found = computed(fused, lora);
+            assertThat(operators.called()).as("kernels that were called").isNotEmpty();
             assertThat(operators.failures().stream().limit(1))
                     .as("failures of kernels")
                     .isEmpty();

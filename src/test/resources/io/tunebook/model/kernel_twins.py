@@ -123,15 +123,15 @@ def kernel_d_add_norm(
     n = blocks * width
     from_h: Optional[Tensor] = None
     inner: Optional[Tensor] = None
-    divided: Optional[Tensor] = None
+    factor: Optional[Tensor] = None
     follows: Optional[Tensor] = None
     if d_h.numel() > 0:
         from_h = flat(d_h, n).view([blocks, width])
         if next.numel() > 0:
-            inner, divided = flat(x1, n).view([blocks, width]), flat(t1, blocks).view([blocks, 1])
+            inner, factor = flat(x1, n).view([blocks, width]), flat(t1, blocks).view([blocks, 1])
             follows = flat(next, width)
     rows, branch = flat(d_out, n).view([blocks, width]), flat(y, n).view([blocks, width])
-    a, b = d_add_norm(rows, branch, flat(w, width), eps, from_h, inner, divided, follows)
+    a, b = d_add_norm(rows, branch, flat(w, width), eps, from_h, inner, factor, follows)
     flat(d_x1, n).copy_(a.flatten())
     flat(d_y, n).copy_(b.flatten())
 
