@@ -100,7 +100,7 @@ public final class CpuOperators {
             throw new IllegalArgumentException("kernel " + kernel.name() + ": no declaration");
         }
         List<String> types = new ArrayList<>();
-        for (String parameter : declaration.group(1).split(",\\s*")) {
+        for (String parameter : declaration.group(1).strip().split(",\\s*")) {
             types.add(parameter
                     .substring(0, parameter.lastIndexOf(' '))
                     .replace("const ", "")
