@@ -4,7 +4,6 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.Map;
-import java.util.Objects;
 
 /**
  * Which hosts work together, and which of them this process is. Each host runs one process, with the same program and a
@@ -19,11 +18,12 @@ import java.util.Objects;
  * @param rank of this host, from 0
  * @param address of rank 0, as the others reach it: a name or an IP address
  * @param port at which rank 0 listens
- * @param secret that all hosts know and nobody else, of at least {@value #SECRET} characters; whoever does not know it
- *     can neither join nor send anything. What is sent is signed with it and not encrypted
+ * @param secret that all hosts know and nobody else: a random text of at least {@value #SECRET} characters, for example
+ *     of {@code openssl rand -hex 32}. Whoever does not know it can neither join nor send anything; who hears the hosts
+ *     meet can try guesses at home. What is sent is signed with it and not encrypted
  * @param timeout how long hosts wait for one another: at the beginning, and then for each piece of what is sent
  */
-public record Hosts(int count, int rank, String address, int port, String secret, Duration timeout) {
+public record Hosts(int count, int rank, String address, int port, HostSecret secret, Duration timeout) {
     /** The most hosts; rank 0 has a connection and a thread for each. */
     public static final int MOST = 64;
 
@@ -37,23 +37,28 @@ public record Hosts(int count, int rank, String address, int port, String secret
     public Hosts {
         require(count >= 1 && count <= MOST, "count: expected 1 to " + MOST + " hosts, found " + count);
         require(rank >= 0 && rank < count, "rank: expected 0 to " + (count - 1) + ", found " + rank);
-        require(!address.isBlank(), "address: expected that of the host with rank 0, found none");
+        require(address != null && !address.isBlank(), "address: expected that of the host with rank 0, found none");
         require(port >= 1 && port <= 65535, "port: expected 1 to 65535, found " + port);
+        require(secret != null, "secret: expected a text that all hosts know, found none");
+        int characters = secret.text().length();
         require(
-                count == 1 || secret.length() >= SECRET,
-                "secret: expected at least " + SECRET + " characters, found " + secret.length());
-        require(!timeout.isNegative() && !timeout.isZero(), "timeout: expected a positive time, found " + timeout);
+                count == 1 || characters >= SECRET,
+                "secret: expected at least " + SECRET + " characters, found " + characters);
+        require(
+                timeout != null && !timeout.isNegative() && !timeout.isZero(),
+                "timeout: expected a positive time, found " + timeout);
     }
 
     /** Hosts that wait ten minutes for one another. */
     public static Hosts of(int count, int rank, String address, int port, String secret) {
-        return new Hosts(count, rank, address, port, secret, TEN_MINUTES);
+        return new Hosts(count, rank, address, port, HostSecret.of(secret), TEN_MINUTES);
     }
 
     /**
-     * What a launcher says in the environment, by the names that PyTorch uses: {@code WORLD_SIZE} hosts, this one being
-     * {@code RANK}, meet at {@code MASTER_ADDR} (default 127.0.0.1) and {@code MASTER_PORT} (default 29500). The secret
-     * is {@code TUNEBOOK_HOSTS_SECRET}.
+     * What the environment says, by the names that PyTorch uses: {@code WORLD_SIZE} hosts, this one being {@code RANK},
+     * meet at {@code MASTER_ADDR} (default 127.0.0.1) and {@code MASTER_PORT} (default 29500). The secret is
+     * {@code TUNEBOOK_HOSTS_SECRET}. Start the program by itself on each host and not under {@code torchrun}, whose own
+     * agent listens at {@code MASTER_PORT}, so that rank 0 cannot.
      *
      * @throws IllegalArgumentException if one is missing or out of its range
      */
@@ -88,7 +93,7 @@ public record Hosts(int count, int rank, String address, int port, String secret
 
     /** The same hosts that wait so long for one another. */
     public Hosts timeout(Duration value) {
-        return new Hosts(count, rank, address, port, secret, Objects.requireNonNull(value));
+        return new Hosts(count, rank, address, port, secret, value);
     }
 
     /**

@@ -260,17 +260,16 @@ public final class ProcessGroup implements AutoCloseable {
                     },
                     threads));
         }
-        IOException failure = null;
+        Throwable failure = null; // whatever it is, it is thrown when nobody uses a connection any more
         for (CompletableFuture<Void> one : all) {
             try {
                 one.join();
             } catch (CompletionException e) {
-                IOException found = cause(e.getCause());
-                failure = failure == null ? found : failure;
+                failure = failure == null ? e.getCause() : failure;
             }
         }
         if (failure != null) {
-            throw failure;
+            throw cause(failure);
         }
     }
 

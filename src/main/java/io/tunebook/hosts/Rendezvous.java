@@ -156,7 +156,8 @@ final class Rendezvous implements AutoCloseable {
             try {
                 channel = new TimedChannel(accepted);
                 channel.within(HANDSHAKE);
-                Handshake.Proven proven = Handshake.asFirst(channel, hosts.secret());
+                Handshake.Proven proven =
+                        Handshake.asFirst(channel, hosts.secret().text());
                 HostConnection other =
                         new HostConnection("rank " + proven.rank() + " (" + from + ")", channel, proven, HANDSHAKE);
                 ByteBuffer text = other.receive(Kind.ALIKE, ALIKE);
@@ -166,7 +167,7 @@ final class Rendezvous implements AutoCloseable {
                         other,
                         StandardCharsets.UTF_8.decode(text).toString()));
             } catch (IOException | RuntimeException e) {
-                refuse(from, e.getMessage());
+                refuse(from, e.getMessage() == null ? e.toString() : e.getMessage());
                 close(channel, accepted);
             } finally {
                 handshakes.release();
@@ -255,6 +256,7 @@ final class Rendezvous implements AutoCloseable {
                 return first;
             } catch (EOFException turnedAway) {
                 channel.close();
+                requireTime(name, "it closed each connection");
                 poll(RETRY_MILLIS);
             } catch (IOException | RuntimeException | Error e) {
                 channel.close();
@@ -266,7 +268,7 @@ final class Rendezvous implements AutoCloseable {
     /** @throws EOFException if rank 0 had no place for one more handshake */
     private Handshake.Proven proven(TimedChannel channel, String name) throws IOException {
         try {
-            return Handshake.asOther(channel, hosts.secret(), hosts.rank());
+            return Handshake.asOther(channel, hosts.secret().text(), hosts.rank());
         } catch (EOFException e) {
             throw e;
         } catch (IOException e) {
@@ -276,9 +278,12 @@ final class Rendezvous implements AutoCloseable {
 
     private SocketChannel connected(InetSocketAddress place, String name) throws IOException {
         while (true) {
-            requireOpen();
             SocketChannel channel = SocketChannel.open();
-            waiting = channel;
+            waiting = channel; // first: from here on close() finds it
+            if (closed) {
+                channel.close();
+            }
+            requireOpen();
             try {
                 int left = (int) Math.min(HANDSHAKE.toMillis(), (end - System.nanoTime()) / 1_000_000);
                 channel.socket().connect(place, Math.max(1, left));
@@ -288,13 +293,16 @@ final class Rendezvous implements AutoCloseable {
                 return channel;
             } catch (IOException e) {
                 channel.close();
-                if (System.nanoTime() - end > 0) {
-                    throw new SocketTimeoutException(name + " did not listen in "
-                            + hosts.timeout().toSeconds() + " s: " + e.getMessage()
-                            + ". Start the same program there, with rank 0");
-                }
+                requireTime(name, e.getMessage());
                 poll(RETRY_MILLIS);
             }
+        }
+    }
+
+    private void requireTime(String name, String why) throws SocketTimeoutException {
+        if (System.nanoTime() - end > 0) {
+            throw new SocketTimeoutException(name + " did not listen in "
+                    + hosts.timeout().toSeconds() + " s: " + why + ". Start the same program there, with rank 0");
         }
     }
 

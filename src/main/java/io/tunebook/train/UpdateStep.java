@@ -29,13 +29,17 @@ final class UpdateStep implements AutoCloseable {
         this.adapter = adapter;
         this.group = group;
         replicas = new Replicas(adapter, arguments.devices());
+        Optional<HostExchange> opened = Optional.empty();
         try {
-            exchange = group.map(g -> new HostExchange(g, adapter));
-            optimizer = first() ? Optional.of(new Optimizer(adapter.factors(), arguments)) : Optional.empty();
+            opened = group.map(g -> new HostExchange(g, adapter));
+            boolean first = opened.map(HostExchange::first).orElse(true);
+            optimizer = first ? Optional.of(new Optimizer(adapter.factors(), arguments)) : Optional.empty();
         } catch (RuntimeException | Error e) {
+            opened.ifPresent(HostExchange::close);
             replicas.close();
             throw e;
         }
+        exchange = opened;
     }
 
     /**
@@ -168,9 +172,18 @@ final class UpdateStep implements AutoCloseable {
 
     @Override
     public void close() {
-        replicas.close();
-        optimizer.ifPresent(Optimizer::close);
-        exchange.ifPresent(HostExchange::close);
-        group.ifPresent(ProcessGroup::close);
+        try {
+            replicas.close();
+        } finally {
+            try {
+                optimizer.ifPresent(Optimizer::close);
+            } finally {
+                try {
+                    exchange.ifPresent(HostExchange::close);
+                } finally {
+                    group.ifPresent(ProcessGroup::close); // whatever failed: the others wait for this host
+                }
+            }
+        }
     }
 }

@@ -331,6 +331,20 @@ final class ProcessGroupTest {
                 .startsWith("rank 0 (127.0.0.1:" + port + ") did not listen in 1 s: ");
     }
 
+    /** Something else listens there, a proxy for example, and closes each connection. */
+    @Test
+    void whoOnlyClosesConnectionsIsNotTriedForEver() throws Exception {
+        try (ServerSocket server = new ServerSocket(port, 5, InetAddress.getByName("127.0.0.1"))) {
+            threads.submit(() -> {
+                while (true) {
+                    server.accept().close();
+                }
+            });
+            assertThat(failure(start(hosts(2, 1).timeout(Duration.ofSeconds(2)), ALIKE, ProcessGroup::size)))
+                    .startsWith("rank 0 (127.0.0.1:" + port + ") did not listen in 2 s: ");
+        }
+    }
+
     @Test
     void anAddressOfAnotherMachineIsNamed() {
         Hosts elsewhere = Hosts.of(2, 0, "192.0.2.1", port, SECRET); // of no machine: RFC 5737
