@@ -122,9 +122,11 @@ public final class ProcessGroup implements AutoCloseable {
     /**
      * Makes sure that a number is the same everywhere.
      *
+     * @param what differ where it is not, in the plural
+     * @param advice what to do then
      * @throws IOException at rank 0, if one is not; the message begins with {@code what}
      */
-    public void requireEqual(String what, long value) throws IOException {
+    public void requireEqual(String what, String advice, long value) throws IOException {
         ByteBuffer own = ByteBuffer.allocate(Long.BYTES).putLong(0, value);
         each(other -> {
             if (rank() > 0) {
@@ -133,7 +135,7 @@ public final class ProcessGroup implements AutoCloseable {
             }
             ByteBuffer found = other.receive(Kind.NUMBERS, Long.BYTES);
             if (!found.equals(own)) {
-                throw new ProtocolException(what + " differs on " + other.name() + " and rank 0");
+                throw new ProtocolException(what + " differ between " + other.name() + " and rank 0: " + advice);
             }
         });
     }

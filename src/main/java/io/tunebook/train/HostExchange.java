@@ -24,6 +24,8 @@ final class HostExchange implements AutoCloseable {
     /** The most bytes of a run's state: that of some million steps. */
     private static final int STATE = 1 << 29;
 
+    private static final String BATCHES = "the batches of this step";
+
     private final ProcessGroup group;
     private final LoraAdapter adapter;
     private final NDManager manager;
@@ -57,6 +59,11 @@ final class HostExchange implements AutoCloseable {
         }
     }
 
+    /** Whether a step failed since data differ, here or, by the words that it sent, on another host. */
+    static boolean dataDiffer(IOException failure) {
+        return String.valueOf(failure.getMessage()).contains(BATCHES + " differ between ");
+    }
+
     /** Whether this is the one that updates, saves and samples. */
     boolean first() {
         return group.rank() == 0;
@@ -81,10 +88,10 @@ final class HostExchange implements AutoCloseable {
      * afterwards.
      *
      * @param optimizer rank 0's
-     * @param batches a number that tells the step's micro-batches from others
+     * @param batches checksum of the step's micro-batches
      */
     Optimizer.Result update(Optional<Optimizer> optimizer, long batches, double rate) throws IOException {
-        group.requireEqual("the tokens of its batches: the data, or their order,", batches);
+        group.requireEqual(BATCHES, "use the same data in the same order", batches);
         asked |= Thread.interrupted();
         double[] sums = group.allReduce(take(adapter.losses()), asked ? 1 : 0);
         agreed |= sums[1] > 0;

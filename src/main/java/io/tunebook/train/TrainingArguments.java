@@ -241,11 +241,13 @@ public record TrainingArguments(
      * <p>Rank 0 writes the checkpoints, reads them in a run that is resumed, and samples answers; its state at the
      * beginning goes to all. The held-out loss is measured by all hosts, a part each. Every host has its own report and
      * tells its own listeners; where hosts share a disk, give a {@link TrainingLog} to rank 0 alone. An interrupt on
-     * any host ends the run on all of them after the same step, and so does early stopping. Where one fails or goes
-     * away, all end with a {@link TrainingException} that names it and the step.
+     * any host ends the run on all of them after the same step, and so does early stopping; while another host hangs,
+     * an interrupt is not heard, for as long as {@link Hosts#timeout()} at most. Where one fails or goes away, all
+     * others end with a {@link TrainingException} that names it and the step.
      *
-     * <p>Who does not know the secret can neither join nor change what is sent. Gradients and factors are not
-     * encrypted: use a network of your own, or a tunnel.
+     * <p>Who does not know the secret can neither join nor change what is sent. Nothing of it is encrypted: gradients
+     * and factors; what the hosts compare when they meet; the state of a run that is resumed, with its sample answers;
+     * and why a host ended, which may quote up to 40 tokens of a batch. Use a network of your own, or a tunnel.
      */
     public TrainingArguments hosts(Hosts value) {
         return with("hosts", value);

@@ -20,14 +20,17 @@ import java.util.function.Supplier;
 final class UpdateStep implements AutoCloseable {
     private final LoraAdapter adapter;
     private final Optional<ProcessGroup> group;
+    private final boolean resumable;
     private final Optional<HostExchange> exchange;
     private final Optional<Optimizer> optimizer;
     private final Replicas replicas;
     private final Queue<Optimizer.Result> found = new ArrayDeque<>();
+    private Optional<String> reason = Optional.empty();
 
     private UpdateStep(LoraAdapter adapter, TrainingArguments arguments, Optional<ProcessGroup> group) {
         this.adapter = adapter;
         this.group = group;
+        resumable = arguments.checkpoints() != null;
         replicas = new Replicas(adapter, arguments.devices());
         Optional<HostExchange> opened = Optional.empty();
         try {
@@ -158,16 +161,25 @@ final class UpdateStep implements AutoCloseable {
         try {
             return what.with(exchange.orElseThrow());
         } catch (IOException e) {
-            throw new TrainingException(
-                    "Step " + step + ": " + e.getMessage()
-                            + ". All hosts end with it. Start them again; resume() goes on from the last checkpoint.",
-                    e);
+            String words =
+                    "Step " + step + ": " + String.valueOf(e.getMessage()).replaceFirst("\\.$", "");
+            reason = Optional.of(words);
+            throw new TrainingException(words + ". All hosts end with it." + advice(e), e);
         }
     }
 
-    /** Ends the run on the other hosts, too. */
+    /** A checkpoint of a run whose hosts had other data is none to go on from. */
+    private String advice(IOException e) {
+        if (HostExchange.dataDiffer(e)) {
+            return "";
+        }
+        return " Start them again" + (resumable ? "; resume() goes on from the last checkpoint." : ".");
+    }
+
+    /** Ends the run on the other hosts, too. What a host is told is without advice: each gives its own. */
     void abort(Throwable why) {
-        group.ifPresent(g -> g.abort(why instanceof TrainingException ? why.getMessage() : why.toString()));
+        String told = reason.orElse(why instanceof TrainingException ? why.getMessage() : why.toString());
+        group.ifPresent(g -> g.abort(told));
     }
 
     @Override

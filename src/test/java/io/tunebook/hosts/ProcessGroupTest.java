@@ -20,6 +20,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -118,7 +119,7 @@ final class ProcessGroupTest {
         List<String> found = all(3, group -> {
             double[] sums = group.allReduce(0.1 * group.rank(), 1, group.rank() == 1 ? Double.NaN : 0);
             byte[] text = group.broadcast(("of rank " + group.rank()).getBytes(StandardCharsets.UTF_8), 100);
-            group.requireEqual("the answer", 42);
+            group.requireEqual("the answers", "think again", 42);
             return sums[0] + " " + sums[1] + " " + sums[2] + " " + new String(text, StandardCharsets.UTF_8);
         });
         assertThat(found).containsOnly((0.1 + 0.1 * 2) + " 3.0 NaN of rank 0").hasSize(3);
@@ -131,7 +132,7 @@ final class ProcessGroupTest {
             int own = rank;
             hosts.add(start(hosts(3, rank), ALIKE, group -> {
                 try {
-                    group.requireEqual("the data", own == 2 ? 7 : 8);
+                    group.requireEqual("the data", "take the same", own == 2 ? 7 : 8);
                     group.allReduce(1);
                 } catch (IOException e) {
                     group.abort(e.getMessage());
@@ -141,7 +142,8 @@ final class ProcessGroupTest {
             }));
         }
         String first = failure(hosts.get(0));
-        assertThat(first).matches("the data differs on rank 2 \\(127\\.0\\.0\\.1:\\d+\\) and rank 0");
+        assertThat(first)
+                .matches("the data differ between rank 2 \\(127\\.0\\.0\\.1:\\d+\\) and rank 0: take the same");
         for (int rank = 1; rank < 3; rank++) {
             assertThat(failure(hosts.get(rank)))
                     .isEqualTo("rank 0 (127.0.0.1:" + port + ") ended the training: " + first);
@@ -231,7 +233,10 @@ final class ProcessGroupTest {
         }
     }
 
-    /** Whoever pretends to be rank 0 learns nothing that it could join with, and is not believed. */
+    /**
+     * Whoever pretends to be rank 0 is not believed, and cannot join with what it hears. It can try guesses of the
+     * secret on that, which is why the secret must be random.
+     */
     @Test
     void whoOnlyPretendsToBeRank0IsNotBelieved() throws Exception {
         try (ServerSocket server = new ServerSocket(port, 5, InetAddress.getByName("127.0.0.1"))) {
@@ -275,7 +280,10 @@ final class ProcessGroupTest {
                     return null;
                 });
                 threads.submit(() -> {
-                    forward(between, place);
+                    forward(between, frame -> {
+                        frame[place < 0 ? frame.length + place : place] ^= 1;
+                        return List.of(frame);
+                    });
                     return null;
                 });
                 Hosts through = Hosts.of(2, 1, "127.0.0.1", between.getLocalPort(), SECRET)
@@ -294,8 +302,34 @@ final class ProcessGroupTest {
         }
     }
 
-    /** Changes one byte of what rank 1 sends behind the handshake: counted from the frame's beginning, or its last. */
-    private void forward(ServerSocket between, int place) throws Exception {
+    /** Each frame has a number that is signed with it. */
+    @Test
+    void aFrameThatIsLeftOutOrSentTwiceIsNoticed() throws Exception {
+        for (boolean twice : new boolean[] {false, true}) {
+            try (ServerSocket between = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"))) {
+                Program<Object> program = group -> {
+                    group.reduce(ByteBuffer.allocate(1000));
+                    group.reduce(ByteBuffer.allocate(1000));
+                    group.allReduce(1);
+                    return null;
+                };
+                Future<Object> first = start(hosts(2, 0), ALIKE, program);
+                threads.submit(() -> {
+                    forward(between, frame -> twice ? List.of(frame, frame) : List.of());
+                    return null;
+                });
+                Hosts through = Hosts.of(2, 1, "127.0.0.1", between.getLocalPort(), SECRET)
+                        .timeout(Duration.ofSeconds(20));
+                Future<Object> other = start(through, ALIKE, program);
+                assertThat(failure(first)).as("twice: " + twice).contains("signature is wrong");
+                failure(other);
+            }
+            freePort();
+        }
+    }
+
+    /** Between rank 1 and rank 0: sends on what is made of the first frame behind the handshake, of 1000 bytes. */
+    private void forward(ServerSocket between, Function<byte[], List<byte[]>> made) throws Exception {
         try (Socket other = between.accept();
                 Socket first = connect()) {
             threads.submit(() -> {
@@ -309,8 +343,9 @@ final class ProcessGroupTest {
             int length = ByteBuffer.wrap(alike).getInt(4);
             first.getOutputStream().write(other.getInputStream().readNBytes(length + 32));
             byte[] frame = other.getInputStream().readNBytes(8 + 1000 + 32);
-            frame[place < 0 ? frame.length + place : place] ^= 1;
-            first.getOutputStream().write(frame);
+            for (byte[] sent : made.apply(frame)) {
+                first.getOutputStream().write(sent);
+            }
             other.getInputStream().transferTo(first.getOutputStream());
         }
     }
