@@ -182,20 +182,13 @@ final class UpdateStep implements AutoCloseable {
         group.ifPresent(g -> g.abort(told));
     }
 
+    /** Whatever fails here, the group is closed at the end: the others wait for this host. */
     @Override
+    @SuppressWarnings("try") // what is opened in reverse order is only closed
     public void close() {
-        try {
-            replicas.close();
-        } finally {
-            try {
-                optimizer.ifPresent(Optimizer::close);
-            } finally {
-                try {
-                    exchange.ifPresent(HostExchange::close);
-                } finally {
-                    group.ifPresent(ProcessGroup::close); // whatever failed: the others wait for this host
-                }
-            }
-        }
+        try (ProcessGroup fourth = group.orElse(null);
+                HostExchange third = exchange.orElse(null);
+                Optimizer second = optimizer.orElse(null);
+                Replicas first = replicas) {}
     }
 }
