@@ -153,6 +153,11 @@ public record Experts(int count, int chosen, int width, boolean normed, boolean 
         }
     }
 
+    /** What {@link #of(ConfigJson, boolean, boolean)} reads by names that all of Qwen's mixtures have. */
+    Map<String, Object> configJson() {
+        return Map.of("num_experts", count, "num_experts_per_tok", chosen, "moe_intermediate_size", width);
+    }
+
     /**
      * @param normedThere whether llama.cpp divides the weights of the chosen experts by their sum
      * @throws IllegalArgumentException if the model is computed otherwise

@@ -53,18 +53,10 @@ final class Qwen2Moe implements Family {
     @Override
     public Map<String, Object> configJson(ModelConfig config) {
         Experts experts = config.experts().orElseThrow();
-        return Map.of(
-                "num_experts",
-                experts.count(),
-                "num_experts_per_tok",
-                experts.chosen(),
-                "moe_intermediate_size",
-                experts.width(),
-                "norm_topk_prob",
-                experts.normed(),
-                "qkv_bias",
-                config.attentionBias(),
-                SHARED,
-                config.intermediateSize());
+        Map<String, Object> fields = new HashMap<>(experts.configJson());
+        fields.put("norm_topk_prob", experts.normed());
+        fields.put("qkv_bias", config.attentionBias());
+        fields.put(SHARED, config.intermediateSize());
+        return fields;
     }
 }

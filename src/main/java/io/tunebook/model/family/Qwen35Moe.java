@@ -83,11 +83,8 @@ final class Qwen35Moe implements Family {
 
     @Override
     public Map<String, Object> configJson(ModelConfig config) {
-        Experts experts = config.experts().orElseThrow();
         Map<String, Object> fields = new HashMap<>(dense.configJson(config));
-        fields.put("num_experts", experts.count());
-        fields.put("num_experts_per_tok", experts.chosen());
-        fields.put("moe_intermediate_size", experts.width());
+        fields.putAll(config.experts().orElseThrow().configJson());
         fields.put(SHARED, config.intermediateSize());
         return fields;
     }

@@ -2,6 +2,7 @@ package io.tunebook.model.family;
 
 import io.tunebook.tensors.ModelFormatException;
 import java.io.IOException;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -43,12 +44,10 @@ final class Qwen3Moe implements Family {
     @Override
     public Map<String, Object> configJson(ModelConfig config) {
         Experts experts = config.experts().orElseThrow();
-        return Map.of(
-                "num_experts", experts.count(),
-                "num_experts_per_tok", experts.chosen(),
-                "moe_intermediate_size", experts.width(),
-                "norm_topk_prob", experts.normed(),
-                "attention_bias", config.attentionBias());
+        Map<String, Object> fields = new HashMap<>(experts.configJson());
+        fields.put("norm_topk_prob", experts.normed());
+        fields.put("attention_bias", config.attentionBias());
+        return fields;
     }
 
     /** llama.cpp divides the chosen experts' weights by their sum, whatever the file says. */
